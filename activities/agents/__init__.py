@@ -1,0 +1,1 @@
+"""The agent's activities: think (observe, decide), act (one tool call), close."""

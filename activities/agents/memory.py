@@ -1,0 +1,49 @@
+"""What an agent remembers: its finished acts, read back from PostgreSQL and the object store."""
+
+import json
+from typing import Any
+
+from infra.objects import ObjectStore, sha256_of
+from schema.contracts.common import ObjectRef
+from schema.contracts.research import Passage, StepRecord
+from schema.contracts.tools import ToolOutput
+from schema.policies import STEP_OUTPUT_INLINE_BYTES_MAX
+from schema.states import StepStatus
+from schema.tables.runs import Step
+
+
+async def pack_output(objects: ObjectStore, org_id: str, output: ToolOutput) -> dict[str, Any]:
+    """Return what a step's row keeps of a tool's output: inline when small, else a reference to the object store."""
+    value = {"data": output.data, "passages": [item.model_dump(mode="json") for item in output.passages]}
+    encoded = json.dumps(value, sort_keys=True).encode()
+    if len(encoded) <= STEP_OUTPUT_INLINE_BYTES_MAX:
+        return value
+    ref = await objects.put(f"{org_id}/steps/{sha256_of(encoded)}", encoded, "application/json")
+    return {"object": ref.model_dump(mode="json"), "passages_count": len(output.passages)}
+
+
+async def unpack_passages(objects: ObjectStore, output: dict[str, Any] | None) -> tuple[Passage, ...]:
+    """Return the passages that a step brought."""
+    if not output:
+        return ()
+    if "object" in output:
+        output = json.loads(await objects.get(ObjectRef.model_validate(output["object"])))
+    return tuple(Passage.model_validate(item) for item in output["passages"])
+
+
+async def recall(objects: ObjectStore, acts: list[Step]) -> tuple[StepRecord, ...]:
+    """Return an agent's past acts as its reasoner sees them; only the last keeps its passages."""
+    records = []
+    for act in acts:
+        passages = await unpack_passages(objects, act.output) if act is acts[-1] else ()
+        records.append(
+            StepRecord(
+                step=act.sequence_number,
+                tool=act.tool_name or "",
+                arguments=act.input,
+                ok=act.status == StepStatus.COMPLETED,
+                error=(act.error or {}).get("detail"),
+                passages=passages,
+            )
+        )
+    return tuple(records)

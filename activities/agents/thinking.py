@@ -1,0 +1,211 @@
+"""Think: observe what the last act brought, then choose the next action. One transaction at its end."""
+
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.agents.memory import recall
+from activities.research.reasoner import Reasoner
+from infra.database import Database
+from infra.live import Live
+from infra.objects import ObjectStore
+from schema.contracts.agent import CloseAgentInput, ThinkInput, ThinkResult
+from schema.contracts.common import Tokens
+from schema.contracts.research import AgentView, Brief, Claim, Finish, ToolCall
+from schema.events import EventType
+from schema.ids import CLAIM, derived_id
+from schema.prices import step_needs_pcr, tokens_pcr
+from schema.states import TERMINAL, AgentStatus
+from schema.store import agents, billing, clock, dead_letters, events, research, runs
+from schema.store.agents import AgentProgress, NewStep
+from schema.store.billing import UsageItem
+from schema.store.events import NewEvent
+from schema.tables.runs import Run
+
+
+def brief_of(run: Run) -> Brief:
+    """Return what the user asked for."""
+    return Brief(
+        task=run.task, name=run.name, context=run.context, agents_max=run.max_agents, tokens_max=run.max_tokens
+    )
+
+
+@dataclass(frozen=True)
+class _Thought:
+    """What one think came to."""
+
+    action: ToolCall | Finish
+    claims: tuple[Claim, ...]
+    tokens: Tokens
+
+
+class ThinkActivities:
+    """The agent's reasoning."""
+
+    def __init__(self, db: Database, objects: ObjectStore, live: Live, reasoner: Reasoner) -> None:
+        self._db = db
+        self._objects = objects
+        self._live = live
+        self._reasoner = reasoner
+
+    @activity.defn(name="agent.think")
+    async def think(self, input: ThinkInput) -> ThinkResult:
+        """Observe and decide.
+
+        Idempotency key: `operation_key`; once recorded, a repeat returns the recorded decision without thinking again.
+
+        Raises:
+            ProviderUnavailable, ProviderRateLimited, ProviderAnswerInvalid, ProviderRefused: the model failed.
+            HoldClosed: the attempt was settled meanwhile.
+        """
+        async with self._db.transaction(input.org_id) as session:
+            started_at = await clock.now(session)
+            if (recorded := await agents.find_step(session, input.org_id, input.operation_key)) is not None:
+                return ThinkResult.model_validate(recorded.output)
+            run = await runs.get_run(session, input.org_id, input.run_id)
+            acts = await agents.list_acts(
+                session, input.org_id, input.run_id, attempt=input.attempt, agent_number=input.agent_number
+            )
+            claims = await research.claims_of(session, input.org_id, input.run_id, agent_number=input.agent_number)
+        must_stop = input.finishing or input.stop_reason is not None
+        needs_pcr = step_needs_pcr(self._reasoner.name)
+        if input.budget_pcr < needs_pcr and not must_stop:
+            return ThinkResult(outcome="out_of_budget", needs_pcr=needs_pcr)
+        view = AgentView(
+            brief=brief_of(run),
+            subtask=input.subtask,
+            steps=await recall(self._objects, acts),
+            claims=claims,
+            tools=input.tools,
+            steps_left=input.steps_left,
+        )
+        thought = await self._reason(input, view, must_stop)
+        step = NewStep(
+            run_id=input.run_id,
+            attempt=input.attempt,
+            agent_number=input.agent_number,
+            sequence_number=input.step,
+            kind="think",
+            name="think",
+            operation_key=input.operation_key,
+            started_at=started_at,
+            input={"steps_left": input.steps_left, "claims": len(view.claims)},
+        )
+        result = await self._record(input, thought, step)
+        await self._live.publish(input.run_id)
+        return result
+
+    async def _reason(self, input: ThinkInput, view: AgentView, must_stop: bool) -> _Thought:
+        """Extract claims from the last act, if it was the step before this one; then decide."""
+        tokens = Tokens()
+        found: tuple[Claim, ...] = ()
+        last = view.steps[-1] if view.steps else None
+        if last is not None and last.step == input.step - 1 and last.passages:
+            extracted = await self._reasoner.extract_claims(view, last.passages)
+            tokens += extracted.tokens
+            # Two agents may draw the same sentence from the same span: each keeps its own claim.
+            found = tuple(
+                claim.model_copy(
+                    update={
+                        "id": derived_id(CLAIM, input.run_id, input.agent_number, claim.id),
+                        "agent_number": input.agent_number,
+                    }
+                )
+                for claim in extracted.value
+            )
+        if must_stop:
+            reason = input.stop_reason or "told to finish with what there is"
+            return _Thought(Finish(reason=reason), found, tokens)
+        decided = await self._reasoner.next_action(view.model_copy(update={"claims": view.claims + found}))
+        return _Thought(decided.value, found, tokens + decided.tokens)
+
+    async def _record(self, input: ThinkInput, thought: _Thought, step: NewStep) -> ThinkResult:
+        name = self._reasoner.name
+        usage = UsageItem(
+            operation_key=input.operation_key,
+            kind="tokens",
+            item=name,
+            amount_pcr=tokens_pcr(name, thought.tokens.input, thought.tokens.output),
+            input_tokens=thought.tokens.input,
+            output_tokens=thought.tokens.output,
+            calls=1,
+        )
+        finished = isinstance(thought.action, Finish)
+        org_id, run_id, number = input.org_id, input.run_id, input.agent_number
+        async with self._db.transaction(org_id) as session:
+            await runs.lock_run(session, org_id, run_id)
+            spent_pcr = await billing.meter(
+                session, org_id, run_id=run_id, attempt=input.attempt, agent_number=number, items=[usage]
+            )
+            result = ThinkResult(
+                outcome="finished" if finished else "act",
+                call=None if isinstance(thought.action, Finish) else thought.action,
+                spent_pcr=spent_pcr,
+                tokens=thought.tokens.total,
+            )
+            new_claims = await research.put_claims(
+                session, org_id, run_id, agent_number=number, step=input.step, claims=thought.claims
+            )
+            recorded = NewStep(**{**vars(step), "output": result.model_dump(mode="json")})
+            if await agents.record_step(session, org_id, recorded):
+                progress = AgentProgress(
+                    number=number,
+                    attempt=input.attempt,
+                    status=AgentStatus.COMPLETED if finished else AgentStatus.RUNNING,
+                    steps=input.step + 1,
+                    tokens=thought.tokens.total,
+                    claims=new_claims,
+                    outcome=thought.action.reason if finished else None,
+                )
+                await agents.advance(session, org_id, run_id, progress)
+                await agents.add_tokens(session, org_id, run_id, thought.tokens.total)
+                await events.append(session, org_id, run_id, *_events(input, thought, new_claims))
+        return result
+
+
+def _events(input: ThinkInput, thought: _Thought, new_claims: int) -> list[NewEvent]:
+    number, action = input.agent_number, thought.action
+    data = {"step": input.step, "claims": new_claims, "tokens": thought.tokens.total}
+    if isinstance(action, ToolCall):
+        text = f"Agent {number} wants {action.tool}" + (f": {action.reason}" if action.reason else "")
+        return [NewEvent(EventType.AGENT_THOUGHT, text, "debug", number, {**data, "tool": action.tool})]
+    text = f"Agent {number} completed: {action.reason or 'subtask answered'}"
+    return [NewEvent(EventType.AGENT_COMPLETED, text, "info", number, data)]
+
+
+class CloseAgentActivities:
+    """The end of an agent that did not finish by itself."""
+
+    def __init__(self, db: Database, live: Live) -> None:
+        self._db = db
+        self._live = live
+
+    @activity.defn(name="agent.close")
+    async def close(self, input: CloseAgentInput) -> None:
+        """Project a failure or cancellation; a repeat changes nothing that matters."""
+        failed = input.status is AgentStatus.FAILED
+        error = {"code": input.error_code, "detail": input.error_detail} if input.error_code else None
+        number, org_id, run_id = input.agent_number, input.org_id, input.run_id
+        async with self._db.transaction(org_id) as session:
+            run = await runs.lock_run(session, org_id, run_id)
+            if run.attempt != input.attempt or run.status in TERMINAL:
+                return
+            progress = AgentProgress(
+                number=number, attempt=input.attempt, status=input.status, steps=input.steps, error=error
+            )
+            await agents.advance(session, org_id, run_id, progress)
+            kind = EventType.AGENT_FAILED if failed else EventType.AGENT_CANCELLED
+            text = f"Agent {number} {input.status.value}" + (f": {input.error_detail}" if failed else "")
+            level = "warning" if failed else "info"
+            await events.append(session, org_id, run_id, NewEvent(kind, text, level, number, {"error": error}))
+            if failed:
+                await dead_letters.record(
+                    session,
+                    org_id,
+                    kind="agent",
+                    subject_id=f"{run_id}/agent/{number}",
+                    attempt=input.attempt,
+                    error=error or {},
+                    run_id=run_id,
+                )
+        await self._live.publish(run_id)

@@ -1,0 +1,127 @@
+"""Assembles an extracted text from blocks, and keeps where its headings and pages begin. Pure.
+
+The form of every extracted text, whatever it was extracted from: blocks are separated by an empty line, lines of one
+list or table by a line break; prose never begins with a space; **a line that begins with four spaces is code**, so that
+whoever draws statements from a text can leave it out, wherever the text was cut.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import datetime
+
+CODE_INDENT = "    "
+
+_REMOVED = re.compile(
+    # Controls except tab and line feed, soft hyphen, zero-width and bidirectional controls, surrogates, noncharacters.
+    "[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufdd0-\ufdef"
+    "\ufffe\uffff]"
+)
+_SPACES = re.compile(r"[^\S\n]+")
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading and its span in the text: `text[start:end]` is the heading."""
+
+    level: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class ExtractedDocument:
+    """What was read from a file: clean text in NFC, and what is known about it."""
+
+    title: str
+    text: str
+    mime: str
+    """What the file is, by its content."""
+    headings: tuple[Heading, ...] = ()
+    pages: tuple[int, ...] = ()
+    """Offsets at which the pages begin, where the format has pages."""
+    published_at: datetime | None = None
+    author: str | None = None
+    language: str | None = None
+
+
+@dataclass
+class Metadata:
+    """What a format says about the document."""
+
+    title: str = ""
+    published_at: datetime | None = None
+    author: str | None = None
+    language: str | None = None
+
+
+@dataclass
+class TextBuilder:
+    """Appends blocks. Each call cleans and normalises what it is given, so that `text` is NFC and free of controls."""
+
+    metadata: Metadata = field(default_factory=Metadata)
+    headings: list[Heading] = field(default_factory=list)
+    pages: list[int] = field(default_factory=list)
+    _parts: list[str] = field(default_factory=list)
+    _length: int = 0
+
+    @property
+    def length(self) -> int:
+        """Return the characters so far."""
+        return self._length
+
+    def heading(self, level: int, text: str) -> None:
+        """Append a heading; level 1 is the highest."""
+        if line := _one_line(text):
+            start = self._append(line, "\n\n")
+            self.headings.append(Heading(level, start, start + len(line)))
+
+    def prose(self, text: str) -> None:
+        """Append a paragraph; line breaks in it stay."""
+        self._append_lines(text, "\n\n")
+
+    def line(self, text: str) -> None:
+        """Append an item of a list or a row of a table, on a line of its own."""
+        self._append_lines(text, "\n")
+
+    def code(self, text: str) -> None:
+        """Append a code block; its lines are indented by four spaces."""
+        lines = [_cleaned(line.expandtabs(4)).rstrip() for line in text.split("\n")]
+        while lines and not lines[0]:
+            lines.pop(0)
+        while lines and not lines[-1]:
+            lines.pop()
+        if lines:
+            self._append("\n".join(CODE_INDENT + line if line else "" for line in lines), "\n\n")
+
+    def page(self) -> None:
+        """Note that a page begins with the next block."""
+        self.pages.append(self._length + 2 if self._length else 0)
+
+    def text(self) -> str:
+        """Return the whole text."""
+        return "".join(self._parts)
+
+    def _append_lines(self, text: str, separator: str) -> None:
+        lines = [_SPACES.sub(" ", line).strip() for line in _cleaned(text).split("\n")]
+        if joined := "\n".join(line for line in lines if line):
+            self._append(joined, separator)
+
+    def _append(self, text: str, separator: str) -> int:
+        if self._length:
+            self._parts.append(separator)
+            self._length += len(separator)
+        start = self._length
+        self._parts.append(text)
+        self._length += len(text)
+        return start
+
+
+def _cleaned(text: str) -> str:
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
+    # Removal can bring characters together that compose, so it comes first.
+    return unicodedata.normalize("NFC", _REMOVED.sub("", text.replace("\x85", "\n").replace("\x0c", "\n")))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_cleaned(text).split())

@@ -1,0 +1,1 @@
+"""The reconciler: repairs what a crash between PostgreSQL and Temporal left apart."""

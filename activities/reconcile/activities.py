@@ -1,0 +1,142 @@
+"""One sweep: compare PostgreSQL with Temporal and repair. Every repair is idempotent, and made under the run's lock."""
+
+import structlog
+from temporalio import activity
+from temporalio.client import WorkflowExecutionStatus
+
+from infra.database import Database
+from infra.orchestrator import Attempt, Orchestrator
+from schema.contracts.common import ObjectRef
+from schema.contracts.documents import IngestDocumentInput
+from schema.contracts.reconcile import ReconcileResult
+from schema.errors import SwissbrainError
+from schema.policies import (
+    CREATED_UNSTARTED_MAX,
+    IDEMPOTENCY_KEPT,
+    INGEST_TIMEOUT,
+    RECONCILE_BATCH,
+    RECONCILE_GRACE,
+)
+from schema.states import RunStatus
+from schema.store import billing, idempotency, reconcile, runs
+from schema.store.audit import SYSTEM
+from schema.store.runs import Ending
+from schema.tables.runs import Run
+
+log = structlog.get_logger(__name__)
+
+_NOT_STARTED = (RunStatus.PENDING, RunStatus.RETRYING)
+
+
+class ReconcileActivities:
+    """The reconciler's sweep."""
+
+    def __init__(self, db: Database, orchestrator: Orchestrator) -> None:
+        self._db = db
+        self._orchestrator = orchestrator
+
+    @activity.defn(name="reconcile.sweep")
+    async def sweep(self) -> ReconcileResult:
+        """Repair what is apart; one run that cannot be repaired now does not stop the others."""
+        async with self._db.transaction(None) as session:
+            live = await reconcile.live_runs(session, unchanged_for=RECONCILE_GRACE, limit=RECONCILE_BATCH)
+            unstarted = await reconcile.unstarted_runs(session, older_than=CREATED_UNSTARTED_MAX, limit=RECONCILE_BATCH)
+        started = closed = expired = 0
+        for run in live:
+            activity.heartbeat()
+            try:
+                outcome = await self._repair(run)
+            except SwissbrainError as error:
+                log.warning("reconcile.deferred", run_id=run.id, code=error.code)
+                continue
+            started += outcome == "started"
+            closed += outcome == "closed"
+        for run in unstarted:
+            async with self._db.transaction(run.org_id) as session:
+                current = await runs.lock_run(session, run.org_id, run.id)
+                if current.status == RunStatus.CREATED:
+                    await runs.cancel_created(session, run.org_id, run.id, SYSTEM)
+                    expired += 1
+        return ReconcileResult(
+            started=started,
+            closed=closed,
+            expired_unstarted=expired,
+            holds_released=await self._release_holds(),
+            documents_restarted=await self._restart_documents(),
+            keys_deleted=await self._forget_keys(),
+        )
+
+    async def _repair(self, run: Run) -> str | None:
+        """Start a run whose workflow is missing; close one whose workflow is closed."""
+        found = await self._orchestrator.execution(run.id)
+        if found is not None and found.status is WorkflowExecutionStatus.RUNNING:
+            return None
+        ours = found is not None and found.attempt == run.attempt
+        if RunStatus(run.status) in _NOT_STARTED and not ours:
+            async with self._db.transaction(run.org_id) as session:
+                hold = await billing.hold_of(session, run.org_id, run.id, run.attempt)
+                organisation = await runs.get_organisation(session, run.org_id)
+            if hold is not None:
+                await self._orchestrator.start_attempt(Attempt(run, hold, organisation))
+                log.info("reconcile.started", run_id=run.id, attempt=run.attempt)
+                return "started"
+        return await self._close(run, found.status.name.lower() if found is not None else "missing")
+
+    async def _close(self, run: Run, workflow_status: str) -> str | None:
+        """Settle and close an open row whose workflow is closed (terminated, timed out, or lost)."""
+        cancelled = workflow_status == "canceled"
+        ending = Ending(
+            attempt=run.attempt,
+            seq=run.seq + 1,
+            status=RunStatus.CANCELLED if cancelled else RunStatus.FAILED,
+            message=f"Run closed by the reconciler: its workflow is {workflow_status}",
+            error=None if cancelled else {"code": "orchestrator_unavailable", "detail": f"workflow {workflow_status}"},
+        )
+        async with self._db.transaction(run.org_id) as session:
+            current = await runs.lock_run(session, run.org_id, run.id)
+            if (current.attempt, current.seq, current.status) != (run.attempt, run.seq, run.status):
+                return None
+            await runs.close(session, run.org_id, run.id, ending, actor=SYSTEM)
+        log.warning("reconcile.closed", run_id=run.id, attempt=run.attempt, workflow=workflow_status)
+        return "closed"
+
+    async def _release_holds(self) -> int:
+        """Release holds past their deadline; a run that still lives is told to cancel, and settles its own."""
+        released = 0
+        async with self._db.transaction(None) as session:
+            holds = await billing.expired_holds(session, limit=RECONCILE_BATCH, grace=RECONCILE_GRACE)
+        for hold in holds:
+            activity.heartbeat()
+            if await self._orchestrator.signal_cancel(hold.run_id):
+                continue
+            async with self._db.transaction(hold.org_id) as session:
+                await runs.lock_run(session, hold.org_id, hold.run_id)
+                await billing.settle(
+                    session, hold.org_id, run_id=hold.run_id, attempt=hold.attempt, capture=False, expired=True
+                )
+            released += 1
+        return released
+
+    async def _restart_documents(self) -> int:
+        """Start the ingestion of documents again whose workflow never ran."""
+        async with self._db.transaction(None) as session:
+            waiting = await reconcile.processing_documents(session, older_than=INGEST_TIMEOUT, limit=RECONCILE_BATCH)
+        for document in waiting:
+            async with self._db.transaction(document.org_id) as session:
+                organisation = await runs.get_organisation(session, document.org_id)
+            ref = ObjectRef(key=document.object_key, sha256=document.content_sha256, size_bytes=document.size_bytes)
+            await self._orchestrator.ingest(
+                IngestDocumentInput(
+                    org_id=document.org_id,
+                    document_id=document.id,
+                    object=ref,
+                    filename=document.name,
+                    mime_type=document.mime_type,
+                ),
+                organisation,
+            )
+        return len(waiting)
+
+    async def _forget_keys(self) -> int:
+        async with self._db.transaction(None) as session:
+            return await idempotency.forget(session, older_than=IDEMPOTENCY_KEPT)

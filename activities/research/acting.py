@@ -1,0 +1,185 @@
+"""Acting: which tool an agent without a model calls next, and when it has enough.
+
+Search with the question's own words, read a promising document in full, ask again for what is not covered yet, look
+elsewhere, stop.
+"""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from activities.research.questions import key_terms, query_terms, specific_terms
+from activities.research.text import stem, terms
+from schema.contracts.research import AgentView, Claim, Finish, Passage, StepRecord, ToolCall
+
+SEARCH_TOOLS = ("corpus.search", "web.search", "academic.search", "news.search")
+"""In order of preference: the organisation's own documents come first."""
+READ_TOOL = "document.read"
+FETCH_TOOL = "web.fetch"
+TOOL_ARGUMENT = {**dict.fromkeys(SEARCH_TOOLS, "query"), READ_TOOL: "document_id", FETCH_TOOL: "url"}
+"""The one argument that each tool needs."""
+
+CLAIMS_ENOUGH = 12
+COVERAGE_ENOUGH = 0.8
+DOCUMENTS_READ_MAX = 2
+QUERIES_PER_TOOL_MAX = 3
+QUERY_TERMS_MAX = 12
+
+
+def next_action(view: AgentView) -> ToolCall | Finish:
+    """Choose the next act of an agent; the same view gives the same act."""
+    if view.steps_left <= 0:
+        return Finish(reason="no steps left")
+    act = _fetch_named(view) or _first_search(view)
+    if act is not None:
+        return act
+    covered = coverage(view)
+    if len(view.claims) >= CLAIMS_ENOUGH and covered >= COVERAGE_ENOUGH:
+        return Finish(reason=f"enough evidence: {len(view.claims)} claims cover the question")
+    act = _read_on(view) or _reformulated(view) or _other_search(view)
+    if act is not None:
+        return act
+    if not view.claims:
+        return Finish(reason="nothing more to try: no source answers the question")
+    return Finish(reason=f"nothing more to try: {len(view.claims)} claims cover {covered:.0%} of the question's words")
+
+
+def coverage(view: AgentView) -> float:
+    """Return the part of the question's key words that the claims use, by weight."""
+    weights = key_terms(view.subtask.question)
+    said = {term for claim in view.claims for term in terms(claim.text)}
+    total = sum(weights.values())
+    return sum(weight for term, weight in weights.items() if term in said) / total if total else 1.0
+
+
+def _calls(view: AgentView, tool: str) -> list[StepRecord]:
+    return [step for step in view.steps if step.tool == tool]
+
+
+def _tried(view: AgentView, tool: str) -> set[str]:
+    return {str(step.arguments.get(TOOL_ARGUMENT[tool], "")) for step in _calls(view, tool)}
+
+
+def _fetch_named(view: AgentView) -> ToolCall | None:
+    if FETCH_TOOL not in view.tools:
+        return None
+    tried = _tried(view, FETCH_TOOL)
+    for url in view.subtask.urls:
+        if url not in tried:
+            return ToolCall(tool=FETCH_TOOL, arguments={"url": url}, reason="the user named this address")
+    return None
+
+
+def _search_tools(view: AgentView) -> list[str]:
+    return [tool for tool in SEARCH_TOOLS if tool in view.tools]
+
+
+def _first_search(view: AgentView) -> ToolCall | None:
+    tools = _search_tools(view)
+    if not tools or any(_calls(view, tool) for tool in tools):
+        return None
+    query = search_query(view.subtask.question)
+    return ToolCall(tool=tools[0], arguments={"query": query}, reason="first search") if query else None
+
+
+def search_query(question: str) -> str:
+    """Return the words to search for: the question's own and its names; a short one takes some of its topic."""
+    asked = query_terms(question)
+    found = [term.word for term in asked if term.weight == 1.0 or term.is_name]
+    if len(found) < 2:
+        found += [term.word for term in asked if term.word not in found][: 3 - len(found)]
+    return " ".join(found[:QUERY_TERMS_MAX])
+
+
+def _bracketed(question: str) -> list[str]:
+    """Return the content words of the topic that stands in a bracket at the question's end."""
+    inner = question.rstrip("?.").rpartition("(")[2] if question.rstrip("?.").endswith(")") else ""
+    return specific_terms(inner.rstrip(")"))
+
+
+def _read_on(view: AgentView) -> ToolCall | None:
+    """Read the document that answered best so far beyond the passages that were found."""
+    if len(view.claims) >= 2 * CLAIMS_ENOUGH:
+        return None
+    reads = _calls(view, READ_TOOL) + [step for step in _calls(view, FETCH_TOOL) if not _is_named(view, step)]
+    if len(reads) >= DOCUMENTS_READ_MAX:
+        return None
+    for claim in _best_sources(view.claims):
+        source = claim.source
+        if source.document_id and READ_TOOL in view.tools and source.document_id not in _tried(view, READ_TOOL):
+            return ToolCall(
+                tool=READ_TOOL,
+                arguments={"document_id": source.document_id},
+                reason=f"“{source.title}” answers well; reading on",
+            )
+        if _is_web(source.uri) and FETCH_TOOL in view.tools and source.uri not in _tried(view, FETCH_TOOL):
+            return ToolCall(
+                tool=FETCH_TOOL, arguments={"url": source.uri}, reason=f"“{source.title}” answers well; reading on"
+            )
+    return None
+
+
+def _is_named(view: AgentView, step: StepRecord) -> bool:
+    return step.arguments.get("url") in view.subtask.urls
+
+
+def _is_web(uri: str) -> bool:
+    return urlsplit(uri).scheme in ("http", "https")
+
+
+def _best_sources(claims: Sequence[Claim]) -> list[Claim]:
+    """Return one claim per source, of the sources that gave most relevant evidence first."""
+    weight: dict[str, float] = {}
+    first: dict[str, Claim] = {}
+    for claim in claims:
+        sha = claim.source.snapshot_sha256
+        weight[sha] = weight.get(sha, 0.0) + claim.relevance
+        first.setdefault(sha, claim)
+    return [first[sha] for sha in sorted(weight, key=lambda sha: (-weight[sha], sha)) if weight[sha] >= 0.4]
+
+
+def _reformulated(view: AgentView) -> ToolCall | None:
+    """Ask again for what no claim mentions, tied to the rarest word of the question."""
+    tools = _search_tools(view)
+    if not tools:
+        return None
+    tool = tools[0]
+    if len(_calls(view, tool)) >= QUERIES_PER_TOOL_MAX:
+        return None
+    said = {term for claim in view.claims for term in terms(claim.text)}
+    wanted = specific_terms(view.subtask.question) + _bracketed(view.subtask.question)
+    missing = [word for word in wanted if stem(word) not in said]
+    anchor = [word for word in wanted if stem(word) in said][:2]
+    for query in _variants(view, missing, anchor):
+        if query and query not in _tried(view, tool):
+            reason = f"not covered yet: {', '.join(missing[:4])}" if missing else "too little evidence; other words"
+            return ToolCall(tool=tool, arguments={"query": query}, reason=reason)
+    return None
+
+
+def _variants(view: AgentView, missing: list[str], anchor: list[str]) -> list[str]:
+    few = len(view.claims) < 3
+    found = [" ".join([*missing[:4], *anchor])] if missing else []
+    if few:
+        found.append(" ".join(specific_terms(view.subtask.title)[:6]))
+        longest = sorted(specific_terms(view.subtask.question), key=lambda word: (-len(word), word))
+        found.append(" ".join(longest[:2]))
+    if view.steps and view.steps[-1].passages and few:
+        found.append(" ".join([*anchor, *_feedback(view.steps[-1].passages, view)][:6]))
+    return found
+
+
+def _feedback(passages: Sequence[Passage], view: AgentView) -> list[str]:
+    """Return the title words of what was found best: the corpus' own words for the topic."""
+    own = key_terms(view.subtask.question)
+    return [word for word in specific_terms(passages[0].source.title) if stem(word) not in own][:3]
+
+
+def _other_search(view: AgentView) -> ToolCall | None:
+    """Look where the agent has not looked yet."""
+    query = search_query(view.subtask.question)
+    if len(view.claims) >= CLAIMS_ENOUGH or not query:
+        return None
+    for tool in _search_tools(view)[1:]:
+        if not _calls(view, tool):
+            return ToolCall(tool=tool, arguments={"query": query}, reason="too little evidence; looking elsewhere")
+    return None

@@ -1,0 +1,382 @@
+"""The citation gate: turns a report into Markdown whose every `[n]` is made and checked by code.
+
+`render_report` writes; `check_citations` knows nothing of how it was written and verifies the result against the
+snapshots. One sentence stands on one line of the Markdown. `[n]` numbers a source (one snapshot) by first appearance;
+the exact spans of every sentence stand in the sidecar (`RenderedReport.sidecar`, stored as `citations.json`).
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from activities.research.composing import ANALYSIS, DISAGREEMENTS, KEY_FINDINGS, RECOMMENDATIONS
+from activities.research.markdown import autolink, escape, unescape
+from activities.research.phrases import is_connective, say
+from activities.research.support import check_support, contributes
+from activities.research.text import display, normalise
+from schema.contracts.common import Contract
+from schema.contracts.research import Brief, Claim, Quality, Report, Section, Sentence, SourceRef
+
+Snapshots = Callable[[str], str]
+"""Returns the text of a snapshot by its SHA-256; raises LookupError where it is gone."""
+
+CITATIONS = "Citations"
+NOT_COVERED = "Not covered"
+_BULLETED = (KEY_FINDINGS, RECOMMENDATIONS, NOT_COVERED)
+
+
+class CitedSpan(Contract):
+    """One span that a sentence cites."""
+
+    n: int
+    claim_id: str
+    snapshot_sha256: str
+    start: int
+    end: int
+    quote: str
+    """`snapshot_text[start:end]`."""
+
+
+class CitedSentence(Contract):
+    """One line of the report's body; without spans it speaks of the run, not of the world."""
+
+    section: str
+    text: str
+    spans: tuple[CitedSpan, ...] = ()
+
+
+class CitedSource(Contract):
+    """One entry of the list of citations."""
+
+    n: int
+    title: str
+    uri: str
+    kind: str
+    document_id: str | None
+    published_at: str | None
+    snapshot_sha256: str
+    score: float
+    spans: tuple[tuple[int, int], ...]
+
+
+class Sidecar(Contract):
+    """The report's citations for machines: `citations.json`."""
+
+    version: int = 1
+    sentences: tuple[CitedSentence, ...] = ()
+    sources: tuple[CitedSource, ...] = ()
+
+
+class RenderedReport(Contract):
+    """A report that passed the gate."""
+
+    markdown: str
+    sidecar: Sidecar
+    quality: Quality
+
+    @property
+    def citations(self) -> tuple[CitedSource, ...]:
+        """Return the numbered sources."""
+        return self.sidecar.sources
+
+
+class Problem(Contract):
+    """One thing that is wrong with a report's citations."""
+
+    code: str
+    """`text`, `number`, `entry`, `snapshot`, `quote`, `support`, `uncited`."""
+    sentence: str
+    detail: str
+
+
+def render_report(
+    report: Report,
+    claims: Mapping[str, Claim],
+    snapshots: Snapshots,
+    *,
+    brief: Brief,
+    conflicts: int = 0,
+    sources_read: int = 0,
+) -> RenderedReport:
+    """Write a report as Markdown with citations, leaving out what its sources do not show.
+
+    Args:
+        report: what a reasoner wrote; its sentences name claims.
+        claims: every claim of the run by id.
+        snapshots: the texts that were read.
+        brief: the task; its text is the title's fallback.
+        conflicts: how many disagreements were found, for the quality record.
+        sources_read: how many snapshots the agents read, for the quality record.
+    """
+    gate = _Gate(claims, snapshots)
+    lines = [f"# {escape(report.title or brief.task) or 'Report'}", ""]
+    for section in _sections(report):
+        lines += gate.section(section)
+    lines += [f"## {CITATIONS}", "", *gate.list_sources()]
+    quality = Quality(
+        claims=len(claims),
+        supported=gate.supported,
+        repaired=gate.repaired,
+        dropped=gate.dropped,
+        conflicts=conflicts,
+        sources_read=sources_read,
+        sources_cited=len(gate.numbers),
+    )
+    sidecar = Sidecar(sentences=tuple(gate.sentences), sources=tuple(gate.sources()))
+    return RenderedReport(markdown="\n".join(lines).rstrip() + "\n", sidecar=sidecar, quality=quality)
+
+
+def _sections(report: Report) -> list[Section]:
+    """Put what is not covered at the end of the analysis, and keep the analysis from standing empty."""
+    sections = list(report.sections)
+    ends = [number for number, section in enumerate(sections) if section.title == RECOMMENDATIONS]
+    at = ends[0] if ends else len(sections)
+    if report.disclosures:
+        paragraphs = tuple((sentence,) for sentence in report.disclosures)
+        sections.insert(at, Section(title=NOT_COVERED, level=3, paragraphs=paragraphs))
+    for number, section in enumerate(sections):
+        following = sections[number + 1] if number + 1 < len(sections) else None
+        alone = following is None or following.level <= section.level
+        if section.title == ANALYSIS and not section.paragraphs and alone:
+            sections[number] = section.model_copy(update={"paragraphs": ((Sentence(text=say("no_analysis")),),)})
+    return sections
+
+
+@dataclass
+class _Gate:
+    """Checks sentence by sentence, numbers sources, and counts."""
+
+    claims: Mapping[str, Claim]
+    snapshots: Snapshots
+    numbers: dict[str, int] = field(default_factory=dict)
+    cited: dict[str, tuple[SourceRef, set[tuple[int, int]]]] = field(default_factory=dict)
+    sentences: list[CitedSentence] = field(default_factory=list)
+    supported: int = 0
+    repaired: int = 0
+    dropped: int = 0
+    _said: set[str] = field(default_factory=set)
+    _texts: dict[str, str | None] = field(default_factory=dict)
+
+    def section(self, section: Section) -> list[str]:
+        body: list[str] = []
+        for paragraph in section.paragraphs:
+            written = [line for sentence in paragraph if (line := self._sentence(section.title, sentence))]
+            if not written:
+                continue
+            if section.title in _BULLETED:
+                body += [f"- {line}" for line in written]
+            else:
+                body += [*written, ""]
+        if not body and section.level > 2:
+            return []
+        if body and section.title in _BULLETED:
+            body.append("")
+        return [f"{'#' * section.level} {escape(section.title)}", "", *body]
+
+    def _sentence(self, section: str, sentence: Sentence) -> str | None:
+        text = normalise(sentence.text)
+        if not sentence.claim_ids:
+            if not is_connective(text) and section != NOT_COVERED:
+                self.dropped += 1
+                return None
+            self.sentences.append(CitedSentence(section=section, text=text))
+            return escape(text)
+        known = [self.claims[claim] for claim in dict.fromkeys(sentence.claim_ids) if claim in self.claims]
+        checked = self._passed(text, [claim for claim in known if self._is_exact(claim)])
+        if checked is None:
+            self.dropped += 1
+            return None
+        if checked[0].lower() in self._said and section != DISAGREEMENTS:
+            return None  # Said already.
+        text, backing = checked
+        self._said.add(text.lower())
+        self.supported += 1
+        spans = [self._span(claim) for claim in backing]
+        self.sentences.append(CitedSentence(section=section, text=text, spans=tuple(spans)))
+        marks = "".join(f"[{number}]" for number in dict.fromkeys(span.n for span in spans))
+        return f"{escape(text)} {marks}"
+
+    def _is_exact(self, claim: Claim) -> bool:
+        text = self._snapshot(claim.source.snapshot_sha256)
+        return text is not None and bool(claim.quote.strip()) and text[claim.start : claim.end] == claim.quote
+
+    def _snapshot(self, sha256: str) -> str | None:
+        if sha256 not in self._texts:
+            try:
+                self._texts[sha256] = self.snapshots(sha256)
+            except LookupError:
+                self._texts[sha256] = None
+        return self._texts[sha256]
+
+    def _passed(self, text: str, backing: list[Claim]) -> tuple[str, list[Claim]] | None:
+        """Return the sentence and the claims that show it; else its first quotation instead; else nothing."""
+        if not backing:
+            return None
+        fitting = [claim for claim in backing if contributes(text, claim.quote)]
+        if fitting and check_support(text, [claim.quote for claim in fitting]).ok:
+            return text, fitting
+        self.repaired += 1
+        best = backing[0]
+        return display(best.quote), [best]
+
+    def _span(self, claim: Claim) -> CitedSpan:
+        sha256 = claim.source.snapshot_sha256
+        number = self.numbers.setdefault(sha256, len(self.numbers) + 1)
+        self.cited.setdefault(sha256, (claim.source, set()))[1].add((claim.start, claim.end))
+        return CitedSpan(
+            n=number,
+            claim_id=claim.id,
+            snapshot_sha256=sha256,
+            start=claim.start,
+            end=claim.end,
+            quote=claim.quote,
+        )
+
+    def sources(self) -> list[CitedSource]:
+        found = []
+        for sha256, number in self.numbers.items():
+            source, spans = self.cited[sha256]
+            found.append(
+                CitedSource(
+                    n=number,
+                    title=normalise(source.title),
+                    uri=source.uri,
+                    kind=source.kind.value,
+                    document_id=source.document_id,
+                    published_at=source.published_at.isoformat() if source.published_at else None,
+                    snapshot_sha256=sha256,
+                    score=round(source.score.combined, 4),
+                    spans=tuple(sorted(spans)),
+                )
+            )
+        return found
+
+    def list_sources(self) -> list[str]:
+        lines: list[str] = []
+        for source in self.sources():
+            lines += [_entry(source), ""]
+        return lines or [escape(say("no_citations")), ""]
+
+
+def _entry(source: CitedSource) -> str:
+    published = f", published {source.published_at[:10]}" if source.published_at else ""
+    spans = ", ".join(f"{start}–{end}" for start, end in source.spans)
+    return (
+        f"[{source.n}] {escape(source.title or source.uri)} ({source.kind}{published}). {autolink(source.uri)} "
+        f"Snapshot `{source.snapshot_sha256}`, characters {spans}."
+    )
+
+
+_MARKS = re.compile(r" ((?:\[\d+\])+)$")
+_ENTRY = re.compile(r"\[(\d+)\] .* Snapshot `([0-9a-f]*)`, characters ([\d–, ]+)\.$")
+
+
+def check_citations(markdown: str, sidecar: Sidecar, snapshots: Snapshots) -> list[Problem]:
+    """Verify a report's citations from the outside: its Markdown, its sidecar and the snapshots.
+
+    Finds sentences whose `[n]` do not resolve, whose quotation is not what the snapshot has, or that say what the
+    quotation does not; entries that are missing or that nobody cites; and sentences without citation.
+    """
+    body, _, tail = markdown.partition(f"\n## {CITATIONS}\n")
+    entries, problems = _read_entries(tail, sidecar)
+    lines = _body_lines(body)
+    problems += _check_order(lines, sidecar)
+    texts = _Texts(snapshots)
+    for (text, numbers), record in zip(lines, sidecar.sentences, strict=False):
+        problems += _check_line(text, numbers, record, entries, texts)
+    problems += _check_numbering(lines, entries)
+    return problems
+
+
+def _body_lines(body: str) -> list[tuple[str, list[int]]]:
+    """Return (sentence, numbers) of every line of the body that is no heading."""
+    found = []
+    for line in body.splitlines():
+        if not line.strip() or re.match(r"#{1,6} ", line):
+            continue
+        line = line.removeprefix("- ")
+        marks = _MARKS.search(line)
+        numbers = [int(number) for number in re.findall(r"\d+", marks.group(1))] if marks else []
+        found.append((unescape(line[: marks.start()] if marks else line), numbers))
+    return found
+
+
+def _read_entries(tail: str, sidecar: Sidecar) -> tuple[dict[int, CitedSource], list[Problem]]:
+    problems = []
+    listed: dict[int, tuple[str, str]] = {}
+    for line in filter(None, map(str.strip, tail.splitlines())):
+        if match := _ENTRY.match(line):
+            listed[int(match.group(1))] = (match.group(2), match.group(3))
+        elif not is_connective(unescape(line)):
+            problems.append(Problem(code="entry", sentence="", detail=f"not a citation: {line[:80]}"))
+    entries = {source.n: source for source in sidecar.sources}
+    for number in sorted(listed.keys() | entries.keys()):
+        source = entries.get(number)
+        spans = ", ".join(f"{start}–{end}" for start, end in source.spans) if source else ""
+        if source is None or listed.get(number) != (source.snapshot_sha256, spans):
+            problems.append(Problem(code="entry", sentence="", detail=f"entry [{number}] and sidecar differ"))
+    return entries, problems
+
+
+def _check_order(lines: Sequence[tuple[str, list[int]]], sidecar: Sidecar) -> list[Problem]:
+    if len(lines) == len(sidecar.sentences):
+        return []
+    detail = f"{len(lines)} sentences in the text, {len(sidecar.sentences)} in the sidecar"
+    return [Problem(code="text", sentence="", detail=detail)]
+
+
+class _Texts:
+    """Snapshots that were checked against their own hash, each once."""
+
+    def __init__(self, snapshots: Snapshots) -> None:
+        self._snapshots = snapshots
+        self._known: dict[str, str | None] = {}
+
+    def get(self, sha256: str) -> str | None:
+        if sha256 not in self._known:
+            try:
+                text: str | None = self._snapshots(sha256)
+            except LookupError:
+                text = None
+            intact = text is not None and hashlib.sha256(text.encode()).hexdigest() == sha256
+            self._known[sha256] = text if intact else None
+        return self._known[sha256]
+
+
+def _check_line(
+    text: str, numbers: list[int], record: CitedSentence, entries: Mapping[int, CitedSource], texts: _Texts
+) -> list[Problem]:
+    def problem(code: str, detail: str) -> Problem:
+        return Problem(code=code, sentence=text, detail=detail)
+
+    problems = []
+    if text != record.text:
+        problems.append(problem("text", f"the sidecar says: {record.text}"))
+    if not numbers and not record.spans:
+        if not is_connective(text) and record.section != NOT_COVERED:
+            problems.append(problem("uncited", "a statement without a citation"))
+        return problems
+    if list(dict.fromkeys(span.n for span in record.spans)) != numbers:
+        problems.append(problem("number", f"the sidecar cites {sorted({span.n for span in record.spans})}"))
+    for span in record.spans:
+        source, whole = entries.get(span.n), texts.get(span.snapshot_sha256)
+        if source is None or source.snapshot_sha256 != span.snapshot_sha256:
+            problems.append(problem("number", f"[{span.n}] is another source"))
+        elif (span.start, span.end) not in source.spans:
+            problems.append(problem("entry", f"entry [{span.n}] does not list the span"))
+        if whole is None:
+            problems.append(problem("snapshot", f"snapshot {span.snapshot_sha256} is missing or altered"))
+        elif whole[span.start : span.end] != span.quote:
+            problems.append(problem("quote", "the snapshot says something else there"))
+    verdict = check_support(text, [span.quote for span in record.spans])
+    if not verdict.ok:
+        problems.append(problem("support", verdict.reason))
+    return problems
+
+
+def _check_numbering(lines: Sequence[tuple[str, list[int]]], entries: Mapping[int, CitedSource]) -> list[Problem]:
+    order = list(dict.fromkeys(number for _, numbers in lines for number in numbers))
+    if order == list(range(1, len(order) + 1)) and sorted(entries) == sorted(order):
+        return []
+    return [Problem(code="number", sentence="", detail="the numbers are not those of the list, by first appearance")]

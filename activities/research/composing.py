@@ -1,0 +1,221 @@
+"""Composing: the parts of a report that code writes, for both reasoners, and the whole report of the extractive one.
+
+Every statement about the world carries its claims; all other sentences come from `phrases.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from activities.research.phrases import counted, say
+from activities.research.questions import query_terms
+from activities.research.text import display, terms
+from schema.contracts.research import Brief, Claim, Conflict, Finding, Report, Section, Sentence, Subtask
+
+SUMMARY_STATEMENTS_MAX = 6
+KEY_FINDINGS_PER_SUBTASK = 3
+KEY_FINDINGS_MAX = 12
+ANALYSIS_PER_SUBTASK_MAX = 10
+RECOMMENDATIONS_MAX = 12
+CITATIONS_PER_SENTENCE_MAX = 4
+TITLE_CHARACTERS_MAX = 110
+
+EXECUTIVE_SUMMARY = "Executive summary"
+KEY_FINDINGS = "Key findings"
+ANALYSIS = "Analysis"
+DISAGREEMENTS = "Disagreements"
+RECOMMENDATIONS = "Recommendations"
+
+
+@dataclass
+class Material:
+    """What a report is made of, sorted."""
+
+    brief: Brief
+    subtasks: Sequence[Subtask]
+    findings: Sequence[Finding]
+    conflicts: Sequence[Conflict]
+    claims: Mapping[str, Claim]
+    missing: tuple[str, ...]
+    by_subtask: dict[int, list[Finding]] = field(init=False)
+    """The findings of each subtask without those that another one is preferred to, best first."""
+
+    def __post_init__(self) -> None:
+        chosen = {conflict.chosen_finding_id for conflict in self.conflicts}
+        disputed = {finding for conflict in self.conflicts for finding in conflict.finding_ids} - chosen
+        self.by_subtask = {subtask.number: [] for subtask in self.subtasks}
+        for finding in sorted(self.findings, key=lambda finding: (-finding.weight, finding.id)):
+            if finding.id not in disputed and self.claims_of(finding):
+                self.by_subtask.setdefault(finding.subtask_number, []).append(finding)
+
+    def claims_of(self, finding: Finding) -> list[Claim]:
+        return [self.claims[claim] for claim in finding.claim_ids if claim in self.claims]
+
+
+def compose_report(material: Material) -> Report:
+    """Write the report of the extractive reasoner: quoted sentences, each once, under the heading it answers."""
+    picks = {number: list(found) for number, found in material.by_subtask.items()}
+    summary = [found.pop(0) for found in picks.values() if found][:SUMMARY_STATEMENTS_MAX]
+    summarised = {finding.id for finding in summary}
+    for number, found in material.by_subtask.items():
+        picks[number] = [finding for finding in found if finding.id not in summarised]
+    each = max(1, min(KEY_FINDINGS_PER_SUBTASK, KEY_FINDINGS_MAX // max(1, len(picks))))
+    key = {number: found[:each] for number, found in picks.items()}
+    rest = {number: found[each : each + ANALYSIS_PER_SUBTASK_MAX] for number, found in picks.items()}
+    keys = [finding for found in key.values() for finding in found][: 2 * KEY_FINDINGS_MAX]
+    listed = tuple((quoted(finding, material),) for finding in keys)
+    if not listed:
+        listed = ((Sentence(text=say("disputed_only" if material.conflicts and not summary else "no_analysis")),),)
+    sections = [
+        Section(title=EXECUTIVE_SUMMARY, paragraphs=_summary(material, summary)),
+        Section(title=KEY_FINDINGS, paragraphs=listed),
+        *_analysis(material, rest),
+        Section(title=RECOMMENDATIONS, paragraphs=recommendations(material)),
+    ]
+    return Report(title=report_title(material.brief), sections=tuple(sections), disclosures=gaps(material))
+
+
+def report_title(brief: Brief) -> str:
+    """Return the run's name, or its task cut to a line."""
+    text = " ".join((brief.name or brief.task).split())
+    if len(text) <= TITLE_CHARACTERS_MAX:
+        return text
+    return text[: TITLE_CHARACTERS_MAX - 1].rsplit(" ", 1)[0] + "…"
+
+
+def quoted(finding: Finding, material: Material) -> Sentence:
+    """Say a finding in the words of its best claim, and cite the claims that say the same, one per source."""
+    backing = material.claims_of(finding)
+    sources: dict[str, str] = {}
+    for claim in backing:
+        sources.setdefault(claim.source.snapshot_sha256, claim.id)
+    return Sentence(
+        text=display(backing[0].quote), claim_ids=tuple(list(sources.values())[:CITATIONS_PER_SENTENCE_MAX])
+    )
+
+
+def scope_note(material: Material, phrase: str) -> tuple[Sentence, ...]:
+    """Say how the report was made and what it rests on."""
+    used = [claim for finding in material.findings for claim in material.claims_of(finding)]
+    sources = len({claim.source.snapshot_sha256 for claim in used})
+    note = [Sentence(text=say(phrase))]
+    if used:
+        note.append(
+            Sentence(
+                text=say(
+                    "scope",
+                    claims=counted(len({claim.id for claim in used}), "claim"),
+                    sources=counted(sources, "source"),
+                    subtasks=counted(len(material.subtasks), "subtask"),
+                )
+            )
+        )
+    if material.conflicts:
+        subjects = list(dict.fromkeys(conflict.subject for conflict in material.conflicts))[:3]
+        note.append(Sentence(text=say("disagreements", subjects="; ".join(subjects))))
+    if gaps(material):
+        note.append(Sentence(text=say("gaps")))
+    return tuple(note)
+
+
+def _summary(material: Material, summary: list[Finding]) -> tuple[tuple[Sentence, ...], ...]:
+    statements = tuple(quoted(finding, material) for finding in summary)
+    if not statements and not material.conflicts:
+        statements = (Sentence(text=say("nothing")),)
+    return tuple(part for part in (statements, scope_note(material, "extracted")) if part)
+
+
+def _analysis(material: Material, rest: Mapping[int, list[Finding]]) -> list[Section]:
+    sections = [Section(title=ANALYSIS)]
+    for subtask in material.subtasks:
+        found = rest.get(subtask.number, [])
+        if found:
+            sections.append(Section(title=subtask.title, level=3, paragraphs=_by_source(found, material)))
+    return sections + disagreements(material)
+
+
+def _by_source(found: Sequence[Finding], material: Material) -> tuple[tuple[Sentence, ...], ...]:
+    """Make a paragraph per source, its sentences in the order in which the source has them."""
+    by_source: dict[str, list[Finding]] = {}
+    for finding in found:
+        by_source.setdefault(material.claims_of(finding)[0].source.snapshot_sha256, []).append(finding)
+    return tuple(
+        tuple(
+            quoted(finding, material)
+            for finding in sorted(group, key=lambda finding: (material.claims_of(finding)[0].start, finding.id))
+        )
+        for group in by_source.values()
+    )
+
+
+def disagreements(material: Material) -> list[Section]:
+    """Disclose every conflict: both statements with their sources, and why one is preferred, or that none is."""
+    findings = {finding.id: finding for finding in material.findings}
+    paragraphs = []
+    for conflict in material.conflicts:
+        sides = [findings[each] for each in conflict.finding_ids if each in findings]
+        sides = [side for side in sides if material.claims_of(side)]
+        if len(sides) < 2:
+            continue
+        sides.sort(key=lambda side: side.id != conflict.chosen_finding_id)
+        sentences = [Sentence(text=say("disagree", subject=conflict.subject, kind=_KINDS[conflict.kind.value]))]
+        for number, side in enumerate(sides):
+            sentences += [Sentence(text=say("another_says" if number else "one_says")), quoted(side, material)]
+        sentences.append(Sentence(text=say("choice", reason=conflict.reason)))
+        paragraphs.append(tuple(sentences))
+    return [Section(title=DISAGREEMENTS, level=3, paragraphs=tuple(paragraphs))] if paragraphs else []
+
+
+_KINDS = {
+    "plain": "different values",
+    "stale": "sources of different age",
+    "unit": "different units",
+    "scope": "different circumstances",
+}
+
+
+def gaps(material: Material) -> tuple[Sentence, ...]:
+    """Say what is missing: agents that failed, and subtasks without evidence."""
+    told = [Sentence(text=say("missing", reason=reason)) for reason in material.missing]
+    bare = [
+        subtask
+        for subtask in material.subtasks
+        if not material.by_subtask.get(subtask.number) and not _disputed(material, subtask)
+    ]
+    return (*told, *(Sentence(text=say("no_evidence", subtask=subtask.title)) for subtask in bare))
+
+
+def _disputed(material: Material, subtask: Subtask) -> bool:
+    return any(finding.subtask_number == subtask.number for finding in material.findings)
+
+
+def recommendations(material: Material) -> tuple[tuple[Sentence, ...], ...]:
+    """Recommend only what follows from the evidence and its gaps: what to settle, look for and read."""
+    told = [say("settle", subject=conflict.subject) for conflict in material.conflicts[:4]]
+    for subtask in material.subtasks:
+        found = material.by_subtask.get(subtask.number, [])
+        told += _recommended(subtask, found, material)
+    told = told[:RECOMMENDATIONS_MAX] or [say("no_recommendation")]
+    return tuple((Sentence(text=text),) for text in told)
+
+
+def _recommended(subtask: Subtask, found: Sequence[Finding], material: Material) -> list[str]:
+    if not found:
+        return [] if _disputed(material, subtask) else [say("add_sources", subtask=subtask.title)]
+    told = []
+    said = {term for finding in found for claim in material.claims_of(finding) for term in terms(claim.text)}
+    unsaid = [term.word for term in query_terms(subtask.question) if term.is_core and term.stem not in said]
+    if unsaid:
+        told.append(say("open_point", subtask=subtask.title, words=_listed(unsaid[:3])))
+    titles: dict[str, int] = {}
+    for finding in found:
+        title = material.claims_of(finding)[0].source.title
+        titles[title] = titles.get(title, 0) + 1
+    best = max(titles, key=lambda title: (titles[title], title))
+    if titles[best] >= 2:
+        told.append(say("read_on", subtask=subtask.title, title=best, count=str(titles[best])))
+    return told
+
+
+def _listed(items: Sequence[str]) -> str:
+    quoted_items = [f"“{item}”" for item in items]
+    return quoted_items[0] if len(quoted_items) == 1 else f"{', '.join(quoted_items[:-1])} or {quoted_items[-1]}"

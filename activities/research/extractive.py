@@ -1,0 +1,83 @@
+"""The extractive reasoner: no model, deterministic, and it never invents.
+
+Every statement of its reports is a sentence of a source. Tokens are word tokens: read (`input`) and written (`output`).
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from activities.research import acting
+from activities.research import claims as claiming
+from activities.research.composing import Material, compose_report
+from activities.research.conflicts import find_conflicts
+from activities.research.findings import merge_claims
+from activities.research.questions import plan_subtasks
+from activities.research.text import count_words
+from schema.contracts.common import Tokens
+from schema.contracts.research import (
+    AgentView,
+    Brief,
+    Claim,
+    Conflict,
+    Finding,
+    Finish,
+    Passage,
+    Reasoned,
+    Report,
+    Subtask,
+    ToolCall,
+)
+
+T = TypeVar("T")
+
+
+class ExtractiveReasoner:
+    """Question analysis, sentence ranking, clustering and comparison of figures instead of a model."""
+
+    name = "extractive"
+
+    async def decompose(self, brief: Brief) -> Reasoned[tuple[Subtask, ...]]:
+        """Cut the task along its own grammar; see `questions.py`."""
+        subtasks = plan_subtasks(brief)
+        return _reasoned(subtasks, [brief.task], [subtask.question for subtask in subtasks])
+
+    async def next_action(self, view: AgentView) -> Reasoned[ToolCall | Finish]:
+        """Follow the search policy of `acting.py`."""
+        action: ToolCall | Finish = acting.next_action(view)
+        return _reasoned(action, [view.subtask.question], [action.reason])
+
+    async def extract_claims(self, view: AgentView, passages: tuple[Passage, ...]) -> Reasoned[tuple[Claim, ...]]:
+        """Take whole sentences of the passages, verbatim; see `claims.py`."""
+        found = await asyncio.to_thread(claiming.extract, view, passages)
+        return _reasoned(found, [passage.text for passage in passages], [claim.text for claim in found])
+
+    async def merge(self, brief: Brief, claims: Sequence[Claim]) -> Reasoned[tuple[Finding, ...]]:
+        """Group the claims that repeat each other; see `findings.py`."""
+        findings = await asyncio.to_thread(merge_claims, claims)
+        return _reasoned(findings, [claim.text for claim in claims], [])
+
+    async def resolve_conflicts(
+        self, brief: Brief, findings: Sequence[Finding], claims: Mapping[str, Claim]
+    ) -> Reasoned[tuple[Conflict, ...]]:
+        """Compare figures, dates, versions and polarity; see `conflicts.py`."""
+        conflicts = await asyncio.to_thread(find_conflicts, findings, claims)
+        return _reasoned(conflicts, [finding.text for finding in findings], [each.reason for each in conflicts])
+
+    async def write_report(
+        self,
+        brief: Brief,
+        subtasks: Sequence[Subtask],
+        findings: Sequence[Finding],
+        conflicts: Sequence[Conflict],
+        claims: Mapping[str, Claim],
+        missing: tuple[str, ...],
+    ) -> Reasoned[Report]:
+        """Arrange the findings; see `composing.py`."""
+        report = compose_report(Material(brief, subtasks, findings, conflicts, claims, missing))
+        written = [sentence.text for section in report.sections for part in section.paragraphs for sentence in part]
+        return _reasoned(report, [finding.text for finding in findings], written)
+
+
+def _reasoned(value: T, read: Iterable[str], written: Iterable[str]) -> Reasoned[T]:
+    return Reasoned(value=value, tokens=Tokens(input=count_words(read), output=count_words(written)))

@@ -1,0 +1,107 @@
+"""Findings: claims that say the same, put together across agents and sources, and weighed."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from activities.research.claims import alike
+from activities.research.similarity import contained
+from activities.research.text import normalise, terms
+from schema.contracts.research import Claim, Finding
+from schema.ids import derived_id
+
+SAME_OVERLAP_MIN = 0.6
+"""Jaccard overlap of content words, with equal figures and polarity, above which two statements say the same."""
+SAME_CONTAINED_MIN = 0.9
+TERM_SPREAD_MAX = 200
+"""A term found in more claims than this does not suggest a comparison by itself."""
+
+
+def merge_claims(claims: Sequence[Claim]) -> tuple[Finding, ...]:
+    """Put claims that say the same into findings, best first.
+
+    A claim joins the finding whose best claim it repeats, so that a chain of small differences does not run together.
+    """
+    order = sorted(_distinct(claims), key=lambda claim: (-strength(claim), claim.id))
+    groups: list[list[Claim]] = []
+    by_term: dict[str, list[int]] = defaultdict(list)
+    for claim in order:
+        group = _group_of(claim, groups, by_term)
+        if group is None:
+            for term in set(terms(claim.text)):
+                by_term[term].append(len(groups))
+            groups.append([claim])
+        else:
+            groups[group].append(claim)
+    findings = [_finding(group) for group in groups]
+    return tuple(sorted(findings, key=lambda finding: (-finding.weight, finding.id)))
+
+
+def _distinct(claims: Sequence[Claim]) -> list[Claim]:
+    """Return each claim once; where two agents found the same span, the one it answers best."""
+    best: dict[str, Claim] = {}
+    for claim in claims:
+        kept = best.get(claim.id)
+        if kept is None or (claim.relevance, -claim.agent_number) > (kept.relevance, -kept.agent_number):
+            best[claim.id] = claim
+    return list(best.values())
+
+
+def strength(claim: Claim) -> float:
+    """Weigh one claim: how well it answers, and how good its source is."""
+    return 0.75 * claim.relevance + 0.25 * claim.source.score.combined
+
+
+def _group_of(claim: Claim, groups: list[list[Claim]], by_term: dict[str, list[int]]) -> int | None:
+    votes: dict[int, int] = defaultdict(int)
+    for term in set(terms(claim.text)):
+        if len(by_term[term]) <= TERM_SPREAD_MAX:
+            for index in by_term[term]:
+                votes[index] += 1
+    for index in sorted(votes, key=lambda index: (-votes[index], index))[:20]:
+        if says_the_same(groups[index][0].text, claim.text):
+            return index
+    return None
+
+
+def says_the_same(left: str, right: str) -> bool:
+    """Tell whether two statements say the same: most words, every figure, the same polarity."""
+    if normalise(left).lower() == normalise(right).lower():
+        return True
+    shared = alike(left, right)
+    if shared >= SAME_OVERLAP_MIN:
+        return True
+    ours, theirs = terms(left), terms(right)
+    nested = max(contained(ours, theirs), contained(theirs, ours)) >= SAME_CONTAINED_MIN
+    return nested and shared >= SAME_OVERLAP_MIN / 2 and min(len(ours), len(theirs)) >= 5
+
+
+def independent_sources(claims: Sequence[Claim]) -> int:
+    """Count the sources that say it independently: copies of one text, and pages of one host, count once."""
+    texts: dict[str, str] = {}
+    for claim in claims:
+        texts.setdefault(normalise(claim.quote).lower(), origin(claim))
+    return len(set(texts.values()))
+
+
+def origin(claim: Claim) -> str:
+    """Name where a claim comes from: the host of a web page, else the document itself."""
+    parts = urlsplit(claim.source.uri)
+    return parts.netloc.lower() or claim.source.uri or claim.source.snapshot_sha256
+
+
+def _finding(group: list[Claim]) -> Finding:
+    best = group[0]
+    agreement = 1 - 1 / independent_sources(group)
+    return Finding(
+        id=finding_id(best.id),
+        text=best.text,
+        subtask_number=best.agent_number,
+        claim_ids=tuple(claim.id for claim in group),
+        weight=round(0.8 * strength(best) + 0.2 * agreement, 4),
+    )
+
+
+def finding_id(best_claim_id: str) -> str:
+    """Derive the identifier of a finding from its best claim."""
+    return derived_id("fnd", best_claim_id)

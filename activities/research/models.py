@@ -1,0 +1,527 @@
+"""The model reasoner: any model that litellm reaches, asked for JSON that fits a schema.
+
+A model proposes; code disposes: counts and lengths are cut, identifiers that do not exist are dropped, quotations are
+looked up in their passage, and what a model calls the same or different is checked against figures and polarity. One
+repair round for an unusable answer; every other retry is Temporal's. No prompt grows with the corpus: passages,
+findings and sections go in batches.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from activities.research import vendor
+from activities.research.acting import FETCH_TOOL, READ_TOOL, TOOL_ARGUMENT
+from activities.research.answers import (
+    Answer,
+    Decomposition,
+    DrawnClaim,
+    DrawnClaims,
+    Merging,
+    NextAction,
+    SeenConflict,
+    SeenConflicts,
+    WrittenAnalysis,
+    WrittenSentence,
+    WrittenSummary,
+    schema_of,
+)
+from activities.research.claims import claim_id, differ
+from activities.research.composing import (
+    ANALYSIS,
+    ANALYSIS_PER_SUBTASK_MAX,
+    CITATIONS_PER_SENTENCE_MAX,
+    EXECUTIVE_SUMMARY,
+    KEY_FINDINGS,
+    RECOMMENDATIONS,
+    Material,
+    compose_report,
+    disagreements,
+    gaps,
+    recommendations,
+    report_title,
+    scope_note,
+)
+from activities.research.conflicts import choose, fact_of, find_conflicts, subject_of
+from activities.research.findings import merge_claims
+from activities.research.prompting import fenced, repair_text, system_text
+from activities.research.questions import QUESTION_CHARACTERS_MAX, TITLE_CHARACTERS_MAX, plan_subtasks
+from activities.research.quotes import locate
+from activities.research.reasoner import ModelConfig, Role
+from activities.research.similarity import contained, overlap
+from activities.research.support import check_support
+from activities.research.text import normalise, terms
+from schema.contracts.common import Tokens
+from schema.contracts.research import (
+    AgentView,
+    Brief,
+    Claim,
+    Conflict,
+    ConflictKind,
+    Finding,
+    Finish,
+    Passage,
+    Reasoned,
+    Report,
+    Section,
+    Sentence,
+    Subtask,
+    ToolCall,
+)
+from schema.errors import ProviderAnswerInvalid
+
+A = TypeVar("A", bound=Answer)
+T = TypeVar("T")
+
+ANSWER_TOKENS_MAX = 4_000
+PASSAGES_CHARACTERS_PER_PROMPT = 16_000
+CLAIMS_PER_PROMPT_MAX = 12
+FINDINGS_PER_PROMPT_MAX = 50
+FINDING_CHARACTERS_MAX = 500
+STEPS_SHOWN_MAX = 12
+CLAIMS_SHOWN_MAX = 24
+DRAFT_CHARACTERS_MAX = 8_000
+STATEMENT_CHARACTERS_MAX = 600
+TASK_CHARACTERS_MAX = 8_000
+
+
+class Form(Enum):
+    """How a server is told what to return, from the strictest to the loosest."""
+
+    JSON_SCHEMA = "json_schema"
+    JSON_OBJECT = "json_object"
+    PROMPT = "prompt"
+
+
+_UNDERSTOOD: dict[tuple[str, str], Form] = {}
+"""The strictest form that a (model, base URL) was seen to accept; only servers that refused one are in here."""
+
+
+class Unusable(ValueError):
+    """An answer that is cut off, no JSON, or does not fit its schema."""
+
+
+class ModelReasoner:
+    """A model in three roles: planner, researcher, writer."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        self._config = config
+        self.name = config.model or config.for_role("researcher") or "model"
+
+    async def decompose(self, brief: Brief) -> Reasoned[tuple[Subtask, ...]]:
+        """Let the model split the task; only distinct subtasks survive, at most `agents_max`, and only its addresses."""
+        answer, tokens = await self._ask(
+            "planner", "decompose", Decomposition, [fenced("task", _task(brief))], agents_max=brief.agents_max
+        )
+        subtasks = _subtasks(answer, brief)
+        return Reasoned(value=subtasks or plan_subtasks(brief), tokens=tokens)
+
+    async def next_action(self, view: AgentView) -> Reasoned[ToolCall | Finish]:
+        """Let the model choose; a call that is not allowed, a repetition or an address from nowhere ends the agent."""
+        if view.steps_left <= 0:
+            return Reasoned[ToolCall | Finish](value=Finish(reason="no steps left"))
+        usable = [tool for tool in view.tools if tool in TOOL_ARGUMENT]
+        answer, tokens = await self._ask(
+            "planner",
+            "next_action",
+            NextAction,
+            [fenced("question", _question(view)), fenced("evidence", _known(view)), fenced("acts", _acts(view))],
+            tools=", ".join(f"{tool} ({TOOL_ARGUMENT[tool]})" for tool in usable) or "none",
+            steps_left=view.steps_left,
+        )
+        return Reasoned[ToolCall | Finish](value=_action(answer, view, usable), tokens=tokens)
+
+    async def extract_claims(self, view: AgentView, passages: tuple[Passage, ...]) -> Reasoned[tuple[Claim, ...]]:
+        """Let the model draw statements; those whose quotation is not in a passage are dropped."""
+        tokens, claims = Tokens(), dict[str, Claim]()
+        known = {claim.id for claim in view.claims}
+        for batch in _passage_batches(passages):
+            shown = [fenced(f"passage {number}", passage.text) for number, passage in enumerate(batch, 1)]
+            answer, used = await self._ask(
+                "researcher",
+                "extract_claims",
+                DrawnClaims,
+                [fenced("question", _question(view)), fenced("known", _known(view)), *shown],
+                claims_max=CLAIMS_PER_PROMPT_MAX,
+            )
+            tokens += used
+            for drawn in answer.claims[:CLAIMS_PER_PROMPT_MAX]:
+                claim = _claim(drawn, batch, view.subtask.number)
+                if claim is not None and claim.id not in known:
+                    claims.setdefault(claim.id, claim)
+        return Reasoned(value=tuple(claims.values()), tokens=tokens)
+
+    async def merge(self, brief: Brief, claims: Sequence[Claim]) -> Reasoned[tuple[Finding, ...]]:
+        """Group by code first; then let the model find repetitions in other words, batch by batch."""
+        findings, tokens = list(merge_claims(claims)), Tokens()
+        for batch in _batches(sorted(findings, key=lambda finding: (finding.subtask_number, -finding.weight))):
+            if len(batch) < 2:
+                continue
+            answer, used = await self._ask("writer", "merge", Merging, [fenced("findings", _listed(batch))])
+            tokens += used
+            for group in answer.groups:
+                findings = _joined(findings, _named(group.findings, batch))
+        findings.sort(key=lambda finding: (-finding.weight, finding.id))
+        return Reasoned(value=tuple(findings), tokens=tokens)
+
+    async def resolve_conflicts(
+        self, brief: Brief, findings: Sequence[Finding], claims: Mapping[str, Claim]
+    ) -> Reasoned[tuple[Conflict, ...]]:
+        """Compare by code; then let the model name contradictions it missed. The preference is always code's."""
+        conflicts, tokens = list(find_conflicts(findings, claims)), Tokens()
+        for batch in _batches(sorted(findings, key=lambda finding: (finding.subtask_number, -finding.weight))):
+            if len(batch) < 2:
+                continue
+            answer, used = await self._ask(
+                "writer", "resolve_conflicts", SeenConflicts, [fenced("findings", _listed(batch))]
+            )
+            tokens += used
+            for seen in answer.conflicts:
+                conflict = _conflict(seen, batch, claims)
+                if conflict is not None and not _known_conflict(conflict, conflicts):
+                    conflicts.append(conflict)
+        return Reasoned(value=tuple(conflicts), tokens=tokens)
+
+    async def write_report(
+        self,
+        brief: Brief,
+        subtasks: Sequence[Subtask],
+        findings: Sequence[Finding],
+        conflicts: Sequence[Conflict],
+        claims: Mapping[str, Claim],
+        missing: tuple[str, ...],
+    ) -> Reasoned[Report]:
+        """Let the model write subtask by subtask, then the summary; code adds disagreements, gaps and open points."""
+        material = Material(brief, subtasks, findings, conflicts, claims, missing)
+        if not any(material.by_subtask.values()):
+            return Reasoned(value=compose_report(material))
+        tokens, sections = Tokens(), [Section(title=ANALYSIS)]
+        for subtask in subtasks:
+            found = material.by_subtask.get(subtask.number, [])[: 3 * ANALYSIS_PER_SUBTASK_MAX]
+            if found:
+                section, used = await self._analysis(subtask, found)
+                sections.append(section)
+                tokens += used
+        summary, used = await self._summary(material)
+        tokens += used
+        return Reasoned(value=_report(material, summary, sections), tokens=tokens)
+
+    async def _analysis(self, subtask: Subtask, found: Sequence[Finding]) -> tuple[Section, Tokens]:
+        answer, tokens = await self._ask(
+            "writer",
+            "write_analysis",
+            WrittenAnalysis,
+            [fenced("question", subtask.question), fenced("findings", _listed(found))],
+            sentences_max=2 * ANALYSIS_PER_SUBTASK_MAX,
+        )
+        paragraphs = tuple(
+            tuple(sentence for each in paragraph.sentences if (sentence := _sentence(each, found)))
+            for paragraph in answer.paragraphs
+        )
+        kept = tuple(paragraph for paragraph in paragraphs if paragraph)
+        return Section(title=subtask.title, level=3, paragraphs=kept), tokens
+
+    async def _summary(self, material: Material) -> tuple[dict[str, tuple[Sentence, ...]], Tokens]:
+        each = max(1, FINDINGS_PER_PROMPT_MAX // max(1, len(material.by_subtask)))
+        best = [finding for found in material.by_subtask.values() for finding in found[:each]]
+        best = best[:FINDINGS_PER_PROMPT_MAX]
+        answer, tokens = await self._ask(
+            "writer",
+            "write_summary",
+            WrittenSummary,
+            [fenced("task", _task(material.brief)), fenced("findings", _listed(best))],
+        )
+        written = {
+            EXECUTIVE_SUMMARY: answer.executive_summary[:6],
+            KEY_FINDINGS: answer.key_findings[:12],
+            RECOMMENDATIONS: answer.recommendations[:6],
+        }
+        return {
+            title: tuple(sentence for each in sentences if (sentence := _sentence(each, best)))
+            for title, sentences in written.items()
+        }, tokens
+
+    async def _ask(
+        self, role: Role, prompt: str, answer: type[A], data: Sequence[str], **values: int | str
+    ) -> tuple[A, Tokens]:
+        """Ask once, and once more with the fault named.
+
+        Raises:
+            ProviderAnswerInvalid: neither answer was usable; `input_tokens` and `output_tokens` say what was used.
+        """
+        talk = [{"role": "user", "content": "\n\n".join(data)}]
+        tokens = Tokens()
+        for last in (False, True):
+            completion = await self._send(role, prompt, answer, talk, values)
+            tokens += completion.tokens
+            try:
+                return _read(completion, answer), tokens
+            except Unusable as error:
+                if last:
+                    raise ProviderAnswerInvalid(
+                        f"The model's answer to “{prompt}” was not usable after one repair: {error}",
+                        input_tokens=tokens.input,
+                        output_tokens=tokens.output,
+                    ) from error
+                draft = completion.text[:DRAFT_CHARACTERS_MAX] or "(nothing)"
+                talk = [
+                    *talk,
+                    {"role": "assistant", "content": draft},
+                    {"role": "user", "content": repair_text(answer, str(error))},
+                ]
+        raise AssertionError("unreachable")
+
+    async def _send(
+        self, role: Role, prompt: str, answer: type[Answer], talk: list[dict[str, str]], values: Mapping[str, int | str]
+    ) -> vendor.Completion:
+        """Send in the strictest form that the server is not known to refuse; remember a refusal once it is proven."""
+        model = self._config.for_role(role) or self.name
+        key = (model, self._config.base_url or "")
+        forms = list(Form)
+        first = forms.index(_UNDERSTOOD.get(key, Form.JSON_SCHEMA))
+        for form in forms[first:]:
+            system = system_text(prompt, answer, with_schema=form is not Form.JSON_SCHEMA, **values)
+            try:
+                completion = await vendor.complete(
+                    model=model,
+                    messages=[{"role": "system", "content": system}, *talk],
+                    max_tokens=ANSWER_TOKENS_MAX,
+                    timeout_s=self._config.timeout_s,
+                    base_url=self._config.base_url,
+                    api_key=self._config.api_key,
+                    response_format=_response_format(form, answer),
+                )
+            except vendor.FormatRefused:
+                continue
+            if form is not forms[first]:
+                _UNDERSTOOD[key] = form
+            return completion
+        raise AssertionError("unreachable: the loosest form has no response_format to refuse")
+
+
+def _response_format(form: Form, answer: type[Answer]) -> dict[str, Any] | None:
+    if form is Form.JSON_SCHEMA:
+        return {
+            "type": "json_schema",
+            "json_schema": {"name": answer.__name__, "strict": True, "schema": schema_of(answer)},
+        }
+    return {"type": "json_object"} if form is Form.JSON_OBJECT else None
+
+
+_CODE_FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
+
+
+def _read(completion: vendor.Completion, answer: type[A]) -> A:
+    if completion.truncated:
+        raise Unusable(f"it was cut off at {ANSWER_TOKENS_MAX} tokens; answer more briefly")
+    fence = _CODE_FENCE.match(completion.text)
+    try:
+        return answer.model_validate_json(fence.group(1) if fence else completion.text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the answer"
+        raise Unusable(f"{place}: {first['msg']}"[:300]) from error
+
+
+def _task(brief: Brief) -> str:
+    return brief.task[:TASK_CHARACTERS_MAX]
+
+
+def _subtasks(answer: Decomposition, brief: Brief) -> tuple[Subtask, ...]:
+    kept: list[Subtask] = []
+    for planned in answer.subtasks:
+        question = normalise(planned.question)[:QUESTION_CHARACTERS_MAX]
+        same = any(overlap(terms(question), terms(other.question)) > 0.85 for other in kept)
+        if not re.search(r"\w", question) or same or len(kept) >= max(1, brief.agents_max):
+            continue
+        # Only addresses that the user wrote: a model must not send an agent anywhere else.
+        urls = tuple(dict.fromkeys(url for url in planned.urls if url in brief.task))
+        title = normalise(planned.title)[:TITLE_CHARACTERS_MAX] or question[:TITLE_CHARACTERS_MAX]
+        kept.append(Subtask(number=len(kept) + 1, title=title, question=question, urls=urls))
+    return _with_lost_urls(kept, brief)
+
+
+def _with_lost_urls(kept: list[Subtask], brief: Brief) -> tuple[Subtask, ...]:
+    """Give the first subtask the addresses of the task that the model put nowhere."""
+    placed = {url for subtask in kept for url in subtask.urls}
+    named = [url for subtask in plan_subtasks(brief) for url in subtask.urls]
+    lost = tuple(url for url in named if url not in placed)
+    if kept and lost:
+        kept[0] = kept[0].model_copy(update={"urls": kept[0].urls + lost})
+    return tuple(kept)
+
+
+def _question(view: AgentView) -> str:
+    urls = "".join(f"\nnamed by the user: {url}" for url in view.subtask.urls)
+    return f"{view.subtask.question}{urls}"
+
+
+def _known(view: AgentView) -> str:
+    return (
+        "\n".join(f"- {claim.text[:FINDING_CHARACTERS_MAX]}" for claim in view.claims[-CLAIMS_SHOWN_MAX:]) or "(none)"
+    )
+
+
+def _acts(view: AgentView) -> str:
+    lines = []
+    for step in view.steps[-STEPS_SHOWN_MAX:]:
+        outcome = "ok" if step.ok else f"failed: {step.error or 'no reason given'}"
+        lines.append(f"{step.step}. {step.tool} {step.arguments} -> {outcome[:200]}")
+        lines += [
+            f"   {source.title[:100]} | document_id {source.document_id or '-'} | {source.uri}"
+            for source in {passage.source.snapshot_sha256: passage.source for passage in step.passages}.values()
+        ]
+    return "\n".join(lines) or "(none yet)"
+
+
+def _action(answer: NextAction, view: AgentView, usable: Sequence[str]) -> ToolCall | Finish:
+    reason = normalise(answer.reason)[:300]
+    if answer.action == "finish":
+        return Finish(reason=reason or "the model finished")
+    argument = normalise(answer.argument)
+    if answer.tool not in usable or not argument:
+        return Finish(reason=f"the model asked for a tool that it does not have: {answer.tool[:60]}")
+    name = TOOL_ARGUMENT[answer.tool]
+    if any(step.tool == answer.tool and step.arguments.get(name) == argument for step in view.steps):
+        return Finish(reason="the model asked for the same again")
+    if answer.tool in (FETCH_TOOL, READ_TOOL) and argument not in _seen(view):
+        return Finish(reason="the model asked for an address or document that no source showed it")
+    return ToolCall(tool=answer.tool, arguments={name: argument}, reason=reason)
+
+
+_URL = re.compile(r"https?://[^\s<>\"'\])]+")
+
+
+def _seen(view: AgentView) -> set[str]:
+    """Return the addresses and documents that an agent may open: named by the user or shown by a source it read."""
+    passages = [passage for step in view.steps for passage in step.passages]
+    sources = [claim.source for claim in view.claims] + [passage.source for passage in passages]
+    seen = {*view.subtask.urls, *_URL.findall(view.brief.task)}
+    seen |= {source.uri for source in sources} | {source.document_id for source in sources if source.document_id}
+    return seen | {url.rstrip(".,;") for passage in passages for url in _URL.findall(passage.text)}
+
+
+def _passage_batches(passages: Sequence[Passage]) -> Iterable[list[Passage]]:
+    batch: list[Passage] = []
+    size = 0
+    for passage in passages:
+        if batch and size + len(passage.text) > PASSAGES_CHARACTERS_PER_PROMPT:
+            yield batch
+            batch, size = [], 0
+        batch.append(passage)
+        size += len(passage.text)
+    if batch:
+        yield batch
+
+
+def _claim(drawn: DrawnClaim, batch: Sequence[Passage], agent_number: int) -> Claim | None:
+    """Look a quotation up, in the passage it is said to come from first; None where no passage has it."""
+    named = batch[drawn.passage - 1 : drawn.passage] if drawn.passage > 0 else []
+    for passage in (*named, *batch):
+        span = locate(drawn.quote, passage.text)
+        if span is None:
+            continue
+        quote = passage.text[span[0] : span[1]]
+        statement = normalise(drawn.statement)[:STATEMENT_CHARACTERS_MAX]
+        if not statement or not check_support(statement, [quote]).ok:
+            statement = normalise(quote)
+        start, end = passage.start + span[0], passage.start + span[1]
+        return Claim(
+            id=claim_id(passage.source.snapshot_sha256, start, end, statement),
+            agent_number=agent_number,
+            text=statement,
+            source=passage.source,
+            start=start,
+            end=end,
+            quote=quote,
+            relevance=min(max(drawn.relevance, 0.0), 1.0) if drawn.relevance == drawn.relevance else 0.0,
+        )
+    return None
+
+
+def _batches(findings: Sequence[Finding]) -> Iterable[Sequence[Finding]]:
+    for start in range(0, len(findings), FINDINGS_PER_PROMPT_MAX):
+        yield findings[start : start + FINDINGS_PER_PROMPT_MAX]
+
+
+def _listed(findings: Sequence[Finding]) -> str:
+    return "\n".join(
+        f"f{number}: {finding.text[:FINDING_CHARACTERS_MAX]}" for number, finding in enumerate(findings, 1)
+    )
+
+
+def _named(short_ids: Iterable[str], findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings that short ids (`f3`) stand for; ids that do not exist are dropped."""
+    numbers = [int(short[1:]) for short in short_ids if re.fullmatch(r"f\d{1,4}", short)]
+    return [findings[number - 1] for number in dict.fromkeys(numbers) if 0 < number <= len(findings)]
+
+
+def _joined(findings: list[Finding], same: list[Finding]) -> list[Finding]:
+    """Put findings together that the model calls the same, unless their figures or their polarity differ."""
+    ids = {finding.id for finding in findings}
+    same = [finding for finding in same if finding.id in ids]
+    if len(same) < 2:
+        return findings
+    first = same[0]
+    others = [finding for finding in same[1:] if not differ(first.text, finding.text)]
+    merged_ids = tuple(dict.fromkeys(claim for finding in (first, *others) for claim in finding.claim_ids))
+    weight = max(finding.weight for finding in (first, *others))
+    merged = first.model_copy(update={"claim_ids": merged_ids, "weight": weight})
+    gone = {finding.id for finding in others}
+    return [merged if finding.id == first.id else finding for finding in findings if finding.id not in gone]
+
+
+def _conflict(seen: SeenConflict, batch: Sequence[Finding], claims: Mapping[str, Claim]) -> Conflict | None:
+    named = _named(seen.findings, batch)
+    facts = []
+    for finding in named:
+        backing = tuple(claims[claim] for claim in finding.claim_ids if claim in claims)
+        fact = fact_of(finding, backing) if backing else None
+        if fact is not None:
+            facts.append(fact)
+    if len(facts) < 2:
+        return None
+    kind = ConflictKind(seen.kind)
+    chosen, reason = choose(facts, kind)
+    subject = normalise(seen.subject)[:120]
+    said = terms(" ".join(finding.text for finding in named))
+    return Conflict(
+        subject=subject if subject and contained(terms(subject), said) >= 0.6 else subject_of(facts),
+        finding_ids=tuple(fact.finding.id for fact in facts),
+        chosen_finding_id=chosen.finding.id if chosen else None,
+        reason=reason,
+        kind=kind,
+    )
+
+
+def _known_conflict(conflict: Conflict, others: Sequence[Conflict]) -> bool:
+    return any(len(set(conflict.finding_ids) & set(other.finding_ids)) >= 2 for other in others)
+
+
+def _sentence(written: WrittenSentence, findings: Sequence[Finding]) -> Sentence | None:
+    """Turn a model's sentence into one that names claims; a sentence that rests on no finding is dropped."""
+    named = _named(written.findings, findings)
+    text = normalise(written.text)[:STATEMENT_CHARACTERS_MAX]
+    claims = list(dict.fromkeys(claim for finding in named for claim in finding.claim_ids[:2]))
+    if not claims or not text:
+        return None
+    return Sentence(text=text, claim_ids=tuple(claims[: 2 * CITATIONS_PER_SENTENCE_MAX]))
+
+
+def _report(material: Material, written: Mapping[str, tuple[Sentence, ...]], sections: list[Section]) -> Report:
+    summary = tuple(part for part in (written[EXECUTIVE_SUMMARY], scope_note(material, "modelled")) if part)
+    advised = tuple((sentence,) for sentence in written[RECOMMENDATIONS])
+    return Report(
+        title=report_title(material.brief),
+        sections=(
+            Section(title=EXECUTIVE_SUMMARY, paragraphs=summary),
+            Section(title=KEY_FINDINGS, paragraphs=tuple((sentence,) for sentence in written[KEY_FINDINGS])),
+            *sections,
+            *disagreements(material),
+            Section(title=RECOMMENDATIONS, paragraphs=(*advised, *recommendations(material))),
+        ),
+        disclosures=gaps(material),
+    )

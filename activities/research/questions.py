@@ -1,0 +1,414 @@
+"""Questions: what a task asks for, cut into parts that can be searched for one by one.
+
+The rule is caution: where the grammar is not plain, a question stays whole. Fewer parts rather than senseless ones.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from activities.research.lexicon import words_of
+from activities.research.quantities import designations, names
+from activities.research.similarity import contained, overlap
+from activities.research.text import GENERIC_WORDS, STOP_WORDS, normalise, singular, stem, terms, words
+from schema.contracts.research import Brief, Subtask
+
+TITLE_CHARACTERS_MAX = 80
+QUESTION_CHARACTERS_MAX = 600
+ITEM_WORDS_MAX = 7
+GENERIC_WEIGHT = 0.25
+CONTEXT_WEIGHT = 0.6
+
+_URL = re.compile(r"https?://[^\s<>\"'()\[\]{}]+(?:\([^\s<>\"'()]*\)[^\s<>\"'()\[\]{}]*)?", re.IGNORECASE)
+_LEAD = re.compile(
+    r"""(?:please\s+|can\ you\s+|could\ you\s+|i\ (?:want|need|would\ like)(?:\ you)?\ to\s+|let's\s+)?
+    (?:
+      (?:how|why|when|where)\s+(?:do|does|did|is|are|was|were|can|could|should|would|will|has|have|had)\b|
+      (?:what|which|who)\s+(?:is|are|was|were|do|does|did|can|could|should|would|will|has|have)\b|
+      (?:how\s+(?:many|much|long|often|far|fast|well))\b|
+      (?:(?:do\s+)?(?:some\s+)?(?:wide|deep|thorough)?\s*research(?:\s+(?:on|about|into))?|tell\ me\s+about|
+         (?:compare|contrast|explain|describe|investigate|analy[sz]e|assess|evaluate|summari[sz]e|discuss|
+            review|list|find(?:\s+out)?|outline|examine|explore|identify|study|survey|cover)
+         (?:\s+and\s+(?:compare|contrast|explain|describe|analy[sz]e|evaluate|assess))?
+         (?:\s+(?:how|what|why|the\ state\ of|me))?|
+         (?:give|write|prepare|create|produce|draft)\s+(?:me\s+)?(?:an?\s+|the\s+)?(?:\w+\s+){0,2}?
+         (?:overview|report|summary|comparison|introduction|brief|analysis|survey)\s+(?:of|on|about|to)|
+         (?:an?\s+)?(?:overview|comparison|analysis|summary)\s+of)
+    )\s*(?P<article>(?:the|a|an)\s+)?""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_ASKS = re.compile(r"(?:what|how|why|when|where|which|who|whose|whether|is|are|do|does|did|can|should|will)\b", re.I)
+_NEW_CLAUSE = re.compile(
+    r"(?:,?\s+and\s+(?:also\s+)?|,\s+|;\s+(?:and\s+)?)(?=(?:what|how|why|when|where|which|who|whether)\b)", re.I
+)
+_TAIL = re.compile(
+    r"""\s+(?P<tail>(?:
+        works?|differ|compare|behave|interact|function|relate|mean|look\ like|perform|evolve|affect|
+        (?:in|of|for|with|on|under|during|to|from|by|against|across|within|at|regarding|concerning|based\ on|
+           with\ respect\ to|in\ terms\ of|when|if|while|between|among|since|as)\b|
+        (?:are|is|was|were|be|been|have|has|can|should|will)\b
+    ).*)$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_CONTEXT = re.compile(r"\s\([^()]*\)(?=[?.]?$)")
+_POINTING = re.compile(r"\b(?:they|them|their|it|its|these|those|this)\b", re.IGNORECASE)
+_VERB_TAIL = re.compile(
+    r"(?:works?|differ|compare|behave|interact|function|relate|mean|look|perform|evolve|affect)\b", re.I
+)
+_NAMED_URL = re.compile(
+    r"(?:,?\s*(?:and|then|or))*\s*(?:also\s+)?(?:(?:see|read|fetch|use|using|from|at|on|via|visit|consult|there:?)\s+)?"
+    + _URL.pattern,
+    re.IGNORECASE,
+)
+_PRONOUN = re.compile(r"(?:i|we|you|one|they|it|he|she)\b", re.IGNORECASE)
+_WHOLE = re.compile(
+    r"\b(?:between|relationship|difference|differences|interaction|combin\w+|trade-?offs?|versus|vs)\b", re.IGNORECASE
+)
+_BULLET = re.compile(r"^\s*(?:[-*+•]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+(.+)$")
+_BROAD = re.compile(
+    r"(?:please\s+)?(?:(?:do\s+)?(?:some\s+)?(?:wide|deep|thorough)?\s*research|investigate|explore|survey|study|"
+    r"(?:give|write|prepare|create|produce)\b.*?\b(?:overview|report|introduction|survey)|tell me about|an? overview)\b",
+    re.IGNORECASE,
+)
+_INSTRUCTION_WORDS = frozenset(stem(word) for word in words_of("instructions"))
+
+
+@lru_cache(maxsize=4_096)
+def _key_terms(question: str) -> tuple[tuple[str, float], ...]:
+    weights: dict[str, float] = {}
+    context = _CONTEXT.search(question)
+    for part, weight in ((_CONTEXT.sub("", question), 1.0), (context.group() if context else "", CONTEXT_WEIGHT)):
+        for word in words(part):
+            if word in STOP_WORDS or len(word) == 1:
+                continue
+            generic = word in GENERIC_WORDS or stem(word) in _GENERIC_STEMS
+            weights.setdefault(stem(word), GENERIC_WEIGHT if generic else weight)
+    return tuple(weights.items())
+
+
+def key_terms(question: str) -> dict[str, float]:
+    """Return the stems of a question's content words with their weight.
+
+    1, or less for words that say little and for the words in a bracket at its end (the topic that was added to it).
+    """
+    return dict(_key_terms(question))
+
+
+_GENERIC_STEMS = frozenset(stem(word) for word in GENERIC_WORDS)
+
+
+def specific_terms(question: str) -> list[str]:
+    """Return the words of a question that say what it is about, as written there, in order, once per stem."""
+    found: dict[str, str] = {}
+    for word in words(question):
+        if key_terms(word).get(stem(word)) == 1.0:
+            found.setdefault(stem(word), word)
+    return list(found.values())
+
+
+@dataclass(frozen=True)
+class QueryTerm:
+    """One content word of a question."""
+
+    word: str
+    weight: float
+    is_name: bool
+    places: bool
+    """It says of what or where, not what is asked: Python in *Python decorators* and in *decorators in Python*."""
+
+    @property
+    def singular(self) -> str:
+        return singular(self.word)
+
+    @property
+    def stem(self) -> str:
+        return stem(self.word)
+
+    @property
+    def is_core(self) -> bool:
+        """Tell whether the question is about this word."""
+        return self.weight == 1.0 and not self.places
+
+
+PLACING_WEIGHT = 0.4
+_PLACING = words_of("placing")
+
+
+@lru_cache(maxsize=4_096)
+def query_terms(question: str) -> tuple[QueryTerm, ...]:
+    """Return the content words of a question, once per stem, in order."""
+    weights = key_terms(question)
+    named = {name for name in names(question) for name in words(name)}
+    coded = {word for name in designations(question) for word in words(name)}
+    sequence = words(question)
+    found: dict[str, QueryTerm] = {}
+    for at, word in enumerate(sequence):
+        if stem(word) not in weights or word in STOP_WORDS:
+            continue
+        before, after = (sequence[at - 1] if at else ""), (sequence[at + 1] if at + 1 < len(sequence) else "")
+        modifies = weights.get(stem(after)) == 1.0 and after not in named and after not in STOP_WORDS
+        places = word in named - coded and (before in _PLACING or modifies)
+        found.setdefault(stem(word), QueryTerm(word, weights[stem(word)], word in named, places))
+    if not any(term.is_core for term in found.values()):
+        return tuple(replace(term, places=False) for term in found.values())
+    return tuple(found.values())
+
+
+def plan_subtasks(brief: Brief) -> tuple[Subtask, ...]:
+    """Cut the task of `brief` into 1 to `agents_max` subtasks, numbered from 1."""
+    urls = _urls(brief.task)
+    text = _NAMED_URL.sub(" ", brief.task)
+    parts = _distinct(_parts(text) + _aspects_of_context(brief.context, text))
+    if not parts:
+        parts = [_Part(_headline(text), normalise(text) or brief.name or "The sources that the user named")]
+    elif len(parts) == 1 and brief.agents_max >= 3:
+        parts = _broad_aspects(parts[0]) or parts
+    parts = _fit(parts, max(1, brief.agents_max))
+    subtasks = [Subtask(number=n, title=part.title, question=part.question) for n, part in enumerate(parts, 1)]
+    return _with_urls(subtasks, urls, brief.task)
+
+
+@dataclass(frozen=True)
+class _Part:
+    title: str
+    question: str
+
+
+def _urls(text: str) -> list[tuple[str, int]]:
+    """Return the addresses that the user named with their places, once each."""
+    found: dict[str, int] = {}
+    for match in _URL.finditer(text):
+        found.setdefault(match.group().rstrip(".,;:!?*_`"), match.start())
+    return list(found.items())
+
+
+def _parts(text: str) -> list[_Part]:
+    lead, bullets, rest = _bullets(text)
+    requests = [request for request in _requests(rest if not bullets else lead) if not _is_instruction(request)]
+    if bullets:
+        context = " ".join(specific_terms(lead)[:8])
+        listed = [_bullet_part(item, context) for item in bullets if not _is_instruction(item)]
+        asked = [part for request in requests if request.endswith("?") for part in _split_request(request, "")]
+        return listed + asked
+    parts: list[_Part] = []
+    topic = ""
+    for request in requests:
+        parts.extend(_split_request(request, topic))
+        topic = topic or _topic(request)
+    return parts
+
+
+def _bullets(text: str) -> tuple[str, list[str], str]:
+    """Return the text before a list of two or more items, the items, and the whole text."""
+    items, lead = [], []
+    for line in text.splitlines():
+        match = _BULLET.match(line)
+        if match:
+            items.append(normalise(match.group(1)))
+        elif not items:
+            lead.append(line)
+    return (" ".join(lead), items, text) if len(items) >= 2 else ("", [], text)
+
+
+def _bullet_part(item: str, context: str) -> _Part:
+    item = item.rstrip(".;, ")
+    missing = [word for word in context.split() if stem(word) not in key_terms(item)]
+    question = item if not missing else f"{item.rstrip('?')} ({' '.join(missing)})" + ("?" if item[-1:] == "?" else "")
+    return _Part(_headline(item), question)
+
+
+def _requests(text: str) -> list[str]:
+    """Return the sentences that ask for something; all of them where none does so plainly."""
+    pieces = [normalise(piece) for piece in re.split(r"(?<=[.?!])\s+(?=[A-Z\"“(])|\n{2,}", text)]
+    pieces = [piece for piece in pieces if re.search(r"\w", piece)]
+    asking = [piece for piece in pieces if piece.endswith("?") or _LEAD.match(piece)]
+    return asking or ([normalise(" ".join(pieces))] if pieces else [])
+
+
+def _is_instruction(request: str) -> bool:
+    """Tell whether a sentence is about the report's form only (cite your sources, be concise)."""
+    about = [term for term in key_terms(_LEAD.sub("", request, count=1)) if term not in _INSTRUCTION_WORDS]
+    return not any(term not in _GENERIC_STEMS for term in about)
+
+
+def _topic(request: str) -> str:
+    """Return what a request is about, as words of it: context for the clauses that follow."""
+    body = _LEAD.sub("", request, count=1).rstrip("?. ")
+    tail = _TAIL.search(body)
+    if tail and tail.group("tail").split()[0].lower() in ("work", "works", "differ", "compare", "behave", "are", "is"):
+        body = body[: tail.start()]
+    return body if len(body.split()) <= 10 else " ".join(specific_terms(request)[:6])
+
+
+def _split_request(request: str, topic: str) -> list[_Part]:
+    question = request.endswith("?")
+    clauses = [clause.strip(" ,;.?") for clause in _NEW_CLAUSE.split(request) if clause.strip(" ,;.?")]
+    parts: list[_Part] = []
+    for clause in clauses:
+        if not specific_terms(clause):
+            continue
+        context = topic or (_topic(clauses[0]) if clause is not clauses[0] else "")
+        for text, title in _enumeration(clause) or [(clause, _headline(clause))]:
+            ends = "?" if question or _ASKS.match(text) else "."
+            parts.append(_Part(title, _in_context(_capital(text), context) + ends))
+    return parts
+
+
+def _in_context(clause: str, context: str) -> str:
+    """Add the topic to a clause that would be too short to search for by itself."""
+    own = {term for term, weight in key_terms(clause).items() if weight == 1.0}
+    if not context or (len(own) > 2 and not _POINTING.search(clause)) or contained(terms(context), own) >= 0.5:
+        return clause
+    return f"{clause} ({context})"
+
+
+def _enumeration(clause: str) -> list[tuple[str, str]]:
+    """Return (clause, title) for each item that a clause enumerates, or nothing where it enumerates none plainly."""
+    lead = _LEAD.match(clause)
+    if not lead or _WHOLE.search(clause):
+        return []
+    head, body = clause[: lead.end()], clause[lead.end() :]
+    pieces = [piece.strip() for piece in re.split(r"\s*,\s*(?:and|or|&)\s+|\s*,\s*|\s+(?:and|or|&)\s+", body)]
+    if len(pieces) < 2 or not re.search(r"\s(?:and|or|&)\s", body) or _PRONOUN.match(body):
+        return []
+    last, tail = _cut_tail(pieces[-1])
+    first = pieces[0]
+    if not tail and re.search(_TAIL, first):
+        return []
+    is_object = bool(re.search(r"\b(?:do|does|did)\b", head, re.IGNORECASE)) and not _VERB_TAIL.match(tail)
+    shared = not any(re.search("[A-Z]", piece) for piece in pieces[1:])
+    before, first = _cut_prefix(first, len(last.split()), words_max=0 if is_object else 3, shared=shared)
+    items = [first, *pieces[1:-1], last]
+    if not all(_is_item(item, tail) for item in items):
+        return []
+    return [_phrase(head, before, item, tail) for item in items]
+
+
+def _cut_tail(piece: str) -> tuple[str, str]:
+    match = _TAIL.search(piece)
+    return (piece[: match.start()], match.group("tail")) if match else (piece, "")
+
+
+def _cut_prefix(piece: str, parallel: int, *, words_max: int, shared: bool) -> tuple[str, str]:
+    """Cut what all items share off the first one: a proper name before common nouns, or the start of a long clause."""
+    parts = piece.split()
+    names = 0
+    while shared and names < len(parts) - 1 and parts[names][:1].isupper():
+        names += 1
+    if len(parts) - names > words_max and parallel < len(parts) - names:
+        cut = len(parts) - parallel
+        return " ".join(parts[:cut]), " ".join(parts[cut:])
+    return " ".join(parts[:names]), " ".join(parts[names:])
+
+
+def _is_item(item: str, tail: str) -> bool:
+    """Tell whether an item can stand alone; with a tail that says what it is about (of Z), any content word will do."""
+    if not 0 < len(item.split()) <= ITEM_WORDS_MAX:
+        return False
+    return bool(specific_terms(item)) or bool(key_terms(item) and specific_terms(tail))
+
+
+def _phrase(head: str, before: str, item: str, tail: str) -> tuple[str, str]:
+    body = " ".join(part for part in (before, item, tail) if part)
+    title = " ".join(part for part in (before, item, _title_tail(tail)) if part)
+    if re.match(r"(?:please\s+)?(?:compare|contrast)", head, re.IGNORECASE):
+        return f"What characterises {body}", _headline(title)
+    return f"{head.strip()} {body}", _headline(title)
+
+
+def _title_tail(tail: str) -> str:
+    return tail if re.match(r"(?:in|of|for|with|on|under|during)\b", tail, re.IGNORECASE) else ""
+
+
+def _headline(text: str) -> str:
+    """Make a short title of a clause: without its lead-in and its question mark."""
+    text = _CONTEXT.sub("", normalise(text)).strip(" ?.,;:")
+    lead = _LEAD.match(text)
+    body = text[lead.end() :].strip() if lead else text
+    if not specific_terms(body) or _PRONOUN.match(body):
+        body = text
+    if len(body) > TITLE_CHARACTERS_MAX:
+        body = body[: TITLE_CHARACTERS_MAX - 1].rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
+    return _capital(body) or "Research"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _aspects_of_context(context: Mapping[str, Any], text: str) -> list[_Part]:
+    """Take the parts that the user listed in the run's context (`questions`, `aspects`, `subtopics`)."""
+    topic = " ".join(specific_terms(text)[:6])
+    found = []
+    for key in ("questions", "aspects", "subtopics"):
+        listed = context.get(key)
+        for item in listed if isinstance(listed, list | tuple) else ():
+            if isinstance(item, str) and specific_terms(item):
+                found.append(_bullet_part(normalise(item), topic))
+    return found
+
+
+def _broad_aspects(part: _Part) -> list[_Part]:
+    """Look at a broad topic from three sides; a question that asks for something definite stays whole."""
+    topic = _LEAD.sub("", part.question, count=1).rstrip("?. ")
+    if not _BROAD.match(part.question) or len(specific_terms(topic)) > 5 or "," in topic:
+        return []
+    return [
+        _Part(_headline(topic), f"What is known about {topic}?"),
+        _Part(
+            _headline(f"{topic}: practice"), f"{_capital(topic)}: mechanisms, applications and examples in practice."
+        ),
+        _Part(_headline(f"{topic}: limits"), f"{_capital(topic)}: limits, problems and risks."),
+    ]
+
+
+def _distinct(parts: list[_Part]) -> list[_Part]:
+    kept: list[_Part] = []
+    for part in parts:
+        part = replace(part, question=part.question[:QUESTION_CHARACTERS_MAX])
+        same = any(overlap(key_terms(part.question), key_terms(other.question)) > 0.85 for other in kept)
+        if not same and re.search(r"\w", part.question):
+            kept.append(part)
+    return kept
+
+
+def _fit(parts: list[_Part], count: int) -> list[_Part]:
+    """Put neighbours together until there are at most `count`."""
+    if len(parts) <= count:
+        return parts
+    bounds = [index * len(parts) // count for index in range(count + 1)]
+    groups = [parts[start:end] for start, end in pairwise(bounds)]
+    return [
+        _Part(
+            _headline("; ".join(part.title for part in group)),
+            " ".join(part.question for part in group)[: 4 * QUESTION_CHARACTERS_MAX],
+        )
+        for group in groups
+    ]
+
+
+def _with_urls(subtasks: list[Subtask], urls: list[tuple[str, int]], task: str) -> tuple[Subtask, ...]:
+    """Put every address on the subtask whose words are nearest to it: in the address, or around it in the task."""
+    taken: dict[int, list[str]] = {subtask.number: [] for subtask in subtasks}
+    for url, at in urls:
+        path = terms(re.sub(r"[/_.?=&#-]", " ", url))
+        around = terms(_URL.sub(" ", task[max(0, at - 120) : at]))
+        best = max(
+            subtasks,
+            key=lambda subtask: (
+                3 * _shared(subtask.question, path) + _shared(subtask.question, around),
+                -subtask.number,
+            ),
+        )
+        taken[best.number].append(url)
+    return tuple(
+        subtask.model_copy(update={"urls": tuple(taken[subtask.number])}) if taken[subtask.number] else subtask
+        for subtask in subtasks
+    )
+
+
+def _shared(question: str, found: tuple[str, ...]) -> float:
+    return sum(weight for term, weight in key_terms(question).items() if term in found)

@@ -1,0 +1,104 @@
+"""The seam: what a reasoner can do, and which one a deployment gets.
+
+Two implementations: `extractive.py` (no model) and `models.py` (any model, through litellm). Planning slides and
+drawing insights from data join the protocol with the features that need them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from schema.contracts.research import (
+    AgentView,
+    Brief,
+    Claim,
+    Conflict,
+    Finding,
+    Finish,
+    Passage,
+    Reasoned,
+    Report,
+    Subtask,
+    ToolCall,
+)
+
+Role = Literal["planner", "researcher", "writer"]
+"""planner: decompose, next_action. researcher: extract_claims. writer: merge, resolve_conflicts, write_report."""
+
+MODEL_CALL_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Which model plays which role."""
+
+    model: str | None = None
+    """litellm's name (`openai/gpt-4.1`, `ollama/llama3.1` ...). None: no model, the extractive reasoner."""
+    base_url: str | None = None
+    api_key: str | None = None
+    planner: str | None = None
+    researcher: str | None = None
+    writer: str | None = None
+    timeout_s: float = MODEL_CALL_TIMEOUT_S
+
+    def for_role(self, role: Role) -> str | None:
+        """Return the model that plays `role`."""
+        overrides: dict[Role, str | None] = {
+            "planner": self.planner,
+            "researcher": self.researcher,
+            "writer": self.writer,
+        }
+        return overrides[role] or self.model
+
+
+class Reasoner(Protocol):
+    """Decides and words; it never calls a tool, stores anything or retries."""
+
+    name: str
+    """`extractive` or the model's name: what usage is priced by."""
+
+    async def decompose(self, brief: Brief) -> Reasoned[tuple[Subtask, ...]]:
+        """Cut the task into 1..`brief.agents_max` distinct subtasks, numbered from 1."""
+        ...
+
+    async def next_action(self, view: AgentView) -> Reasoned[ToolCall | Finish]:
+        """Choose an agent's next act among `view.tools`, or finish."""
+        ...
+
+    async def extract_claims(self, view: AgentView, passages: tuple[Passage, ...]) -> Reasoned[tuple[Claim, ...]]:
+        """Draw new claims from passages; every claim's `start:end` is the exact span of its quote in the snapshot."""
+        ...
+
+    async def merge(self, brief: Brief, claims: Sequence[Claim]) -> Reasoned[tuple[Finding, ...]]:
+        """Put claims that say the same into findings, best first."""
+        ...
+
+    async def resolve_conflicts(
+        self, brief: Brief, findings: Sequence[Finding], claims: Mapping[str, Claim]
+    ) -> Reasoned[tuple[Conflict, ...]]:
+        """Return what the findings disagree about, with the one to prefer and why."""
+        ...
+
+    async def write_report(
+        self,
+        brief: Brief,
+        subtasks: Sequence[Subtask],
+        findings: Sequence[Finding],
+        conflicts: Sequence[Conflict],
+        claims: Mapping[str, Claim],
+        missing: tuple[str, ...],
+    ) -> Reasoned[Report]:
+        """Write the report; it still has to pass the citation gate (`citations.render_report`)."""
+        ...
+
+
+def build_reasoner(config: ModelConfig) -> Reasoner:
+    """Return the reasoner that `config` asks for: a model where every role has one, else the extractive one."""
+    from activities.research.extractive import ExtractiveReasoner
+
+    roles: tuple[Role, ...] = ("planner", "researcher", "writer")
+    if not all(config.for_role(role) for role in roles):
+        return ExtractiveReasoner()
+    from activities.research.models import ModelReasoner
+
+    return ModelReasoner(config)

@@ -1,0 +1,409 @@
+"""Text: words, stems, whole sentences of prose with exact offsets, and their readable form.
+
+Documents come as plain text, Markdown, reStructuredText or what a web page leaves behind. Only prose survives here:
+code, tables, markup, headings and sentences that are cut off do not. Nothing here knows a question; see `ranking.py`.
+"""
+
+import re
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import snowballstemmer
+
+from activities.research.lexicon import words_of
+
+WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['’][^\W_]+)?")
+
+STOP_WORDS = words_of("stop_words")
+FUNCTION_WORDS = STOP_WORDS | words_of("function_words")
+"""Words that a sentence has and a heading, a table row or a line of code has not."""
+
+GENERIC_WORDS = words_of("generic_words")
+"""Words of a question that say little about what it is about; they weigh little in a search."""
+
+_ABBREVIATIONS = words_of("abbreviations")
+
+_STEMMER = snowballstemmer.stemmer("english")
+_STEMMER_LOCK = threading.Lock()
+
+
+@lru_cache(maxsize=65_536)
+def stem(word: str) -> str:
+    """Return the stem of a lower-case word; possessive endings fall away first."""
+    word = word.replace("’", "'")
+    word = word.removesuffix("'s")
+    with _STEMMER_LOCK:  # The stemmer keeps its state in itself.
+        return str(_STEMMER.stemWord(word))
+
+
+@lru_cache(maxsize=65_536)
+def singular(word: str) -> str:
+    """Return a lower-case word without plural or possessive ending; nearer to the word than its stem is."""
+    word = word.replace("’", "'").removesuffix("'s").removesuffix("'")
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("sses", "xes", "ches", "shes")):
+        return word[:-2]
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
+
+
+def words(text: str) -> list[str]:
+    """Return the word tokens of `text`, lower-case; this is also what the extractive reasoner counts as tokens."""
+    return [match.group().lower() for match in WORD.finditer(text)]
+
+
+def count_words(texts: Iterable[str]) -> int:
+    """Count the word tokens of all `texts`."""
+    return sum(1 for text in texts for _ in WORD.finditer(text))
+
+
+@lru_cache(maxsize=16_384)
+def terms(text: str) -> tuple[str, ...]:
+    """Return the stems of the content words of `text`, in order, with repetitions."""
+    return tuple(stem(word) for word in words(text) if word not in STOP_WORDS)
+
+
+def normalise(text: str) -> str:
+    """Collapse white space: the only change that separates a claim's text from its quote."""
+    return " ".join(text.split())
+
+
+_DISPLAY: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"!\[[^\]]*\]\([^)\s]*\)"), ""),
+    (re.compile(r"\[([^\]\[]+)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+\"[^\"]*\")?\)"), r"\1"),
+    (re.compile(r"\[([^\]\[]+)\]\[[^\]\[]*\]"), r"\1"),
+    (re.compile(r":[\w:+.-]+:`~?([^`<]+?)(?:\s*<[^>`]*>)?`"), r"\1"),
+    (re.compile(r"`([^`<]+?)\s*<[^>`]*>`__?"), r"\1"),
+    (re.compile(r"`([^`]+)`__?(?!\w)"), r"\1"),
+    (re.compile(r"``([^`]+)``"), r"\1"),
+    (re.compile(r"(?<!\w)(\*{1,3}|_{2,3}(?=[A-Z]))(?=\S)([^*]+?)(?<=\S)\1(?!\w)"), r"\2"),
+    (re.compile(r"`"), ""),
+)
+
+
+@lru_cache(maxsize=16_384)
+def display(text: str) -> str:
+    """Return `text` as a reader wants it: one line, without inline markup of Markdown or reStructuredText."""
+    text = normalise(text)
+    for pattern, replacement in _DISPLAY:
+        text = pattern.sub(replacement, text)
+    return normalise(text)
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A whole sentence of prose: `source_text[start:end]`."""
+
+    start: int
+    end: int
+    text: str
+    """Verbatim, line breaks included."""
+    block: int
+    """Number of the paragraph or list item it stands in."""
+    place: int
+    """Place in that block, from 0."""
+    heading: str
+    """The nearest heading above it, or nothing."""
+
+
+CODE_INDENT = 4
+
+
+@dataclass(frozen=True)
+class _Line:
+    start: int
+    text: str
+
+    @property
+    def indent(self) -> int:
+        return len(self.text) - len(self.text.lstrip())
+
+
+@dataclass(frozen=True)
+class _Block:
+    start: int
+    end: int
+    heading: str
+    doubtful: bool
+    """The lines right above were no prose, or stopped in the middle: the first sentence may lack its beginning."""
+
+
+_LIST_ITEM = re.compile(r"\s*(?:[*+•·‣–-]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+(?=\S)")
+_HEADING = re.compile(r"\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$")
+_UNDERLINE = re.compile(r"\s*([=\-~*^\"'+#.`_:])\1{2,}\s*$")
+_FENCE = re.compile(r"\s*(?:```|~~~)")
+_CODE = re.compile(
+    r"""\s*(?:
+        >>>|\.\.\.\s|\$\s|%\s|\#!|@\w|//|/\*|\*/|<\?|\{%|
+        (?:def|class|async\s+def|if|elif|else|for|while|with|try|except|finally|match|case)\b[^.]*:\s*(?:\#.*)?$|
+        (?:from\s+[\w.]+\s+)?import\s+[\w.{*(]|
+        (?:return|raise|yield|await|print|pip|npm|sudo|curl|git|docker|cd|export|make|apt-get)\s+[\w\"'({\[\-./]*\s*$|
+        (?:pip|pip3|npm|sudo|curl|git|docker|apt-get|uv|poetry)\s+\w+\s+\S+|
+        [\w.\[\]\"']+(?:\s*,\s*[\w.\[\]\"']+)*\s*(?:[+\-*/|&]?=|:=|::=|->)\s*\S|
+        [\w.]+\([^)]*\)\s*(?:->.*|:)?\s*$|
+        [\]\[{}()\s,;]+$
+    )""",
+    re.VERBOSE,
+)
+_CODE_ANYWHERE = re.compile(r"::=|[;{]\s*$|\)\s*->|=>|&&|\|\||==|!=|^\s*\w+\(.*\)\s*$")
+_MARKUP_LINE = re.compile(r"\s*(?:<[!/a-zA-Z]|\[?!\[|\.\.\s|:[\w -]+:(?:\s|$)|\[[^\]]+\]:\s|\.\. _)")
+_TABLE = re.compile(r"\s*(?:\||\+[-=+]{3,})|.*\S\s+\|\s+\S.*\||\s*[=-]{3,}(?:\s+[=-]{2,})+\s*$")
+_CLOSED = re.compile(r"[.!?:;。！？][\"'”’)\]*_`]*\s*$")
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    start = 0
+    for raw in text.splitlines(keepends=True):
+        yield _Line(start, raw.rstrip("\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"))
+        start += len(raw)
+
+
+class _Blocks:
+    """Collects the paragraphs and list items of a text; one instance per text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._found: list[_Block] = []
+        self._open: list[_Line] = []
+        self._content_start = 0
+        self._indent = 0
+        self._heading = ""
+        self._fenced = False
+        self._literal_indent: int | None = None
+        self._doubtful = False
+        lengths = sorted(len(line.text) for line in _lines(text) if line.text.strip())
+        self._width = lengths[-1] if lengths else 0
+
+    def collect(self) -> list[_Block]:
+        for line in _lines(self._text):
+            self._take(line)
+        self._flush(complete=True)
+        return self._found
+
+    def _take(self, line: _Line) -> None:
+        if _FENCE.match(line.text):
+            self._flush(complete=True)
+            self._fenced = not self._fenced
+        elif self._fenced or self._in_literal(line):
+            return
+        elif not line.text.strip():
+            self._flush(complete=True)
+            self._doubtful = False
+        elif self._is_underline(line):
+            if len(self._open) == 1:
+                self._heading = display(self._open[0].text)
+                self._open = []
+            self._flush(complete=True)
+        elif heading := _HEADING.match(line.text):
+            self._flush(complete=True)
+            self._heading = display(heading.group(1))
+            self._doubtful = False
+        elif self._is_debris(line.text) or self._is_indented_code(line):
+            self._flush(complete=False)
+            self._doubtful = True
+        else:
+            self._add(line)
+
+    def _in_literal(self, line: _Line) -> bool:
+        if self._literal_indent is None or not line.text.strip():
+            return False
+        if line.indent > self._literal_indent:
+            return True
+        self._literal_indent = None
+        return False
+
+    def _is_underline(self, line: _Line) -> bool:
+        return bool(_UNDERLINE.match(line.text))
+
+    def _is_indented_code(self, line: _Line) -> bool:
+        """Four spaces mean code in an extracted document (and in Markdown), unless a list item goes on."""
+        return line.indent >= CODE_INDENT and not (self._open and line.indent == self._indent)
+
+    @staticmethod
+    def _is_debris(text: str) -> bool:
+        return bool(_MARKUP_LINE.match(text) or _TABLE.match(text) or _CODE.match(text) or _CODE_ANYWHERE.search(text))
+
+    def _add(self, line: _Line) -> None:
+        item = _LIST_ITEM.match(line.text)
+        if item or not self._continues(line):
+            if self._open:
+                self._doubtful = len(self._open) > 1 and not _CLOSED.search(self._open[-1].text)
+                self._flush(complete=True)
+            if item:
+                self._doubtful = False
+            content = item.end() if item else line.indent
+            self._content_start = line.start + content
+            self._indent = content
+        self._open.append(line)
+
+    def _continues(self, line: _Line) -> bool:
+        """Tell whether `line` goes on with the open block: same indentation, and no room was left on the line above.
+
+        The second test is the typesetter's: where the next word would have fitted by far, the break was meant.
+        """
+        if not self._open or line.indent != self._indent:
+            return False
+        above = self._open[-1].text.rstrip()
+        if self._width > 200:
+            return False
+        first_word = line.text.split(maxsplit=1)[0]
+        room = self._width - len(above) - 1 - len(first_word)
+        starts_anew = not first_word.lstrip("\"'“‘(*`")[:1].islower()
+        return not (room > 14 and starts_anew and not _CLOSED.search(above))
+
+    def _flush(self, *, complete: bool) -> None:
+        if not self._open:
+            return
+        last = self._open[-1]
+        end = last.start + len(last.text.rstrip())
+        if last.text.rstrip().endswith("::"):
+            self._literal_indent = self._open[0].indent
+        if end > self._content_start:
+            self._found.append(_Block(self._content_start, end, self._heading, self._doubtful))
+            if complete and len(self._open) == 1 and _looks_like_heading(last.text):
+                self._heading = display(last.text)
+        self._open = []
+        self._doubtful = False
+
+
+def _looks_like_heading(line: str) -> bool:
+    short = len(line.strip()) <= 70 and 1 < len(line.split()) <= 9
+    return short and line[:1].isupper() and not _CLOSED.search(line)
+
+
+_TERMINATOR = re.compile(r"[.!?]+[\"'”’)\]*_`]*(?=\s|$)|[。！？]+[”’」』）]*")
+_INITIAL = re.compile(r"(?:^|[\s(.])[A-Z]$")
+
+
+def _splits(block: str, end: int, closer: re.Match[str]) -> bool:
+    """Tell whether the terminator that `closer` matched ends a sentence of `block`."""
+    if closer.group()[0] in "。！？" or end >= len(block):
+        return True
+    following = block[end:].lstrip().lstrip("\"'“‘([*_`")
+    if following[:1].islower() or not following:
+        return False
+    if closer.group()[0] != ".":
+        return True
+    before = block[: closer.start()]
+    word = re.split(r"[\s(\[]", before)[-1].lower().strip("\"'“‘*_`")
+    return word not in _ABBREVIATIONS and not _INITIAL.search(before)
+
+
+def _sentences_of(block: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    for closer in _TERMINATOR.finditer(block):
+        if _splits(block, closer.end(), closer):
+            while start < closer.end() and block[start].isspace():
+                start += 1
+            yield start, closer.end()
+            start = closer.end()
+
+
+def sentences(text: str, *, cut_start: bool = False) -> list[Sentence]:
+    """Return the whole sentences of prose in `text`, in order.
+
+    Args:
+        text: any text; `text[s.start:s.end] == s.text` holds for every sentence that is returned.
+        cut_start: the text was cut out of a longer one, so its first sentence may have lost its beginning.
+    """
+    found = []
+    for number, block in enumerate(_Blocks(text).collect()):
+        body = text[block.start : block.end]
+        for place, (start, end) in enumerate(_sentences_of(body)):
+            verbatim = body[start:end]
+            cut = cut_start and not text[: block.start + start].strip()
+            if block.doubtful and start == 0:
+                continue
+            if is_statement(verbatim, cut=cut):
+                at = block.start + start
+                found.append(Sentence(at, at + len(verbatim), verbatim, number, place, block.heading))
+    return found
+
+
+STATEMENT_CHARACTERS_MIN = 25
+STATEMENT_CHARACTERS_MAX = 480
+STATEMENT_WORDS_MIN = 5
+
+_LOWER_START = re.compile(
+    r"[a-z][\w.-]*(?:\(\))? (?:is|are|was|provides|supports|allows|has|can|offers|returns|gives|makes|lets|uses)\b"
+)
+_DEBRIS = re.compile(
+    r"""https?://|www\.|::|->|=>|>>>|[{}|\\<>]|\w=\w|\s=\s|==|\w\(\w+=|!\[|\]\(|\]\[|\.{4,}|\s(?:\.\.|…)\s|
+        ©|\ball\ rights\ reserved\b|\bclick\ here\b|\bcookies?\ polic|\bsubscribe\b|\bsign\ up\b|_{3,}\s
+        |(?<!\w)\#\d|(?<!\w)@\w""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_NAVIGATION = re.compile(
+    r"(?:see|refer|for (?:more|further|full|additional|other)|more (?:information|details)|please see|"
+    r"table of contents|changed in version|new in version|added in version|deprecated since|last (?:updated|modified)|copyright|"
+    r"here (?:is|are)|an example|as an example|for example,? (?:here|see)|to find out|if you want to contribute)\b",
+    re.IGNORECASE,
+)
+_POINTER = re.compile(
+    r"\b(?:see (?:section|also|chapter|below|the section)|(?:described|discussed|explained|documented|covered) in"
+    r"(?: more detail)?(?: in)? (?:section|the section|chapter)|(?:table|example|examples|code|section|snippet|figure|"
+    r"list|diagram)s? (?:below|above)|(?:above|following|below) (?:code|example|examples|table|snippet|figure|list|"
+    r"section|sections|diagram|is|are)|(?:found|available) here|head over to|check out|take a look|these examples|"
+    r"see the [\w ]+ (?:section|documentation|docs)|refer to the|documentation for|for details)\b|"
+    r"\b(?:below|as follows)\.$",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=16_384)
+def is_statement(verbatim: str, *, cut: bool = False) -> bool:
+    """Tell whether a sentence can stand alone as a claim: whole, prose, and about something."""
+    shown = display(verbatim)
+    if not STATEMENT_CHARACTERS_MIN <= len(shown) <= STATEMENT_CHARACTERS_MAX or not _is_whole(shown, cut):
+        return False
+    if _DEBRIS.search(shown) or shown.count("(") != shown.count(")") or shown.count("“") != shown.count("”"):
+        return False
+    tokens = words(shown)
+    if shown.isascii() or any(token in FUNCTION_WORDS for token in tokens):
+        functional = sum(1 for token in tokens if token in FUNCTION_WORDS)
+        if len(tokens) < STATEMENT_WORDS_MIN or functional < 1 or (len(tokens) >= 9 and functional < 2):
+            return False
+    letters = sum(1 for character in shown if character.isalpha() or character.isspace())
+    return letters / len(shown) >= 0.78
+
+
+def _is_whole(shown: str, cut: bool) -> bool:
+    if not re.search(r"[.!?。！？][\"'”’)\]」』）]*$", shown) or shown.endswith(("..", "…")):
+        return False
+    first = shown.lstrip("\"'“‘([")[:1]
+    if cut and not first.isupper():
+        return False
+    return not first.islower() or bool(_LOWER_START.match(shown))
+
+
+_ANAPHORA = re.compile(
+    r"(?:it|its|they|their|them|these|those|this|that|such|he|she|his|her|however|moreover|furthermore|therefore|thus|"
+    r"hence|otherwise|instead|similarly|likewise|consequently|the (?:latter|former|same|above|following|result|list|"
+    r"second|other|first)|in (?:this|that|these|such) (?:case|way|sense|mode|example)|then|also|but|and|so|or|nor|yet|"
+    r"additionally|again|both|as a result|as such|here|in addition|in contrast|on the other hand|for this reason)\b",
+    re.IGNORECASE,
+)
+
+
+def leans_on_previous(text: str) -> bool:
+    """Tell whether a sentence begins with a word that points back, so that it says little without the one before."""
+    return bool(_ANAPHORA.match(display(text).lstrip("\"'“‘(")))
+
+
+def is_navigation(text: str) -> bool:
+    """Tell whether a sentence only leads elsewhere (see section X) or notes a version of the document."""
+    shown = display(text)
+    return bool(_NAVIGATION.match(shown) or _POINTER.search(shown))
+
+
+_VERBS = words_of("verbs")
+
+
+def has_verb(text: str) -> bool:
+    """Tell whether a sentence shows a verb; a short one without is a caption or a list entry."""
+    tokens = words(text)
+    return len(tokens) > 9 or any(token in _VERBS or token.endswith(("ed", "n't", "izes", "ates")) for token in tokens)

@@ -1,0 +1,158 @@
+"""The report: merged, resolved and written from what the agents left, and stored as artifacts."""
+
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.agents.thinking import brief_of
+from activities.research.citations import RenderedReport, render_report
+from activities.research.reasoner import Reasoner
+from infra.database import Database
+from infra.live import Live
+from infra.objects import ObjectStore, sha256_of
+from schema.contracts.common import ObjectRef, Tokens
+from schema.contracts.research import Brief, Claim, Subtask
+from schema.contracts.run import WriteReportInput, WriteReportResult
+from schema.events import EventType
+from schema.prices import tokens_pcr
+from schema.store import agents, artifacts, billing, clock, documents, events, research, runs
+from schema.store.agents import NewStep
+from schema.store.artifacts import NewArtifact
+from schema.store.billing import UsageItem
+from schema.store.events import NewEvent
+
+REPORT_NAME = "research_report.md"
+CITATIONS_NAME = "citations.json"
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A report and what it cost."""
+
+    rendered: RenderedReport
+    tokens: Tokens
+
+
+class ReportActivities:
+    """The run's report."""
+
+    def __init__(self, db: Database, objects: ObjectStore, live: Live, reasoner: Reasoner) -> None:
+        self._db = db
+        self._objects = objects
+        self._live = live
+        self._reasoner = reasoner
+
+    @activity.defn(name="run.report")
+    async def write(self, input: WriteReportInput) -> WriteReportResult:
+        """Write and store the report.
+
+        Idempotency key: `operation_key`; once recorded, a repeat returns the recorded result without writing again.
+
+        Raises:
+            ProviderUnavailable, ProviderRateLimited, ProviderAnswerInvalid, ProviderRefused: the model failed.
+            StorageUnavailable: the object store or PostgreSQL failed.
+            HoldClosed: the attempt was settled meanwhile.
+        """
+        async with self._db.transaction(input.org_id) as session:
+            started_at = await clock.now(session)
+            if (recorded := await agents.find_step(session, input.org_id, input.operation_key)) is not None:
+                return WriteReportResult.model_validate(recorded.output)
+            run = await runs.get_run(session, input.org_id, input.run_id)
+            claims = await research.claims_of(session, input.org_id, input.run_id)
+            read = await research.count_sources(session, input.org_id, input.run_id)
+            refs = await documents.snapshot_refs(
+                session, input.org_id, sorted({claim.source.snapshot_sha256 for claim in claims})
+            )
+        subtasks = tuple(Subtask.model_validate(item) for item in run.plan or [])
+        snapshots = {ref.sha256: (await self._objects.get(ref)).decode() for ref in refs}
+        written = await self._write(brief_of(run), subtasks, claims, snapshots, input.missing, read)
+        stored = await self._store(input.org_id, written.rendered)
+        step = NewStep(
+            run_id=input.run_id,
+            attempt=input.attempt,
+            agent_number=0,
+            sequence_number=1,
+            kind="report",
+            name="report",
+            operation_key=input.operation_key,
+            started_at=started_at,
+            input={"claims": len(claims), "missing": list(input.missing)},
+        )
+        result = await self._record(input, written, stored, step)
+        await self._live.publish(input.run_id)
+        return result
+
+    async def _write(
+        self,
+        brief: Brief,
+        subtasks: tuple[Subtask, ...],
+        claims: tuple[Claim, ...],
+        snapshots: dict[str, str],
+        missing: tuple[str, ...],
+        sources_read: int,
+    ) -> _Written:
+        by_id = {claim.id: claim for claim in claims}
+        merged = await self._reasoner.merge(brief, claims)
+        resolved = await self._reasoner.resolve_conflicts(brief, merged.value, by_id)
+        report = await self._reasoner.write_report(brief, subtasks, merged.value, resolved.value, by_id, missing)
+        rendered = render_report(
+            report.value,
+            by_id,
+            snapshots.__getitem__,
+            brief=brief,
+            conflicts=len(resolved.value),
+            sources_read=sources_read,
+        )
+        return _Written(rendered, merged.tokens + resolved.tokens + report.tokens)
+
+    async def _store(self, org_id: str, rendered: RenderedReport) -> list[NewArtifact]:
+        citations = rendered.sidecar.model_dump_json(indent=1)
+        files = (
+            (REPORT_NAME, "text/markdown", "The report", rendered.markdown),
+            (CITATIONS_NAME, "application/json", "Every cited sentence with its spans", citations),
+        )
+        stored = []
+        for name, mime_type, description, text in files:
+            ref = await self._put(org_id, text, mime_type)
+            stored.append(NewArtifact(name, mime_type, ref, description))
+        return stored
+
+    async def _put(self, org_id: str, text: str, mime_type: str) -> ObjectRef:
+        data = text.encode()
+        return await self._objects.put(f"{org_id}/artifacts/{sha256_of(data)}", data, mime_type)
+
+    async def _record(
+        self, input: WriteReportInput, written: _Written, stored: list[NewArtifact], step: NewStep
+    ) -> WriteReportResult:
+        name, tokens, quality = self._reasoner.name, written.tokens, written.rendered.quality
+        usage = UsageItem(
+            operation_key=input.operation_key,
+            kind="tokens",
+            item=name,
+            amount_pcr=tokens_pcr(name, tokens.input, tokens.output),
+            input_tokens=tokens.input,
+            output_tokens=tokens.output,
+            calls=1,
+        )
+        org_id, run_id = input.org_id, input.run_id
+        async with self._db.transaction(org_id) as session:
+            run = await runs.lock_run(session, org_id, run_id)
+            spent_pcr = await billing.meter(
+                session, org_id, run_id=run_id, attempt=input.attempt, agent_number=0, items=[usage]
+            )
+            ids = [await artifacts.put_artifact(session, org_id, run_id, new) for new in stored]
+            await research.number_sources(session, org_id, run_id, _numbers(written.rendered))
+            result = WriteReportResult(artifact_id=ids[0], spent_pcr=spent_pcr)
+            recorded = NewStep(**{**vars(step), "output": result.model_dump(mode="json")})
+            if await agents.record_step(session, org_id, recorded):
+                run.quality = quality.model_dump(mode="json")
+                await session.flush()
+                await agents.add_tokens(session, org_id, run_id, tokens.total)
+                text = f"Report written: {quality.sources_cited} sources cited, {quality.claims} statements"
+                data = {"artifact_id": ids[0], "quality": run.quality}
+                await events.append(session, org_id, run_id, NewEvent(EventType.REPORT_WRITTEN, text, data=data))
+        return result
+
+
+def _numbers(rendered: RenderedReport) -> dict[str, int]:
+    return {source.snapshot_sha256: source.n for source in rendered.citations}

@@ -1,0 +1,28 @@
+"""What a tool is given besides its arguments."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from infra.database import Database
+from infra.http import SafeHttpClient
+from infra.objects import ObjectStore
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """Who calls, for what question, and the clients that a tool may use."""
+
+    org_id: str
+    run_id: str
+    agent_number: int
+    step: int
+    query: str
+    """The subtask's question: passages are ranked by it where the arguments name none."""
+    now: datetime
+    """The moment to which the age of a source is measured; the same for every call of a run."""
+    db: Database
+    objects: ObjectStore
+    http: SafeHttpClient
+    heartbeat: Callable[[], None]
+    """Called by a tool that works for long without awaiting anything."""

@@ -1,0 +1,173 @@
+"""corpus.search: passages of the organisation's own documents, best first."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from activities.tools.context import ToolContext
+from activities.tools.ranking import (
+    RELEVANCE_MIN,
+    RELEVANCE_SHARE_MIN,
+    Duplicates,
+    Occurrences,
+    Relevance,
+    in_document,
+    prior_weight,
+    relevance,
+    weigh,
+)
+from activities.tools.scoring import document_trust, score
+from activities.tools.tool import Answer, Arguments, specify
+from schema.contracts.research import Passage, SourceKind, SourceRef
+from schema.contracts.tools import Effect, ToolOutput
+from schema.policies import PASSAGES_PER_SEARCH_MAX
+from schema.store import documents
+from schema.store.documents import PassageHit, SearchResult
+from schema.tables.documents import Document
+
+PASSAGES_PER_DOCUMENT = 3
+"""Of one document, unless there are too few documents to fill the answer."""
+QUERY_TERMS_MAX = 40
+ANSWERS_MIN = 0.35
+"""A passage of at least this relevance speaks for its document."""
+
+
+class CorpusSearchArguments(Arguments):
+    """What to look for."""
+
+    query: str = Field(min_length=1, max_length=500, description="A question, or words that the passages should hold.")
+    limit: int = Field(default=8, ge=1, le=PASSAGES_PER_SEARCH_MAX, description="How many passages at most.")
+
+
+class FoundPassage(Answer):
+    """Where one passage stands."""
+
+    document_id: str
+    title: str
+    heading: str
+    start: int
+    end: int
+    score: float
+
+
+class CorpusSearchAnswer(Answer):
+    """What was found; the texts are in the passages, in the same order."""
+
+    results: tuple[FoundPassage, ...]
+    passages_searched: int
+    terms: tuple[str, ...]
+    """The query as it was searched for."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    hit: PassageHit
+    document: Document
+    relevance: Relevance
+    source: SourceRef
+
+
+class CorpusSearch:
+    """Full text over the organisation's ready documents."""
+
+    arguments = CorpusSearchArguments
+    answer = CorpusSearchAnswer
+    spec = specify(
+        "corpus.search",
+        "Search the organisation's own documents. Returns the passages that answer the query best.",
+        CorpusSearchArguments,
+        CorpusSearchAnswer,
+        version="1",
+        timeout_s=30,
+        effect=Effect.READ,
+        idempotent=True,
+    )
+
+    async def call(self, arguments: CorpusSearchArguments, context: ToolContext) -> ToolOutput:
+        """Search once; the same corpus, query and moment give the same answer."""
+        async with context.db.transaction(context.org_id) as session:
+            terms = (await documents.query_terms(session, context.org_id, arguments.query))[:QUERY_TERMS_MAX]
+            weights = {lexeme: prior_weight(lexeme) for lexeme, _ in terms}
+            found = await documents.search_passages(session, context.org_id, weights)
+        chosen = _chosen(_candidates(terms, found, context), arguments.limit)
+        results = tuple(
+            FoundPassage(
+                document_id=each.document.id,
+                title=each.document.title,
+                heading=each.hit.heading,
+                start=each.hit.start,
+                end=each.hit.end,
+                score=round(each.source.score.combined, 4),
+            )
+            for each in chosen
+        )
+        answer = CorpusSearchAnswer(
+            results=results, passages_searched=found.passages, terms=tuple(lexeme for lexeme, _ in terms)
+        )
+        passages = tuple(
+            Passage(source=each.source, start=each.hit.start, end=each.hit.end, text=each.hit.text) for each in chosen
+        )
+        return ToolOutput(data=answer.model_dump(mode="json"), passages=passages)
+
+
+def source_of(document: Document, value: Relevance, context: ToolContext) -> SourceRef:
+    """Return a ready document as a source, scored."""
+    return SourceRef(
+        snapshot_sha256=document.snapshot_sha256 or "",
+        kind=SourceKind.CORPUS,
+        title=document.title or document.name,
+        uri=f"document:{document.id}",
+        document_id=document.id,
+        published_at=document.published_at,
+        score=score(
+            SourceKind.CORPUS,
+            relevance=value.value,
+            relevance_reason=value.reason,
+            trust=document_trust(document.trust),
+            published_at=document.published_at,
+            now=context.now,
+        ),
+    )
+
+
+def _candidates(terms: list[tuple[str, int]], found: SearchResult, context: ToolContext) -> list[_Candidate]:
+    """Return what is relevant enough, best first; ties by document and place."""
+    weighed = weigh(terms, found.frequencies, found.passages)
+    values = [relevance(weighed, Occurrences(hit.in_text, hit.in_heading), hit.text) for hit in found.hits]
+    answering = Counter(
+        hit.document_id for hit, value in zip(found.hits, values, strict=True) if value.value >= ANSWERS_MIN
+    )
+    candidates = []
+    for hit, alone in zip(found.hits, values, strict=True):
+        value = in_document(alone, answering[hit.document_id], found.documents[hit.document_id].passages)
+        document = found.documents[hit.document_id]
+        candidates.append(_Candidate(hit, document, value, source_of(document, value, context)))
+    best = max((each.relevance.value for each in candidates), default=0.0)
+    floor = max(RELEVANCE_MIN, RELEVANCE_SHARE_MIN * best)
+    kept = [each for each in candidates if each.relevance.value >= floor]
+    kept.sort(
+        key=lambda each: (
+            -round(each.source.score.combined, 9),
+            -round(each.relevance.value, 9),
+            each.document.id,
+            each.hit.number,
+        )
+    )
+    return kept
+
+
+def _chosen(candidates: list[_Candidate], limit: int) -> list[_Candidate]:
+    """Take the best without near repetitions, and not too many of one document."""
+    sources = len({each.document.id for each in candidates})
+    per_document = max(PASSAGES_PER_DOCUMENT, -(-limit // max(sources, 1)))
+    taken: Counter[str] = Counter()
+    duplicates = Duplicates()
+    chosen: list[_Candidate] = []
+    for each in candidates:
+        if len(chosen) == limit:
+            break
+        if taken[each.document.id] < per_document and duplicates.is_new(each.hit.text):
+            taken[each.document.id] += 1
+            chosen.append(each)
+    return chosen

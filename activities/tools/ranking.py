@@ -1,0 +1,194 @@
+"""How well a passage answers a query, 0..1 and comparable across queries. Pure.
+
+Three things count: how much of the query's weight the passage holds (rare terms weigh more), how often, with the
+headings above it, and whether terms that stand together in the query do so in the passage. A term that nothing holds
+still counts in the denominator, so a query about something else scores low everywhere.
+
+Vectors join here: another retriever's similarity becomes one more part of `relevance`, its hits join the candidates.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from activities.documents.passages import is_code
+from activities.research.similarity import overlap
+from activities.research.text import GENERIC_WORDS, STOP_WORDS, stem, words
+
+DEPTH_SHARE, COVERAGE_SHARE, PROXIMITY_SHARE = 0.45, 0.35, 0.2
+DOCUMENT_SHARE = 0.1
+"""How much it counts that the document as a whole is about the query, not this passage of it by the way."""
+HEADING_BONUS = 0.4
+"""A term in the headings closes this share of what its frequency leaves open."""
+HEADING_ONLY = 0.7
+GENERIC_WEIGHT = 0.25
+"""Weight of words of a question that say little about what it is about, against 1."""
+CODE_FACTOR = 0.6
+"""Code supports no statement."""
+THIN_WORDS = 25
+"""A passage of fewer words is worth less."""
+DUPLICATE_OVERLAP = 0.7
+RELEVANCE_MIN = 0.12
+RELEVANCE_SHARE_MIN = 0.4
+"""Below this share of the best passage's relevance, a passage is left out, however trusted or recent."""
+
+RARITY_FREQUENCY_MIN = 0.005
+"""A term that fewer of the passages hold than this share weighs no more: the rarest words are often chance."""
+
+_GENERIC = frozenset(
+    stem(word) for word in (*GENERIC_WORDS, "decide", "choose", "become", "occur", "exist", "possible", "able")
+)
+_SHINGLE = 4
+
+
+@dataclass(frozen=True)
+class QueryTerm:
+    """A term of the query."""
+
+    lexeme: str
+    position: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class Occurrences:
+    """Where a passage holds terms of the query: term -> word positions."""
+
+    in_text: Mapping[str, Sequence[int]]
+    in_heading: Mapping[str, Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Relevance:
+    """How well, and why."""
+
+    value: float
+    reason: str
+
+
+def prior_weight(lexeme: str) -> float:
+    """Return how much a term says about a query, whatever the corpus."""
+    return GENERIC_WEIGHT if lexeme in _GENERIC else 1.0
+
+
+def weigh(terms: Iterable[tuple[str, int]], frequencies: Mapping[str, int], passages: int) -> list[QueryTerm]:
+    """Weigh the terms of a query by their rarity (BM25's idf) among `passages` passages.
+
+    Args:
+        terms: (term, word position in the query).
+    """
+    weighed = []
+    for lexeme, position in terms:
+        found = min(max(frequencies.get(lexeme, 0), RARITY_FREQUENCY_MIN * passages), passages)
+        rarity = math.log(1 + (passages - found + 0.5) / (found + 0.5))
+        weighed.append(QueryTerm(lexeme, position, max(rarity, 0.1) * prior_weight(lexeme)))
+    return weighed
+
+
+def relevance(terms: Sequence[QueryTerm], found: Occurrences, text: str) -> Relevance:
+    """Return how well a passage answers a query."""
+    total = math.fsum(term.weight for term in terms)
+    if not total:
+        return Relevance(0.0, "The query has no terms.")
+    length = len(words(text))
+    depth = math.fsum(term.weight * _depth(term.lexeme, found, length) for term in terms) / total
+    coverage = math.fsum(term.weight * _presence(term.lexeme, found) for term in terms) / total
+    near = _proximity(terms, found) if len(terms) > 1 else depth
+    value = DEPTH_SHARE * depth + COVERAGE_SHARE * coverage + PROXIMITY_SHARE * near
+    if length < THIN_WORDS:
+        value *= 0.5 + 0.5 * length / THIN_WORDS
+    if is_code(text):
+        value *= CODE_FACTOR
+    return Relevance(min(max(value, 0.0), 1.0), _reason(terms, found))
+
+
+def in_document(value: Relevance, answering: int, passages: int) -> Relevance:
+    """Weigh in how many of the document's passages answer the query too."""
+    share = min(1.0, answering / (passages + 3) * 2)
+    return Relevance((1 - DOCUMENT_SHARE) * value.value + DOCUMENT_SHARE * share * value.value**0.5, value.reason)
+
+
+def occurrences(lexemes: Iterable[str], text: str, heading: str) -> Occurrences:
+    """Find terms in a passage that is not in the index (see `query_terms`)."""
+    wanted = frozenset(lexemes)
+    above = _positions(wanted, heading, 0)
+    return Occurrences(_positions(wanted, text, len(words(heading))), above)
+
+
+def query_terms(query: str) -> list[tuple[str, int]]:
+    """Return the distinct stems of a query's content words and their first positions, for passages not in the index."""
+    terms: dict[str, int] = {}
+    for position, word in enumerate(words(query), start=1):
+        if word not in STOP_WORDS:
+            terms.setdefault(stem(word), position)
+    return list(terms.items())
+
+
+def frequencies_of(found: Iterable[Occurrences]) -> Counter[str]:
+    """Count in how many passages each term occurs."""
+    return Counter(lexeme for each in found for lexeme in {*each.in_text, *each.in_heading})
+
+
+class Duplicates:
+    """Recognises passages that nearly repeat one that was seen before."""
+
+    def __init__(self) -> None:
+        self._seen: list[frozenset[str]] = []
+
+    def is_new(self, text: str) -> bool:
+        """Tell whether a passage is unlike all that came before; it is remembered then."""
+        tokens = words(text)
+        shingles = frozenset(" ".join(tokens[i : i + _SHINGLE]) for i in range(max(1, len(tokens) - _SHINGLE + 1)))
+        if any(overlap(shingles, other) >= DUPLICATE_OVERLAP for other in self._seen):
+            return False
+        self._seen.append(shingles)
+        return True
+
+
+def _depth(lexeme: str, found: Occurrences, length: int) -> float:
+    count = len(found.in_text.get(lexeme, ()))
+    saturated = count / (count + 0.4 + length / 300)
+    # Both kinds of evidence add up without ever passing 1.
+    return 1 - (1 - saturated) * (1 - (HEADING_BONUS if lexeme in found.in_heading else 0.0))
+
+
+def _presence(lexeme: str, found: Occurrences) -> float:
+    if lexeme in found.in_text:
+        return 1.0
+    return HEADING_ONLY if lexeme in found.in_heading else 0.0
+
+
+def _proximity(terms: Sequence[QueryTerm], found: Occurrences) -> float:
+    """Return how closely neighbours of the query stand together, 1 where they do as in the query."""
+    near, total = 0.0, 0.0
+    for left, right in pairwise(terms):
+        weight = min(left.weight, right.weight)
+        total += weight
+        distance = right.position - left.position
+        gaps = [
+            abs((b - a) - distance)
+            for place in (found.in_text, found.in_heading)
+            for a in place.get(left.lexeme, ())
+            for b in place.get(right.lexeme, ())
+        ]
+        if gaps:
+            near += weight / (1 + min(gaps) / 3)
+    return near / total if total else 0.0
+
+
+def _reason(terms: Sequence[QueryTerm], found: Occurrences) -> str:
+    held = [term.lexeme for term in terms if _presence(term.lexeme, found)]
+    above = [term.lexeme for term in terms if term.lexeme in found.in_heading]
+    sentence = f"It holds {len(held)} of {len(terms)} terms of the query"
+    sentence += f" ({', '.join(held[:8])})" if held else ""
+    return sentence + (f"; its headings hold {', '.join(above[:8])}." if above else ".")
+
+
+def _positions(wanted: frozenset[str], text: str, offset: int) -> dict[str, list[int]]:
+    positions: dict[str, list[int]] = {}
+    for position, word in enumerate(words(text), start=offset + 1):
+        if (lexeme := stem(word)) in wanted:
+            positions.setdefault(lexeme, []).append(position)
+    return positions

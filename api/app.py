@@ -1,0 +1,100 @@
+"""The composition root of the API process: settings -> clients -> routes.
+
+`uvicorn api.app:create_app --factory`. The process starts while every server it uses is down, and says so on `/readyz`.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, FastAPI
+
+from api import openapi, problems
+from api.middleware import BodyLimit, CodecCors, RequestContext
+from api.orchestrator import Orchestrator
+from api.routes import artifacts, billing, codec, commands, documents, keys, logs, runs, service, tools, work
+from api.services import Services
+from api.streams import StreamSlots
+from infra.database import Database
+from infra.live import Live
+from infra.logging import configure_logging
+from infra.objects import ObjectStore
+from infra.settings import Settings
+from infra.temporal import connect, payload_codec
+
+V1 = (runs, commands, logs, artifacts, work, tools, documents, billing, keys)
+"""Route modules below `/api/v1`."""
+UNVERSIONED = (service, codec)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Make the application; its clients are made when it starts.
+
+    Args:
+        settings: read from the environment where not given.
+    """
+    chosen = settings or Settings()
+    configure_logging(level=chosen.log_level, log_format=chosen.log_format, service="api")
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with _services(chosen) as made:
+            app.state.services = made
+            yield
+
+    app = FastAPI(
+        title="Swissbrain",
+        version=version("swissbrain"),
+        lifespan=lifespan,
+        openapi_url=service.OPENAPI_PATH,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    v1 = APIRouter(prefix="/api/v1")
+    for module in V1:
+        v1.include_router(module.router)
+    app.include_router(v1)
+    for module in UNVERSIONED:
+        app.include_router(module.router)
+    problems.install(app)
+    openapi.install(app)
+    # The last one added is the outermost: it also answers for what goes wrong in the others.
+    app.add_middleware(CodecCors, origin=_ui_origin(chosen))
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestContext)
+    return app
+
+
+@asynccontextmanager
+async def _services(settings: Settings) -> AsyncIterator[Services]:
+    """Make the clients without connecting, and close them at the end."""
+    database = Database.from_settings(settings, application_name="swissbrain-api")
+    objects = ObjectStore.from_settings(settings)
+    live = Live(settings.redis_url.get_secret_value())
+    temporal = await connect(settings, lazy=True)
+    try:
+        yield Services(
+            settings=settings,
+            database=database,
+            objects=objects,
+            live=live,
+            temporal=temporal,
+            orchestrator=Orchestrator(temporal, settings),
+            codec=payload_codec(settings),
+            stream_slots=StreamSlots(),
+        )
+    finally:
+        await live.close()
+        await objects.close()
+        await database.close()
+
+
+def _ui_origin(settings: Settings) -> str | None:
+    if settings.temporal_ui_origin is not None:
+        return settings.temporal_ui_origin.rstrip("/")
+    if settings.temporal_ui_url is None:
+        return None
+    parts = urlsplit(settings.temporal_ui_url)
+    return f"{parts.scheme}://{parts.netloc}"

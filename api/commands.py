@@ -1,0 +1,122 @@
+"""Commands for a run that is under way: an Update of its workflow, given once per Idempotency-Key.
+
+The key is bound to the request in a short transaction, the Update carries an id that is made of the key, and the
+answer is stored in another short transaction. No connection is held while the workflow acts; a crash in between costs a
+repetition, which meets the same Update.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from api.auth import Caller
+from api.idempotency import Outcome, effect_id, fresh, replay
+from api.orchestrator import Attempt, NoExecution
+from api.services import Services
+from schema.contracts.common import Contract
+from schema.errors import IllegalTransition, OrchestratorUnavailable
+from schema.policies import RECONCILE_EVERY
+from schema.states import TERMINAL, RunCommand, RunStatus
+from schema.store import billing, idempotency, organisations, runs
+from schema.store.idempotency import Asked
+from schema.tables.billing import CreditHold
+from schema.tables.runs import Run
+
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True)
+class Order(Generic[ResultT]):
+    """A command, the Update that carries it, and how its answer is shown."""
+
+    command: RunCommand
+    update: Any
+    """Method of `RunWorkflow`."""
+    input: Contract
+    result_type: type[ResultT]
+    goal: RunStatus | None
+    """The status that the command leads to for good; a repetition that finds it there needs no workflow any more."""
+    show: Callable[[Run, CreditHold | None, ResultT | None], Outcome]
+    before: Callable[[AsyncSession], Awaitable[object]] | None = None
+    """Work of PostgreSQL that precedes the Update, in the transaction that binds the key."""
+    instead: Callable[[AsyncSession, Run], Awaitable[Outcome | None]] | None = None
+    """Work that PostgreSQL does alone where there is no workflow yet; None where there is one."""
+
+
+async def give(api: Services, caller: Caller, asked: Asked, run_id: str, order: Order[ResultT]) -> Response:
+    """Give the order once, and answer with where the run stands.
+
+    Raises:
+        NotFound: the organisation has no such run.
+        IllegalTransition: the run's status, or its workflow, does not allow the command.
+        OrchestratorUnavailable: Temporal or a worker did not answer; the same key goes on with the same Update.
+    """
+    async with api.database.transaction(caller.org_id) as session:
+        run = await runs.get_run(session, caller.org_id, run_id)
+        first, given = await idempotency.claim(session, caller.org_id, asked)
+        if given is not None:
+            return replay(given)
+        if first:
+            runs.require(order.command, run)
+            if order.instead is not None and (outcome := await order.instead(session, run)) is not None:
+                await idempotency.store(session, caller.org_id, asked, outcome.stored())
+                return fresh(outcome.sent())
+            if order.before is not None:
+                await order.before(session)
+    result = await _send(api, run, order, effect_id(caller.org_id, asked))
+    return await _answer(api, caller, asked, run_id, order, result)
+
+
+async def _send(api: Services, run: Run, order: Order[ResultT], update_id: str) -> ResultT | None:
+    async def command() -> ResultT | None:
+        return await api.orchestrator.command(run.id, order.update, order.input, order.result_type, update_id=update_id)
+
+    try:
+        return await command()
+    except NoExecution:
+        run, attempt = await _present(api, run)
+    if run.status == order.goal:
+        return None
+    if attempt is None:
+        raise IllegalTransition(
+            f"A run that is {run.status} cannot be given the command '{order.command}'.",
+            status=run.status,
+            command=order.command,
+        )
+    if await api.orchestrator.has_attempt(run):
+        raise OrchestratorUnavailable(
+            "The run's workflow has closed and its row has not caught up; the reconciler settles it within a minute.",
+            retry_after_s=RECONCILE_EVERY.total_seconds(),
+        )
+    # Committed as started, and the start itself was lost: do here what the reconciler would do within a minute.
+    try:
+        await api.orchestrator.start_attempt(attempt)
+        return await command()
+    except NoExecution as error:
+        raise OrchestratorUnavailable("The run's workflow cannot be found yet.", retry_after_s=5) from error
+
+
+async def _present(api: Services, run: Run) -> tuple[Run, Attempt | None]:
+    """Read the run anew, with what starting it needs; no attempt where it has ended."""
+    async with api.database.transaction(run.org_id) as session:
+        run = await runs.get_run(session, run.org_id, run.id)
+        hold = await billing.hold_of(session, run.org_id, run.id, run.attempt)
+        organisation = await organisations.get_organisation(session, run.org_id)
+    live = RunStatus(run.status) not in TERMINAL and hold is not None
+    return run, Attempt(run, hold, organisation) if live and hold is not None else None
+
+
+async def _answer(
+    api: Services, caller: Caller, asked: Asked, run_id: str, order: Order[ResultT], result: ResultT | None
+) -> Response:
+    async with api.database.transaction(caller.org_id) as session:
+        run = await runs.get_run(session, caller.org_id, run_id)
+        hold = await billing.hold_of(session, caller.org_id, run_id, run.attempt)
+        outcome = order.show(run, hold, result)
+        if result is None and outcome.status_code == 202:
+            # Not through yet: a repetition waits for the same Update again, and may bring its end.
+            return fresh(outcome.sent())
+        return fresh(await idempotency.store(session, caller.org_id, asked, outcome.stored()))

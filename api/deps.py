@@ -1,0 +1,30 @@
+"""Parameters that several routes take: identifiers of objects, resume positions."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Path
+from pydantic import AfterValidator
+
+from schema import ids
+from schema.errors import NotFound
+
+
+def _form_of(prefix: str, noun: str) -> Callable[[str], str]:
+    form = re.compile(rf"{prefix}_[0-9a-f]{{32}}")
+
+    def known(value: str) -> str:
+        # What cannot be an id of ours is not found, as an id of another organisation is not.
+        if not form.fullmatch(value):
+            raise NotFound(f"There is no such {noun}.")
+        return value
+
+    return known
+
+
+RunId = Annotated[str, Path(description="Id of the run."), AfterValidator(_form_of(ids.RUN, "run"))]
+AgentId = Annotated[str, Path(description="Id of the agent."), AfterValidator(_form_of(ids.AGENT, "agent"))]
+ArtifactId = Annotated[str, Path(description="Id of the artifact."), AfterValidator(_form_of(ids.ARTIFACT, "artifact"))]
+DocumentId = Annotated[str, Path(description="Id of the document."), AfterValidator(_form_of(ids.DOCUMENT, "document"))]
+KeyId = Annotated[str, Path(description="Id of the API key."), AfterValidator(_form_of(ids.API_KEY, "API key"))]

@@ -1,0 +1,52 @@
+"""Temporal's codec server: operators read payloads in the Web UI and with `temporal --codec-endpoint`.
+
+The protocol is the one of Temporal's samples: a JSON `Payloads` message in, one out. Only a key with the scope
+`operator` may ask, and only the Web UI's origin may do so from a browser (`api/middleware.py`).
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+from google.protobuf import json_format
+from starlette.responses import Response
+from temporalio.api.common.v1 import Payloads
+
+from api.auth import Operator, SecuredRoute
+from api.serialisation import JsonAnswer
+from api.services import Api
+from infra.codec import PayloadTampered, UnknownPayloadKey
+from schema.errors import ValidationFailed
+
+router = APIRouter(prefix="/codec", tags=["codec"], route_class=SecuredRoute)
+
+Message = Annotated[dict[str, Any], Body(description='`{"payloads": [{"metadata": {...}, "data": "base64"}]}`')]
+
+
+@router.post("/decode", response_model=dict[str, Any])
+async def decode_payloads(_caller: Operator, body: Message, api: Api) -> Response:
+    """Decrypt payloads; those that are not encrypted come back as they are."""
+    payloads = _read(body)
+    try:
+        decoded = payloads.payloads if api.codec is None else await api.codec.decode(payloads.payloads)
+    except (UnknownPayloadKey, PayloadTampered) as error:
+        raise ValidationFailed(f"A payload cannot be decrypted: {error}.") from error
+    return _write(Payloads(payloads=decoded))
+
+
+@router.post("/encode", response_model=dict[str, Any])
+async def encode_payloads(_caller: Operator, body: Message, api: Api) -> Response:
+    """Encrypt payloads, for input that is typed into the Web UI or the command line."""
+    payloads = _read(body)
+    encoded = payloads.payloads if api.codec is None else await api.codec.encode(payloads.payloads)
+    return _write(Payloads(payloads=encoded))
+
+
+def _read(body: dict[str, Any]) -> Payloads:
+    try:
+        return json_format.ParseDict(body, Payloads(), ignore_unknown_fields=True)
+    except (json_format.ParseError, ValueError) as error:
+        raise ValidationFailed('The body is not a Temporal `Payloads` message: {"payloads": [...]}.') from error
+
+
+def _write(payloads: Payloads) -> Response:
+    return JsonAnswer(json_format.MessageToDict(payloads))

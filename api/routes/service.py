@@ -1,0 +1,83 @@
+"""The service itself: is it alive, is it ready, what do its problems mean."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import RedirectResponse, Response
+
+from api.problems import EXPLANATIONS, problem, problem_type, row_of
+from api.serialisation import JsonAnswer
+from api.services import Api
+from api.views.base import View
+from infra.health import is_ready, readiness
+from schema.errors import NotFound
+
+router = APIRouter(tags=["service"])
+
+RETRY_AFTER_S = 2
+OPENAPI_PATH = "/api/v1/openapi.json"
+
+
+class Alive(View):
+    """The process answers."""
+
+    status: str
+
+
+class Ready(Alive):
+    """Every dependency answers."""
+
+    checks: dict[str, str]
+
+
+class ProblemMeaning(View):
+    """What a problem means, and what to do about it."""
+
+    type: str
+    code: str
+    title: str
+    status: int
+    retryable: bool
+    explanation: str
+
+
+@router.get("/healthz", response_model=Alive)
+async def get_health() -> Response:
+    """Tell that the process is alive; asks nobody else."""
+    return JsonAnswer(Alive(status="ok"))
+
+
+@router.get("/readyz", response_model=Ready)
+async def get_readiness(request: Request, api: Api) -> Response:
+    """Tell whether every dependency answers; 503 names those that do not."""
+    checks = await readiness(database=api.database, objects=api.objects, live=api.live, temporal=api.temporal)
+    if is_ready(checks):
+        return JsonAnswer(Ready(status="ok", checks=checks))
+    silent = [name for name, answer in checks.items() if answer != "ok"]
+    code = "orchestrator_unavailable" if silent == ["temporal"] else "storage_unavailable"
+    detail = f"Not ready: {', '.join(silent)} {'does' if len(silent) == 1 else 'do'} not answer."
+    return problem(request.scope, code, detail, status=503, retry_after_s=RETRY_AFTER_S, facts={"checks": checks})
+
+
+@router.get("/problems/{code}", response_model=ProblemMeaning)
+async def get_problem(code: Annotated[str, Path(description="`code` of a problem.")]) -> Response:
+    """Explain a problem: the path is the `type` of every answer that reports it."""
+    if code not in EXPLANATIONS:
+        raise NotFound("There is no problem of this code.", codes=sorted(EXPLANATIONS))
+    row = row_of(code)
+    return JsonAnswer(
+        ProblemMeaning(
+            type=problem_type(code),
+            code=code,
+            title=row.title,
+            status=row.http_status,
+            retryable=row.retryable,
+            explanation=EXPLANATIONS[code],
+        )
+    )
+
+
+@router.get("/", include_in_schema=False)
+async def get_root() -> Response:
+    """Lead a visitor to the description of the API."""
+    return RedirectResponse(OPENAPI_PATH)

@@ -1,0 +1,79 @@
+"""What hangs on a run: its agents, tasks, steps, sources and claims."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from api.auth import RunsReader, SecuredRoute
+from api.deps import AgentId, RunId
+from api.paging import Page, PageOf, seal
+from api.serialisation import JsonAnswer
+from api.services import Api
+from api.views import work as views
+from schema.store import research, runs
+
+router = APIRouter(tags=["work"], route_class=SecuredRoute)
+
+
+@router.get("/runs/{run_id}/agents", response_model=views.AgentList)
+async def list_agents(run_id: RunId, caller: RunsReader, api: Api) -> Response:
+    """List a run's agents, by number."""
+    async with api.database.transaction(caller.org_id) as session:
+        await runs.get_run(session, caller.org_id, run_id)
+        rows = await runs.list_agents(session, caller.org_id, run_id)
+    return JsonAnswer(views.AgentList(agents=[views.agent_view(row) for row in rows]))
+
+
+@router.get("/agents/{agent_id}", response_model=views.AgentView)
+async def get_agent(agent_id: AgentId, caller: RunsReader, api: Api) -> Response:
+    """Read one agent."""
+    async with api.database.transaction(caller.org_id) as session:
+        agent = await runs.get_agent(session, caller.org_id, agent_id)
+    return JsonAnswer(views.agent_view(agent))
+
+
+@router.get("/runs/{run_id}/tasks", response_model=views.TaskList)
+async def list_tasks(run_id: RunId, caller: RunsReader, api: Api) -> Response:
+    """List the subtasks of a run's plan, in order."""
+    async with api.database.transaction(caller.org_id) as session:
+        await runs.get_run(session, caller.org_id, run_id)
+        rows = await runs.list_tasks(session, caller.org_id, run_id)
+    return JsonAnswer(views.TaskList(tasks=[views.task_view(row) for row in rows]))
+
+
+@router.get("/runs/{run_id}/steps", response_model=views.StepList)
+async def list_steps(
+    run_id: RunId,
+    caller: RunsReader,
+    page: Annotated[Page, Depends(PageOf(r"\d{1,9}\|\d{1,9}\|\d{1,9}\|step_[0-9a-f]{32}"))],
+    api: Api,
+    agent: Annotated[int | None, Query(ge=0, le=10_000, description="Only this agent's; 0 is the run itself.")] = None,
+) -> Response:
+    """List what a run's agents did, step by step."""
+    async with api.database.transaction(caller.org_id) as session:
+        await runs.get_run(session, caller.org_id, run_id)
+        rows, cursor = await runs.list_steps(
+            session, caller.org_id, run_id, agent_number=agent, limit=page.limit, cursor=page.cursor
+        )
+    return JsonAnswer(views.StepList(steps=[views.step_view(row) for row in rows], next_cursor=seal(cursor)))
+
+
+@router.get("/runs/{run_id}/sources", response_model=views.SourceList)
+async def list_sources(run_id: RunId, caller: RunsReader, api: Api) -> Response:
+    """List what a run read: the cited sources by number, then the others by score."""
+    async with api.database.transaction(caller.org_id) as session:
+        await runs.get_run(session, caller.org_id, run_id)
+        rows = await research.list_sources(session, caller.org_id, run_id)
+    return JsonAnswer(views.SourceList(sources=[views.source_view(row) for row in rows]))
+
+
+@router.get("/runs/{run_id}/claims", response_model=views.ClaimList)
+async def list_claims(
+    run_id: RunId, caller: RunsReader, page: Annotated[Page, Depends(PageOf(r"[\x21-\x7e]{1,200}"))], api: Api
+) -> Response:
+    """List what a run drew from its sources, each claim with the span that shows it."""
+    async with api.database.transaction(caller.org_id) as session:
+        await runs.get_run(session, caller.org_id, run_id)
+        rows, cursor = await research.list_claims(session, caller.org_id, run_id, limit=page.limit, cursor=page.cursor)
+    return JsonAnswer(views.ClaimList(claims=[views.claim_view(row) for row in rows], next_cursor=seal(cursor)))

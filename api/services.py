@@ -1,0 +1,38 @@
+"""What the routes work with: the clients that the composition root made, on `app.state`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from temporalio.client import Client
+
+from api.orchestrator import Orchestrator
+from api.streams import StreamSlots
+from infra.codec import EncryptionCodec
+from infra.database import Database
+from infra.live import Live
+from infra.objects import ObjectStore
+from infra.settings import Settings
+
+
+@dataclass(frozen=True)
+class Services:
+    """The process's clients; none of them needs its server in order to be made."""
+
+    settings: Settings
+    database: Database
+    objects: ObjectStore
+    live: Live
+    temporal: Client
+    orchestrator: Orchestrator
+    codec: EncryptionCodec | None
+    stream_slots: StreamSlots
+
+
+def services(request: Request) -> Services:
+    """Return the application's services."""
+    found: Services = request.app.state.services
+    return found
+
+
+Api = Annotated[Services, Depends(services)]

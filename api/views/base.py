@@ -1,0 +1,69 @@
+"""What all models share, and the kinds of text that are accepted."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+
+class Ask(BaseModel):
+    """Base of every request body: unknown fields are refused, and nothing is converted silently."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Empty(Ask):
+    """A body that says nothing: `{}`, or none at all."""
+
+
+class View(BaseModel):
+    """Base of every answer."""
+
+    model_config = ConfigDict(populate_by_name=True, frozen=True)
+
+
+class Listing(View):
+    """A page of a list."""
+
+    next_cursor: str | None = None
+    """Pass it as `cursor` to get the next page; null on the last one."""
+
+
+def storable(text: str) -> str:
+    """Refuse what PostgreSQL and UTF-8 cannot hold: NUL characters and halves of surrogate pairs."""
+    if "\x00" in text:
+        raise ValueError("must not contain NUL characters (U+0000); remove them")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("contains half of a surrogate pair; send well-formed Unicode")
+    return text
+
+
+def not_blank(text: str) -> str:
+    """Strip the text and refuse what is then empty."""
+    text = text.strip()
+    if not text:
+        raise ValueError("must not be blank")
+    return text
+
+
+Text = Annotated[str, AfterValidator(storable)]
+FilledText = Annotated[Text, AfterValidator(not_blank)]
+
+
+def storable_json(value: Any, depth: int = 0) -> Any:
+    """Refuse what a JSON column cannot hold, and nesting that is there to hurt."""
+    if depth > 20:
+        raise ValueError("is nested deeper than 20 levels")
+    match value:
+        case str():
+            storable(value)
+        case float():
+            if value != value or value in (float("inf"), float("-inf")):
+                raise ValueError("contains a number that is not finite")
+        case list():
+            for inner in value:
+                storable_json(inner, depth + 1)
+        case dict():
+            for key, inner in value.items():
+                storable(str(key))
+                storable_json(inner, depth + 1)
+    return value

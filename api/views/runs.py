@@ -1,0 +1,398 @@
+"""Runs: what is asked for, and how a run is shown (specification, 2.2, field for field)."""
+
+import json
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from api.serialisation import Credits, Instant
+from api.views.base import Ask, FilledText, Listing, Text, View, storable_json
+from schema.contracts.research import SourceKind
+from schema.money import CREDITS_MAX, PCR_PER_UCR, UCR_PER_CREDIT, credits_to_ucr, ucr_to_credits
+from schema.policies import (
+    AGENTS_DEFAULT,
+    AGENTS_MAX,
+    CONTEXT_BYTES_MAX,
+    DESCRIPTION_LENGTH_MAX,
+    NAME_LENGTH_MAX,
+    TASK_LENGTH_MAX,
+    TOKENS_DEFAULT,
+    TOKENS_MAX,
+    TOKENS_MIN,
+)
+from schema.states import COMMANDS, RunStatus, StatusDetail
+from schema.tables.billing import CreditHold
+from schema.tables.runs import Artifact, Run
+
+NAME_FROM_TASK = 80
+"""A run without a name gets this many characters of its task."""
+
+PositiveCredits = Annotated[Decimal, Field(gt=0, le=CREDITS_MAX, decimal_places=6, strict=False, examples=[50.00])]
+"""An amount of credits in a request: a JSON number (or a string, which no JSON library rounds), six decimals at
+most.
+"""
+
+
+class CreateRun(Ask):
+    """A run to create. Nothing is held until it is started."""
+
+    task: FilledText = Field(min_length=1, max_length=TASK_LENGTH_MAX, description="What is to be found out.")
+    name: FilledText | None = Field(
+        default=None, max_length=NAME_LENGTH_MAX, description=f"Default: the task's first {NAME_FROM_TASK} characters."
+    )
+    description: Text | None = Field(default=None, max_length=DESCRIPTION_LENGTH_MAX)
+    max_agents: int = Field(default=AGENTS_DEFAULT, ge=1, le=AGENTS_MAX, description="Most agents of the run.")
+    max_tokens: int = Field(default=TOKENS_DEFAULT, ge=TOKENS_MIN, le=TOKENS_MAX, description="Most tokens of the run.")
+    max_credits: PositiveCredits | None = Field(
+        default=None, description="Most that the run may cost; lowers the hold that its start places."
+    )
+    context: dict[str, Any] = Field(
+        default_factory=dict,
+        description=f"Anything that helps, up to {CONTEXT_BYTES_MAX} bytes of JSON. `sources` (a list of `corpus`, "
+        "`web`, "
+        "`academic`, `news`) narrows where the run looks; the default is all that is configured.",
+    )
+
+    @field_validator("context")
+    @classmethod
+    def _context_fits(cls, context: dict[str, Any]) -> dict[str, Any]:
+        storable_json(context)
+        if len(json.dumps(context, ensure_ascii=False).encode()) > CONTEXT_BYTES_MAX:
+            raise ValueError(f"must not be larger than {CONTEXT_BYTES_MAX} bytes of JSON")
+        if "max_credits" in context:
+            raise ValueError("give `max_credits` beside `context`, not in it")
+        if "sources" in context:
+            _check_sources(context["sources"])
+        return context
+
+    @property
+    def stored_name(self) -> str:
+        """Return the name, or one made of the task."""
+        return self.name or " ".join(self.task.split())[:NAME_FROM_TASK].strip()
+
+    @property
+    def stored_context(self) -> dict[str, Any]:
+        """Return the context with the ceiling in it, as text, which keeps it exact."""
+        return self.context if self.max_credits is None else {**self.context, "max_credits": str(self.max_credits)}
+
+
+def _check_sources(sources: object) -> None:
+    kinds = [kind.value for kind in SourceKind]
+    if not isinstance(sources, list) or not sources or len(set(map(str, sources))) != len(sources):
+        raise ValueError(f"`sources` must be a list of one or more of {', '.join(kinds)}, each once")
+    unknown = [source for source in sources if source not in kinds]
+    if unknown:
+        raise ValueError(f"`sources` knows {', '.join(kinds)}; not {unknown[0]!r}")
+
+
+class ResumeRun(Ask):
+    """A resume; with `add_credits` for a run that waits for credits."""
+
+    add_credits: PositiveCredits | None = Field(default=None, description="Raises the run's hold by this much first.")
+
+    @property
+    def added_ucr(self) -> int:
+        """Return what is added, in micro-credits."""
+        return 0 if self.add_credits is None else credits_to_ucr(self.add_credits)
+
+
+class CancelRun(Ask):
+    """A cancel, with an optional reason for the log."""
+
+    reason: FilledText | None = Field(default=None, max_length=500)
+
+
+class ArtifactLink(View):
+    """An artifact as a run shows it."""
+
+    id: str
+    name: str
+    mime_type: str
+    s3_url: str
+    """A link that downloads it; it ends after some minutes, so get a new one instead of keeping it."""
+
+
+class ArtifactView(ArtifactLink):
+    """An artifact."""
+
+    run_id: str
+    description: str | None
+    file_size_bytes: int
+    sha256: str
+    created_at: Instant
+    expires_at: Instant | None
+    links: dict[str, str] = Field(alias="_links")
+
+
+class ArtifactList(View):
+    """The artifacts of a run."""
+
+    artifacts: list[ArtifactView]
+
+
+class RunSummary(View):
+    """A run in a list."""
+
+    id: str
+    org_id: str
+    user_id: str
+    status: RunStatus
+    status_detail: StatusDetail | None
+    name: str
+    task: str
+    attempt_number: int
+    created_at: Instant
+    started_at: Instant | None
+    completed_at: Instant | None
+    agent_count: int
+    tokens_used: int
+    links: dict[str, str] = Field(alias="_links")
+
+
+class RunList(Listing):
+    """A page of runs, newest first."""
+
+    runs: list[RunSummary]
+
+
+class CreatedRun(View):
+    """The answer to a creation."""
+
+    id: str
+    org_id: str
+    user_id: str
+    status: RunStatus
+    name: str
+    created_at: Instant
+    credits_reserved: Credits
+    """What a start will hold; nothing is held yet."""
+    links: dict[str, str] = Field(alias="_links")
+
+
+class RunView(RunSummary):
+    """A run in full."""
+
+    description: str | None
+    context: dict[str, Any]
+    max_agents: int
+    max_tokens: int
+    max_credits: Credits | None
+    tries: int
+    """Automatic retries made within the attempt."""
+    paused_at: Instant | None
+    resumed_at: Instant | None
+    updated_at: Instant
+    duration_ms: int | None
+    """From the first start to the end, or to the last change while the run is live; null before the start."""
+    credits_quoted: Credits
+    """What a start of this run holds."""
+    credits_reserved: Credits
+    """Before the start what it will hold; then what is held; 0 once settled."""
+    credits_used: Credits
+    """What the attempt has used so far, exactly; not charged yet."""
+    credits_charged: Credits
+    """What was charged at the end."""
+    credits_released: Credits
+    """What of the hold was given back at the end."""
+    quality: dict[str, Any] | None
+    last_error: dict[str, Any] | None
+    artifacts: list[ArtifactLink]
+
+
+class StartedRun(View):
+    """The answer to a start."""
+
+    id: str
+    status: RunStatus
+    status_detail: StatusDetail | None
+    started_at: Instant | None
+    agent_count: int
+    tokens_used: int
+    credits_reserved: Credits
+
+
+class PausedRun(View):
+    """The answer to a pause; 202 while agents are still on their way to their gates."""
+
+    id: str
+    status: RunStatus
+    status_detail: StatusDetail | None
+    paused_at: Instant | None
+    agents_paused: int
+
+
+class ResumedRun(View):
+    """The answer to a resume."""
+
+    id: str
+    status: RunStatus
+    status_detail: StatusDetail | None
+    resumed_at: Instant | None
+
+
+class CancelledRun(View):
+    """The answer to a cancel; 202 while agents and tools are being stopped."""
+
+    id: str
+    status: RunStatus
+    status_detail: StatusDetail | None
+    cancelled_at: Instant | None
+    credits_refunded: Credits
+    """What of the hold was given back."""
+    credits_charged: Credits
+
+
+class RetriedRun(View):
+    """The answer to a retry."""
+
+    id: str
+    status: RunStatus
+    attempt_number: int
+    credits_reserved: Credits
+
+
+class FinishingRun(View):
+    """The answer to a finish: the report is written with what there is."""
+
+    id: str
+    status: RunStatus
+    status_detail: StatusDetail | None
+
+
+class StatusChange(View):
+    """One step in a run's life."""
+
+    attempt: int
+    from_status: RunStatus | None
+    to_status: RunStatus
+    at: Instant
+
+
+class StatusChangeList(View):
+    """A run's life so far."""
+
+    status_changes: list[StatusChange]
+
+
+def run_links(run: Run) -> dict[str, str]:
+    """Return where to go from a run; of the commands only those that its status allows."""
+    base = f"/api/v1/runs/{run.id}"
+    links = {"self": base}
+    if run.status != RunStatus.CREATED:
+        links |= {
+            name: f"{base}/{name}" for name in ("logs", "artifacts", "agents", "tasks", "steps", "sources", "claims")
+        }
+    links |= {
+        command.value: f"{base}/{command.value}" for command, allowed in COMMANDS.items() if run.status in allowed
+    }
+    return links
+
+
+def created(run: Run) -> CreatedRun:
+    """Show a run that was just created."""
+    return CreatedRun(
+        id=run.id,
+        org_id=run.org_id,
+        user_id=run.user_id,
+        status=RunStatus(run.status),
+        name=run.name,
+        created_at=run.created_at,
+        credits_reserved=ucr_to_credits(run.quoted_ucr),
+        links=run_links(run),
+    )
+
+
+def summary(run: Run) -> RunSummary:
+    """Show a run in a list."""
+    return RunSummary(**_summary(run))
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "org_id": run.org_id,
+        "user_id": run.user_id,
+        "status": run.status,
+        "status_detail": run.status_detail,
+        "name": run.name,
+        "task": run.task,
+        "attempt_number": run.attempt,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "completed_at": run.completed_at,
+        "agent_count": run.agent_count,
+        "tokens_used": run.tokens_used,
+        "links": run_links(run),
+    }
+
+
+def full(run: Run, hold: CreditHold | None, artifacts: list[ArtifactLink]) -> RunView:
+    """Show a run in full."""
+    context = {name: value for name, value in run.context.items() if name != "max_credits"}
+    ceiling = run.context.get("max_credits")
+    return RunView(
+        **_summary(run),
+        description=run.description,
+        context=context,
+        max_agents=run.max_agents,
+        max_tokens=run.max_tokens,
+        max_credits=None if ceiling is None else Decimal(str(ceiling)),
+        tries=run.tries,
+        paused_at=run.paused_at,
+        resumed_at=run.resumed_at,
+        updated_at=run.updated_at,
+        duration_ms=_duration_ms(run),
+        credits_quoted=ucr_to_credits(run.quoted_ucr),
+        credits_reserved=reserved(run, hold),
+        credits_used=pcr_to_credits(hold.metered_pcr if hold else 0),
+        credits_charged=ucr_to_credits(hold.captured_ucr if hold else 0),
+        credits_released=ucr_to_credits(hold.released_ucr if hold else 0),
+        quality=run.quality,
+        last_error=run.last_error,
+        artifacts=artifacts,
+    )
+
+
+def reserved(run: Run, hold: CreditHold | None) -> Decimal:
+    """Return what is held for a run: before its start the quote, after its end nothing."""
+    if run.status == RunStatus.CREATED:
+        return ucr_to_credits(run.quoted_ucr)
+    return ucr_to_credits(hold.amount_ucr if hold is not None and hold.state == "open" else 0)
+
+
+def pcr_to_credits(amount_pcr: int) -> Decimal:
+    """Convert pico-credits into credits, exactly, with at least two decimals."""
+    value = (Decimal(amount_pcr) / (PCR_PER_UCR * UCR_PER_CREDIT)).normalize()
+    exponent = value.as_tuple().exponent
+    return value.quantize(Decimal("0.01")) if isinstance(exponent, int) and exponent > -2 else value
+
+
+def _duration_ms(run: Run) -> int | None:
+    if run.started_at is None:
+        return None
+    end = run.completed_at or run.updated_at
+    return max(0, round((end - run.started_at).total_seconds() * 1000))
+
+
+def artifact_link(artifact: Artifact, url: str) -> ArtifactLink:
+    """Show an artifact within its run."""
+    return ArtifactLink(id=artifact.id, name=artifact.name, mime_type=artifact.mime_type, s3_url=url)
+
+
+def artifact_view(artifact: Artifact, url: str) -> ArtifactView:
+    """Show an artifact."""
+    base = f"/api/v1/artifacts/{artifact.id}"
+    return ArtifactView(
+        id=artifact.id,
+        run_id=artifact.run_id,
+        name=artifact.name,
+        description=artifact.description,
+        mime_type=artifact.mime_type,
+        s3_url=url,
+        file_size_bytes=artifact.size_bytes,
+        sha256=artifact.content_sha256,
+        created_at=artifact.created_at,
+        expires_at=artifact.expires_at,
+        links={"self": base, "download": f"{base}/download", "run": f"/api/v1/runs/{artifact.run_id}"},
+    )

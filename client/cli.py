@@ -1,0 +1,82 @@
+"""The `swissbrain` command line.
+
+The process commands (`up`, `api`, `worker`, `migrate`) replace this process by the one they name, so that signals, exit
+code and output are its own, and this package needs to import none of the server's code.
+"""
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="swissbrain",
+    help="A multi-tenant agent platform on Temporal.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+
+
+class Role(StrEnum):
+    """What a worker process works on."""
+
+    ALL = "all"
+    RUNS = "runs"
+    AGENTS = "agents"
+    TOOLS = "tools"
+    TOOLS_CPU = "tools-cpu"
+    BILLING = "billing"
+
+
+@app.command()
+def up(
+    data_dir: Annotated[Path, typer.Option(help="Where all data is kept.")] = Path(".swissbrain"),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the API.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address that the API binds.")] = "127.0.0.1",
+) -> None:
+    """Start everything on this machine: servers, API and worker. Ctrl-C stops it; the data stays."""
+    _become("infra.embedded", "--data-dir", str(data_dir), "--host", host, "--port", str(port))
+
+
+@app.command()
+def api(
+    host: Annotated[str, typer.Option(envvar="SWISSBRAIN_API_HOST", help="Address to bind.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="SWISSBRAIN_API_PORT", min=1, max=65535, help="Port to bind.")] = 8000,
+) -> None:
+    """Serve the REST API. Configured by environment variables; see docs/configuration.md."""
+    _become(
+        *("uvicorn", "api.app:create_app", "--factory", "--host", host, "--port", str(port)),
+        *("--no-access-log", "--timeout-graceful-shutdown", "10"),
+    )
+
+
+@app.command()
+def worker(role: Annotated[Role, typer.Option(help="Which task queues to serve.")] = Role.ALL) -> None:
+    """Run workflows and activities. Configured by environment variables; see docs/configuration.md."""
+    _become("worker", "--role", role.value)
+
+
+@app.command()
+def migrate(revision: Annotated[str, typer.Argument(help="Alembic revision to migrate to.")] = "head") -> None:
+    """Bring the database's tables up to date (as SWISSBRAIN_DATABASE_OWNER_URL)."""
+    _become("schema.migrations", "upgrade", revision)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _become(module: str, *arguments: str) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # -P: a folder named like one of our packages in the working directory must not hide it.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])
+
+
+if __name__ == "__main__":
+    main()

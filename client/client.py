@@ -1,0 +1,261 @@
+"""The Python client: the API as methods, with the answers as they come (JSON), and errors as one exception.
+
+Reads are repeated after a broken connection; a POST carries an Idempotency-Key and is repeated with the same one, so
+neither is done twice.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+API = "/api/v1"
+TIMEOUT_S = 60.0
+ATTEMPTS = 4
+RETRY_AFTER_MAX_S = 10.0
+ENDED = frozenset({"completed", "failed", "cancelled"})
+_AGAIN = frozenset({429, 503})
+_IN_FLIGHT = "idempotency_in_flight"
+
+Json = dict[str, Any]
+
+
+class ApiError(Exception):
+    """The API answered with a problem (RFC 9457), or did not answer."""
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        """Keep the problem; `status` 0 means that nobody answered."""
+        super().__init__(str(problem.get("detail") or problem.get("title") or f"HTTP {status}"))
+        self.status = status
+        self.code = str(problem.get("code", "unreachable" if status == 0 else "unknown"))
+        self.problem = dict(problem)
+
+
+class Client(AbstractContextManager["Client"]):
+    """Calls one API with one key. Use it as a context manager, or `close` it."""
+
+    def __init__(
+        self, api_url: str, api_key: str, *, timeout_s: float = TIMEOUT_S, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        """Prepare the client; nothing is sent yet.
+
+        Args:
+            api_url: for example `http://127.0.0.1:8000`.
+            transport: another way to the API, for tests.
+        """
+        self._http = httpx.Client(
+            base_url=api_url.rstrip("/"),
+            headers={"authorization": f"Bearer {api_key}", "accept": "application/json"},
+            timeout=timeout_s,
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def create_run(self, task: str, *, idempotency_key: str | None = None, **fields: Any) -> Json:
+        """Create a run; `fields` as in `POST /runs` (name, max_agents, max_tokens, max_credits, context ...)."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        return self._post(f"{API}/runs", {"task": task, **given}, idempotency_key)
+
+    def start_run(self, run_id: str) -> Json:
+        """Start a run: its quote is held."""
+        return self.command(run_id, "start")
+
+    def command(self, run_id: str, command: str, **fields: Any) -> Json:
+        """Give a run a command: start, pause, resume, cancel, retry or finish."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        return self._post(f"{API}/runs/{run_id}/{command}", given, None)
+
+    def get_run(self, run_id: str) -> Json:
+        """Read a run."""
+        return self._get(f"{API}/runs/{run_id}")
+
+    def list_runs(self, *, status: str | None = None, limit: int = 50) -> Iterator[Json]:
+        """Yield runs, newest first, page by page."""
+        return self._pages(f"{API}/runs", "runs", limit, {"status": status})
+
+    def wait_for_run(self, run_id: str, *, timeout_s: float | None = None) -> Json:
+        """Follow a run to its end and return it.
+
+        Raises:
+            TimeoutError: it had not ended after `timeout_s`.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while (run := self.get_run(run_id))["status"] not in ENDED:
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError(f"run {run_id} is still {run['status']} after {timeout_s} s")
+            time.sleep(0.5)
+        return run
+
+    def logs(self, run_id: str, *, after_seq: int = 0) -> Iterator[Json]:
+        """Yield the lines of a run's log that are there now."""
+        more = True
+        while more:
+            page = self._get(f"{API}/runs/{run_id}/logs", {"after_seq": after_seq})
+            yield from page["logs"]
+            after_seq, more = page["last_seq"], page["has_more"]
+
+    def follow(self, run_id: str, *, after_seq: int = 0) -> Iterator[Json]:
+        """Yield the lines of a run's log as they come, until it ends; a broken stream is resumed where it broke."""
+        failures = 0
+        while True:
+            try:
+                for event, data in self._stream(run_id, after_seq):
+                    failures = 0
+                    if event == "end":
+                        return
+                    after_seq = int(data["seq"])
+                    yield data
+            except httpx.TransportError as error:
+                failures += 1
+                if failures > ATTEMPTS * 5:
+                    raise _unreachable(error) from error
+            time.sleep(min(0.2 * 2**failures, 5.0))
+
+    def _stream(self, run_id: str, after_seq: int) -> Iterator[tuple[str, Json]]:
+        headers = {"accept": "text/event-stream", "last-event-id": str(after_seq)}
+        path, wait = f"{API}/runs/{run_id}/logs", httpx.Timeout(TIMEOUT_S, read=45.0)
+        with self._http.stream("GET", path, params={"stream": "true"}, headers=headers, timeout=wait) as answer:
+            if answer.status_code != 200:
+                answer.read()
+                raise _error(answer)
+            event = "message"
+            for line in answer.iter_lines():
+                if line.startswith("event: "):
+                    event = line.removeprefix("event: ")
+                elif line.startswith("data: "):
+                    yield event, json.loads(line.removeprefix("data: "))
+
+    def artifacts(self, run_id: str) -> list[Json]:
+        """List what a run made."""
+        found: list[Json] = self._get(f"{API}/runs/{run_id}/artifacts")["artifacts"]
+        return found
+
+    def download(self, artifact_id: str) -> bytes:
+        """Download an artifact."""
+        return self._request("GET", f"{API}/artifacts/{artifact_id}/download").content
+
+    def report(self, run_id: str) -> str:
+        """Return the run's report as Markdown.
+
+        Raises:
+            ApiError: it has none (yet).
+        """
+        for artifact in self.artifacts(run_id):
+            if artifact["name"] == "research_report.md":
+                return self.download(artifact["id"]).decode()
+        raise ApiError(404, {"code": "not_found", "detail": f"Run {run_id} has no report yet."})
+
+    def upload(self, files: Sequence[Path], *, idempotency_key: str | None = None) -> list[Json]:
+        """Add files to the corpus in one request, and return their documents."""
+        parts = [("file", (path.name, path.read_bytes())) for path in files]
+        headers = {"idempotency-key": idempotency_key or uuid.uuid4().hex}
+        answer = self._request("POST", f"{API}/documents", files=parts, headers=headers)
+        made: list[Json] = answer.json()["documents"]
+        return made
+
+    def list_documents(self, *, status: str | None = None, limit: int = 50) -> Iterator[Json]:
+        """Yield the corpus, newest first, page by page."""
+        return self._pages(f"{API}/documents", "documents", limit, {"status": status})
+
+    def get_document(self, document_id: str) -> Json:
+        """Read what is known of a document."""
+        return self._get(f"{API}/documents/{document_id}")
+
+    def delete_document(self, document_id: str) -> None:
+        """Take a document out of the corpus."""
+        self._request("DELETE", f"{API}/documents/{document_id}")
+
+    def balance(self) -> Json:
+        """Read the organisation's credits."""
+        return self._get(f"{API}/billing/balance")
+
+    def ledger(self, *, run_id: str | None = None, limit: int = 50) -> Iterator[Json]:
+        """Yield movements of credits, newest first, page by page."""
+        return self._pages(f"{API}/billing/ledger", "entries", limit, {"run_id": run_id})
+
+    def buy_credits(self, credits_amount: str, *, idempotency_key: str | None = None) -> Json:
+        """Add credits to the balance; the amount is decimal text, exact."""
+        return self._post(f"{API}/billing/purchases", {"credits": credits_amount}, idempotency_key)
+
+    def create_key(self, name: str, scopes: Sequence[str], *, expires_at: str | None = None) -> Json:
+        """Make an API key; its text is in this answer only."""
+        given = {"name": name, "scopes": list(scopes), **({"expires_at": expires_at} if expires_at else {})}
+        return self._post(f"{API}/api-keys", given, None)
+
+    def list_keys(self, *, limit: int = 50) -> Iterator[Json]:
+        """Yield API keys, newest first, page by page."""
+        return self._pages(f"{API}/api-keys", "api_keys", limit, {})
+
+    def revoke_key(self, key_id: str) -> Json:
+        """Revoke an API key, from now on."""
+        revoked: Json = self._request("DELETE", f"{API}/api-keys/{key_id}").json()
+        return revoked
+
+    def _get(self, path: str, params: Mapping[str, Any] | None = None) -> Json:
+        found: Json = self._request("GET", path, params=params).json()
+        return found
+
+    def _post(self, path: str, body: Json, idempotency_key: str | None) -> Json:
+        headers = {"idempotency-key": idempotency_key or uuid.uuid4().hex}
+        made: Json = self._request("POST", path, json=body, headers=headers).json()
+        return made
+
+    def _pages(self, path: str, name: str, limit: int, params: Mapping[str, Any]) -> Iterator[Json]:
+        """Yield up to `limit` items of a list."""
+        asked = {key: value for key, value in params.items() if value is not None}
+        cursor: str | None = None
+        while limit > 0:
+            page = self._get(path, {**asked, "limit": min(limit, 200), **({"cursor": cursor} if cursor else {})})
+            yield from page[name]
+            limit, cursor = limit - len(page[name]), page["next_cursor"]
+            if cursor is None:
+                return
+
+    def _request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Send a request; repeat it where that is safe (its key is the same one) and promises something."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                answer = self._http.request(method, path, **more)
+            except httpx.TransportError as error:
+                if attempt == ATTEMPTS:
+                    raise _unreachable(error) from error
+                time.sleep(0.2 * 2**attempt)
+                continue
+            if answer.is_success:
+                return answer
+            failure = _error(answer)
+            again = answer.status_code in _AGAIN or failure.code == _IN_FLIGHT
+            wait_s = float(answer.headers.get("retry-after", 1))
+            if not again or attempt == ATTEMPTS or wait_s > RETRY_AFTER_MAX_S:
+                raise failure
+            time.sleep(wait_s)
+        raise AssertionError("unreachable")
+
+
+def _error(answer: httpx.Response) -> ApiError:
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {"detail": f"HTTP {answer.status_code} without a problem document"}
+    return ApiError(answer.status_code, problem if isinstance(problem, dict) else {})
+
+
+def _unreachable(error: httpx.TransportError) -> ApiError:
+    return ApiError(0, {"code": "unreachable", "detail": f"The API does not answer ({type(error).__name__})."})

@@ -1,0 +1,16 @@
+"""The commands of `swissbrain` that call the API, one file per resource; `register` adds them to the application."""
+
+import typer
+
+from client.commands import billing, corpus, keys, runs
+
+
+def register(app: typer.Typer) -> None:
+    """Add `run`, `runs`, `corpus`, `keys`, `balance`, `ledger` and `buy` to the application."""
+    app.command("run")(runs.run)
+    app.add_typer(runs.app, name="runs")
+    app.add_typer(corpus.app, name="corpus")
+    app.add_typer(keys.app, name="keys")
+    app.command("balance")(billing.balance)
+    app.command("ledger")(billing.ledger)
+    app.command("buy")(billing.buy)

@@ -1,0 +1,42 @@
+"""`swissbrain keys ...`: API keys."""
+
+from typing import Annotated
+
+import typer
+
+from client.commands.common import AsJson, DataDir, connected, err, out, show_json, show_table
+
+app = typer.Typer(help="API keys.", no_args_is_help=True)
+
+
+@app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    scopes: Annotated[list[str], typer.Option("--scope", help="For example runs:read; may be repeated.")],
+    expires_at: Annotated[str | None, typer.Option(help="RFC 3339, with a time zone; default: never.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a key and print it: it is shown this once."""
+    with connected(data_dir) as client:
+        made = client.create_key(name, scopes, expires_at=expires_at)
+    err.print(made["id"])
+    out.print(made["key"], markup=False, highlight=False)
+
+
+@app.command("list")
+def list_keys(as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """List keys, newest first, revoked ones included."""
+    with connected(data_dir) as client:
+        found = list(client.list_keys(limit=1_000))
+    if as_json:
+        show_json(found)
+        return
+    columns = {"id": "id", "name": "name", "scopes": "scopes", "expires": "expires_at", "revoked": "revoked_at"}
+    show_table(iter(found), columns)
+
+
+@app.command("revoke")
+def revoke(key_id: Annotated[str, typer.Argument(help="Id of the key, `key_...`.")], data_dir: DataDir = None) -> None:
+    """Revoke a key, from now on."""
+    with connected(data_dir) as client:
+        show_json(client.revoke_key(key_id))

@@ -1,0 +1,148 @@
+"""`swissbrain run` and `swissbrain runs ...`."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from client.client import Client
+from client.commands.common import AsJson, DataDir, connected, err, out, show_json, show_table
+
+app = typer.Typer(help="Runs: list, show, command, follow, read.", no_args_is_help=True)
+
+RunId = Annotated[str, typer.Argument(help="Id of the run, `run_...`.")]
+
+
+def run(
+    task: Annotated[str, typer.Argument(help="What is to be found out.")],
+    name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
+    agents: Annotated[int | None, typer.Option(help="Most agents.")] = None,
+    tokens: Annotated[int | None, typer.Option(help="Most tokens.")] = None,
+    max_credits: Annotated[str | None, typer.Option(help="Most that the run may cost.")] = None,
+    sources: Annotated[list[str] | None, typer.Option("--source", help="corpus, web, academic or news.")] = None,
+    follow: Annotated[bool, typer.Option(help="Follow the log and print the report.")] = True,
+    data_dir: DataDir = None,
+) -> None:
+    """Create a run, start it, follow it, and print its report."""
+    context = {"sources": sources} if sources else None
+    with connected(data_dir) as client:
+        made = client.create_run(
+            task, name=name, max_agents=agents, max_tokens=tokens, max_credits=max_credits, context=context
+        )
+        client.start_run(made["id"])
+        if not follow:
+            out.print(made["id"])
+            return
+        err.print(made["id"])
+        _follow(client, made["id"])
+        ended = client.get_run(made["id"])
+        if ended["status"] != "completed":
+            err.print(f"[red]{ended['status']}[/red] {escape(str((ended['last_error'] or {}).get('detail', '')))}")
+            raise typer.Exit(1)
+        out.print(client.report(made["id"]), markup=False, highlight=False)
+        err.print(f"{ended['credits_charged']} credits charged")
+
+
+@app.command("list")
+def list_runs(
+    status: Annotated[str | None, typer.Option(help="Only runs in this status.")] = None,
+    limit: Annotated[int, typer.Option(help="Most runs.")] = 20,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List runs, newest first."""
+    with connected(data_dir) as client:
+        found = list(client.list_runs(status=status, limit=limit))
+    if as_json:
+        show_json(found)
+        return
+    columns = {"id": "id", "status": "status", "detail": "status_detail", "created": "created_at", "name": "name"}
+    show_table(iter(found), columns)
+
+
+@app.command("show")
+def show_run(run_id: RunId, data_dir: DataDir = None) -> None:
+    """Show a run in full, as JSON."""
+    with connected(data_dir) as client:
+        show_json(client.get_run(run_id))
+
+
+def _command(run_id: str, command: str, data_dir: Any, **fields: Any) -> None:
+    with connected(data_dir) as client:
+        show_json(client.command(run_id, command, **fields))
+
+
+@app.command("start")
+def start_run(run_id: RunId, data_dir: DataDir = None) -> None:
+    """Start a run that was created."""
+    _command(run_id, "start", data_dir)
+
+
+@app.command("pause")
+def pause_run(run_id: RunId, data_dir: DataDir = None) -> None:
+    """Pause a run between steps."""
+    _command(run_id, "pause", data_dir)
+
+
+@app.command("resume")
+def resume_run(
+    run_id: RunId,
+    add_credits: Annotated[str | None, typer.Option(help="Raise what the run may spend by this much.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Resume a paused run."""
+    _command(run_id, "resume", data_dir, add_credits=add_credits)
+
+
+@app.command("cancel")
+def cancel_run(
+    run_id: RunId,
+    reason: Annotated[str | None, typer.Option(help="Why; it goes into the log.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Cancel a run: charge what was used, release the rest."""
+    _command(run_id, "cancel", data_dir, reason=reason)
+
+
+@app.command("retry")
+def retry_run(run_id: RunId, data_dir: DataDir = None) -> None:
+    """Try a failed run again."""
+    _command(run_id, "retry", data_dir)
+
+
+@app.command("finish")
+def finish_run(run_id: RunId, data_dir: DataDir = None) -> None:
+    """Finish a run with what it has."""
+    _command(run_id, "finish", data_dir)
+
+
+@app.command("logs")
+def show_logs(
+    run_id: RunId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay until the run ends.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Print a run's log."""
+    with connected(data_dir) as client:
+        if follow:
+            _follow(client, run_id)
+            return
+        for line in client.logs(run_id):
+            _print_line(line)
+
+
+@app.command("report")
+def show_report(run_id: RunId, data_dir: DataDir = None) -> None:
+    """Print a run's report (Markdown)."""
+    with connected(data_dir) as client:
+        out.print(client.report(run_id), markup=False, highlight=False)
+
+
+def _follow(client: Client, run_id: str) -> None:
+    for line in client.follow(run_id):
+        _print_line(line)
+
+
+def _print_line(line: dict[str, Any]) -> None:
+    who = f"agent {line['agent']}: " if line.get("agent") else ""
+    err.print(f"{line['timestamp'][:19]}Z {line['level']:<7} {who}{line['message']}", markup=False, highlight=False)

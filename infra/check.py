@@ -1,0 +1,49 @@
+"""`swissbrain check`: count the violations of every invariant, against a running stack or any database.
+
+Reads only. Exit status 0 when every count is 0.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import text
+
+from infra.database import Database
+from schema.store.invariants import INVARIANTS
+
+
+def _url(options: argparse.Namespace) -> str:
+    if options.database_url:
+        return str(options.database_url)
+    endpoint = json.loads((Path(options.data_dir) / "endpoint.json").read_text())
+    return str(endpoint["database_url"])
+
+
+async def _count(url: str) -> dict[str, int]:
+    db = Database(url)
+    try:
+        async with db.transaction(None) as session:
+            return {item.name: int((await session.execute(text(item.sql))).scalar_one()) for item in INVARIANTS}
+    finally:
+        await db.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print one line per invariant; return 1 if any is broken."""
+    parser = argparse.ArgumentParser(prog="swissbrain check", description=__doc__)
+    parser.add_argument("--data-dir", default=".swissbrain")
+    parser.add_argument("--database-url", default=None, help="instead of the data directory's endpoint.json")
+    counts = asyncio.run(_count(_url(parser.parse_args(arguments))))
+    says = {item.name: item.says for item in INVARIANTS}
+    lines = [f"{'ok' if not count else 'BROKEN':<7}{count:>4}  {name}: {says[name]}" for name, count in counts.items()]
+    broken = sum(1 for count in counts.values() if count)
+    sys.stdout.write("\n".join([*lines, f"{len(counts) - broken} of {len(counts)} invariants hold"]) + "\n")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

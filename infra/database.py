@@ -1,0 +1,175 @@
+"""PostgreSQL: one engine per process, and transactions that carry their organisation.
+
+The only place that commits, and the only one that translates the driver's failures. The SQL is in `schema/store`.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from infra.settings import Settings
+from schema.errors import StorageUnavailable
+
+CONNECT_TIMEOUT_S = 5.0
+IDLE_IN_TRANSACTION_TIMEOUT_S = 60.0
+
+_AGAIN = (
+    "40001",  # serialization_failure
+    "40P01",  # deadlock_detected
+    "55P03",  # lock_not_available
+)
+"""States after which the same transaction, run again, may succeed."""
+_AWAY = ("08", "53", "57P", "58")
+"""Classes of connection failure, exhausted resources, shutdown and crash, and system error (PostgreSQL, appendix A).
+
+57014 (a statement ran longer than its limit) is in none of them: running it again would only repeat it.
+"""
+
+
+def async_url(url: str) -> str:
+    """Return the URL with the driver that SQLAlchemy shall use."""
+    scheme, separator, rest = url.partition("://")
+    if scheme not in ("postgres", "postgresql", "postgresql+asyncpg"):
+        raise ValueError(f"not a PostgreSQL URL: {scheme}{separator}...")
+    return f"postgresql+asyncpg://{rest}"
+
+
+def plain_url(url: str) -> str:
+    """Return the URL as psql, asyncpg and other tools read it."""
+    return "postgresql://" + async_url(url).partition("://")[2]
+
+
+class Database:
+    """A pool of connections to PostgreSQL.
+
+    Made without connecting: a process starts while PostgreSQL is down, and says so at its first query.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        pool_overflow: int = 10,
+        pool_timeout_s: float = 10.0,
+        statement_timeout_s: float = 30.0,
+        application_name: str = "swissbrain",
+    ) -> None:
+        """Prepare the pool.
+
+        Args:
+            url: `postgresql://role:password@host:port/database`.
+            statement_timeout_s: PostgreSQL ends a longer statement; 0 means never.
+            application_name: shown in pg_stat_activity.
+        """
+        self.engine: AsyncEngine = create_async_engine(
+            async_url(url),
+            pool_size=pool_size,
+            max_overflow=pool_overflow,
+            pool_timeout=pool_timeout_s,
+            pool_recycle=1800,
+            # A restarted server costs a round trip per checkout, not a failed request per pooled connection.
+            pool_pre_ping=True,
+            json_serializer=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
+            connect_args={
+                "timeout": CONNECT_TIMEOUT_S,
+                "server_settings": {
+                    "application_name": application_name,
+                    "timezone": "UTC",
+                    "statement_timeout": str(int(statement_timeout_s * 1000)),
+                    "idle_in_transaction_session_timeout": str(int(IDLE_IN_TRANSACTION_TIMEOUT_S * 1000)),
+                },
+            },
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, application_name: str = "swissbrain") -> "Database":
+        """Return the application role's pool."""
+        return cls(
+            settings.database_url.get_secret_value(),
+            pool_size=settings.database_pool_size,
+            pool_overflow=settings.database_pool_overflow,
+            pool_timeout_s=settings.database_pool_timeout_s,
+            statement_timeout_s=settings.database_statement_timeout_s,
+            application_name=application_name,
+        )
+
+    @asynccontextmanager
+    async def transaction(self, org_id: str | None) -> AsyncIterator[AsyncSession]:
+        """Run one transaction: commit at the end of the block, roll back on any exception.
+
+        Args:
+            org_id: the organisation that row-level security lets through (`app.org_id`, for this transaction only);
+                None for the few acts that belong to none, such as looking up an API key.
+
+        Raises:
+            StorageUnavailable: PostgreSQL did not answer, or asks to try again (deadlock, serialization). When the
+                failure came with the commit, the transaction may have landed: only work that is keyed
+                (idempotency key, operation key, upsert) may be repeated after it, and all of ours is.
+        """
+        async with translated(), self._sessions() as session, session.begin():
+            # is_local = true: the setting ends with the transaction, so a pooled connection never keeps it.
+            await session.execute(text("SELECT set_config('app.org_id', :org_id, true)"), {"org_id": org_id or ""})
+            yield session
+            await session.flush()
+            # From here the commit may land, whether or not we hear of it.
+
+    async def ping(self) -> None:
+        """Run a query; raise StorageUnavailable where PostgreSQL does not answer."""
+        async with translated(), self.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+@asynccontextmanager
+async def translated() -> AsyncIterator[None]:
+    """Turn the driver's and the pool's failures into StorageUnavailable; let every other exception through.
+
+    A violated constraint is not among them: it says something about the data, and its store function knows what.
+    """
+    try:
+        yield
+    except PoolTimeout as error:
+        raise StorageUnavailable("Every database connection is busy.", retry_after_s=1.0) from error
+    except DBAPIError as error:
+        if (unavailable := _unavailable(error)) is not None:
+            raise unavailable from error
+        raise
+    except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+        raise StorageUnavailable("The database does not answer.") from error
+    except (OSError, TimeoutError) as error:
+        if not _from_driver(error):
+            raise
+        raise StorageUnavailable("The database does not answer.") from error
+
+
+def _unavailable(error: DBAPIError) -> StorageUnavailable | None:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if state in _AGAIN:
+        return StorageUnavailable("The database asks to try again.", retry_after_s=0.1, sqlstate=state)
+    if state.startswith(_AWAY) and state != "57014":
+        return StorageUnavailable("The database does not answer.", sqlstate=state)
+    if not state and (error.connection_invalidated or isinstance(error, InterfaceError | OperationalError)):
+        return StorageUnavailable("The database does not answer.")
+    return None
+
+
+def _from_driver(error: BaseException) -> bool:
+    """Tell whether the exception rose in the driver: the block of a transaction may open files and sockets too."""
+    trace: Any = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__", "").startswith(("asyncpg.", "sqlalchemy.")):
+            return True
+        trace = trace.tb_next
+    return False

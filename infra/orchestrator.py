@@ -1,0 +1,334 @@
+"""Temporal, as the API and the reconciler use it: start an attempt of a run, hand it a command, start an ingestion.
+
+The only place that knows the exceptions of the SDK's client. Every call is bounded, and may be repeated: a workflow is
+found by its id, a command by the id of its Update.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import structlog
+from temporalio.client import (
+    Client,
+    RPCTimeoutOrCancelledError,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateHandle,
+    WorkflowUpdateStage,
+)
+from temporalio.common import (
+    Priority,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from infra.settings import Settings
+from infra.temporal import temporal_ready
+from schema.contracts.common import Contract
+from schema.contracts.documents import IngestDocumentInput, IngestDocumentResult, IngestDocumentWorkflow
+from schema.contracts.run import ExecuteRunInput, RunWorkflow
+from schema.errors import Conflict, IllegalTransition, OrchestratorUnavailable, RateLimited, SwissbrainError, all_errors
+from schema.policies import UPDATE_ANSWER_WITHIN, TaskQueue
+from schema.tables.billing import CreditHold
+from schema.tables.organisations import Organisation
+from schema.tables.runs import Run
+
+log = structlog.get_logger(__name__)
+
+ORG_ID = SearchAttributeKey.for_keyword("OrgId")
+RUN_STATUS = SearchAttributeKey.for_keyword("RunStatus")
+ATTEMPT = SearchAttributeKey.for_int("Attempt")
+
+RPC_TIMEOUT = timedelta(seconds=5)
+ACCEPT_WITHIN = timedelta(seconds=5)
+"""How long a worker may take to accept a command; longer means that none is there."""
+CLOSES_WITHIN = timedelta(seconds=5)
+"""How long a start of attempt n+1 waits for the execution of attempt n to close behind its settled row."""
+CLOSES_POLL_S = 0.1
+RETRY_AFTER_S = 5.0
+
+_ENDED_WITH_RUN = "AcceptedUpdateCompletedWorkflow"
+"""Failure type of an Update that was accepted and whose workflow closed before its handler returned."""
+_CODES: dict[str, type[SwissbrainError]] = {kind.code: kind for kind in all_errors()}
+
+ResultT = TypeVar("ResultT")
+
+
+class NoExecution(Exception):
+    """There is no open execution of this workflow id; whether there ever was one, the database knows."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What starting one attempt of a run needs."""
+
+    run: Run
+    hold: CreditHold
+    organisation: Organisation
+
+
+@dataclass(frozen=True)
+class Execution:
+    """The latest execution of a workflow id."""
+
+    status: WorkflowExecutionStatus
+    attempt: int | None
+    """The run's attempt that it executes; None for workflows that are not runs."""
+
+
+class Orchestrator:
+    """The only way to Temporal outside of workflows."""
+
+    def __init__(self, client: Client, settings: Settings) -> None:
+        self._client = client
+        self._runs_queue = settings.task_queue(TaskQueue.RUNS)
+
+    async def require_ready(self) -> None:
+        """Make sure that Temporal answers before anything is held.
+
+        Raises:
+            OrchestratorUnavailable: it does not.
+        """
+        try:
+            await temporal_ready(self._client, timeout=RPC_TIMEOUT)
+        except OrchestratorUnavailable as error:
+            raise OrchestratorUnavailable(
+                "Temporal does not answer; nothing was held. Repeat with the same Idempotency-Key.",
+                retry_after_s=RETRY_AFTER_S,
+            ) from error
+
+    async def start_attempt(self, attempt: Attempt) -> None:
+        """Start the workflow of an attempt that is pending or retrying; harmless when it runs already.
+
+        Raises:
+            OrchestratorUnavailable: it could not be started now; the reconciler will.
+        """
+        run = attempt.run
+        async with _translated():
+            if run.attempt > 1 and not await self._earlier_attempt_closed(run):
+                return
+            await self._client.start_workflow(
+                RunWorkflow.run,
+                _input(attempt),
+                id=run.id,
+                task_queue=self._runs_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                priority=_priority(attempt.organisation),
+                search_attributes=TypedSearchAttributes(
+                    [
+                        SearchAttributePair(ORG_ID, run.org_id),
+                        SearchAttributePair(RUN_STATUS, run.status),
+                        SearchAttributePair(ATTEMPT, run.attempt),
+                    ]
+                ),
+                # Encrypted by the codec, like every payload; shown by a Web UI that may decode.
+                static_summary=run.name,
+                rpc_timeout=RPC_TIMEOUT,
+            )
+
+    async def try_start_attempt(self, attempt: Attempt) -> bool:
+        """Start as `start_attempt` does, after a commit that promised it; tell whether it is started.
+
+        A failure is not the caller's: hold and status are committed, and the reconciler starts within a minute what is
+        pending without a workflow.
+        """
+        try:
+            await self.start_attempt(attempt)
+        except (SwissbrainError, NoExecution) as error:
+            log.warning("run.start_deferred", run_id=attempt.run.id, attempt=attempt.run.attempt, error=str(error))
+            return False
+        return True
+
+    async def has_attempt(self, run: Run) -> bool:
+        """Tell whether Temporal has, or had, an execution of the run's present attempt."""
+        try:
+            async with _translated():
+                found = await self._client.get_workflow_handle(run.id).describe(rpc_timeout=RPC_TIMEOUT)
+        except NoExecution:
+            return False
+        return _attempt_of(found) in (None, run.attempt)
+
+    async def execution(self, workflow_id: str) -> Execution | None:
+        """Return the latest execution of a workflow id; None when Temporal knows none."""
+        try:
+            async with _translated():
+                found = await self._client.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+        except NoExecution:
+            return None
+        return Execution(found.status or WorkflowExecutionStatus.RUNNING, _attempt_of(found))
+
+    async def signal_cancel(self, run_id: str) -> bool:
+        """Tell an open run to cancel, as an operator would; False when no execution is open."""
+        try:
+            async with _translated():
+                await self._client.get_workflow_handle(run_id).signal("cancel", rpc_timeout=RPC_TIMEOUT)
+        except NoExecution:
+            return False
+        return True
+
+    async def command(
+        self, run_id: str, update: Any, input: Contract, result_type: type[ResultT], *, update_id: str
+    ) -> ResultT | None:
+        """Hand a command to the run's workflow as an Update and wait for its answer, for a bounded time.
+
+        Args:
+            update: the method of `RunWorkflow`.
+            update_id: deduplicates: the same id is the same command, and gets the same answer.
+
+        Returns:
+            The answer; None when the command was accepted and is not through yet, or the run ended over it.
+
+        Raises:
+            IllegalTransition: the workflow refuses the command in its present state.
+            NoExecution: no execution is open.
+            OrchestratorUnavailable: Temporal does not answer, or no worker took the command in time.
+        """
+        async with _translated():
+            handle: WorkflowUpdateHandle[ResultT] = await self._client.get_workflow_handle(run_id).start_update(
+                update,
+                input,
+                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                id=update_id,
+                rpc_timeout=ACCEPT_WITHIN,
+            )
+            return await _result_within(handle, UPDATE_ANSWER_WITHIN)
+
+    async def ingest(self, input: IngestDocumentInput, organisation: Organisation) -> None:
+        """Start the ingestion of one document; harmless when it runs or ran already."""
+        async with _translated():
+            try:
+                await self._client.start_workflow(
+                    IngestDocumentWorkflow.run,
+                    input,
+                    id=input.document_id,
+                    task_queue=self._runs_queue,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    priority=_priority(organisation),
+                    rpc_timeout=RPC_TIMEOUT,
+                )
+            except WorkflowAlreadyStartedError:
+                return
+
+    async def ingested(self, document_id: str, within: timedelta) -> IngestDocumentResult | None:
+        """Wait for an ingestion's end; None when it takes longer than `within`, or nobody can say."""
+        handle = self._client.get_workflow_handle_for(IngestDocumentWorkflow.run, document_id)
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                return await handle.result()
+        except (TimeoutError, RPCError, RPCTimeoutOrCancelledError, WorkflowFailureError, RuntimeError):
+            return None
+
+    async def _earlier_attempt_closed(self, run: Run) -> bool:
+        """Wait for the execution of the attempt before to close; False when this attempt's own is there already."""
+        handle = self._client.get_workflow_handle(run.id)
+        deadline = asyncio.get_running_loop().time() + CLOSES_WITHIN.total_seconds()
+        while True:
+            found = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+            if found.status is not WorkflowExecutionStatus.RUNNING:
+                return True
+            if _attempt_of(found) == run.attempt:
+                return False
+            if asyncio.get_running_loop().time() > deadline:
+                raise OrchestratorUnavailable("The attempt before has not closed yet.", retry_after_s=RETRY_AFTER_S)
+            await asyncio.sleep(CLOSES_POLL_S)
+
+
+def _input(attempt: Attempt) -> ExecuteRunInput:
+    run = attempt.run
+    return ExecuteRunInput(
+        org_id=run.org_id,
+        run_id=run.id,
+        attempt=run.attempt,
+        hold_ucr=attempt.hold.amount_ucr,
+        tokens_max=run.max_tokens,
+        tries_max=run.max_tries,
+        paused_max_s=float(attempt.organisation.paused_max_s),
+        retried=run.attempt > 1,
+    )
+
+
+def _priority(organisation: Organisation) -> Priority:
+    """Ask for what a user waits for first, and share the workers between organisations by their weight."""
+    return Priority(priority_key=1, fairness_key=organisation.id, fairness_weight=float(organisation.fairness_weight))
+
+
+def _attempt_of(found: WorkflowExecutionDescription) -> int | None:
+    attempt = found.typed_search_attributes.get(ATTEMPT)
+    return int(attempt) if attempt is not None else None
+
+
+async def _result_within(handle: WorkflowUpdateHandle[ResultT], within: timedelta) -> ResultT | None:
+    try:
+        async with asyncio.timeout(within.total_seconds()):
+            return await handle.result()
+    except (TimeoutError, RPCTimeoutOrCancelledError):
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from None  # The SDK hides a cancel of our own; it must go on.
+        return None
+    except WorkflowUpdateFailedError as error:
+        if isinstance(error.cause, ApplicationError) and error.cause.type == _ENDED_WITH_RUN:
+            return None
+        raise
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    """Turn the SDK's exceptions into ours (`research/temporal.md`, 2.3); never by their text."""
+    try:
+        yield
+    except WorkflowUpdateFailedError as error:
+        raise _refusal(error) from error
+    except WorkflowAlreadyStartedError as error:
+        raise Conflict("The run's workflow exists already and cannot be started again.") from error
+    except RPCTimeoutOrCancelledError as error:
+        raise _unavailable("No worker took the command in time.") from error
+    except RPCError as error:
+        raise _from_status(error) from error
+    except RuntimeError as error:  # A lazy client that cannot connect raises nothing more specific.
+        raise _unavailable("Temporal does not answer.") from error
+
+
+def _refusal(error: WorkflowUpdateFailedError) -> Exception:
+    cause = error.cause
+    kind = _CODES.get(cause.type or "") if isinstance(cause, ApplicationError) else None
+    if kind is None:
+        return error
+    assert isinstance(cause, ApplicationError)
+    return kind(cause.message, **_facts(cause))
+
+
+def _facts(cause: ApplicationError) -> dict[str, Any]:
+    first = cause.details[0] if cause.details else None
+    facts = first if isinstance(first, dict) else {}
+    return {str(name): value for name, value in facts.items() if name not in ("detail", "retry_after_s")}
+
+
+def _from_status(error: RPCError) -> Exception:
+    match error.status:
+        case RPCStatusCode.NOT_FOUND:
+            return NoExecution(error.message)
+        case RPCStatusCode.FAILED_PRECONDITION:
+            return IllegalTransition("The workflow does not take this command at present.")
+        case RPCStatusCode.RESOURCE_EXHAUSTED:
+            return RateLimited("Temporal asks for fewer requests.", retry_after_s=RETRY_AFTER_S)
+        case RPCStatusCode.INVALID_ARGUMENT | RPCStatusCode.PERMISSION_DENIED | RPCStatusCode.UNAUTHENTICATED:
+            return error  # Ours to mend; it must not look like an outage.
+    return _unavailable("Temporal does not answer.")
+
+
+def _unavailable(what: str) -> OrchestratorUnavailable:
+    return OrchestratorUnavailable(f"{what} Repeat with the same Idempotency-Key.", retry_after_s=RETRY_AFTER_S)

@@ -1,0 +1,219 @@
+"""Configuration of every process: environment variables, read once by a composition root.
+
+Only composition roots (`worker.py`, `api/app.py`), migrations and tests build `Settings`; everybody else receives what
+it needs. `docs/configuration.md` lists every variable, and a unit test compares the two.
+
+Nothing here opens a connection.
+"""
+
+import json
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Role = Literal["planner", "researcher", "writer"]
+"""The parts a model plays; each can have a model of its own."""
+
+
+def _env(*names: str) -> AliasChoices:
+    """Name the variables a field is read from, next to its own name for keyword construction."""
+    return AliasChoices(*names)
+
+
+class Settings(BaseSettings):
+    """Everything that a deployment may set. A field `x` is the variable `SWISSBRAIN_X` unless it names another."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SWISSBRAIN_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    # PostgreSQL
+    database_url: SecretStr = Field(
+        default=SecretStr("postgresql://swissbrain_app@127.0.0.1:5432/swissbrain"),
+        description="PostgreSQL as the application role, which row-level security binds. API and worker use it.",
+    )
+    database_owner_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL as the tables' owner, for migrations and operators; default: `database_url`.",
+    )
+    database_pool_size: int = Field(default=10, ge=1, description="Connections that a process keeps open.")
+    database_pool_overflow: int = Field(default=10, ge=0, description="Connections beyond the pool under load.")
+    database_pool_timeout_s: float = Field(default=10.0, gt=0, description="Longest wait for a connection of the pool.")
+    database_statement_timeout_s: float = Field(
+        default=30.0, ge=0, description="PostgreSQL ends a statement of the API or worker that runs longer; 0: never."
+    )
+
+    # Objects
+    s3_endpoint_url: str = Field(
+        default="http://127.0.0.1:9000", description="S3 endpoint as the processes reach it; `https://` turns TLS on."
+    )
+    s3_public_endpoint_url: str | None = Field(
+        default=None,
+        description="S3 endpoint as users reach it, for presigned links; default: `s3_endpoint_url`.",
+    )
+    s3_access_key: str = Field(default="", description="S3 access key id.")
+    s3_secret_key: SecretStr = Field(default=SecretStr(""), description="S3 secret access key.")
+    s3_bucket: str = Field(default="swissbrain", description="Bucket that holds everything; made at start if absent.")
+    s3_region: str = Field(default="us-east-1", description="S3 region, part of every signature.")
+
+    # Redis
+    redis_url: SecretStr = Field(
+        default=SecretStr("redis://127.0.0.1:6379/0"),
+        description="Redis for rate limits and wake-ups. Nothing is lost without it: readers fall back to polling.",
+    )
+
+    # Temporal
+    temporal_address: str = Field(
+        default="127.0.0.1:7233",
+        validation_alias=_env("TEMPORAL_ADDRESS", "SWISSBRAIN_TEMPORAL_ADDRESS"),
+        description="Temporal frontend, `host:port`.",
+    )
+    temporal_namespace: str = Field(
+        default="default",
+        validation_alias=_env("TEMPORAL_NAMESPACE", "SWISSBRAIN_TEMPORAL_NAMESPACE"),
+        description="Temporal namespace.",
+    )
+    temporal_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=_env("TEMPORAL_API_KEY", "SWISSBRAIN_TEMPORAL_API_KEY"),
+        description="Temporal Cloud API key; turns TLS on. The other standard variables (`TEMPORAL_TLS*`, "
+        "`TEMPORAL_GRPC_META_*`, `TEMPORAL_CONFIG_FILE`, `TEMPORAL_PROFILE`) are read by the SDK itself.",
+    )
+    temporal_ui_url: str | None = Field(default=None, description="Temporal Web UI, for links in answers and logs.")
+    temporal_task_queue_prefix: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_.-]{0,64}$",
+        description="Put before every task queue's name, so that two deployments share a namespace.",
+    )
+    payload_keys: SecretStr | None = Field(
+        default=None,
+        description="Keys of the payload codec: `id:base64,id2:base64`, 32 bytes each. The first encodes, every one "
+        "decodes: put a new key in front to rotate. Without it payloads are not encrypted.",
+    )
+
+    # API
+    api_host: str = Field(default="127.0.0.1", description="Address that the API binds.")
+    api_port: int = Field(default=8000, ge=1, le=65535, description="Port that the API binds.")
+    api_public_url: str | None = Field(
+        default=None, description="The API as its callers reach it, for links in answers; default: from the request."
+    )
+    temporal_ui_origin: str | None = Field(
+        default=None, description="Origin that may call the codec endpoint (CORS); default: that of `temporal_ui_url`."
+    )
+
+    # Models
+    model: str | None = Field(
+        default=None,
+        description="litellm's name of the model. Empty: the extractive reasoner, which needs none.",
+    )
+    model_base_url: str | None = Field(default=None, description="Base URL of a self-hosted or proxied model.")
+    model_api_key: SecretStr | None = Field(default=None, description="Key of the model's provider.")
+    model_planner: str | None = Field(default=None, description="Model that decomposes and decides; default: `model`.")
+    model_researcher: str | None = Field(default=None, description="Model of the agents; default: `model`.")
+    model_writer: str | None = Field(default=None, description="Model that writes the report; default: `model`.")
+
+    # Outbound HTTP
+    fetch_allowed_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated `host:port` of services on loopback or private addresses that outbound HTTP may "
+        "reach, such as a self-hosted search engine. Everything else private is refused.",
+    )
+
+    # Logs
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
+    log_format: Literal["json", "console"] = Field(default="json", description="One JSON object a line, or for people.")
+
+    @field_validator("database_url", "database_owner_url", mode="after")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not re.match(r"^(postgres|postgresql|postgresql\+asyncpg)://", url.get_secret_value()):
+            raise ValueError("must start with postgresql://")
+        return url
+
+    @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "model_base_url", "api_public_url", mode="after")
+    @classmethod
+    def _is_http(cls, url: str | None) -> str | None:
+        if url is not None and not re.match(r"^https?://[^/]+", url):
+            raise ValueError("must start with http:// or https://")
+        return url.rstrip("/") if url is not None else None
+
+    @field_validator("fetch_allowed_private_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return tuple(json.loads(value))
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("fetch_allowed_private_hosts", mode="after")
+    @classmethod
+    def _are_host_ports(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            if not re.match(r"^(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}$", entry):
+                raise ValueError(f"{entry!r} is not host:port")
+        return value
+
+    @model_validator(mode="after")
+    def _payload_keys_parse(self) -> "Settings":
+        from infra.codec import Keyring  # A wrong key should stop the process at its start, not at its first payload.
+
+        if self.payload_keys is not None:
+            Keyring.parse(self.payload_keys.get_secret_value())
+        return self
+
+    @property
+    def owner_url(self) -> str:
+        """Return the URL that migrations use."""
+        return (self.database_owner_url or self.database_url).get_secret_value()
+
+    @property
+    def s3_presign_url(self) -> str:
+        """Return the endpoint that presigned links name."""
+        return self.s3_public_endpoint_url or self.s3_endpoint_url
+
+    def task_queue(self, name: str) -> str:
+        """Return the task queue's full name: the deployment's prefix, then `name`."""
+        return f"{self.temporal_task_queue_prefix}{name}"
+
+    def model_for(self, role: Role) -> str | None:
+        """Return the model that plays `role`, or None where no model is configured."""
+        overrides: dict[Role, str | None] = {
+            "planner": self.model_planner,
+            "researcher": self.model_researcher,
+            "writer": self.model_writer,
+        }
+        return overrides[role] or self.model
+
+
+def variables() -> list[tuple[str, str, str]]:
+    """Return (variable, default, description) of every field, in order: the rows of `docs/configuration.md`."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        alias = field.validation_alias
+        variable = str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"SWISSBRAIN_{name.upper()}"
+        default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+        shown = "" if default in (None, "", ()) else str(default)
+        rows.append((variable, shown, field.description or ""))
+    return rows
+
+
+def variables_table() -> str:
+    """Return the Markdown table of `docs/configuration.md`."""
+    lines = ["| variable | default | meaning |", "|---|---|---|"]
+    lines += [
+        f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |" for name, default, meaning in variables()
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(variables_table() + "\n")

@@ -1,0 +1,46 @@
+"""Ingestion of the organisation's own documents."""
+
+from datetime import timedelta
+
+from temporalio import activity, workflow
+
+from schema.contracts.common import Contract, ObjectRef
+
+
+class IngestDocumentInput(Contract):
+    """One uploaded file that waits to be read."""
+
+    org_id: str
+    document_id: str
+    object: ObjectRef
+    filename: str
+    mime_type: str
+
+
+class IngestDocumentResult(Contract):
+    """What became of it. A file that cannot be read is a result, not an exception."""
+
+    document_id: str
+    status: str
+    """`ready` or `failed`."""
+    passages: int = 0
+    error: str | None = None
+
+
+@workflow.defn(name="IngestDocument")
+class IngestDocumentWorkflow:
+    """Stub of the workflow that reads one document; workflow id = document id."""
+
+    @workflow.run
+    async def run(self, input: IngestDocumentInput) -> IngestDocumentResult:
+        """Return what became of the document."""
+        raise NotImplementedError
+
+
+@activity.defn(name="documents.ingest")
+async def ingest_document(input: IngestDocumentInput) -> IngestDocumentResult:
+    """Extract the text, split it into passages and store both in one transaction; idempotent by document id."""
+    raise NotImplementedError
+
+
+HEARTBEAT_EVERY = timedelta(seconds=1)

@@ -1,0 +1,235 @@
+"""The Run workflow and the activities that only it calls. Workflow id = run id."""
+
+from temporalio import activity, workflow
+
+from schema.contracts.common import Contract, RunRef
+from schema.contracts.research import Subtask
+from schema.states import RunStatus, StatusDetail
+
+
+class ExecuteRunInput(RunRef):
+    """Start one attempt of a run."""
+
+    hold_ucr: int
+    """What the attempt may spend."""
+    tokens_max: int
+    tries_max: int
+    paused_max_s: float
+    retried: bool = False
+    """True when the attempt began with a retry: the row is `retrying`, not `pending`."""
+
+
+class ExecuteRunResult(Contract):
+    """How an attempt ended; `failed` ends as a failed workflow instead."""
+
+    status: RunStatus
+    charged_ucr: int
+    released_ucr: int
+
+
+class PauseRunInput(Contract):
+    """Pause between steps."""
+
+
+class PauseRunResult(Contract):
+    """Where the run stands: `paused`, or still `running` with detail `pausing`."""
+
+    status: RunStatus
+    agents_paused: int
+
+
+class ResumeRunInput(Contract):
+    """Go on; with `added_ucr`, after the hold was raised by that much (already committed in PostgreSQL)."""
+
+    added_ucr: int = 0
+
+
+class ResumeRunResult(Contract):
+    """Where the run stands after the resume."""
+
+    status: RunStatus
+
+
+class CancelRunInput(Contract):
+    """Stop everything, charge what was used, release the rest."""
+
+    reason: str = "cancelled by the caller"
+
+
+class CancelRunResult(Contract):
+    """Where the run stands: `cancelled`, or still on the way with detail `cancelling`."""
+
+    status: RunStatus
+    charged_ucr: int
+    released_ucr: int
+
+
+class FinishRunInput(Contract):
+    """Let the agents stop at their next step and write the report with what there is."""
+
+
+class FinishRunResult(Contract):
+    """Where the run stands."""
+
+    status: RunStatus
+
+
+class RunView(Contract):
+    """What the workflow knows of itself (query `state`, for debugging only)."""
+
+    status: RunStatus
+    status_detail: StatusDetail | None
+    agents_live: int
+    agents_parked: int
+    pool_pcr: int
+    """What no agent has been given yet."""
+    seq: int
+
+
+class AgentParked(Contract):
+    """Signal `agent_parked` from an agent to its run: it waits at its gate, or (parked=False) went on."""
+
+    agent_number: int
+    parked: bool
+    needs_pcr: int = 0
+    """Above 0: it waits for this much budget, not for a resume."""
+
+
+@workflow.defn(name="Run")
+class RunWorkflow:
+    """Stub of the Run workflow."""
+
+    @workflow.run
+    async def run(self, input: ExecuteRunInput) -> ExecuteRunResult:
+        """Execute one attempt of a run."""
+        raise NotImplementedError
+
+    @workflow.update(name="pause")
+    async def pause(self, input: PauseRunInput) -> PauseRunResult:
+        """Pause; refused with `illegal_transition` unless the run is running."""
+        raise NotImplementedError
+
+    @workflow.update(name="resume")
+    async def resume(self, input: ResumeRunInput) -> ResumeRunResult:
+        """Resume; refused with `illegal_transition` unless the run is paused."""
+        raise NotImplementedError
+
+    @workflow.update(name="cancel")
+    async def cancel(self, input: CancelRunInput) -> CancelRunResult:
+        """Cancel; refused with `illegal_transition` once the run is settling."""
+        raise NotImplementedError
+
+    @workflow.update(name="finish")
+    async def finish(self, input: FinishRunInput) -> FinishRunResult:
+        """Finish with what there is; refused with `illegal_transition` unless running or paused."""
+        raise NotImplementedError
+
+    @workflow.query(name="state")
+    def state(self) -> RunView:
+        """Return what the workflow knows of itself."""
+        raise NotImplementedError
+
+
+class TransitionRunInput(RunRef):
+    """Project one status onto the run's row; a write whose (attempt, seq) is not newer is a no-op."""
+
+    seq: int
+    status: RunStatus
+    status_detail: StatusDetail | None = None
+    message: str
+    tries: int = 0
+    agents_paused: int = 0
+
+
+class BeginRunInput(TransitionRunInput):
+    """The first projection of an attempt: asserts the hold by its key."""
+
+    hold_ucr: int
+
+
+class PlanRunInput(RunRef):
+    """Split the question into subtasks, once per run."""
+
+    operation_key: str
+    budget_pcr: int
+
+
+class PlannedAgent(Contract):
+    """One agent of the plan."""
+
+    subtask: Subtask
+    done: bool
+    """True when an earlier attempt finished it; it is not run again."""
+
+
+class PlanRunResult(Contract):
+    """The recorded plan; the same on every retry of the run."""
+
+    agents: tuple[PlannedAgent, ...]
+    tools: tuple[str, ...]
+    spent_pcr: int
+
+
+class WriteReportInput(RunRef):
+    """Merge, resolve, write and store the report from what the agents left in the database."""
+
+    operation_key: str
+    missing: tuple[str, ...] = ()
+    """What is not covered and why, one sentence each."""
+    budget_pcr: int
+
+
+class WriteReportResult(Contract):
+    """The stored report."""
+
+    artifact_id: str | None
+    spent_pcr: int
+
+
+class SettleRunInput(RunRef):
+    """End the attempt: money and status in one transaction."""
+
+    seq: int
+    status: RunStatus
+    """completed, cancelled: capture the metered use; failed: capture nothing."""
+    error_code: str | None = None
+    error_detail: str | None = None
+    message: str
+
+
+class SettleRunResult(Contract):
+    """What the settlement moved."""
+
+    status: RunStatus
+    charged_ucr: int
+    released_ucr: int
+
+
+@activity.defn(name="run.begin")
+async def begin_run(input: BeginRunInput) -> None:
+    """Assert the attempt's hold and project its first status."""
+    raise NotImplementedError
+
+
+@activity.defn(name="run.transition")
+async def transition_run(input: TransitionRunInput) -> None:
+    """Project a status, its event and its audit entry, in one transaction."""
+    raise NotImplementedError
+
+
+@activity.defn(name="run.plan")
+async def plan_run(input: PlanRunInput) -> PlanRunResult:
+    """Decompose the task; records plan, tasks, agents, step, usage and events in one transaction."""
+    raise NotImplementedError
+
+
+@activity.defn(name="run.report")
+async def write_report(input: WriteReportInput) -> WriteReportResult:
+    """Write the report; records artifacts, step, usage, quality and events in one transaction."""
+    raise NotImplementedError
+
+
+@activity.defn(name="run.settle")
+async def settle_run(input: SettleRunInput) -> SettleRunResult:
+    """Capture, release and close; idempotent: a second call returns what the first one moved."""
+    raise NotImplementedError

@@ -1,0 +1,81 @@
+"""Identifiers: prefixed UUIDs, and the functions that derive one identifier from another.
+
+Nothing here reads a clock except `new_id`, which is never called from workflow code: everything a workflow names
+(agents, tasks, steps, operation keys) is a function of the run's identifier and of the recorded plan, so that a
+replay, a retry or a reset finds the same names.
+"""
+
+import uuid
+
+import uuid_utils
+
+_DERIVED = uuid.UUID("5b1c8b1e-6f0a-5c4e-9d55-7a6f2a3f9c10")
+"""Namespace of identifiers that are derived by UUIDv5; frozen, since rows are found again by it."""
+
+ORGANISATION = "org"
+USER = "user"
+API_KEY = "key"
+RUN = "run"
+AGENT = "agent"
+TASK = "task"
+STEP = "step"
+ARTIFACT = "art"
+DOCUMENT = "doc"
+HOLD = "hold"
+LEDGER_ENTRY = "txn"
+USAGE = "use"
+SOURCE = "src"
+CLAIM = "clm"
+REQUEST = "req"
+DEAD_LETTER = "dead"
+AUDIT = "aud"
+
+
+def new_id(prefix: str) -> str:
+    """Make a fresh identifier `prefix_` + 32 hexadecimal digits of a UUIDv7 (sortable by creation time)."""
+    return f"{prefix}_{uuid_utils.uuid7().hex}"
+
+
+def derived_id(prefix: str, *parts: str | int) -> str:
+    """Derive an identifier from `parts` (UUIDv5): the same parts give the same identifier, for ever."""
+    return f"{prefix}_{uuid.uuid5(_DERIVED, '/'.join(str(part) for part in parts)).hex}"
+
+
+def agent_workflow_id(run_id: str, agent_number: int) -> str:
+    """Return the workflow id of agent `agent_number` (from 1) of a run: `RUN/agent/N`."""
+    return f"{run_id}/agent/{agent_number}"
+
+
+def agent_id(run_id: str, agent_number: int) -> str:
+    """Return the public identifier of agent `agent_number` (from 1) of a run."""
+    return derived_id(AGENT, run_id, "agent", agent_number)
+
+
+def task_id(run_id: str, agent_number: int) -> str:
+    """Return the identifier of the subtask that agent `agent_number` (from 1) of a run works on."""
+    return derived_id(TASK, run_id, "task", agent_number)
+
+
+def step_id(operation_key: str) -> str:
+    """Return the identifier of the step row that belongs to an operation key."""
+    return derived_id(STEP, operation_key)
+
+
+def operation_key(run_id: str, attempt: int, agent_number: int, step: int, kind: str) -> str:
+    """Return the key under which one effect is metered: `run:attempt:agent:step:kind`.
+
+    Agent 0 is the run itself (planning, report). Never a Temporal activity id, an activity attempt, a clock or a
+    random value: those change on retry, reset or continue-as-new, and the effect would be charged twice or not at all.
+    The values are frozen by `tests/replay/test_frozen_keys.py`.
+    """
+    return f"{run_id}:{attempt}:{agent_number}:{step}:{kind}"
+
+
+def hold_key(run_id: str, attempt: int) -> str:
+    """Return the idempotency key of the ledger entry that places the hold of one attempt of a run."""
+    return f"{run_id}:{attempt}:hold"
+
+
+def settle_key(run_id: str, attempt: int, kind: str) -> str:
+    """Return the idempotency key of a ledger entry that settles an attempt; `kind` is charge, release or expire."""
+    return f"{run_id}:{attempt}:{kind}"

@@ -1,0 +1,58 @@
+"""Organisations, their users and memberships."""
+
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from schema.errors import NotFound
+from schema.store import billing
+from schema.tables.organisations import Membership, Organisation, User
+
+
+async def create_organisation(
+    session: AsyncSession, org_id: str, *, name: str, owner_id: str, owner_email: str, owner_name: str = ""
+) -> Organisation:
+    """Create an organisation with its owner and an account at zero; harmless when they exist.
+
+    Args:
+        owner_id: identifier of the user who becomes its owner; an existing user keeps name and address.
+    """
+    for row in (
+        upsert(Organisation).values(id=org_id, name=name),
+        upsert(User).values(id=owner_id, email=owner_email, name=owner_name),
+        upsert(Membership).values(org_id=org_id, user_id=owner_id, role="owner"),
+    ):
+        await session.execute(row.on_conflict_do_nothing())
+    await billing.open_account(session, org_id)
+    return await get_organisation(session, org_id)
+
+
+async def get_organisation(session: AsyncSession, org_id: str, *, for_admission: bool = False) -> Organisation:
+    """Return an organisation.
+
+    Args:
+        for_admission: lock the row to the end of the transaction, so that two starts do not both take the last place.
+
+    Raises:
+        NotFound: there is no such organisation.
+    """
+    query = select(Organisation).where(Organisation.id == org_id)
+    if for_admission:
+        query = query.with_for_update(key_share=True)
+    organisation = (await session.execute(query)).scalar_one_or_none()
+    if organisation is None:
+        raise NotFound(f"There is no organisation {org_id}.")
+    return organisation
+
+
+async def get_role(session: AsyncSession, org_id: str, user_id: str) -> str:
+    """Return a member's role.
+
+    Raises:
+        NotFound: the user is no member of the organisation.
+    """
+    query = select(col(Membership.role)).where(Membership.org_id == org_id, Membership.user_id == user_id)
+    role = (await session.execute(query)).scalar_one_or_none()
+    if role is None:
+        raise NotFound(f"User {user_id} is not a member of the organisation.")
+    return role

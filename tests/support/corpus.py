@@ -1,0 +1,164 @@
+"""A small searchable corpus in memory, for tests of the reasoners: real texts, BM25, the platform's passage size."""
+
+import hashlib
+import importlib.metadata
+import pydoc_data.topics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from activities.research.citations import RenderedReport, render_report
+from activities.research.reasoner import Reasoner
+from activities.research.similarity import Bm25
+from activities.research.text import terms
+from schema.contracts.common import Tokens
+from schema.contracts.research import (
+    AgentView,
+    Brief,
+    Claim,
+    Conflict,
+    Finding,
+    Finish,
+    Passage,
+    Score,
+    SourceKind,
+    SourceRef,
+    StepRecord,
+    Subtask,
+)
+from schema.policies import PASSAGE_CHARACTERS
+
+
+def sha256_of(text: str) -> str:
+    """Return the identity of a snapshot."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def source_of(
+    text: str, title: str, *, published_at: datetime | None = None, trust: float = 0.6, uri: str | None = None
+) -> SourceRef:
+    """Describe a text as a source of the corpus."""
+    name = f"doc_{sha256_of(title + text)[:12]}"
+    return SourceRef(
+        snapshot_sha256=sha256_of(text),
+        kind=SourceKind.CORPUS if uri is None else SourceKind.WEB,
+        title=title,
+        uri=uri or f"document:{name}",
+        document_id=name if uri is None else None,
+        published_at=published_at,
+        score=Score(relevance=0.7, trust=trust, recency=0.5),
+    )
+
+
+def passages_of(text: str, source: SourceRef, size: int = PASSAGE_CHARACTERS) -> list[Passage]:
+    """Cut a text into passages at empty lines where that is possible."""
+    found, start = [], 0
+    while start < len(text):
+        end = min(len(text), start + size)
+        if end < len(text):
+            cut = text.rfind("\n\n", start + size // 3, end)
+            end = cut + 2 if cut > 0 else end
+        found.append(Passage(source=source, start=start, end=end, text=text[start:end]))
+        start = end
+    return found
+
+
+class MemoryCorpus:
+    """Documents by title, searchable."""
+
+    def __init__(self, documents: Iterable[tuple[SourceRef, str]]) -> None:
+        self.snapshots: dict[str, str] = {}
+        self.passages: list[Passage] = []
+        for source, text in documents:
+            self.snapshots[source.snapshot_sha256] = text
+            self.passages += passages_of(text, source)
+        self._index = Bm25([terms(passage.text + " " + passage.source.title) for passage in self.passages])
+
+    def search(self, query: str, limit: int = 8) -> tuple[Passage, ...]:
+        """Return the best passages for a query."""
+        weights = dict.fromkeys(terms(query), 1.0)
+        scored = [(self._index.score(weights, number), -number) for number in range(len(self.passages))]
+        best = sorted(scored, reverse=True)[:limit]
+        return tuple(self.passages[-number] for score, number in best if score > 0)
+
+    def read(self, document_id: str) -> tuple[Passage, ...]:
+        """Return all passages of a document."""
+        return tuple(passage for passage in self.passages if passage.source.document_id == document_id)
+
+
+def python_reference() -> list[tuple[SourceRef, str]]:
+    """Return the Python language reference that comes with the interpreter."""
+    documents = []
+    for topic, text in sorted(pydoc_data.topics.topics.items()):
+        title = text.strip().splitlines()[0].strip('"*= ') if text.strip() else topic
+        documents.append((source_of(text, f"{title} ({topic})"), text))
+    return documents
+
+
+def package_descriptions(*packages: str) -> list[tuple[SourceRef, str]]:
+    """Return the long descriptions of installed packages."""
+    documents = []
+    for package in packages:
+        metadata = importlib.metadata.metadata(package)
+        text = str(metadata.get_payload() or metadata.get("Description") or "")
+        if text.strip():
+            documents.append((source_of(text, package), text))
+    return documents
+
+
+@dataclass
+class Outcome:
+    """All that a run of a reasoner came to."""
+
+    subtasks: tuple[Subtask, ...]
+    claims: dict[str, Claim]
+    findings: tuple[Finding, ...]
+    conflicts: tuple[Conflict, ...]
+    rendered: RenderedReport
+    tokens: Tokens
+    actions: list[str]
+
+
+async def research(
+    reasoner: Reasoner, corpus: MemoryCorpus, brief: Brief, *, steps: int = 6, missing: tuple[str, ...] = ()
+) -> Outcome:
+    """Do in memory what the workflows do: plan, let every agent think and act, merge, resolve, write, check."""
+    planned = await reasoner.decompose(brief)
+    tokens, claims, actions = planned.tokens, dict[str, Claim](), list[str]()
+    for subtask in planned.value:
+        view = AgentView(brief=brief, subtask=subtask, tools=("corpus.search", "document.read"))
+        for step in range(steps):
+            view = view.model_copy(update={"steps_left": steps - step})
+            decided = await reasoner.next_action(view)
+            tokens += decided.tokens
+            action = decided.value
+            actions.append(
+                f"{subtask.number}: {action.reason}" if isinstance(action, Finish) else str(action.arguments)
+            )
+            if isinstance(action, Finish):
+                break
+            passages = _call(corpus, action.tool, action.arguments)
+            record = StepRecord(step=step, tool=action.tool, arguments=action.arguments, ok=True, passages=passages)
+            drawn = await reasoner.extract_claims(view, passages)
+            tokens += drawn.tokens
+            view = view.model_copy(update={"steps": (*view.steps, record), "claims": (*view.claims, *drawn.value)})
+        claims.update((claim.id, claim) for claim in view.claims)
+    merged = await reasoner.merge(brief, tuple(claims.values()))
+    resolved = await reasoner.resolve_conflicts(brief, merged.value, claims)
+    report = await reasoner.write_report(brief, planned.value, merged.value, resolved.value, claims, missing)
+    rendered = render_report(
+        report.value,
+        claims,
+        corpus.snapshots.__getitem__,
+        brief=brief,
+        conflicts=len(resolved.value),
+        sources_read=len(corpus.snapshots),
+    )
+    tokens += merged.tokens + resolved.tokens + report.tokens
+    return Outcome(planned.value, claims, merged.value, resolved.value, rendered, tokens, actions)
+
+
+def _call(corpus: MemoryCorpus, tool: str, arguments: Mapping[str, object]) -> tuple[Passage, ...]:
+    if tool == "corpus.search":
+        return corpus.search(str(arguments["query"]))
+    return corpus.read(str(arguments["document_id"]))

@@ -1,0 +1,115 @@
+"""The product's workers in this process, on the real servers, under task queues of their own: for workflow tests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from temporalio.client import Client, WorkflowHandle
+
+import worker
+from activities.tools.registry import ToolRegistry, builtin_tools
+from infra.database import Database
+from infra.orchestrator import Attempt, Orchestrator
+from infra.settings import Settings
+from schema.contracts.run import RunWorkflow
+from schema.ids import RUN, new_id
+from schema.states import TERMINAL, RunStatus
+from schema.store import billing, runs
+from schema.store.audit import SYSTEM
+from schema.store.invariants import violations
+from schema.tables.runs import Run
+
+
+@dataclass
+class Platform:
+    """What a workflow test talks to."""
+
+    client: Client
+    db: Database
+    settings: Settings
+    parts: worker.Parts
+    orchestrator: Orchestrator
+
+    async def create(self, org_id: str, user_id: str, task: str, **fields: Any) -> str:
+        """Create a run; returns its id."""
+        run_id = new_id(RUN)
+        values: dict[str, Any] = {"max_agents": 3, "max_tokens": 100_000, "context": {}, "description": None} | fields
+        async with self.db.transaction(org_id) as session:
+            await runs.create_run(
+                session, org_id, run_id=run_id, user_id=user_id, name="test", task=task, **values
+            )
+        return run_id
+
+    async def start(self, org_id: str, run_id: str) -> WorkflowHandle[RunWorkflow, Any]:
+        """Start a run as the API does: hold and status first, then the workflow."""
+        async with self.db.transaction(org_id) as session:
+            await runs.start_run(session, org_id, run_id, SYSTEM)
+        return await self.launch(org_id, run_id)
+
+    async def retry(self, org_id: str, run_id: str) -> WorkflowHandle[RunWorkflow, Any]:
+        """Retry a failed run as the API does."""
+        async with self.db.transaction(org_id) as session:
+            await runs.retry_run(session, org_id, run_id, SYSTEM)
+        return await self.launch(org_id, run_id)
+
+    async def launch(self, org_id: str, run_id: str) -> WorkflowHandle[RunWorkflow, Any]:
+        """Start the workflow of the run's present attempt."""
+        async with self.db.transaction(org_id) as session:
+            run = await runs.get_run(session, org_id, run_id)
+            hold = await billing.hold_of(session, org_id, run_id, run.attempt)
+            organisation = await runs.get_organisation(session, org_id)
+        assert hold is not None
+        await self.orchestrator.start_attempt(Attempt(run, hold, organisation))
+        return self.client.get_workflow_handle_for(RunWorkflow.run, run_id)
+
+    async def run_row(self, org_id: str, run_id: str) -> Run:
+        """Return the run's row."""
+        async with self.db.transaction(org_id) as session:
+            return await runs.get_run(session, org_id, run_id)
+
+    async def until(self, org_id: str, run_id: str, *statuses: RunStatus, within_s: float = 60) -> Run:
+        """Wait until the run's row shows one of `statuses` (default: any terminal one)."""
+        wanted = set(statuses) or set(TERMINAL)
+        async with asyncio.timeout(within_s):
+            while (run := await self.run_row(org_id, run_id)).status not in wanted:
+                await asyncio.sleep(0.05)
+        return run
+
+    async def violations(self) -> dict[str, int]:
+        """Count what breaks an invariant, over the whole database."""
+        async with self.db.transaction(None) as session:
+            return await violations(session)
+
+
+@asynccontextmanager
+async def platform(
+    settings: Settings,
+    client: Client,
+    prefix: str,
+    *,
+    reasoner: Any = None,
+    tools: Sequence[Any] = (),
+    **overrides: Any,
+) -> AsyncIterator[Platform]:
+    """Run every station of the worker in this process.
+
+    Args:
+        prefix: of the task queues; unique to the test.
+        reasoner: replaces the configured one (control-flow tests script it).
+        tools: added to the product's tools.
+        overrides: options of the SDK's Worker.
+    """
+    settings = settings.model_copy(update={"temporal_task_queue_prefix": prefix})
+    async with AsyncExitStack() as stack:
+        parts = await worker.open_parts(settings, client, stack)
+        if reasoner is not None:
+            parts = replace(parts, reasoner=reasoner)
+        registry: ToolRegistry = builtin_tools()
+        for tool in tools:
+            registry.register(tool)
+        for station in worker.stations(parts, registry):
+            built = worker.build_worker(parts, station, settings.task_queue(station.queue), **overrides)
+            await stack.enter_async_context(built)
+        yield Platform(client, parts.db, settings, parts, parts.orchestrator)

@@ -1,0 +1,103 @@
+"""The rule for URLs and addresses, over the whole list."""
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.addresses import check_address, check_url
+from schema.errors import BlockedAddress
+from tests.unit.infra.urls import URLS
+
+
+@pytest.mark.parametrize(("url", "want", "kind"), URLS)
+def test_list_of_urls(url: str, want: str, kind: str) -> None:
+    """Every URL of the list gets its verdict, and a refusal names its rule."""
+    if want == "allow":
+        assert check_url(url).host
+        return
+    with pytest.raises(BlockedAddress) as refusal:
+        check_url(url)
+    assert refusal.value.facts["rule"]
+
+
+def test_list_is_complete() -> None:
+    """The list has not lost lines."""
+    assert len({url for url, _, _ in URLS}) == len(URLS)
+    assert len(URLS) >= 64 + 100
+
+
+@pytest.mark.parametrize(
+    ("url", "rule"),
+    [
+        ("http://" + "a" * 2050 + ".com/", "length"),
+        ("ftp://example.com/", "scheme"),
+        ("http://a b.com/", "characters"),
+        ("http://u@example.com/", "userinfo"),
+        ("http://0x7f.1/", "host"),
+        ("http://localhost/", "name"),
+        ("http://example.com:22/", "port"),
+        ("http://10.0.0.1/", "address"),
+    ],
+)
+def test_refusal_names_its_rule(url: str, rule: str) -> None:
+    """The error says which rule."""
+    with pytest.raises(BlockedAddress) as refusal:
+        check_url(url)
+    assert refusal.value.facts == {"rule": rule}
+
+
+def test_canonical_form() -> None:
+    """One spelling goes on from here."""
+    checked = check_url("HTTPS://BÜCHER.Example.com.:443/ä b".replace(" ", "%20") + "?q=ö#x")
+    assert str(checked) == "https://xn--bcher-kva.example.com/%C3%A4%20b?q=%C3%B6"
+    assert checked.authority == "xn--bcher-kva.example.com"
+    assert str(check_url("https://[2606:4700:4700:0::1111]")) == "https://[2606:4700:4700::1111]/"
+    assert check_url("https://example.com:80/").authority == "example.com:80"
+
+
+def test_private_hosts_open_by_name_and_port() -> None:
+    """Configuration opens exactly what it names, never a metadata service."""
+    hosts = ("127.0.0.1:8888", "searx.internal:8080", "[::1]:9000")
+    assert check_url("http://127.0.0.1:8888/x", hosts).private
+    assert check_url("http://SEARX.internal:8080/", hosts).private
+    assert check_url("http://[::1]:9000/", hosts).private
+    for url in ("http://127.0.0.1:8889/", "http://127.0.0.1/", "http://searx.internal/", "http://x.internal:8080/"):
+        with pytest.raises(BlockedAddress):
+            check_url(url, hosts)
+    check_address(ip_address("10.1.2.3"), private=True)
+    for metadata in ("169.254.169.254", "100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fe80::1", "224.0.0.1"):
+        with pytest.raises(BlockedAddress):
+            check_address(ip_address(metadata), private=True)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_what_python_calls_private_is_never_public(number: int) -> None:
+    """The own table is at least as strict as the library's notion of private, on every version."""
+    address = IPv4Address(number)
+    if address.is_private or address.is_multicast or address.is_reserved:
+        with pytest.raises(BlockedAddress):
+            check_address(address)
+
+
+@given(st.integers(0, 2**128 - 1))
+def test_ipv6_outside_global_unicast_is_never_public(number: int) -> None:
+    """Only 2000::/3 can be public."""
+    address = IPv6Address(number)
+    if number >> 125 != 1:
+        with pytest.raises(BlockedAddress):
+            check_address(address)
+
+
+@given(st.text(max_size=60))
+def test_any_text_gets_a_verdict(text: str) -> None:
+    """Whatever is passed, the answer is a checked URL or a refusal."""
+    for url in (text, f"http://{text}/", f"http://example.com/{text}", f"http://[{text}]/"):
+        try:
+            checked = check_url(url)
+        except BlockedAddress:
+            continue
+        assert checked.host.isascii()
+        assert checked.target.isascii()
+        assert check_url(str(checked)) == checked

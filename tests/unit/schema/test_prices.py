@@ -1,0 +1,84 @@
+"""The price list and the quote."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.tools.registry import builtin_tools
+from schema.money import HOLD_CREDITS_MAX, PCR_PER_UCR, UCR_PER_CREDIT, ucr_to_credits
+from schema.policies import AGENTS_DEFAULT, AGENTS_MAX, TOKENS_DEFAULT, TOKENS_MAX, TOKENS_MIN
+from schema.prices import (
+    EXTRACTIVE_TOKEN_PCR,
+    MODEL_INPUT_TOKEN_PCR,
+    MODEL_OUTPUT_TOKEN_PCR,
+    PRICE_VERSION,
+    STEP_NEEDS_PCR,
+    TOOL_CALL_PCR,
+    quote_ucr,
+    step_needs_pcr,
+    tokens_pcr,
+    tool_pcr,
+)
+
+CREDIT_PCR = UCR_PER_CREDIT * PCR_PER_UCR
+
+
+def test_the_contracts_example_is_quoted_at_fifty() -> None:
+    assert (AGENTS_DEFAULT, TOKENS_DEFAULT) == (10, 100_000)
+    assert str(ucr_to_credits(quote_ucr(AGENTS_DEFAULT, TOKENS_DEFAULT))) == "50.00"
+
+
+@given(st.integers(1, AGENTS_MAX - 1), st.integers(TOKENS_MIN, TOKENS_MAX - 1))
+def test_a_larger_run_is_never_quoted_lower(agents: int, tokens: int) -> None:
+    assert quote_ucr(agents, tokens) <= quote_ucr(agents, tokens + 1)
+    assert quote_ucr(agents, tokens) < quote_ucr(agents + 1, tokens)
+
+
+def test_the_largest_quote_is_a_possible_hold() -> None:
+    assert 0 < quote_ucr(1, TOKENS_MIN) <= quote_ucr(AGENTS_MAX, TOKENS_MAX) <= HOLD_CREDITS_MAX * UCR_PER_CREDIT
+
+
+def test_figures_of_this_version() -> None:
+    """A changed figure is a new version: change both."""
+    assert PRICE_VERSION == "2026-11-1"
+    assert [MODEL_INPUT_TOKEN_PCR, MODEL_OUTPUT_TOKEN_PCR, EXTRACTIVE_TOKEN_PCR] == [
+        300_000_000,
+        1_500_000_000,
+        10_000_000,
+    ]
+    assert TOOL_CALL_PCR == {
+        "corpus.search": 20_000_000_000,
+        "document.read": 10_000_000_000,
+        "web.fetch": 50_000_000_000,
+    }
+    assert STEP_NEEDS_PCR == {"extractive": 100_000_000_000, "model": 1_500_000_000_000}
+
+
+def test_a_million_tokens_cost_what_the_list_says() -> None:
+    assert tokens_pcr("some/model", 1_000_000, 0) == 300 * CREDIT_PCR
+    assert tokens_pcr("some/model", 0, 1_000_000) == 1_500 * CREDIT_PCR
+    assert tokens_pcr("extractive", 500_000, 500_000) == 10 * CREDIT_PCR
+    assert tokens_pcr("some/model", 0, 0) == tokens_pcr("extractive", 0, 0) == 0
+
+
+@given(st.sampled_from(["extractive", "some/model"]), *[st.integers(0, 10**7)] * 4)
+def test_token_prices_add_up(reasoner: str, a: int, b: int, c: int, d: int) -> None:
+    """Nothing is rounded on the way: metering a call in two parts costs the same."""
+    assert tokens_pcr(reasoner, a + c, b + d) == tokens_pcr(reasoner, a, b) + tokens_pcr(reasoner, c, d)
+
+
+def test_every_tool_has_a_price_and_shows_it() -> None:
+    specs = builtin_tools().specs
+    assert {spec.name for spec in specs} == set(TOOL_CALL_PCR)
+    for spec in specs:
+        assert spec.cost_pcr == tool_pcr(spec.name) > 0
+
+
+def test_a_tool_without_a_price_is_refused() -> None:
+    with pytest.raises(KeyError):
+        tool_pcr("no.such")
+
+
+def test_an_unknown_reasoner_needs_as_much_as_a_model() -> None:
+    assert step_needs_pcr("some/model") == STEP_NEEDS_PCR["model"] > step_needs_pcr("extractive") > 0
+    assert step_needs_pcr("extractive") >= max(TOOL_CALL_PCR.values())

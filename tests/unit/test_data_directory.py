@@ -1,0 +1,92 @@
+"""The embedded stack's data directory: secrets and ports are made once, and files are never half written."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from infra.embedded.layout import (
+    GRPC_OFFSET,
+    LOG_SIZE_MAX_BYTES,
+    PORT_FIRST,
+    PORT_LAST,
+    PORT_NAMES,
+    AlreadyRunning,
+    DataDirectory,
+    read_json,
+    write_json,
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataDirectory:
+    directory = DataDirectory(tmp_path / "data")
+    directory.prepare()
+    return directory
+
+
+def test_secrets_are_made_once_and_private(data: DataDirectory) -> None:
+    first = data.secrets()
+    assert DataDirectory(data.root).secrets() == first
+    assert stat.S_IMODE((data.root / "secrets.json").stat().st_mode) == 0o600
+    data.remember(api_key="k")
+    assert data.secrets() == {**first, "api_key": "k"}
+
+
+def test_folders_are_private(data: DataDirectory) -> None:
+    for folder in (data.run, data.logs):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_ports_are_distinct_and_remembered(data: DataDirectory) -> None:
+    ports = data.ports(avoid=[8000])
+    assert set(ports) == set(PORT_NAMES)
+    assert len(set(ports.values())) == len(ports)
+    assert all(PORT_FIRST <= port < PORT_LAST for port in ports.values())
+    assert not {port + GRPC_OFFSET for port in ports.values()} & set(ports.values())
+    assert data.ports() == ports
+
+
+def test_an_avoided_and_a_fresh_port_change(data: DataDirectory) -> None:
+    ports = data.ports()
+    changed = data.ports(fresh=["redis"], avoid=[ports["s3"]])
+    assert changed["redis"] != ports["redis"]
+    assert changed["s3"] != ports["s3"]
+    assert changed["postgres"] == ports["postgres"]
+
+
+def test_lock_is_exclusive_and_ends(data: DataDirectory) -> None:
+    data.acquire()
+    with pytest.raises(AlreadyRunning, match=f"pid {os.getpid()}"):
+        DataDirectory(data.root).acquire()
+    data.release()
+    again = DataDirectory(data.root)
+    again.acquire()
+    again.release()
+
+
+@pytest.mark.parametrize("torn", ["", "{", "[]", "null"])
+def test_a_torn_file_reads_as_empty(tmp_path: Path, torn: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(torn)
+    assert read_json(path) == {}
+    assert read_json(tmp_path / "none.json") == {}
+
+
+def test_write_is_atomic_and_private(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    write_json(path, {"a": 1})
+    write_json(path, {"a": 2})
+    assert json.loads(path.read_text()) == {"a": 2}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_a_large_log_is_put_aside(data: DataDirectory) -> None:
+    path = data.log_file("api")
+    path.write_bytes(b"x" * (LOG_SIZE_MAX_BYTES + 1))
+    assert data.log_file("api") == path
+    assert not path.exists()
+    assert (data.logs / "api.log.1").exists()

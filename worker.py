@@ -1,0 +1,213 @@
+"""Composition root of the worker process: settings -> clients -> workers, one per task queue of its role.
+
+`python -m worker --role all` (or runs, agents, tools, tools-cpu, billing). SIGTERM stops polling, lets running
+activities finish for a while, then cancels them; whatever is left is done again by another worker.
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+)
+from temporalio.runtime import Runtime, TelemetryConfig
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.agents.acting import ActActivities
+from activities.agents.thinking import CloseAgentActivities, ThinkActivities
+from activities.boundary import Boundary
+from activities.documents.activities import DocumentActivities
+from activities.reconcile.activities import ReconcileActivities
+from activities.research.reasoner import ModelConfig, Reasoner, build_reasoner
+from activities.runs.lifecycle import RunActivities
+from activities.runs.planning import PlanActivities
+from activities.runs.reporting import ReportActivities
+from activities.tools.executor import ToolExecutor
+from activities.tools.registry import ToolRegistry, builtin_tools
+from infra.database import Database
+from infra.http import SafeHttpClient
+from infra.live import Live
+from infra.logging import configure_logging
+from infra.objects import ObjectStore
+from infra.orchestrator import Orchestrator
+from infra.settings import Settings
+from infra.temporal import connect
+from schema.errors import SwissbrainError
+from schema.policies import RECONCILE_EVERY, STICKY_TIMEOUT, TaskQueue
+from workflows.agent import AgentWorkflow
+from workflows.ingest import IngestDocumentWorkflow
+from workflows.reconcile import ReconcileWorkflow
+from workflows.run import RunWorkflow
+
+log = structlog.get_logger(__name__)
+
+GRACE = timedelta(seconds=20)
+HEARTBEAT_THROTTLE = timedelta(seconds=2)
+WORKFLOWS: tuple[type, ...] = (RunWorkflow, AgentWorkflow, IngestDocumentWorkflow, ReconcileWorkflow)
+RECONCILER_ID = "reconciler"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything the activities stand on."""
+
+    client: Client
+    db: Database
+    objects: ObjectStore
+    live: Live
+    http: SafeHttpClient
+    reasoner: Reasoner
+    orchestrator: Orchestrator
+
+
+@dataclass(frozen=True)
+class Station:
+    """What one task queue's worker runs, and how much of it at once."""
+
+    queue: TaskQueue
+    activities: Sequence[Callable[..., Any]] = ()
+    workflows: Sequence[type] = ()
+    slots: int = 20
+    """Activities at once."""
+    tasks: int = 10
+    """Workflow tasks at once; Python runs them one after another, so a few suffice."""
+    cached: int = 500
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
+    """Return what each task queue needs; the one place that wires activities to their dependencies."""
+    run = RunActivities(parts.db, parts.live)
+    plan = PlanActivities(parts.db, parts.live, parts.reasoner)
+    report = ReportActivities(parts.db, parts.objects, parts.live, parts.reasoner)
+    think = ThinkActivities(parts.db, parts.objects, parts.live, parts.reasoner)
+    executor = ToolExecutor(tools)
+    act = ActActivities(parts.db, parts.objects, parts.live, parts.http, executor)
+    close = CloseAgentActivities(parts.db, parts.live)
+    reconcile = ReconcileActivities(parts.db, parts.orchestrator)
+    documents = DocumentActivities(parts.db, parts.objects)
+    return [
+        Station(TaskQueue.RUNS, workflows=WORKFLOWS),
+        Station(TaskQueue.AGENTS, [plan.plan, report.write, think.think], WORKFLOWS, slots=20),
+        Station(TaskQueue.TOOLS, [act.act], slots=50),
+        Station(TaskQueue.TOOLS_CPU, [documents.ingest], slots=2),
+        Station(TaskQueue.BILLING, [run.begin, run.transition, run.settle, close.close, reconcile.sweep], slots=20),
+    ]
+
+
+def build_worker(parts: Parts, station: Station, task_queue: str, **overrides: Any) -> Worker:
+    """Make the worker of one task queue. `overrides` go to the SDK's Worker (tests turn the cache off)."""
+    options: dict[str, Any] = {
+        "activities": station.activities,
+        "workflows": station.workflows,
+        "interceptors": [Boundary()],
+        "workflow_runner": SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default),
+        "workflow_failure_exception_types": [SwissbrainError],
+        "max_concurrent_activities": station.slots,
+        "max_concurrent_workflow_tasks": station.tasks,
+        "max_cached_workflows": station.cached,
+        "sticky_queue_schedule_to_start_timeout": STICKY_TIMEOUT,
+        "max_heartbeat_throttle_interval": HEARTBEAT_THROTTLE,
+        "graceful_shutdown_timeout": GRACE,
+    } | overrides
+    if not station.workflows:
+        for name in ("max_concurrent_workflow_tasks", "max_cached_workflows", "workflows"):
+            options.pop(name, None)
+    return Worker(parts.client, task_queue=task_queue, **options)
+
+
+async def ensure_schedules(client: Client, task_queue: str) -> None:
+    """Create the reconciler's schedule; harmless when it exists."""
+    action = ScheduleActionStartWorkflow(ReconcileWorkflow.run, id=RECONCILER_ID, task_queue=task_queue)
+    spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RECONCILE_EVERY)])
+    try:
+        await client.create_schedule(
+            RECONCILER_ID,
+            Schedule(action=action, spec=spec, policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP)),
+        )
+    except ScheduleAlreadyRunningError:
+        log.debug("schedule exists", schedule=RECONCILER_ID)
+
+
+async def run_worker(settings: Settings, role: str) -> None:
+    """Run the workers of a role until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    client = await connect(settings, runtime=Runtime(telemetry=TelemetryConfig()))
+    async with AsyncExitStack() as stack:
+        parts = await open_parts(settings, client, stack)
+        wanted = [item for item in stations(parts, builtin_tools()) if role in ("all", item.queue.value)]
+        if role in ("all", TaskQueue.RUNS.value):
+            await ensure_schedules(client, settings.task_queue(TaskQueue.RUNS))
+        workers = [build_worker(parts, item, settings.task_queue(item.queue)) for item in wanted]
+        tasks = [asyncio.create_task(worker.run()) for worker in workers]
+        log.info("worker started", role=role, queues=[item.queue.value for item in wanted])
+        for task in tasks:
+            task.add_done_callback(lambda _: stop.set())
+        await stop.wait()
+        await asyncio.gather(*(worker.shutdown() for worker in workers))
+        await asyncio.gather(*tasks)
+        log.info("worker stopped", role=role)
+
+
+def model_config(settings: Settings) -> ModelConfig:
+    """Return which model plays which role."""
+    return ModelConfig(
+        model=settings.model,
+        base_url=settings.model_base_url,
+        api_key=settings.model_api_key.get_secret_value() if settings.model_api_key else None,
+        planner=settings.model_planner,
+        researcher=settings.model_researcher,
+        writer=settings.model_writer,
+    )
+
+
+async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) -> Parts:
+    """Open what the activities stand on; closed by `stack`."""
+    db = Database.from_settings(settings, application_name="swissbrain-worker")
+    stack.push_async_callback(db.close)
+    objects = ObjectStore.from_settings(settings)
+    stack.push_async_callback(objects.close)
+    live = Live(settings.redis_url.get_secret_value())
+    stack.push_async_callback(live.close)
+    return Parts(
+        client=client,
+        db=db,
+        objects=objects,
+        live=live,
+        http=SafeHttpClient(settings.fetch_allowed_private_hosts),
+        reasoner=build_reasoner(model_config(settings)),
+        orchestrator=Orchestrator(client, settings),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the role and run."""
+    parser = argparse.ArgumentParser(prog="swissbrain worker", description=__doc__)
+    parser.add_argument("--role", default="all", choices=["all", *(queue.value for queue in TaskQueue)])
+    options = parser.parse_args(arguments)
+    settings = Settings()
+    configure_logging(level=settings.log_level, log_format=settings.log_format, service="worker")
+    asyncio.run(run_worker(settings, options.role))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Orchestration only: workflow code decides, activities do. Nothing here touches the world."""

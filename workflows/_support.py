@@ -1,0 +1,102 @@
+"""What every workflow needs: queues, activity options, and reading a failure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    is_cancelled_exception,
+)
+from temporalio.exceptions import TimeoutError as TemporalTimeout
+
+with workflow.unsafe.imports_passed_through():
+    from schema.errors import policy_of
+    from schema.policies import (
+        DATABASE_TIMEOUT,
+        HEARTBEAT,
+        RETRY_ATTEMPTS_MODEL,
+        RETRY_ATTEMPTS_TOOL,
+        RETRY_CAP,
+        RETRY_INITIAL,
+        TaskQueue,
+    )
+
+
+def queue(name: TaskQueue) -> str:
+    """Return the full name of a task queue: the workflow's own queue tells the deployment's prefix."""
+    own = workflow.info().task_queue
+    for known in sorted(TaskQueue, key=lambda item: -len(item.value)):
+        if own.endswith(known.value):
+            return own.removesuffix(known.value) + name.value
+    return name.value
+
+
+@dataclass(frozen=True)
+class ActivityOptions:
+    """Timeouts and retries of one kind of activity."""
+
+    start_to_close: timedelta
+    retry: RetryPolicy
+    heartbeat: timedelta | None = None
+
+
+def _retry(attempts: int) -> RetryPolicy:
+    """Retry with backoff; the boundary of the activities sets the jittered delay, honouring Retry-After."""
+    return RetryPolicy(
+        initial_interval=RETRY_INITIAL, backoff_coefficient=2.0, maximum_interval=RETRY_CAP, maximum_attempts=attempts
+    )
+
+
+DATABASE = ActivityOptions(DATABASE_TIMEOUT, _retry(0))
+"""Projection and money: tried for ever, since a failover must not fail a paid run."""
+
+
+def model_options(timeout: timedelta) -> ActivityOptions:
+    """Return the options of an activity that calls the reasoner."""
+    return ActivityOptions(timeout, _retry(RETRY_ATTEMPTS_MODEL), HEARTBEAT)
+
+
+def tool_options(timeout: timedelta) -> ActivityOptions:
+    """Return the options of an activity that calls a tool."""
+    return ActivityOptions(timeout, _retry(RETRY_ATTEMPTS_TOOL), HEARTBEAT)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why something failed, in this product's codes."""
+
+    code: str
+    detail: str
+    retryable: bool
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Read the innermost cause of an activity's or a child's failure."""
+    cause: BaseException = error
+    while isinstance(cause, (ActivityError, ChildWorkflowError)) and cause.cause is not None:
+        cause = cause.cause
+    if isinstance(cause, ApplicationError):
+        code = cause.type or "internal_error"
+        return Failure(code, cause.message, policy_of(code).retryable)
+    if isinstance(cause, TemporalTimeout):
+        return Failure("orchestrator_unavailable", "the work timed out", True)
+    return Failure("internal_error", str(cause), False)
+
+
+def is_cancelled(error: BaseException) -> bool:
+    """Tell whether an exception is a cancellation, however it arrives."""
+    return is_cancelled_exception(error)
+
+
+async def wait_until(condition: Callable[[], bool], timeout: timedelta | None = None) -> bool:
+    """Wait for a condition; False when `timeout` passed first."""
+    try:
+        await workflow.wait_condition(condition, timeout=timeout)
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,254 @@
+"""The Agent workflow: one subtask, think -> act -> observe, with budgets of steps, tokens and credits.
+
+A step is two activities: `think` (observe what the last act brought, then decide) and `act` (one tool call). Between
+them nothing is held, so a pause keeps no worker busy. Everything that must survive is in the input of the next
+execution or in PostgreSQL: the agent continues as new without anybody noticing.
+"""
+
+import asyncio
+import hashlib
+import json
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
+from temporalio.workflow import ActivityCancellationType
+
+with workflow.unsafe.imports_passed_through():
+    from schema.contracts import agent as contract
+    from schema.contracts.agent import (
+        ActInput,
+        AgentControl,
+        CloseAgentInput,
+        ExecuteAgentInput,
+        ExecuteAgentResult,
+        ThinkInput,
+        ThinkResult,
+    )
+    from schema.contracts.research import ToolCall
+    from schema.contracts.run import AgentParked, RunWorkflow
+    from schema.ids import operation_key
+    from schema.policies import (
+        AGENT_REPEATS_MAX,
+        AGENT_STEPS_PER_EXECUTION,
+        MODEL_TIMEOUT,
+        TOOL_TIMEOUT_MAX,
+        TaskQueue,
+    )
+    from schema.states import AgentStatus
+
+    from workflows._support import DATABASE, failure_of, model_options, queue, tool_options
+
+_STEP_MARGIN = timedelta(seconds=5)
+"""What an act may take beyond its tool's own timeout: storing the output and writing the row."""
+
+
+@workflow.defn(name="Agent")
+class AgentWorkflow:
+    """One agent of a run; workflow id = `RUN/agent/N`."""
+
+    @workflow.init
+    def __init__(self, input: ExecuteAgentInput) -> None:
+        self._input = input
+        self._number = input.subtask.number
+        self._paused = input.paused
+        self._finishing = input.finishing
+        self._budget_pcr = input.budget_pcr
+        self._step = input.step
+        self._first_step = input.step
+        self._spent_pcr = input.spent_pcr
+        self._tokens = input.tokens
+        self._recent = list(input.recent_calls)
+        self._stop_reason = input.stop_reason
+
+    @workflow.run
+    async def run(self, input: ExecuteAgentInput) -> ExecuteAgentResult:
+        """Work until the subtask is answered, a budget ends, or the run says stop."""
+        try:
+            while (result := await self._take_step()) is None:
+                if self._should_continue_as_new():
+                    await workflow.wait_condition(workflow.all_handlers_finished)
+                    self._check_cancel()
+                    workflow.continue_as_new(self._carried())
+            return result
+        except (asyncio.CancelledError, FailureError) as error:
+            if is_cancelled_exception(error) or workflow.cancellation_reason() is not None:
+                await self._close(AgentStatus.CANCELLED)
+                raise asyncio.CancelledError from error
+            failure = failure_of(error)
+            await self._close(AgentStatus.FAILED, failure.code, failure.detail)
+            raise ApplicationError(failure.detail, type=failure.code, non_retryable=not failure.retryable) from error
+
+    async def _take_step(self) -> ExecuteAgentResult | None:
+        """Think, then act; a result when the agent is done."""
+        await self._gate()
+        thought = await self._think()
+        if thought.outcome == "out_of_budget":
+            await self._wait_for_budget(thought.needs_pcr)
+            return None
+        self._spent_pcr += thought.spent_pcr
+        self._tokens += thought.tokens
+        if thought.outcome == "finished" or thought.call is None:
+            return ExecuteAgentResult(status=AgentStatus.COMPLETED, spent_pcr=self._spent_pcr, steps=self._step)
+        if not self._loops(thought.call):
+            await self._gate()
+            await self._act(thought.call)
+        self._step += 1
+        self._stop_reason = self._stop_reason or self._used_up()
+        return None
+
+    def _used_up(self) -> str | None:
+        """Name the budget that is used up, if one is."""
+        if self._step >= self._input.steps_max:
+            return f"step budget used up ({self._input.steps_max} steps)"
+        if self._tokens >= self._input.tokens_max:
+            return f"token budget used up ({self._input.tokens_max} tokens)"
+        return None
+
+    def _loops(self, call: ToolCall) -> bool:
+        """Tell whether the agent asks for the same call again and again; then it is told to stop."""
+        facts = json.dumps([call.tool, call.arguments], sort_keys=True, default=str)
+        digest = hashlib.sha256(facts.encode()).hexdigest()[:16]
+        repeats = self._recent.count(digest)
+        self._recent = [*self._recent, digest][-20:]
+        if repeats >= AGENT_REPEATS_MAX:
+            self._stop_reason = f"loop detected: {call.tool} asked for again with the same arguments"
+            return True
+        return False
+
+    async def _think(self) -> ThinkResult:
+        options = model_options(MODEL_TIMEOUT)
+        return await workflow.execute_activity(
+            contract.think,
+            ThinkInput(
+                org_id=self._input.org_id,
+                run_id=self._input.run_id,
+                attempt=self._input.attempt,
+                agent_number=self._number,
+                step=self._step,
+                operation_key=self._key("think"),
+                subtask=self._input.subtask,
+                tools=self._input.tools,
+                steps_left=max(0, self._input.steps_max - self._step),
+                budget_pcr=self._budget_pcr - self._spent_pcr,
+                finishing=self._finishing,
+                stop_reason=self._stop_reason,
+            ),
+            start_to_close_timeout=options.start_to_close,
+            heartbeat_timeout=options.heartbeat,
+            retry_policy=options.retry,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"step {self._step}: think",
+        )
+
+    async def _act(self, call: ToolCall) -> None:
+        options = tool_options(TOOL_TIMEOUT_MAX + _STEP_MARGIN)
+        acted = await workflow.execute_activity(
+            contract.act,
+            ActInput(
+                org_id=self._input.org_id,
+                run_id=self._input.run_id,
+                attempt=self._input.attempt,
+                agent_number=self._number,
+                step=self._step,
+                operation_key=self._key("act"),
+                subtask=self._input.subtask,
+                call=call,
+                tools=self._input.tools,
+            ),
+            task_queue=queue(TaskQueue.TOOLS),
+            start_to_close_timeout=options.start_to_close,
+            heartbeat_timeout=options.heartbeat,
+            retry_policy=options.retry,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"step {self._step}: {call.tool}",
+        )
+        self._spent_pcr += acted.spent_pcr
+
+    def _key(self, kind: str) -> str:
+        return operation_key(self._input.run_id, self._input.attempt, self._number, self._step, kind)
+
+    # The gate: between steps, holding no activity.
+
+    def _check_cancel(self) -> None:
+        """Stop here when a cancel was requested, even if the activity it was meant for completed normally."""
+        if workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError
+
+    async def _gate(self) -> None:
+        self._check_cancel()
+        if self._paused:
+            await self._tell_run(AgentParked(agent_number=self._number, parked=True))
+            await workflow.wait_condition(lambda: not self._paused)
+            self._check_cancel()
+
+    async def _wait_for_budget(self, needs_pcr: int) -> None:
+        """Wait until the run grants more, or says to finish with what there is."""
+        before_pcr = self._budget_pcr
+        await self._tell_run(AgentParked(agent_number=self._number, parked=True, needs_pcr=needs_pcr))
+        await workflow.wait_condition(lambda: self._budget_pcr > before_pcr or self._finishing)
+        self._check_cancel()
+
+    async def _tell_run(self, message: AgentParked) -> None:
+        handle = workflow.get_external_workflow_handle_for(RunWorkflow.run, self._input.run_id)
+        await handle.signal("agent_parked", message)
+
+    @workflow.signal(name="control")
+    def control(self, input: AgentControl) -> None:
+        """Take an order of the run."""
+        if input.kind == "pause":
+            self._paused = True
+        elif input.kind == "resume":
+            self._paused = False
+        elif input.kind == "grant":
+            self._budget_pcr += input.amount_pcr
+        else:
+            self._finishing, self._paused = True, False
+
+    # Ends.
+
+    def _should_continue_as_new(self) -> bool:
+        taken = self._step - self._first_step
+        return taken >= AGENT_STEPS_PER_EXECUTION or workflow.info().is_continue_as_new_suggested()
+
+    def _carried(self) -> ExecuteAgentInput:
+        return self._input.model_copy(
+            update={
+                "continued": True,
+                "paused": self._paused,
+                "finishing": self._finishing,
+                "budget_pcr": self._budget_pcr,
+                "step": self._step,
+                "spent_pcr": self._spent_pcr,
+                "tokens": self._tokens,
+                "recent_calls": tuple(self._recent),
+                "stop_reason": self._stop_reason,
+            }
+        )
+
+    async def _close(self, status: AgentStatus, code: str | None = None, detail: str | None = None) -> None:
+        """Record a failure or cancellation; a second cancel does not cut this short."""
+        close = asyncio.ensure_future(
+            workflow.execute_activity(
+                contract.close_agent,
+                CloseAgentInput(
+                    org_id=self._input.org_id,
+                    run_id=self._input.run_id,
+                    attempt=self._input.attempt,
+                    agent_number=self._number,
+                    status=status,
+                    steps=self._step,
+                    error_code=code,
+                    error_detail=detail,
+                ),
+                task_queue=queue(TaskQueue.BILLING),
+                start_to_close_timeout=DATABASE.start_to_close,
+                retry_policy=DATABASE.retry,
+                summary=status.value,
+            )
+        )
+        while not close.done():
+            try:
+                await asyncio.shield(close)
+            except asyncio.CancelledError:
+                continue
