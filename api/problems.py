@@ -5,6 +5,7 @@ explains the code, and never changes.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,32 +46,42 @@ _BY_STATUS = {
 }
 
 EXPLANATIONS: dict[str, str] = {
-    "internal_error": "A fault of the platform. Nothing that needs doing again was lost: repeat the request with the "
-    "same "
-    "Idempotency-Key, and quote `request_id` when you report it.",
-    "invalid_request": "The request cannot be read: broken JSON, a bad header or a bad cursor. Mend it and send it "
-    "again.",
-    "missing_idempotency_key": "A POST that creates or moves something needs an `Idempotency-Key` header of 1 to 255 "
-    "printable ASCII characters, for example a UUID. Choose one per intended effect and keep it for repetitions.",
+    "internal_error": (
+        "A fault of the platform. Nothing that needs doing again was lost: repeat the request with the same "
+        "Idempotency-Key, and quote `request_id` when you report it."
+    ),
+    "invalid_request": (
+        "The request cannot be read: broken JSON, a bad header or a bad cursor. Mend it and send it again."
+    ),
+    "missing_idempotency_key": (
+        "A POST that creates or moves something needs an `Idempotency-Key` header of 1 to 255 printable ASCII "
+        "characters, for example a UUID. Choose one per intended effect and keep it for repetitions."
+    ),
     "unauthenticated": "Send `Authorization: Bearer KEY` with a key that exists, has not expired and was not revoked.",
-    "insufficient_credits": "The organisation's available credits, or its monthly limit, do not cover the amount. "
-    "Nothing "
-    "was held. Buy credits (`POST /api/v1/billing/purchases`), or lower `max_agents`, `max_tokens` or `max_credits`.",
+    "insufficient_credits": (
+        "The organisation's available credits, or its monthly limit, do not cover the amount. Nothing was held. Buy "
+        "credits (`POST /api/v1/billing/purchases`), or lower `max_agents`, `max_tokens` or `max_credits`."
+    ),
     "forbidden": "The key lacks the scope that the operation needs. Use another key, or have one made with that scope.",
     "tool_not_allowed": "The run may not use this tool.",
-    "not_found": "The organisation of this key has no such object. Objects of other organisations are not found "
-    "either.",
-    "illegal_transition": "The run's `status` does not allow the command. `GET` the run: `_links` lists the commands "
-    "that "
-    "are possible now.",
-    "idempotency_in_flight": "A request with the same Idempotency-Key is being answered. Repeat after `Retry-After` "
-    "seconds to get its answer.",
+    "not_found": (
+        "The organisation of this key has no such object. Objects of other organisations are not found either."
+    ),
+    "illegal_transition": (
+        "The run's `status` does not allow the command. `GET` the run: `_links` lists the commands that are possible "
+        "now."
+    ),
+    "idempotency_in_flight": (
+        "A request with the same Idempotency-Key is being answered. Repeat after `Retry-After` seconds to get its "
+        "answer."
+    ),
     "conflict": "The object changed, or exists already. Read it again and decide anew.",
     "gone": "The object was deleted by retention or by request; it will not come back.",
     "payload_too_large": "The body, a file or a field is larger than its limit. Send less, or split it.",
     "unsupported_format": "The media type or file format cannot be read. The detail says which ones can.",
-    "idempotency_mismatch": "The Idempotency-Key was used before with another request. Choose a new key for a new "
-    "request.",
+    "idempotency_mismatch": (
+        "The Idempotency-Key was used before with another request. Choose a new key for a new request."
+    ),
     "validation_failed": "At least one field has an unusable value; `errors` lists each with its place and its reason.",
     "blocked_address": "The address is one that outbound requests may not reach.",
     "tool_input_invalid": "The arguments do not fit the tool's input schema; see `GET /api/v1/tools`.",
@@ -79,11 +90,14 @@ EXPLANATIONS: dict[str, str] = {
     "provider_rate_limited": "A provider asked for fewer requests. The platform tries again by itself.",
     "provider_refused": "A provider refused for good: its key, its model or the request is wrong.",
     "provider_answer_invalid": "A model's answer did not fit, and asking once more did not help.",
-    "storage_unavailable": "The database or the object store did not answer. Repeat with the same Idempotency-Key "
-    "after "
-    "`Retry-After` seconds.",
-    "orchestrator_unavailable": "Temporal, or a worker, did not answer. Repeat with the same Idempotency-Key after "
-    "`Retry-After` seconds.",
+    "storage_unavailable": (
+        "The database or the object store did not answer. Repeat with the same Idempotency-Key after `Retry-After` "
+        "seconds."
+    ),
+    "orchestrator_unavailable": (
+        "Temporal, or a worker, did not answer. Repeat with the same Idempotency-Key after `Retry-After` seconds."
+    ),
+    "source_temporarily_unavailable": "A page or document did not answer just now. The platform tries again by itself.",
     "source_unavailable": "A page or document answered with an error or is not readable.",
     "invariant_violated": "A fault of the platform that it noticed itself; nothing was written.",
     "ledger_imbalance": "A fault of the platform that it noticed itself; nothing was written.",
@@ -150,7 +164,11 @@ def problem_of(scope: Scope, error: SwissbrainError) -> Response:
     if not row.expected:
         log.error("request.failed", code=error.code, detail=error.detail, exc_info=error)
     # What went wrong inside is for the log: a caller can do nothing with it, and it may name things of ours.
-    shown = error.detail if row.http_status != 500 or row.expected else EXPLANATIONS[error.code]
+    shown = (
+        error.detail
+        if row.http_status != 500 or row.expected
+        else EXPLANATIONS.get(error.code, EXPLANATIONS["internal_error"])
+    )
     facts = error.facts if row.http_status != 500 or row.expected else {}
     return problem(scope, error.code, _sentence(shown), retry_after_s=error.retry_after_s, facts=facts)
 
@@ -218,9 +236,19 @@ def _protocol(scope: Scope, error: HTTPException) -> Response:
     if error.status_code == 404:
         detail = "There is nothing at this path. The paths are listed in /api/v1/openapi.json."
     elif error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        detail = f"This path has no method {scope['method']}. It has: {allowed or 'see /api/v1/openapi.json'}."
+        allowed = _allowed(scope)
+        detail = f"This path has no method {scope['method']}. It has: {allowed}."
+        return problem(scope, code, detail, headers={"Allow": allowed})
     return problem(scope, code, _sentence(detail), status=error.status_code, headers=error.headers)
+
+
+def _allowed(scope: Scope) -> str:
+    """List the path's methods, all of them (RFC 9110, 10.2.1); the framework knows those of one route only."""
+    methods: set[str] = set()
+    for template, item in scope["app"].openapi()["paths"].items():
+        if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), scope["path"]):
+            methods |= {method.upper() for method in item}
+    return ", ".join(sorted(methods))
 
 
 def _sentence(text: str) -> str:

@@ -12,6 +12,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from client.commands import register
+
 app = typer.Typer(
     name="swissbrain",
     help="A multi-tenant agent platform on Temporal.",
@@ -64,6 +66,17 @@ def worker(role: Annotated[Role, typer.Option(help="Which task queues to serve."
 def migrate(revision: Annotated[str, typer.Argument(help="Alembic revision to migrate to.")] = "head") -> None:
     """Bring the database's tables up to date (as SWISSBRAIN_DATABASE_OWNER_URL)."""
     _become("schema.migrations", "upgrade", revision)
+
+
+@app.command()
+def check(
+    data_dir: Annotated[Path, typer.Option(help="Data directory of a running stack.")] = Path(".swissbrain"),
+) -> None:
+    """Count the violations of every invariant of the database; exit 0 when there are none."""
+    _become("infra.check", "--data-dir", str(data_dir))
+
+
+register(app)
 
 
 def main() -> None:

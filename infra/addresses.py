@@ -74,10 +74,25 @@ _METADATA = frozenset(ip_address(address) for address in ("100.100.100.200", "16
 
 _SPECIAL_SUFFIXES = frozenset(
     # RFC 6761, 6762, 7686, 8375, 9476 and ICANN's reservation of `internal`, and what routers use at home and at work.
-    (
-        "localhost localdomain local internal intranet private corp home lan home.arpa "
-        "onion alt test invalid example in-addr.arpa ip6.arpa"
-    ).split()
+    [
+        "localhost",
+        "localdomain",
+        "local",
+        "internal",
+        "intranet",
+        "private",
+        "corp",
+        "home",
+        "lan",
+        "home.arpa",
+        "onion",
+        "alt",
+        "test",
+        "invalid",
+        "example",
+        "in-addr.arpa",
+        "ip6.arpa",
+    ]
 )
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?://(?P<authority>[^/?#]*)(?P<target>[^#]*)(?:#.*)?|.*)")
 _AUTHORITY = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:]+))(?::(?P<port>[0-9]{1,5}))?")

@@ -30,10 +30,20 @@ Resolver = Callable[[str, int], Awaitable[list[Address]]]
 """Resolves (host, port) to addresses, in the order in which they should be tried."""
 
 PAGE_TYPES = frozenset(
-    (
-        "text/html application/xhtml+xml text/plain text/markdown text/x-markdown text/x-rst application/pdf "
-        "application/json application/xml text/xml application/rss+xml application/atom+xml"
-    ).split()
+    [
+        "text/html",
+        "application/xhtml+xml",
+        "text/plain",
+        "text/markdown",
+        "text/x-markdown",
+        "text/x-rst",
+        "application/pdf",
+        "application/json",
+        "application/xml",
+        "text/xml",
+        "application/rss+xml",
+        "application/atom+xml",
+    ]
 )
 """Content types that can be read as a source."""
 READ_TIMEOUT_S = 10.0

@@ -64,6 +64,8 @@ class TextBuilder:
     pages: list[int] = field(default_factory=list)
     _parts: list[str] = field(default_factory=list)
     _length: int = 0
+    _open: bool = False
+    """The last block is prose, which a line may continue."""
 
     @property
     def length(self) -> int:
@@ -82,7 +84,7 @@ class TextBuilder:
 
     def line(self, text: str) -> None:
         """Append an item of a list or a row of a table, on a line of its own."""
-        self._append_lines(text, "\n")
+        self._append_lines(text, "\n" if self._open else "\n\n")
 
     def code(self, text: str) -> None:
         """Append a code block; its lines are indented by four spaces."""
@@ -106,11 +108,13 @@ class TextBuilder:
         lines = [_SPACES.sub(" ", line).strip() for line in _cleaned(text).split("\n")]
         if joined := "\n".join(line for line in lines if line):
             self._append(joined, separator)
+            self._open = True
 
     def _append(self, text: str, separator: str) -> int:
         if self._length:
             self._parts.append(separator)
             self._length += len(separator)
+        self._open = False
         start = self._length
         self._parts.append(text)
         self._length += len(text)

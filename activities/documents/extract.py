@@ -6,10 +6,7 @@ heavy readers are imported when they are needed, which keeps the start of that p
 
 import codecs
 import re
-from email.message import Message
 from pathlib import PurePosixPath
-
-import filetype
 
 from activities.documents.builder import ExtractedDocument, TextBuilder
 from activities.documents.plain import read_plain
@@ -29,6 +26,9 @@ _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w:.-]{2
 _XML_CHARSET = re.compile(rb"\A\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w:.-]{2,40})", re.IGNORECASE)
 _HTML = re.compile(r"\A\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
 _XML = re.compile(r"\A\s*<\?xml\b|\A\s*<(?:rss|feed)\b", re.IGNORECASE)
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([\w:.-]{2,40})", re.IGNORECASE)
+_ATX = re.compile(r"^#{1,6} \S", re.MULTILINE)
+_MARKS = re.compile(r"^(?:```|~~~)|\]\(\S+\)|^[-*] \S|\*\*\S|^\|.*\|$", re.MULTILINE)
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _HTML_TYPES = frozenset(("text/html", "application/xhtml+xml"))
 _MARKDOWN_TYPES = frozenset(("text/markdown", "text/x-markdown"))
@@ -78,14 +78,19 @@ def _read_text(text: str, media_type: str, suffix: str, builder: TextBuilder) ->
 
         read_xml(text, builder)
         return "application/xml"
-    from activities.documents.markdown import is_markdown, read_markdown
-
     named = media_type in _MARKDOWN_TYPES or suffix in _MARKDOWN_SUFFIXES
-    if named or (suffix != ".rst" and media_type != "text/x-rst" and is_markdown(text)):
+    if named or (suffix != ".rst" and media_type != "text/x-rst" and _is_markdown(text)):
+        from activities.documents.markdown import read_markdown
+
         read_markdown(text, builder)
         return "text/markdown"
     read_plain(text, builder)
     return "text/plain"
+
+
+def _is_markdown(text: str) -> bool:
+    """Tell whether a text looks like Markdown: headings with `#`, and other marks beside them."""
+    return bool(_ATX.search(text)) and len(_MARKS.findall(text)) >= 2
 
 
 def _finished(builder: TextBuilder, filename: str, mime: str) -> ExtractedDocument:
@@ -110,10 +115,8 @@ def _finished(builder: TextBuilder, filename: str, mime: str) -> ExtractedDocume
 
 
 def _parsed_mime(claimed: str) -> tuple[str, str | None]:
-    message = Message()
-    message["content-type"] = claimed or "application/octet-stream"
-    charset = message.get_param("charset")
-    return message.get_content_type(), charset if isinstance(charset, str) else None
+    charset = _CHARSET.search(claimed)
+    return claimed.partition(";")[0].strip().lower(), charset[1] if charset else None
 
 
 def _decoded(data: bytes, charset: str | None) -> str:
@@ -148,6 +151,8 @@ def _checked(text: str, data: bytes) -> str:
     """Refuse what only decodes by accident: binary formats are full of controls."""
     controls = len(_CONTROLS.findall(text[:200_000]))
     if "\x00" in text or controls > max(2, _CONTROL_SHARE_MAX * min(len(text), 200_000)):
+        import filetype
+
         kind = filetype.guess(data[:8192])
         name = f"a {kind.extension.upper()} file" if kind else "a binary file"
         raise UnsupportedFormat(f"This is {name}. Text, Markdown, HTML and PDF can be read.")

@@ -5,8 +5,6 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from dateutil.parser import ParserError
-from dateutil.parser import parse as parse_date
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -14,14 +12,7 @@ from activities.documents.builder import Metadata, TextBuilder
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FIELD = re.compile(r"^(title|author|date|published|lang|language):\s*(.+)$", re.MULTILINE | re.IGNORECASE)
-_ATX = re.compile(r"^#{1,6} \S", re.MULTILINE)
-_MARKS = re.compile(r"^(?:```|~~~)|\]\(\S+\)|^[-*] \S|\*\*\S|^\|.*\|$", re.MULTILINE)
 _TAG = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1>|<[^>]+>", re.DOTALL | re.IGNORECASE)
-
-
-def is_markdown(text: str) -> bool:
-    """Tell whether a text looks like Markdown: headings with `#`, and other marks beside them."""
-    return bool(_ATX.search(text)) and len(_MARKS.findall(text)) >= 2
 
 
 def read_markdown(text: str, builder: TextBuilder) -> None:
@@ -112,6 +103,9 @@ def read_date(text: str) -> datetime | None:
     """Read a date as people and programs write it, in UTC; None if it is none."""
     if not re.search(r"\d{4}", text):
         return None
+    from dateutil.parser import ParserError
+    from dateutil.parser import parse as parse_date
+
     try:
         found = parse_date(text, default=datetime(1, 1, 1, tzinfo=UTC))
     except (ParserError, OverflowError, ValueError):

@@ -272,28 +272,33 @@ def _emit_prose(lines: list[str], state: _State) -> None:
         lines = [*lines[:-1], f"{last}:" if last and not last.endswith((" ", ":")) else last]
         lines = [line for line in lines if line.strip()]
     first = True
-    for unit in _units(lines):
+    for unit, hanging in _units(lines):
         emit = state.builder.prose if first else state.builder.line
         longest = max(len(line) for line in unit)
         width = min(state.width, longest) if len(unit) > 2 and longest >= _WRAP_MIN else state.width
+        if hanging:
+            width = 0  # What hangs below a bullet continues it, however short its lines are.
         emit(_clean_inline(unwrapped(unit, width), state))
         first = False
 
 
-def _units(lines: list[str]) -> list[list[str]]:
-    """Split a block into list items and paragraphs: at bullets, and where the indentation changes."""
-    units: list[list[str]] = []
+def _units(lines: list[str]) -> list[tuple[list[str], bool]]:
+    """Split a block into list items and paragraphs: at bullets, and where the indentation changes.
+
+    Each comes with whether it is a list item, whose further lines hang below its first.
+    """
+    units: list[tuple[list[str], bool]] = []
     indent = -1
     for line in lines:
         bullet = _BULLET.match(line.lstrip())
         if bullet:
             indent = _indent(line) + bullet.end()
-            units.append([" " * indent + line.lstrip()[bullet.end() :]])
+            units.append(([" " * indent + line.lstrip()[bullet.end() :]], True))
         elif units and _indent(line) == indent:
-            units[-1].append(line)
+            units[-1][0].append(line)
         else:
             indent = _indent(line)
-            units.append([line])
+            units.append(([line], False))
     return units
 
 

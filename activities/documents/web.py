@@ -101,7 +101,7 @@ def read_html(text: str, builder: TextBuilder) -> None:
     builder.metadata.title = " ".join(title.split()) if title else ""
     body = _main_text(text, builder)
     own = _own_main(tree)
-    if body is None or _length(body) < MAIN_SHARE_MIN * _length(own):
+    if body is None or _length(body) < MAIN_SHARE_MIN * _length(own) or _code_blocks(body) < _code_blocks(own):
         body = own
     _Walker(builder).block(body)
 
@@ -138,7 +138,7 @@ def _main_text(text: str, builder: TextBuilder) -> Any:
     if found is None or isinstance(found, dict):
         return None
     if found.title:
-        builder.metadata.title = found.title
+        builder.metadata.title = found.title.rstrip("¶# ")
     builder.metadata.author = found.author or None
     builder.metadata.published_at = read_date(found.date or "")
     return found.body
@@ -163,6 +163,10 @@ def _length(element: Any) -> int:
     for child in element:
         count += _length(child) + len((child.tail or "").strip())
     return count
+
+
+def _code_blocks(element: Any) -> int:
+    return sum(1 for code in element.iter("pre", "code") if _is_block_code(code) and code.getparent().tag != "pre")
 
 
 def _is_chrome(element: Any) -> bool:

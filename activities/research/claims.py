@@ -3,9 +3,10 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
-from activities.research.quantities import dates, designations, figures, negations
+from activities.research.quantities import dates, designations, figures, names, negations, quotations, versions
 from activities.research.questions import PLACING_WEIGHT, key_terms, query_terms, specific_terms
 from activities.research.similarity import Bm25, overlap, select_diverse
 from activities.research.text import (
@@ -169,20 +170,45 @@ def _claim(candidate: Candidate, weight: float, agent_number: int) -> Claim:
     )
 
 
+@dataclass(frozen=True)
+class Profile:
+    """What two statements are compared by."""
+
+    terms: frozenset[str]
+    first: str
+    """The first content word: as a rule, what the sentence is about."""
+    values: frozenset[str]
+    """Figures, dates, versions and designations."""
+    names: frozenset[str]
+    negative: bool
+
+
+@lru_cache(maxsize=16_384)
+def profile(text: str) -> Profile:
+    """Read a statement for comparison."""
+    shown = display(text)
+    content = terms(shown)
+    values = {f"{figure.value}{figure.unit}" for figure in figures(shown)}
+    values |= {date.iso for date in dates(shown)} | {version for version, _, _ in versions(shown)}
+    return Profile(
+        terms=frozenset(content),
+        first=content[0] if content else "",
+        values=frozenset(values | designations(shown)),
+        names=frozenset(names(shown)),
+        negative=negations(shown) % 2 == 1,
+    )
+
+
 def alike(left: str, right: str) -> float:
     """Say how much two statements repeat each other; what differs in a figure, a date or a negation does not repeat."""
-    shared = overlap(terms(left), terms(right))
+    shared = overlap(profile(left).terms, profile(right).terms)
     return 0.4 * shared if differ(left, right) else shared
 
 
 def differ(left: str, right: str) -> bool:
-    """Tell whether two statements have different figures or dates, or one denies where the other does not."""
-    return _values(left) != _values(right) or negations(left) % 2 != negations(right) % 2
-
-
-def _values(text: str) -> frozenset[str]:
-    found = {f"{figure.value.normalize()}{figure.unit}" for figure in figures(text)}
-    return frozenset(found | {date.iso for date in dates(text)})
+    """Tell whether two statements have different figures, dates or versions, or only one of them denies."""
+    ours, theirs = profile(left), profile(right)
+    return ours.values != theirs.values or ours.negative != theirs.negative
 
 
 def relevance(question: str, pool: Sequence[Candidate]) -> list[float]:
@@ -279,7 +305,8 @@ class _Asked:
             (self._is_about_another(shown), 0.4),
             (not self._names_designation(f"{shown} {candidate.heading} {candidate.source.title}"), 0.6),
             (candidate.leans, 0.55),
-            (bool(candidate.own), 0.9),
+            (bool(candidate.own), 0.8),
+            (shown.count(",") > 5 or len(quotations(shown)) > 3, 0.7),
             (shown.endswith("?"), 0.5),
             (len(shown) < 60, 0.85),
             (bool(_ASIDE.match(shown)), 0.8),

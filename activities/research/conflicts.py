@@ -16,7 +16,7 @@ from activities.research.findings import independent_sources
 from activities.research.lexicon import groups_of, words_of
 from activities.research.quantities import Figure, dates, figures, names, negations, versions
 from activities.research.similarity import Groups, contained, overlap
-from activities.research.text import display, leans_on_previous, stem, terms, words
+from activities.research.text import STOP_WORDS, display, has_verb, leans_on_previous, stem, terms, words
 from schema.contracts.research import Claim, Conflict, ConflictKind, Finding
 
 NEWER_BY = timedelta(days=90)
@@ -73,7 +73,7 @@ def fact_of(finding: Finding, backing: tuple[Claim, ...]) -> Fact | None:
     found = figures(text)
     if len(found) > FIGURES_PER_STATEMENT_MAX or len(words(text)) > STATEMENT_WORDS_MAX or leans_on_previous(text):
         return None
-    named = frozenset(names(text)) or _names_of_title(backing[0].source.title)
+    named = (frozenset(names(text)) | _leading_name(text)) or _names_of_title(backing[0].source.title)
     return Fact(
         finding=finding,
         claims=backing,
@@ -90,6 +90,15 @@ def fact_of(finding: Finding, backing: tuple[Claim, ...]) -> Fact | None:
 def _names_of_title(title: str) -> frozenset[str]:
     """Take the subject from the source's title where a sentence names none (Requires version 3 or later)."""
     return frozenset(term for term in terms(title) if not term.isdigit())
+
+
+def _leading_name(text: str) -> frozenset[str]:
+    """Take the capitalised word right before a verb at a sentence's start for a name (Rich requires, Venus is)."""
+    match = re.match(r"([A-Z][\w-]+) ([a-z]+)\b", text)
+    if not match or match.group(1).lower() in STOP_WORDS or not has_verb(match.group(2)):
+        return frozenset()
+    is_attribute = any(stem(match.group(1).lower()) in group for group in _ATTRIBUTES)
+    return frozenset() if is_attribute else frozenset({match.group(1).lower()})
 
 
 @lru_cache(maxsize=16_384)
@@ -172,7 +181,8 @@ def _same_attribute(left: Fact, right: Fact, *, strict: bool) -> bool:
     ours, theirs = _attributes(left), _attributes(right)
     shared = overlap(left.words, right.words)
     if strict:
-        return shared >= 0.5 or (bool(ours & theirs) and shared >= 0.34)
+        terse = len(left.words | right.words) <= 4
+        return shared >= 0.5 or (bool(ours & theirs) and (shared >= 0.34 or terse))
     if ours and theirs:
         return bool(ours & theirs) and (shared > 0 or len(left.words | right.words) <= 6)
     return shared >= 0.34 or len(left.words | right.words) <= 3
@@ -211,7 +221,7 @@ _STATES_DATE = re.compile(
 def _different_values(left: Fact, right: Fact) -> ConflictKind | None:
     """Compare versions and dates where the sentence is about them."""
     alike_enough = overlap(left.words, right.words) >= 0.5
-    stated = _STATES_VERSION.search(left.text) and _STATES_VERSION.search(right.text)
+    stated = _STATES_VERSION.search(left.text) and _STATES_VERSION.search(right.text) and _same_owner(left, right)
     if alike_enough and stated and len(left.versions) == len(right.versions) == 1 and left.versions != right.versions:
         return ConflictKind.PLAIN
     if left.figures or right.figures or len(left.years) != 1 or len(right.years) != 1:
@@ -223,6 +233,17 @@ def _different_values(left: Fact, right: Fact) -> ConflictKind | None:
     if all(events) and (alike_enough or _same_attribute(left, right, strict=True)):
         return ConflictKind.PLAIN
     return None
+
+
+def _same_owner(left: Fact, right: Fact) -> bool:
+    """Tell whether two statements about a version name the same owner of it, in the sentence or by their titles."""
+    owners = []
+    for fact in (left, right):
+        versioned = {
+            word for _, start, _ in versions(fact.text) for word in words(fact.text[max(0, start - 20) : start])[-1:]
+        }
+        owners.append((fact.names - versioned) or _names_of_title(fact.claims[0].source.title))
+    return overlap(*owners) >= 0.5
 
 
 def _denies(left: Fact, right: Fact) -> bool:

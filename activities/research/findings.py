@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from activities.research.claims import alike
-from activities.research.similarity import contained
-from activities.research.text import normalise, terms
+from activities.research.claims import differ, profile
+from activities.research.similarity import contained, overlap
+from activities.research.text import normalise
 from schema.contracts.research import Claim, Finding
 from schema.ids import derived_id
 
-SAME_OVERLAP_MIN = 0.6
+SAME_OVERLAP_MIN = 0.65
 """Jaccard overlap of content words, with equal figures and polarity, above which two statements say the same."""
 SAME_CONTAINED_MIN = 0.9
 TERM_SPREAD_MAX = 200
@@ -28,7 +28,7 @@ def merge_claims(claims: Sequence[Claim]) -> tuple[Finding, ...]:
     for claim in order:
         group = _group_of(claim, groups, by_term)
         if group is None:
-            for term in set(terms(claim.text)):
+            for term in sorted(profile(claim.text).terms):
                 by_term[term].append(len(groups))
             groups.append([claim])
         else:
@@ -54,7 +54,7 @@ def strength(claim: Claim) -> float:
 
 def _group_of(claim: Claim, groups: list[list[Claim]], by_term: dict[str, list[int]]) -> int | None:
     votes: dict[int, int] = defaultdict(int)
-    for term in set(terms(claim.text)):
+    for term in profile(claim.text).terms:
         if len(by_term[term]) <= TERM_SPREAD_MAX:
             for index in by_term[term]:
                 votes[index] += 1
@@ -68,12 +68,15 @@ def says_the_same(left: str, right: str) -> bool:
     """Tell whether two statements say the same: most words, every figure, the same polarity."""
     if normalise(left).lower() == normalise(right).lower():
         return True
-    shared = alike(left, right)
-    if shared >= SAME_OVERLAP_MIN:
-        return True
-    ours, theirs = terms(left), terms(right)
-    nested = max(contained(ours, theirs), contained(theirs, ours)) >= SAME_CONTAINED_MIN
-    return nested and shared >= SAME_OVERLAP_MIN / 2 and min(len(ours), len(theirs)) >= 5
+    ours, theirs = profile(left), profile(right)
+    if differ(left, right) or (ours.names - theirs.names and theirs.names - ours.names):
+        return False
+    if ours.first not in theirs.terms or theirs.first not in ours.terms:
+        return False
+    shared = overlap(ours.terms, theirs.terms)
+    nested = max(contained(ours.terms, theirs.terms), contained(theirs.terms, ours.terms)) >= SAME_CONTAINED_MIN
+    few = min(len(ours.terms), len(theirs.terms))
+    return shared >= SAME_OVERLAP_MIN or (nested and shared >= SAME_OVERLAP_MIN / 2 and few >= 5)
 
 
 def independent_sources(claims: Sequence[Claim]) -> int:

@@ -112,7 +112,7 @@ class ModelReasoner:
         self.name = config.model or config.for_role("researcher") or "model"
 
     async def decompose(self, brief: Brief) -> Reasoned[tuple[Subtask, ...]]:
-        """Let the model split the task; only distinct subtasks survive, at most `agents_max`, and only its addresses."""
+        """Let the model split the task; distinct subtasks survive, at most `agents_max`, with its addresses only."""
         answer, tokens = await self._ask(
             "planner", "decompose", Decomposition, [fenced("task", _task(brief))], agents_max=brief.agents_max
         )

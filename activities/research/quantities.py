@@ -132,11 +132,19 @@ def versions(text: str) -> tuple[tuple[str, int, int], ...]:
     return tuple(found)
 
 
+FIGURE_CHARACTERS_MAX = 40
+FIGURE_EXPONENT_MAX = 60
+"""Larger numbers are no quantities of anything, and arithmetic with them could be made to run out of range."""
+
+
 def _decimal(digits: str) -> Decimal | None:
+    if len(digits) > FIGURE_CHARACTERS_MAX:
+        return None
     try:
-        return Decimal(re.sub(r"[,'’\u202f\u00a0]", "", digits))
+        value = Decimal(re.sub(r"[,'’\u202f\u00a0]", "", digits))
     except InvalidOperation:
         return None
+    return value if abs(value.adjusted()) <= FIGURE_EXPONENT_MAX else None
 
 
 _NO_NOUN = STOP_WORDS | {"million", "billion", "times", "x"}

@@ -70,7 +70,8 @@ _WHOLE = re.compile(
 _BULLET = re.compile(r"^\s*(?:[-*+•]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+(.+)$")
 _BROAD = re.compile(
     r"(?:please\s+)?(?:(?:do\s+)?(?:some\s+)?(?:wide|deep|thorough)?\s*research|investigate|explore|survey|study|"
-    r"(?:give|write|prepare|create|produce)\b.*?\b(?:overview|report|introduction|survey)|tell me about|an? overview)\b",
+    r"(?:give|write|prepare|create|produce)\b.*?\b(?:overview|report|introduction|survey)|"
+    r"tell me about|an? overview)\b",
     re.IGNORECASE,
 )
 _INSTRUCTION_WORDS = frozenset(stem(word) for word in words_of("instructions"))
@@ -342,13 +343,9 @@ def _capital(text: str) -> str:
 def _aspects_of_context(context: Mapping[str, Any], text: str) -> list[_Part]:
     """Take the parts that the user listed in the run's context (`questions`, `aspects`, `subtopics`)."""
     topic = " ".join(specific_terms(text)[:6])
-    found = []
-    for key in ("questions", "aspects", "subtopics"):
-        listed = context.get(key)
-        for item in listed if isinstance(listed, list | tuple) else ():
-            if isinstance(item, str) and specific_terms(item):
-                found.append(_bullet_part(normalise(item), topic))
-    return found
+    listed = [context.get(key) for key in ("questions", "aspects", "subtopics")]
+    items = [item for each in listed if isinstance(each, list | tuple) for item in each if isinstance(item, str)]
+    return [_bullet_part(normalise(item), topic) for item in items if specific_terms(item)]
 
 
 def _broad_aspects(part: _Part) -> list[_Part]:

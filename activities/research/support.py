@@ -43,7 +43,7 @@ def check_support(sentence: str, quotes: Sequence[str]) -> Support:
     if contained(terms(sentence), terms(evidence)) < CONTENT_OVERLAP_MIN:
         return Support(False, "the cited text uses other words")
     nearest = _nearest(sentence, quotes)
-    if negations(sentence) % 2 != negations(nearest) % 2:
+    if bool(negations(sentence)) != bool(negations(nearest)):
         return Support(False, "the cited text says it with the opposite negation")
     if opposed(sentence, nearest):
         return Support(False, "the cited text uses the opposite word")

@@ -324,7 +324,7 @@ def sentences(text: str, *, cut_start: bool = False) -> list[Sentence]:
     return found
 
 
-STATEMENT_CHARACTERS_MIN = 25
+STATEMENT_CHARACTERS_MIN = 20
 STATEMENT_CHARACTERS_MAX = 480
 STATEMENT_WORDS_MIN = 5
 
@@ -339,8 +339,9 @@ _DEBRIS = re.compile(
 )
 _NAVIGATION = re.compile(
     r"(?:see|refer|for (?:more|further|full|additional|other)|more (?:information|details)|please see|"
-    r"table of contents|changed in version|new in version|added in version|deprecated since|last (?:updated|modified)|copyright|"
-    r"here (?:is|are)|an example|as an example|for example,? (?:here|see)|to find out|if you want to contribute)\b",
+    r"table of contents|changed in version|new in version|added in version|deprecated since|last (?:updated|modified)|"
+    r"copyright|here (?:is|are)|an example|as an example|for example,? (?:here|see)|to find out|"
+    r"if you want to contribute)\b",
     re.IGNORECASE,
 )
 _POINTER = re.compile(

@@ -106,6 +106,8 @@ def load_litellm() -> ModuleType:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import litellm
+
+        litellm.ModelResponse()  # Builds its models now: they warn while they are built.
     litellm.telemetry = False
     litellm.suppress_debug_info = True
     litellm.turn_off_message_logging = True

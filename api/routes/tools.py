@@ -1,6 +1,14 @@
-"""Tools: what agents may use."""
+"""Tools: what agents may use.
+
+The API does not import the tools. It shows the specifications that they had at build time, from `api/tools.json`;
+`tests/unit/api/test_api_tools.py` compares the file with the registry and says how to write it anew.
+"""
+
+from functools import cache
+from importlib.resources import files
 
 from fastapi import APIRouter
+from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from api.auth import RunsReader, SecuredRoute
@@ -10,10 +18,14 @@ from schema.contracts.tools import ToolSpec
 
 router = APIRouter(prefix="/tools", tags=["tools"], route_class=SecuredRoute)
 
-SPECS: tuple[ToolSpec, ...] = ()
+
+@cache
+def tool_specs() -> tuple[ToolSpec, ...]:
+    """Return the specifications, by name."""
+    return TypeAdapter(tuple[ToolSpec, ...]).validate_json(files("api").joinpath("tools.json").read_bytes())
 
 
 @router.get("", response_model=views.ToolList)
 async def list_tools(_caller: RunsReader) -> Response:
     """List the tools that agents may use, with their schemas and prices."""
-    return JsonAnswer(views.ToolList(tools=[views.tool_view(tool) for tool in SPECS]))
+    return JsonAnswer(views.ToolList(tools=[views.tool_view(tool) for tool in tool_specs()]))

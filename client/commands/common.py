@@ -13,6 +13,8 @@ from rich.table import Table
 from client.client import ApiError, Client
 from client.endpoint import NoEndpoint, find_endpoint
 
+ID_WIDTH = 36
+
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
@@ -45,7 +47,11 @@ def show_json(value: Any) -> None:
 
 def show_table(rows: Iterator[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
     """Print rows as a table; `columns` maps a heading to a field."""
-    table = Table(*columns, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading, field in columns.items():
+        # An id is there to be copied: it is never cut short, whatever the width.
+        whole = field == "id" or field.endswith("_id")
+        table.add_column(heading, overflow="fold", no_wrap=whole, min_width=ID_WIDTH if whole else None)
     for row in rows:
         table.add_row(*(_cell(row.get(field)) for field in columns.values()))
     out.print(table)

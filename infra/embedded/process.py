@@ -21,6 +21,8 @@ from infra.embedded.layout import DataDirectory, read_json, write_json
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 KILL_WAIT_S = 5.0
+MARK = "SWISSBRAIN_EMBEDDED_IN"
+"""Environment variable of the application's processes: the data directory of the stack they belong to."""
 
 log = structlog.get_logger(__name__)
 
@@ -118,6 +120,7 @@ class Register:
 
     def __init__(self, data: DataDirectory) -> None:
         self._path = data.run / "pids.json"
+        self._mark = str(data.root)
         self._lock = threading.Lock()
         self._own: set[int] = set()
 
@@ -154,7 +157,7 @@ class Register:
             process = find(int(entry["pid"]), float(entry["create_time"]))
             if process is not None:
                 found[name] = process
-        processes = [inner for process in found.values() for inner in _family(process)]
+        processes = [inner for process in found.values() for inner in _family(process)] + marked(self._mark)
         # PostgreSQL's own wish for "at once, but tidily" is SIGQUIT; whoever is left after the wait is killed.
         for name, process in found.items():
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -174,6 +177,17 @@ def find(pid: int, create_time: float) -> psutil.Process | None:
     except psutil.NoSuchProcess:
         return None
     return process if same else None
+
+
+def marked(value: str) -> list[psutil.Process]:
+    """Return the processes that inherited this mark: what a tool started outlives its worker, and is in no register."""
+    us = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid not in us and process.environ().get(MARK) == value:
+                found.append(process)
+    return found
 
 
 async def end(processes: list[psutil.Process]) -> None:

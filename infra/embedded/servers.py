@@ -447,6 +447,8 @@ def _s3(stack: Stack) -> Part:
                 "AWS_SECRET_ACCESS_KEY": stack.secrets["s3_secret_key"],
             },
             cwd=home,
+            # It sometimes hangs while it stops; a killed one has lost nothing (research/components.md, 13).
+            stop_timeout_s=4.0,
         )
 
     async def probe(_since: datetime) -> None:

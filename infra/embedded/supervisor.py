@@ -7,21 +7,24 @@ import asyncio
 import ctypes
 import http.client
 import os
+import re
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import asyncpg
 import structlog
 
 from infra.embedded.layout import DataDirectory, can_bind, read_json, require_free, write_json
-from infra.embedded.process import Child, Command, Register, adopted, end, reap
-from infra.embedded.servers import HOST, Part, PartFailed, Stack, servers, wait_ready
+from infra.embedded.process import MARK, Child, Command, Register, adopted, end, reap
+from infra.embedded.servers import HOST, PROBE_TIMEOUT_S, Part, PartFailed, Stack, servers, wait_ready
 from infra.healthcheck import last_seen, polls
 from infra.settings import Settings
 from infra.temporal import connect
@@ -301,6 +304,45 @@ async def up(data_dir: Path, *, host: str = HOST, port: int = 8000, application:
         data.release()
 
 
+async def _seed(supervisor: Supervisor, data: DataDirectory, command: Command) -> None:
+    """Seed a database that has not been seeded; a seeded one is marked by a file beside its data, and goes with it."""
+    marker = data.root / "postgres" / "seeded"
+    if marker.exists() and "api_key" in data.secrets():
+        return
+    await supervisor.run_once("seed", command)
+    marker.touch()
+
+
+async def up_to_date(stack: Stack, application: Application) -> bool:
+    """Tell whether the database's revision is the newest, without starting Alembic, which takes a second."""
+    if application.migrate != Application.migrate:
+        return False
+    found = find_spec("schema.migrations")
+    if found is None or found.origin is None:
+        return False
+    heads = newest_revisions(Path(found.origin).with_name("versions"))
+    connection = await asyncpg.connect(stack.owner_url, timeout=PROBE_TIMEOUT_S)
+    try:
+        rows = await connection.fetch("SELECT version_num FROM alembic_version")
+    except asyncpg.UndefinedTableError:
+        return False
+    finally:
+        await connection.close()
+    return bool(heads) and {row["version_num"] for row in rows} == heads
+
+
+def newest_revisions(folder: Path) -> set[str]:
+    """Return the revisions of a folder of migrations that no other one follows."""
+    revisions: set[str] = set()
+    followed: set[str] = set()
+    for file in folder.glob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        for name, names in (("revision", revisions), ("down_revision", followed)):
+            assigned = re.search(rf"^{name}\b[^=\n]*=(.*)$", text, re.MULTILINE)
+            names.update(re.findall(r"[\"']([^\"']+)[\"']", assigned[1]) if assigned else ())
+    return revisions - followed
+
+
 async def _bring_up(
     supervisor: Supervisor, data: DataDirectory, register: Register, host: str, port: int, application: Application
 ) -> None:
@@ -310,15 +352,17 @@ async def _bring_up(
     stack = await start_servers(supervisor, data, register, codec_url=f"{api_url}/codec", avoid_ports=(port,))
     environment = {
         **process_environment(stack),
+        MARK: str(data.root),
         "SWISSBRAIN_API_HOST": host,
         "SWISSBRAIN_API_PORT": str(port),
         "SWISSBRAIN_API_PUBLIC_URL": api_url,
         "PYTHONUNBUFFERED": "1",
     }
     owner = {**environment, "SWISSBRAIN_DATABASE_OWNER_URL": stack.owner_url}
-    await supervisor.run_once("migrate", Command(application.migrate, owner))
+    if not await up_to_date(stack, application):
+        await supervisor.run_once("migrate", Command(application.migrate, owner))
     seed = asyncio.create_task(
-        supervisor.run_once("seed", Command((*application.seed, "--data-dir", str(data.root)), owner))
+        _seed(supervisor, data, Command((*application.seed, "--data-dir", str(data.root)), owner))
     )
     try:
         await supervisor.start(

@@ -318,8 +318,8 @@ async def snapshot_refs(session: AsyncSession, org_id: str, sha256s: Sequence[st
 
 
 # One pass over the organisation's matching passages: which terms each holds, how frequent each term is, and the sum of
-# the rarities (BM25's idf) as a first order. `@@` is not leakproof, so under row-level security PostgreSQL finds the
-# passages by `org_id` and tests the terms afterwards.
+# the rarities (BM25's idf) as a first order. Only ready documents have passages (`mark_ready`, `mark_failed` and
+# `delete_document` see to it), so their rows need not be joined: a join made the planner rescan the corpus for each.
 _SEARCH = text(
     """
     with terms as (
@@ -330,14 +330,12 @@ _SEARCH = text(
             array(select lexeme from terms where passage.terms @@ terms.query) as found,
             ts_rank(passage.terms, cast(:any_term as tsquery), 1) as rank
         from document_passages passage
-        join documents document on document.org_id = passage.org_id and document.id = passage.document_id
-        where passage.org_id = :org_id and document.org_id = :org_id
-            and document.status = 'ready' and document.deleted_at is null
+        where passage.org_id = :org_id
             and (cast(:document_id as text) is null or passage.document_id = :document_id)
             and passage.terms @@ cast(:any_term as tsquery)
     ), frequencies as (
         select lexeme, count(*) as passages from matched, unnest(matched.found) as lexeme group by lexeme
-    ), rarities as (
+    ), rarities as materialized (
         select lexeme, weight * ln(1 + (:passages - passages + 0.5) / (passages + 0.5)) as rarity
         from frequencies join terms using (lexeme)
     ), best as (

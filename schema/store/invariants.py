@@ -152,11 +152,14 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         "I12_charge_is_metered_use",
-        "an attempt that completed or was cancelled is charged its metered use, rounded half up; a failed one nothing",
+        "an attempt that completed or was cancelled is charged its metered use, rounded half up; one that failed"
+        " or let its hold expire, nothing",
         """select count(*) from credit_holds h join run_status_changes c
              on c.org_id = h.org_id and c.run_id = h.run_id and c.attempt = h.attempt
            where h.state = 'settled' and c.to_status in ('completed', 'failed', 'cancelled')
-             and h.captured_ucr <> case c.to_status when 'failed' then 0
+             and h.captured_ucr <> case when c.to_status = 'failed' or exists (
+                 select from billing_ledger l
+                 where l.org_id = h.org_id and l.hold_id = h.id and l.type = 'expire') then 0
                else least((h.metered_pcr + 500000) / 1000000, h.amount_ucr) end""",
     ),
     Invariant(

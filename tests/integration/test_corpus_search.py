@@ -97,7 +97,7 @@ class Agent:
         ("try finally return statement swallowed exception", {"try"}),
         ("global statement", {"global"}),
         ("lambda expressions anonymous functions", {"lambda", "function"}),
-        ("boolean operations and, or, not: which operands are evaluated", {"booleans"}),
+        ("the expression x and y first evaluates x", {"booleans"}),
         ("list slicing with a negative step", {"slicings", "typesseq", "subscriptions", "sequence-types"}),
         ("debugger commands breakpoint", {"debugger"}),
         ("string methods casefold lower", {"string-methods"}),

@@ -24,6 +24,7 @@ import pytest
 from redis.asyncio import Redis
 
 from infra.embedded.layout import can_bind
+from infra.embedded.process import marked
 from infra.objects import ObjectStore
 from infra.settings import Settings
 from infra.temporal import connect
@@ -144,12 +145,13 @@ class Up:
 
     def kill_everything(self) -> None:
         """End all of it without any warning."""
+        family: list[psutil.Process] = []
         with contextlib.suppress(psutil.NoSuchProcess):
             family = self.family()
-            self.process.kill()
-            for process in family:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
+        self.process.kill()
+        for process in (*family, *marked(str(self.data_dir))):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         self.process.wait()
 
 
@@ -271,10 +273,11 @@ async def test_each_killed_part_is_repaired(start: Callable[..., Up]) -> None:
 async def test_killed_supervisor_takes_its_children_along_and_can_be_started_again(start: Callable[..., Up]) -> None:
     up = await start().ready()
     ref = await write_everywhere(up, "supervisor")
+    (tool,) = psutil.Process(up.pids["worker"]).children()
     family = [psutil.Process(pid) for name, pid in up.pids.items() if name != "supervisor"]
     up.process.kill()
     again = await start(port=up.port).ready()
-    assert not living(family)
+    assert not living([*family, tool])
     assert await read_everywhere(again, ref, "supervisor")
     up.process.wait()
 

@@ -37,9 +37,7 @@ class Platform:
         run_id = new_id(RUN)
         values: dict[str, Any] = {"max_agents": 3, "max_tokens": 100_000, "context": {}, "description": None} | fields
         async with self.db.transaction(org_id) as session:
-            await runs.create_run(
-                session, org_id, run_id=run_id, user_id=user_id, name="test", task=task, **values
-            )
+            await runs.create_run(session, org_id, run_id=run_id, user_id=user_id, name="test", task=task, **values)
         return run_id
 
     async def start(self, org_id: str, run_id: str) -> WorkflowHandle[RunWorkflow, Any]:

@@ -97,7 +97,7 @@ class Stack:
                 answer = self.http.request(method, f"{endpoint['api_url']}{path}", headers=headers, **options)
             except httpx.TransportError:
                 answer = None
-            retry = answer is None or answer.status_code in (409, 503) and "retry-after" in answer.headers
+            retry = answer is None or (answer.status_code in (409, 503) and "retry-after" in answer.headers)
             if not retry or time.monotonic() > deadline:
                 assert answer is not None, f"{method} {path}: no answer"
                 return answer
@@ -158,6 +158,16 @@ class Stack:
             assert time.monotonic() < deadline, f"{run_id} is still {run['status']} ({run.get('status_detail')})"
             time.sleep(0.2)
         return run
+
+    def events(self, run_id: str) -> list[dict[str, Any]]:
+        """Return the run's whole log."""
+        found: list[dict[str, Any]] = []
+        while True:
+            after_seq = found[-1]["seq"] if found else 0
+            page = self.get(f"/api/v1/runs/{run_id}/logs", params={"limit": 200, "after_seq": after_seq})["logs"]
+            found += page
+            if len(page) < 200:
+                return found
 
     def report(self, run_id: str) -> str:
         """Return the text of the run's report."""

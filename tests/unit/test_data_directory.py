@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from infra.embedded.layout import (
     GRPC_OFFSET,
@@ -18,6 +20,7 @@ from infra.embedded.layout import (
     read_json,
     write_json,
 )
+from infra.embedded.supervisor import newest_revisions
 
 
 @pytest.fixture
@@ -90,3 +93,20 @@ def test_a_large_log_is_put_aside(data: DataDirectory) -> None:
     assert data.log_file("api") == path
     assert not path.exists()
     assert (data.logs / "api.log.1").exists()
+
+
+def test_newest_revisions(tmp_path: Path) -> None:
+    (tmp_path / "1_a.py").write_text('revision = "a"\ndown_revision = None\n')
+    (tmp_path / "2_b.py").write_text("revision: str = 'b'\ndown_revision: str | None = 'a'\n")
+    assert newest_revisions(tmp_path) == {"b"}
+    (tmp_path / "3_c.py").write_text('revision = "c"\ndown_revision = ("a", "b")\n')
+    assert newest_revisions(tmp_path) == {"c"}
+    (tmp_path / "3_d.py").write_text('revision = "d"\ndown_revision = "b"\n')
+    assert newest_revisions(tmp_path) == {"c", "d"}
+
+
+def test_newest_revisions_of_this_project() -> None:
+    versions = Path(__file__).parents[2] / "schema" / "migrations" / "versions"
+    config = Config()
+    config.set_main_option("script_location", str(versions.parent))
+    assert newest_revisions(versions) == set(ScriptDirectory.from_config(config).get_heads())

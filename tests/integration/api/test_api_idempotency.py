@@ -113,11 +113,15 @@ async def test_twenty_starts_with_their_own_keys_make_one_hold(caller: Caller, d
 
 async def test_a_crash_before_the_commit_leaves_nothing(caller: Caller, db: Database) -> None:
     asked = Asked("POST /api/v1/runs", "crash", "f")
-    with pytest.raises(RuntimeError, match="killed"):
+
+    async def work_and_die() -> None:
         async with db.transaction(caller.org.id) as session:
             assert await idempotency.look_up(session, caller.org.id, asked) is None
             await idempotency.store(session, caller.org.id, asked, StoredAnswer(201, "application/json", b"{}"))
             raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        await work_and_die()
     assert (await caller.post("/api/v1/runs", json=BODY, idem="crash")).status_code == 201
 
 

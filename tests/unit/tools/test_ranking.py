@@ -104,7 +104,7 @@ def test_trust_says_where_it_comes_from() -> None:
     assert document_trust(0.3)[0] == 0.3
     assert document_trust(0.0)[0] == 0.0
     assert document_trust(None)[0] == 0.8
-    assert page_trust("www.admin.ch")[0] == 0.5
+    assert page_trust("www.admin.ch")[0] == 0.7
     assert page_trust("www.bfs.admin.ch")[0] == 0.7
     assert page_trust("mit.edu")[0] == 0.7
     assert page_trust("www.ox.ac.uk")[0] == 0.7

@@ -1,0 +1,203 @@
+"""Documents from upload to the corpus: on real PostgreSQL, S3 and Temporal."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import func
+from sqlmodel import col, select
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.documents.activities import DocumentActivities
+from infra.database import Database
+from infra.objects import ObjectStore, sha256_of
+from schema.contracts.common import ObjectRef
+from schema.contracts.documents import IngestDocumentInput, IngestDocumentResult
+from schema.errors import NotFound
+from schema.ids import DOCUMENT, new_id
+from schema.store import documents
+from schema.tables.documents import Document, DocumentPassage
+from tests.integration.conftest import Org, make_org
+from workflows.ingest import IngestDocumentWorkflow
+
+TEXT = b"# Gallium\n\nGallium melts at 29.76 degrees Celsius.\n\n## Use\n\nIt is used in electronics.\n"
+
+
+async def upload(
+    db: Database, objects: ObjectStore, org_id: str, data: bytes = TEXT, name: str = "gallium.md"
+) -> tuple[Document, bool, IngestDocumentInput]:
+    """Do what the API does: store the file, create the document."""
+    ref = await objects.put(f"{org_id}/documents/{sha256_of(data)}", data, "application/octet-stream")
+    async with db.transaction(org_id) as session:
+        document, new = await documents.create_document(
+            session, org_id, name=name, mime_type="text/markdown", object=ref, created_by="user_1"
+        )
+    order = IngestDocumentInput(
+        org_id=org_id, document_id=document.id, object=ref, filename=name, mime_type="text/markdown"
+    )
+    return document, new, order
+
+
+async def stored(db: Database, org_id: str, document_id: str) -> tuple[Document, list[DocumentPassage]]:
+    """Read a document and its passages, deleted or not."""
+    async with db.transaction(org_id) as session:
+        document = (await session.execute(select(Document).where(Document.id == document_id))).scalar_one()
+        query = select(DocumentPassage).where(DocumentPassage.document_id == document_id)
+        rows = (await session.execute(query.order_by(col(DocumentPassage.number)))).scalars()
+        return document, list(rows)
+
+
+async def test_ingest_makes_a_document_ready(db: Database, objects: ObjectStore, org: Org) -> None:
+    """Text, passages and snapshot agree; a repeat changes nothing."""
+    created, new, order = await upload(db, objects, org.id)
+    assert (new, created.status) == (True, "processing")
+    activities = DocumentActivities(db, objects)
+    result = await activities.ingest(order)
+    assert (result.status, result.passages, result.error) == ("ready", 2, None)
+    document, passages = await stored(db, org.id, created.id)
+    assert (document.status, document.title, document.passages) == ("ready", "Gallium", 2)
+    assert document.snapshot_sha256 is not None
+    async with db.transaction(org.id) as session:
+        [snapshot] = await documents.snapshot_refs(session, org.id, [document.snapshot_sha256])
+    assert snapshot.key == f"{org.id}/snapshots/{snapshot.sha256}"
+    text = (await objects.get(snapshot)).decode()
+    assert document.characters == len(text)
+    assert [text[row.start_offset : row.end_offset] for row in passages] == [row.text for row in passages]
+    assert [row.heading for row in passages] == ["Gallium", "Gallium > Use"]
+    assert await activities.ingest(order) == result
+    again, repeated = await stored(db, org.id, created.id)
+    assert [row.model_dump() for row in repeated] == [row.model_dump() for row in passages]
+    assert again.snapshot_sha256 == document.snapshot_sha256
+
+
+async def test_same_content_is_kept_once(db: Database, owner_db: Database, objects: ObjectStore, org: Org) -> None:
+    """Even when it arrives twice at the same moment; another organisation's copy is its own."""
+    answers = await asyncio.gather(*(upload(db, objects, org.id, name=f"{number}.md") for number in range(5)))
+    assert len({document.id for document, _, _ in answers}) == 1
+    assert sorted(new for _, new, _ in answers) == [False] * 4 + [True]
+    other = await make_org(owner_db)
+    elsewhere, new, _ = await upload(db, objects, other.id)
+    assert new
+    assert elsewhere.id != answers[0][0].id
+    async with db.transaction(org.id) as session:
+        await documents.delete_document(session, org.id, answers[0][0].id)
+    _, new, _ = await upload(db, objects, org.id)
+    assert new
+
+
+async def test_unreadable_file_is_a_result(db: Database, objects: ObjectStore, org: Org) -> None:
+    """The document says what is wrong with it, and is not searched."""
+    created, _, order = await upload(db, objects, org.id, b"\x89PNG\r\n\x1a\n" + bytes(100), "a.md")
+    result = await DocumentActivities(db, objects).ingest(order)
+    assert result.status == "failed"
+    assert "PNG" in (result.error or "")
+    document, passages = await stored(db, org.id, created.id)
+    assert (document.status, passages) == ("failed", [])
+    assert document.error == {"code": "unsupported_format", "detail": result.error}
+
+
+async def test_lost_file_is_a_result(db: Database, objects: ObjectStore, org: Org) -> None:
+    """An upload whose object is gone asks for another upload."""
+    created, _, order = await upload(db, objects, org.id)
+    await objects.delete(order.object.key)
+    result = await DocumentActivities(db, objects).ingest(order)
+    assert "again" in (result.error or "")
+    assert (await stored(db, org.id, created.id))[0].status == "failed"
+
+
+async def test_deleted_document_stays_deleted(db: Database, objects: ObjectStore, org: Org) -> None:
+    """Whatever order deletion and ingestion come in."""
+    created, _, order = await upload(db, objects, org.id)
+    activities = DocumentActivities(db, objects)
+    async with db.transaction(org.id) as session:
+        await documents.delete_document(session, org.id, created.id)
+    assert "deleted" in ((await activities.ingest(order)).error or "")
+    document, passages = await stored(db, org.id, created.id)
+    assert (document.status, passages) == ("processing", [])
+    ready, _, order = await upload(db, objects, org.id)
+    await activities.ingest(order)
+    async with db.transaction(org.id) as session:
+        await documents.delete_document(session, org.id, ready.id)
+    assert (await stored(db, org.id, ready.id))[1] == []
+    with pytest.raises(NotFound):
+        async with db.transaction(org.id) as session:
+            await documents.delete_document(session, org.id, ready.id)
+
+
+async def test_list_pages_newest_first(db: Database, objects: ObjectStore, org: Org) -> None:
+    """Every document once, whatever the page size."""
+    made = [(await upload(db, objects, org.id, b"Text %d" % number))[0].id for number in range(5)]
+    seen: list[str] = []
+    cursor = None
+    while True:
+        async with db.transaction(org.id) as session:
+            page, cursor = await documents.list_documents(session, org.id, limit=2, cursor=cursor)
+        seen += [document.id for document in page]
+        if cursor is None:
+            break
+    assert seen == made[::-1]
+    async with db.transaction(org.id) as session:
+        assert await documents.list_documents(session, org.id, limit=2, status="ready") == ([], None)
+
+
+async def test_other_organisations_documents_do_not_exist(
+    db: Database, owner_db: Database, objects: ObjectStore, org: Org
+) -> None:
+    """Not for reading, deleting, nor for an activity with crossed identifiers."""
+    created, _, order = await upload(db, objects, org.id)
+    await DocumentActivities(db, objects).ingest(order)
+    other = await make_org(owner_db)
+    for database in (db, owner_db):
+        async with database.transaction(other.id) as session:
+            for call in (
+                documents.get_document(session, other.id, created.id),
+                documents.read_window(session, other.id, created.id, around=0, passages_max=3),
+                documents.delete_document(session, other.id, created.id),
+                documents.mark_failed(session, other.id, created.id, code="x", detail="x"),
+            ):
+                with pytest.raises(NotFound):
+                    await call
+            sha256 = (await stored(db, org.id, created.id))[0].snapshot_sha256 or ""
+            assert await documents.snapshot_refs(session, other.id, [sha256]) == []
+    crossed = order.model_copy(update={"org_id": other.id})
+    assert (await DocumentActivities(db, objects).ingest(crossed)).status == "failed"
+    document, passages = await stored(db, org.id, created.id)
+    assert (document.status, len(passages)) == ("ready", 2)
+
+
+async def test_large_document(db: Database, objects: ObjectStore, org: Org) -> None:
+    """Two megabytes: thousands of passages in one transaction, found afterwards."""
+    body = "".join(
+        f"Paragraph {number} says that element {number} melts at {number} degrees.\n\n" for number in range(30_000)
+    )
+    created, _, order = await upload(db, objects, org.id, body.encode(), "large.txt")
+    result = await DocumentActivities(db, objects).ingest(order)
+    assert result.passages > 2_000
+    async with db.transaction(org.id) as session:
+        query = select(func.count()).select_from(DocumentPassage).where(DocumentPassage.document_id == created.id)
+        assert (await session.execute(query)).scalar_one() == result.passages
+        terms = await documents.query_terms(session, org.id, "element 29123")
+        found = await documents.search_passages(session, org.id, {lexeme: 1.0 for lexeme, _ in terms})
+    assert "29123" in found.hits[0].text
+
+
+async def test_workflow_reads_a_document(db: Database, objects: ObjectStore, org: Org, temporal_client: Client) -> None:
+    """The workflow runs the activity on the queue for heavy work, under the deployment's prefix."""
+    created, _, order = await upload(db, objects, org.id)
+    prefix = f"{new_id(DOCUMENT)}-"
+    runs = Worker(temporal_client, task_queue=f"{prefix}runs", workflows=[IngestDocumentWorkflow])
+    ingest = DocumentActivities(db, objects).ingest
+    async with runs, Worker(temporal_client, task_queue=f"{prefix}tools-cpu", activities=[ingest]):
+        result = await temporal_client.execute_workflow(
+            "IngestDocument", order, id=created.id, task_queue=f"{prefix}runs", result_type=IngestDocumentResult
+        )
+    assert result == IngestDocumentResult(document_id=created.id, status="ready", passages=2)
+
+
+async def test_snapshots_are_recorded_once(db: Database, org: Org) -> None:
+    """Recording again changes nothing; unknown hashes are left out."""
+    ref = ObjectRef(key=f"{org.id}/snapshots/x", sha256="0" * 64, size_bytes=1)
+    async with db.transaction(org.id) as session:
+        await documents.put_snapshot(session, org.id, ref)
+        await documents.put_snapshot(session, org.id, ref)
+        assert await documents.snapshot_refs(session, org.id, ["0" * 64, "1" * 64]) == [ref]

@@ -1,0 +1,181 @@
+"""`make histories`: record the histories that `test_histories.py` replays; every workflow, every path.
+
+Run it when a workflow gains a path. A change that old runs in flight could not replay shows as a failing replay of the
+histories that are committed already: then the change needs `workflow.patched`, not new histories.
+"""
+
+import asyncio
+import sys
+import tempfile
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+
+from infra.database import Database
+from infra.embedded.supervisor import EmbeddedServers
+from infra.objects import ObjectStore, sha256_of
+from infra.temporal import connect
+from schema import policies
+from schema.contracts.documents import IngestDocumentInput
+from schema.contracts.run import CancelRunInput, FinishRunInput, PauseRunInput, ResumeRunInput, RunWorkflow
+from schema.errors import ProviderRefused, ProviderUnavailable
+from schema.ids import agent_workflow_id
+from schema.states import RunStatus
+from tests.integration.conftest import Org, make_org, migrate
+from tests.support.platform import Platform, platform
+from tests.support.scripted import ScriptedReasoner
+
+FOLDER = Path(__file__).parent / "histories"
+PATIENCE_S = 30
+
+
+class Recorder:
+    """Runs one scenario after the other and keeps the histories."""
+
+    def __init__(self, stage: Platform, org: Org) -> None:
+        self.stage = stage
+        self.org = org
+
+    async def run(self, **fields: object) -> tuple[str, WorkflowHandle[RunWorkflow, object]]:
+        """Create and start a run."""
+        run_id = await self.stage.create(self.org.id, self.org.owner_id, "recorded question", **fields)
+        return run_id, await self.stage.start(self.org.id, run_id)
+
+    async def status(self, run_id: str, status: RunStatus) -> None:
+        """Wait for a status."""
+        await self.stage.until(self.org.id, run_id, status, within_s=PATIENCE_S)
+
+    async def keep(self, name: str, workflow_id: str) -> None:
+        """Write the history of a workflow's last execution."""
+        history = await self.stage.client.get_workflow_handle(workflow_id).fetch_history()
+        (FOLDER / f"{name}.json").write_text(history.to_json())
+        print(f"{name}: {len(history.events)} events")
+
+
+Scenario = Callable[[Recorder, ScriptedReasoner], Awaitable[None]]
+
+
+async def _ended(handle: WorkflowHandle[RunWorkflow, object]) -> None:
+    try:
+        await handle.result()
+    except WorkflowFailureError:
+        return
+
+
+async def completed(recorder: Recorder, script: ScriptedReasoner) -> None:
+    """A run that nothing happens to, its first agent too."""
+    run_id, handle = await recorder.run()
+    await handle.result()
+    await recorder.keep("run-completed", run_id)
+    await recorder.keep("agent-completed", agent_workflow_id(run_id, 1))
+
+
+async def paused(recorder: Recorder, script: ScriptedReasoner) -> None:
+    """Paused by Update, resumed; paused and resumed by signal."""
+    script.steps = 8
+    run_id, handle = await recorder.run()
+    await recorder.status(run_id, RunStatus.RUNNING)
+    await handle.execute_update(RunWorkflow.pause, PauseRunInput())
+    await handle.execute_update(RunWorkflow.resume, ResumeRunInput())
+    await handle.signal("pause")
+    await recorder.status(run_id, RunStatus.PAUSED)
+    await handle.signal("resume")
+    await handle.result()
+    await recorder.keep("run-paused-resumed", run_id)
+    await recorder.keep("agent-paused-resumed", agent_workflow_id(run_id, 1))
+
+
+async def cancelled(recorder: Recorder, script: ScriptedReasoner) -> None:
+    """Cancelled by Update, and natively."""
+    script.before = lambda method, agent, step: asyncio.sleep(30) if method == "next_action" and step == 1 else None
+    run_id, handle = await recorder.run()
+    await recorder.status(run_id, RunStatus.RUNNING)
+    await asyncio.sleep(1)
+    await handle.execute_update(RunWorkflow.cancel, CancelRunInput())
+    await recorder.keep("run-cancelled", run_id)
+    await recorder.keep("agent-cancelled", agent_workflow_id(run_id, 1))
+    run_id, handle = await recorder.run()
+    await recorder.status(run_id, RunStatus.RUNNING)
+    await handle.cancel()
+    await _ended(handle)
+    await recorder.keep("run-cancelled-natively", run_id)
+
+
+async def failed(recorder: Recorder, script: ScriptedReasoner) -> None:
+    """A failed agent; a failed run and its retry; an automatic retry."""
+    broken = {"merge": True, "plan": 6}
+
+    def fail(method: str, agent: int, step: int) -> None:
+        if method == "next_action" and agent == 2:
+            raise ProviderRefused("refused")
+        if method == "merge" and broken["merge"]:
+            raise ProviderRefused("refused")
+        if method == "decompose" and broken["plan"]:
+            broken["plan"] -= 1
+            raise ProviderUnavailable("away")
+
+    script.before = fail
+    run_id, handle = await recorder.run()
+    await _ended(handle)
+    await recorder.keep("run-retried-then-failed", run_id)
+    await recorder.keep("agent-failed", agent_workflow_id(run_id, 2))
+    broken["merge"] = False
+    await (await recorder.stage.retry(recorder.org.id, run_id)).result()
+    await recorder.keep("run-second-attempt", run_id)
+
+
+async def starved(recorder: Recorder, script: ScriptedReasoner) -> None:
+    """Out of credits, then finished with what it has."""
+    script.steps = 8
+    run_id, handle = await recorder.run(context={"max_credits": 0.3})
+    await recorder.status(run_id, RunStatus.PAUSED)
+    await handle.execute_update(RunWorkflow.finish, FinishRunInput())
+    await handle.result()
+    await recorder.keep("run-starved-finished", run_id)
+    await recorder.keep("agent-starved-finished", agent_workflow_id(run_id, 1))
+
+
+async def ingested(recorder: Recorder, script: ScriptedReasoner) -> None:
+    """An ingestion of a document that nobody uploaded, and one sweep of the reconciler."""
+    data = b"A short text about nothing."
+    ref = await recorder.stage.parts.objects.put(f"{recorder.org.id}/uploads/{sha256_of(data)}", data, "text/plain")
+    document_id = f"doc_{uuid.uuid4().hex}"
+    fields = IngestDocumentInput(
+        org_id=recorder.org.id, document_id=document_id, object=ref, filename="a.txt", mime_type="text/plain"
+    )
+    queue = recorder.stage.settings.task_queue(policies.TaskQueue.RUNS)
+    handle = await recorder.stage.client.start_workflow("IngestDocument", fields, id=document_id, task_queue=queue)
+    await _ended(handle)
+    await recorder.keep("ingest", document_id)
+    sweep_id = f"reconcile-{uuid.uuid4().hex}"
+    await recorder.stage.client.execute_workflow("Reconcile", id=sweep_id, task_queue=queue)
+    await recorder.keep("reconcile", sweep_id)
+
+
+SCENARIOS: tuple[Scenario, ...] = (completed, paused, cancelled, failed, starved, ingested)
+
+
+async def record() -> None:
+    """Record every scenario on real servers, without encryption, so that the files can be read."""
+    policies.AGENT_STEPS_PER_EXECUTION = 3  # type: ignore[misc]  # Agents continue as new, so that histories hold it.
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        async with EmbeddedServers(Path(folder)) as servers:
+            await migrate(servers)
+            settings = servers.settings.model_copy(update={"payload_keys": None})
+            owner = Database(servers.stack.owner_url, pool_size=2)
+            await ObjectStore.from_settings(settings).ensure_bucket()
+            org = await make_org(owner)
+            client: Client = await connect(settings)
+            for scenario in SCENARIOS:
+                script = ScriptedReasoner()
+                async with platform(settings, client, f"rec-{uuid.uuid4().hex[:6]}-", reasoner=script) as stage:
+                    await scenario(Recorder(stage, org), script)
+            await owner.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(record())
+    sys.exit(0)

@@ -1,0 +1,389 @@
+"""A scripted model behind the OpenAI protocol, on a real loopback socket.
+
+It answers every schema of the product deterministically, from what stands in the prompt, and can be told to fail:
+`python -m tests.support.model_server --port 8099`, or `async with ModelServer() as server`. Control over HTTP:
+`POST /_faults` with a list of faults, `GET /_calls` for what it was asked, `POST /_reset`.
+
+Point the product at it with SWISSBRAIN_MODEL=openai/scripted and SWISSBRAIN_MODEL_BASE_URL=http://127.0.0.1:8099/v1.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import random
+import re
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from activities.research.questions import plan_subtasks
+from activities.research.text import display, sentences
+from schema.contracts.research import Brief
+
+
+@dataclass
+class Fault:
+    """One way to fail.
+
+    `kind`: rate_limited, server_error, hang, broken_json, wrong_schema, refuse_json_schema, refuse_json_object,
+    truncated, unauthorized, not_found, drop (the connection is closed without an answer).
+    """
+
+    kind: str
+    times: int | None = 1
+    """How many calls it strikes; None: for ever."""
+    probability: float = 1.0
+    seed: int = 0
+    schema: str | None = None
+    """Strikes only calls that ask for this schema."""
+    retry_after: str | None = None
+    retry_after_ms: str | None = None
+    hang_s: float = 3600.0
+
+    def strikes(self, number: int, call: "Call") -> bool:
+        """Tell whether call `number` fails; counts down."""
+        applies = self.schema in (None, call.schema) and self.times != 0
+        if self.kind == "refuse_json_schema" and call.form != "json_schema":
+            applies = False
+        if self.kind == "refuse_json_object" and call.form != "json_object":
+            applies = False
+        if not applies or random.Random(f"{self.seed}:{number}").random() >= self.probability:
+            return False
+        if self.times is not None:
+            self.times -= 1
+        return True
+
+
+@dataclass
+class Call:
+    """One request as the server saw it."""
+
+    schema: str
+    form: str
+    """json_schema, json_object or prompt."""
+    model: str
+    max_tokens: int | None
+    system: str
+    user: str
+    messages: int
+    authorization: str
+    fault: str | None = None
+
+
+@dataclass
+class Script:
+    """The server's memory."""
+
+    faults: list[Fault] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, call: Call) -> Fault | None:
+        """Record a call and say which fault it meets."""
+        with self.lock:
+            number = len(self.calls)
+            self.calls.append(call)
+            for fault in self.faults:
+                if fault.strikes(number, call):
+                    call.fault = fault.kind
+                    return fault
+        return None
+
+
+def build_app(script: Script) -> Starlette:
+    """Return the application that serves `script`."""
+
+    async def completions(request: Request) -> Response:
+        body = await request.json()
+        call = _call(body, request.headers.get("authorization", ""))
+        fault = script.take(call)
+        return await _failed(fault, call, body) if fault else _completion(call, body, answer(call))
+
+    async def add_faults(request: Request) -> Response:
+        with script.lock:
+            script.faults += [Fault(**item) for item in await request.json()]
+        return JSONResponse({"faults": len(script.faults)})
+
+    async def list_calls(request: Request) -> Response:
+        return JSONResponse([asdict(call) for call in script.calls])
+
+    async def reset(request: Request) -> Response:
+        with script.lock:
+            script.faults.clear()
+            script.calls.clear()
+        return JSONResponse({})
+
+    async def models(request: Request) -> Response:
+        return JSONResponse({"object": "list", "data": [{"id": "scripted", "object": "model"}]})
+
+    return Starlette(
+        routes=[
+            Route("/v1/chat/completions", completions, methods=["POST"]),
+            Route("/v1/models", models),
+            Route("/_faults", add_faults, methods=["POST"]),
+            Route("/_calls", list_calls),
+            Route("/_reset", reset, methods=["POST"]),
+        ]
+    )
+
+
+def _call(body: dict[str, Any], authorization: str) -> Call:
+    messages = body["messages"]
+    wanted = body.get("response_format") or {}
+    system = "\n".join(message["content"] for message in messages if message["role"] == "system")
+    named = re.search(r"fits the schema `(\w+)`", system)
+    schema = wanted.get("json_schema", {}).get("name") or (named.group(1) if named else "")
+    user = next((message["content"] for message in messages if message["role"] == "user"), "")
+    return Call(
+        schema=schema,
+        form=wanted.get("type", "prompt"),
+        model=body.get("model", ""),
+        max_tokens=body.get("max_tokens") or body.get("max_completion_tokens"),
+        system=system,
+        user=user,
+        messages=len(messages),
+        authorization=authorization,
+    )
+
+
+async def _failed(fault: Fault, call: Call, body: dict[str, Any]) -> Response:
+    if fault.kind in _STATUS:
+        status, code = _STATUS[fault.kind]
+        headers = {"retry-after": fault.retry_after, "retry-after-ms": fault.retry_after_ms}
+        error = {"message": f"scripted {fault.kind}", "type": code, "param": None, "code": code}
+        present = {name: value for name, value in headers.items() if value is not None}
+        return JSONResponse({"error": error}, status_code=status, headers=present)
+    if fault.kind == "hang":
+        await asyncio.sleep(fault.hang_s)
+    if fault.kind == "drop":
+        return _Dropped()
+    text = json.dumps(answer(call))
+    if fault.kind == "broken_json":
+        return _completion(call, body, text[: len(text) // 2] + ",,")
+    if fault.kind == "wrong_schema":
+        return _completion(call, body, {"unexpected": [1, 2, 3]})
+    if fault.kind == "truncated":
+        return _completion(call, body, text[: len(text) // 2], finish_reason="length")
+    return _completion(call, body, answer(call))
+
+
+_STATUS = {
+    "rate_limited": (429, "rate_limit_exceeded"),
+    "server_error": (500, "server_error"),
+    "unavailable": (503, "overloaded"),
+    "refuse_json_schema": (400, "invalid_request_error"),
+    "refuse_json_object": (400, "invalid_request_error"),
+    "bad_request": (400, "invalid_request_error"),
+    "unauthorized": (401, "invalid_api_key"),
+    "forbidden": (403, "forbidden"),
+    "not_found": (404, "model_not_found"),
+}
+
+
+class _Dropped(Response):
+    """Closes the connection in the middle of an answer."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"{", "more_body": True})
+        raise ConnectionAbortedError
+
+
+def _completion(call: Call, body: dict[str, Any], content: Any, finish_reason: str = "stop") -> Response:
+    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    asked = json.dumps(body, sort_keys=True)
+    read, written = len(asked) // 4, len(text) // 4
+    return JSONResponse(
+        {
+            "id": f"chatcmpl-{hashlib.sha256(asked.encode()).hexdigest()[:24]}",
+            "object": "chat.completion",
+            "created": 1_700_000_000,
+            "model": call.model,
+            "choices": [
+                {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish_reason}
+            ],
+            "usage": {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written},
+        }
+    )
+
+
+_FENCED = re.compile(
+    r"<<<(?P<label>[\w ]+) (?P<mark>[0-9a-f]{16})>>>\n(?P<content>.*?)\n<<<end (?P=mark)>>>", re.DOTALL
+)
+
+
+def fences(text: str) -> dict[str, str]:
+    """Return the fenced parts of a prompt by their label."""
+    return {match["label"]: match["content"] for match in _FENCED.finditer(text)}
+
+
+def answer(call: Call) -> dict[str, Any]:
+    """Answer a call as a diligent model would, from its prompt alone."""
+    make = _ANSWERS.get(call.schema)
+    return make(fences(call.user), call) if make else {"error": f"no script for schema {call.schema!r}"}
+
+
+def _decomposition(data: dict[str, str], call: Call) -> dict[str, Any]:
+    limit = int(re.search(r"at most (\d+) subtasks", call.system).group(1))  # type: ignore[union-attr]
+    planned = plan_subtasks(Brief(task=data["task"], agents_max=limit))
+    return {"subtasks": [{"title": each.title, "question": each.question, "urls": list(each.urls)} for each in planned]}
+
+
+def _next_action(data: dict[str, str], call: Call) -> dict[str, Any]:
+    """Fetch what the user named, search once, read the first document, finish."""
+    tools = re.search(r"argument it takes: (.*)\.$", call.system, re.MULTILINE)
+    names = re.findall(r"([\w.]+) \(", tools.group(1)) if tools else []
+    acts, question = data["acts"], data["question"]
+    finish = {"action": "finish", "tool": "", "argument": "", "reason": "the evidence covers the question"}
+    for url in re.findall(r"named by the user: (\S+)", question):
+        if "web.fetch" in names and url not in acts:
+            return {"action": "tool", "tool": "web.fetch", "argument": url, "reason": "the user named it"}
+    for tool in names:
+        if tool.endswith(".search") and tool not in acts:
+            words = " ".join(re.findall(r"[A-Za-z0-9-]{4,}", question)[:6]) or question[:60]
+            return {"action": "tool", "tool": tool, "argument": words, "reason": "searching"}
+    found = re.search(r"document_id (\S+)", acts)
+    if "document.read" in names and found and found.group(1) != "-" and "document.read" not in acts:
+        return {"action": "tool", "tool": "document.read", "argument": found.group(1), "reason": "reading on"}
+    return finish
+
+
+def _claims(data: dict[str, str], call: Call) -> dict[str, Any]:
+    """Quote the first sentences of every passage that shares a word with the question."""
+    asked = set(re.findall(r"[a-z0-9-]{4,}", data["question"].lower()))
+    known, found = data.get("known", ""), []
+    for label, text in data.items():
+        if not label.startswith("passage "):
+            continue
+        for sentence in sentences(text):
+            shown = display(sentence.text)
+            shared = asked & set(re.findall(r"[a-z0-9-]{4,}", shown.lower()))
+            if shared and shown not in known:
+                relevance = round(min(1.0, len(shared) / max(1, len(asked)) + 0.3), 3)
+                found.append(
+                    {
+                        "passage": int(label.split()[1]),
+                        "statement": shown,
+                        "quote": sentence.text,
+                        "relevance": relevance,
+                    }
+                )
+    found.sort(key=lambda claim: -float(str(claim["relevance"])))
+    return {"claims": found[:6]}
+
+
+def _listed(data: dict[str, str]) -> list[tuple[str, str]]:
+    return [
+        (match[1], match[2]) for line in data["findings"].splitlines() if (match := re.match(r"(f\d+): (.*)", line))
+    ]
+
+
+def _merging(data: dict[str, str], call: Call) -> dict[str, Any]:
+    groups: dict[str, list[str]] = {}
+    for short, text in _listed(data):
+        groups.setdefault(" ".join(sorted(set(re.findall(r"\w+", text.lower())))), []).append(short)
+    return {"groups": [{"findings": ids} for ids in groups.values() if len(ids) > 1]}
+
+
+def _conflicts(data: dict[str, str], call: Call) -> dict[str, Any]:
+    """Report findings that are the same but for their numbers."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for short, text in _listed(data):
+        groups.setdefault(re.sub(r"\d+(?:[.,]\d+)*", "#", text.lower()), []).append((short, text))
+    found = [group for key, group in groups.items() if "#" in key and len({text for _, text in group}) > 1]
+    return {
+        "conflicts": [
+            {"subject": " ".join(group[0][1].split()[:4]), "findings": [short for short, _ in group], "kind": "plain"}
+            for group in found
+        ]
+    }
+
+
+def _analysis(data: dict[str, str], call: Call) -> dict[str, Any]:
+    written = [{"text": display(text), "findings": [short]} for short, text in _listed(data)]
+    return {"paragraphs": [{"sentences": written[start : start + 3]} for start in range(0, min(9, len(written)), 3)]}
+
+
+def _summary(data: dict[str, str], call: Call) -> dict[str, Any]:
+    """Repeat findings, and once invent a figure, so that the gate can prove itself."""
+    written = [{"text": display(text), "findings": [short]} for short, text in _listed(data)]
+    invented = [{"text": "It improves results by 73.2 percent.", "findings": ["f1", "f999"]}] if written else []
+    return {"executive_summary": written[:2] + invented, "key_findings": written[2:6], "recommendations": []}
+
+
+_ANSWERS: dict[str, Callable[[dict[str, str], Call], dict[str, Any]]] = {
+    "Decomposition": _decomposition,
+    "NextAction": _next_action,
+    "DrawnClaims": _claims,
+    "Merging": _merging,
+    "SeenConflicts": _conflicts,
+    "WrittenAnalysis": _analysis,
+    "WrittenSummary": _summary,
+}
+
+
+class ModelServer:
+    """Runs the scripted model in a thread of its own, on a free loopback port."""
+
+    def __init__(self, *faults: Fault) -> None:
+        self.script = Script(faults=list(faults))
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            build_app(self.script), log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+
+    @property
+    def base_url(self) -> str:
+        """Return what SWISSBRAIN_MODEL_BASE_URL must be."""
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1"
+
+    @property
+    def calls(self) -> list[Call]:
+        """Return what was asked so far."""
+        return self.script.calls
+
+    def fail(self, kind: str, **how: Any) -> None:
+        """Let coming calls fail; see `Fault`."""
+        with self.script.lock:
+            self.script.faults.append(Fault(kind, **how))
+
+    async def __aenter__(self) -> "ModelServer":
+        self._thread.start()
+        async with asyncio.timeout(10):
+            while not self._server.started:
+                await asyncio.sleep(0.01)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._server.force_exit = True
+        await asyncio.to_thread(self._thread.join, 10)
+        self._socket.close()
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--fault", action="append", default=[], help='a fault as JSON, e.g. {"kind": "server_error"}')
+    chosen = parser.parse_args()
+    script = Script(faults=[Fault(**json.loads(each)) for each in chosen.fault])
+    uvicorn.run(build_app(script), host="127.0.0.1", port=chosen.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Short hands for the tests of this folder."""
+
+from datetime import datetime
+
+from activities.research.claims import claim_id
+from activities.research.text import normalise
+from schema.contracts.research import AgentView, Brief, Claim, SourceRef, Subtask
+from tests.support.corpus import source_of
+
+
+def claim_of(
+    text: str,
+    sentence: str | None = None,
+    *,
+    title: str = "Source",
+    agent_number: int = 1,
+    relevance: float = 0.6,
+    published_at: datetime | None = None,
+    trust: float = 0.6,
+    uri: str | None = None,
+    source: SourceRef | None = None,
+) -> Claim:
+    """Claim a sentence of a text (the whole text by default)."""
+    sentence = sentence or text
+    start = text.index(sentence)
+    source = source or source_of(text, title, published_at=published_at, trust=trust, uri=uri)
+    return Claim(
+        id=claim_id(source.snapshot_sha256, start, start + len(sentence), normalise(sentence)),
+        agent_number=agent_number,
+        text=normalise(sentence),
+        source=source,
+        start=start,
+        end=start + len(sentence),
+        quote=sentence,
+        relevance=relevance,
+    )
+
+
+def view_of(question: str, **fields: object) -> AgentView:
+    """Show an agent its question."""
+    subtask = Subtask(number=1, title=question, question=question)
+    return AgentView(**{"brief": Brief(task=question), "subtask": subtask, **fields})  # type: ignore[arg-type]

@@ -1,0 +1,125 @@
+"""Disagreements: those that are, those that are not, and which side is preferred."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from activities.research.conflicts import find_conflicts
+from activities.research.findings import merge_claims
+from schema.contracts.research import Claim, Conflict, ConflictKind
+from tests.unit.research.making import claim_of
+
+
+def conflicts_of(*claims: Claim) -> tuple[Conflict, ...]:
+    return find_conflicts(merge_claims(claims), {claim.id: claim for claim in claims})
+
+
+def between(left: str, right: str, title: str = "Source") -> tuple[Conflict, ...]:
+    return conflicts_of(claim_of(left, title=f"{title} one"), claim_of(right, title=f"{title} two", agent_number=2))
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "kind"),
+    [
+        ("The Zephyr-9 engine produces 420 kW.", "The Zephyr-9 engine produces 380 kW.", "plain"),
+        ("The Zephyr-9 engine produces 420 kW.", "The output of the Zephyr-9 is 380 kW.", "plain"),
+        ("The Zephyr-9 delivers 420 kW of power.", "Power output of the Zephyr-9: it is rated at 0.38 MW.", "plain"),
+        ("Acme Corp employs 1,200 people.", "Acme Corp has a staff of 900 people.", "plain"),
+        ("Acme was founded in 1998 in Basel.", "Acme was founded in 2001 in Basel.", "plain"),
+        ("Acme was founded on 12 March 1998.", "Acme was established on 3 May 1998.", "plain"),
+        ("The Zephyr-9 weighs 310 kg.", "The Zephyr-9 has a weight of 290 kg.", "plain"),
+        ("The Zephyr-9 engine produces 420 kW.", "The Zephyr-9 engine produces 420 hp.", "unit"),
+        ("The client library Foolib is thread-safe.", "The client library Foolib is not thread-safe.", "plain"),
+        ("The Zephyr-9 produces a peak of 420 kW.", "The Zephyr-9 produces a continuous 380 kW.", "scope"),
+        ("Zephyrlib requires Python 3.8 or later.", "Zephyrlib requires Python 3.11 or later.", "plain"),
+        ("Unemployment in Geneva was 4.1% in 2023.", "Unemployment in Geneva was 5.2% in 2023.", "plain"),
+    ],
+)
+def test_contradictions_are_found(left: str, right: str, kind: str) -> None:
+    found = between(left, right)
+    assert [conflict.kind for conflict in found] == [ConflictKind(kind)]
+    assert between(right, left)[0].kind == found[0].kind
+    assert found[0].subject
+    assert found[0].reason
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("The Zephyr-9 engine produces 420 kW.", "The Zephyr-8 engine produces 380 kW."),
+        ("The Zephyr-9 engine produces 420 kW.", "The Zephyr-9 engine produces 0.42 MW."),
+        ("The Zephyr-9 weighs 310 kg.", "The Zephyr-9 carries 290 kg."),
+        ("Sales of Acme were 12 million CHF in 2022.", "Sales of Acme were 14 million CHF in 2023."),
+        ("Python 3.8 was released in 2019.", "Python 3.9 was released in 2020."),
+        ("Rich requires Python 3.8 or later.", "Alembic requires Python 3.10 or later."),
+        ("Acme has 12 plants in Europe.", "Acme has 9 offices in Europe."),
+        ("The table has 3 rows, 4 columns, 12 cells and 7 borders.", "The table has 5 rows and 2 columns."),
+        ("Context managers are not needed for lists.", "Context managers handle entry and exit of lists."),
+        ("Added in version 3.8 of the library.", "Added in version 3.9 of the library."),
+        ("Venus is 12,104 km in diameter.", "Mars is 6,779 km in diameter."),
+        ("It takes 5 minutes to boil an egg.", "It takes 8 minutes to bake a roll."),
+        ("The Zephyr-9 weighs 310 kg.", "The Zephyr-9 produces 420 kW."),
+        ("The default timeout of Redis is 5 seconds.", "The default timeout of Kafka is 30 seconds."),
+        ("Overhead of tqdm is about 60 ns per iteration.", "ProgressBar has an 800 ns overhead per iteration."),
+    ],
+)
+def test_false_alarms_are_not_raised(left: str, right: str) -> None:
+    assert between(left, right) == ()
+
+
+def test_one_source_does_not_contradict_itself() -> None:
+    text = "The Zephyr-9 produces 420 kW. Later the Zephyr-9 produces 380 kW."
+    first = claim_of(text, "The Zephyr-9 produces 420 kW.")
+    second = claim_of(text, "Later the Zephyr-9 produces 380 kW.", source=first.source)
+    assert conflicts_of(first, second) == ()
+
+
+LEFT, RIGHT = "The Zephyr-9 engine produces 420 kW.", "The Zephyr-9 engine produces 380 kW."
+
+
+def test_the_newer_source_is_preferred() -> None:
+    old = claim_of(LEFT, title="a", published_at=datetime(2020, 1, 1, tzinfo=UTC), trust=0.9)
+    new = claim_of(RIGHT, title="b", published_at=datetime(2024, 1, 1), agent_number=2)  # noqa: DTZ001
+    (conflict,) = conflicts_of(old, new)
+    assert conflict.kind is ConflictKind.STALE
+    assert conflict.chosen_finding_id == merge_claims([new])[0].id
+    assert "newer source (2024-01-01" in conflict.reason
+
+
+def test_the_more_trusted_source_is_preferred() -> None:
+    (conflict,) = conflicts_of(claim_of(LEFT, title="a", trust=0.9), claim_of(RIGHT, title="b", trust=0.5))
+    assert "trust 0.90 against 0.50" in conflict.reason
+
+
+def test_more_independent_sources_are_preferred_but_copies_do_not_count() -> None:
+    one = claim_of(LEFT, title="a")
+    two = claim_of(RIGHT, title="b")
+    three = claim_of(f"{RIGHT} So say we all.", "The Zephyr-9 engine produces 380 kW.", title="c")
+    other = claim_of(
+        "Engine: the Zephyr-9 produces 380 kW. Indeed.", "Engine: the Zephyr-9 produces 380 kW.", title="d"
+    )
+    (copied,) = conflicts_of(one, two, three)
+    assert copied.chosen_finding_id is None
+    (backed,) = conflicts_of(one, two, other)
+    assert "2 independent sources against 1" in backed.reason
+
+
+def test_three_sides_make_one_conflict() -> None:
+    third = "The Zephyr-9 engine produces 400 kW."
+    (conflict,) = conflicts_of(*(claim_of(text, title=text) for text in (LEFT, RIGHT, third)))
+    assert len(conflict.finding_ids) == 3
+    assert conflict.chosen_finding_id is None
+
+
+def test_the_order_of_claims_does_not_matter() -> None:
+    claims = [claim_of(text, title=text) for text in (LEFT, RIGHT, "The Zephyr-9 weighs 310 kg.")]
+    assert conflicts_of(*claims) == conflicts_of(*reversed(claims))
+
+
+def test_statements_that_agree_become_one_finding() -> None:
+    one = claim_of("Acme Corp employs 1,200 people in Basel.", title="a")
+    two = claim_of("In Basel, Acme Corp employs 1200 people.", title="b", agent_number=2)
+    other = claim_of("Beta Corp employs 1,200 people in Basel.", title="c")
+    findings = merge_claims([one, two, other])
+    assert sorted(len(finding.claim_ids) for finding in findings) == [1, 2]
+    assert findings[0].weight > findings[1].weight

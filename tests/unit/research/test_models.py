@@ -1,0 +1,302 @@
+"""The model reasoner over a real socket: every fault, every form, and an end-to-end run."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from activities.research import models, vendor
+from activities.research.answers import Answer, schema_of
+from activities.research.citations import check_citations
+from activities.research.models import ModelReasoner
+from activities.research.reasoner import ModelConfig, build_reasoner
+from schema.contracts.research import AgentView, Brief, Finish, Subtask, ToolCall
+from schema.errors import (
+    DependencyError,
+    ProviderAnswerInvalid,
+    ProviderRateLimited,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from tests.support.corpus import MemoryCorpus, passages_of, python_reference, research, source_of
+from tests.support.model_server import ModelServer, fences
+
+BRIEF = Brief(task="How do Python context managers and generators work?", agents_max=5)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ModelServer]:
+    async with ModelServer() as running:
+        yield running
+
+
+def reasoner_for(server: ModelServer, **config: object) -> ModelReasoner:
+    return ModelReasoner(
+        ModelConfig(**{"model": "openai/scripted", "base_url": server.base_url, "api_key": "sk-test", **config})  # type: ignore[arg-type]
+    )
+
+
+async def test_a_whole_run_is_cited_and_checked(server: ModelServer) -> None:
+    corpus = MemoryCorpus(python_reference())
+    outcome = await research(reasoner_for(server), corpus, BRIEF)
+    assert outcome.rendered.quality.supported >= 5
+    assert "73.2" not in outcome.rendered.markdown, "an invented figure must not pass"
+    assert outcome.rendered.quality.repaired + outcome.rendered.quality.dropped >= 1
+    assert "## Citations" in outcome.rendered.markdown
+    assert "Written by a language model" in outcome.rendered.markdown
+    assert check_citations(outcome.rendered.markdown, outcome.rendered.sidecar, corpus.snapshots.__getitem__) == []
+    assert outcome.tokens.input > 0
+    assert outcome.tokens.output > 0
+
+
+async def test_every_call_is_strict_bounded_and_keeps_foreign_text_out_of_the_system_role(server: ModelServer) -> None:
+    corpus = MemoryCorpus(python_reference())
+    await research(reasoner_for(server), corpus, BRIEF)
+    assert {call.schema for call in server.calls} == set(_ANSWER_NAMES)
+    for call in server.calls:
+        assert call.form == "json_schema"
+        assert call.max_tokens == models.ANSWER_TOKENS_MAX
+        assert call.authorization == "Bearer sk-test"
+        assert BRIEF.task not in call.system
+        assert len(call.user) < 60_000
+        for content in fences(call.user).values():
+            assert content not in call.system
+
+
+_ANSWER_NAMES = (
+    "Decomposition",
+    "NextAction",
+    "DrawnClaims",
+    "Merging",
+    "SeenConflicts",
+    "WrittenAnalysis",
+    "WrittenSummary",
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "how"),
+    [
+        ("rate_limited", ProviderRateLimited, {"retry_after": "7"}),
+        ("server_error", ProviderUnavailable, {}),
+        ("unavailable", ProviderUnavailable, {"retry_after": "7"}),
+        ("drop", ProviderUnavailable, {}),
+        ("unauthorized", ProviderRefused, {}),
+        ("forbidden", ProviderRefused, {}),
+        ("not_found", ProviderRefused, {}),
+        ("bad_request", ProviderRefused, {"times": None}),
+    ],
+)
+async def test_vendor_faults_are_ours_after_one_call(
+    server: ModelServer, kind: str, error: type[DependencyError], how: dict[str, object]
+) -> None:
+    server.fail(kind, **how)
+    with pytest.raises(error) as caught:
+        await reasoner_for(server).decompose(BRIEF)
+    assert type(caught.value) is error
+    assert caught.value.retry_after_s == (7.0 if "retry_after" in how else None)
+    assert len(server.calls) == (3 if kind == "bad_request" else 1), "no retries of its own"
+    assert "scripted" not in str(caught.value), "no vendor text in our errors"
+
+
+async def test_the_next_call_succeeds_after_a_fault(server: ModelServer) -> None:
+    server.fail("server_error")
+    reasoner = reasoner_for(server)
+    with pytest.raises(ProviderUnavailable):
+        await reasoner.decompose(BRIEF)
+    assert len((await reasoner.decompose(BRIEF)).value) == 2
+
+
+async def test_a_hanging_provider_is_given_up(server: ModelServer) -> None:
+    server.fail("hang", hang_s=30)
+    await asyncio.to_thread(vendor.load_litellm)
+    started = time.monotonic()
+    with pytest.raises(ProviderUnavailable):
+        await reasoner_for(server, timeout_s=0.5).decompose(BRIEF)
+    assert time.monotonic() - started < 10
+
+
+async def test_a_cancel_reaches_a_hanging_call(server: ModelServer) -> None:
+    server.fail("hang", hang_s=30)
+    task = asyncio.create_task(reasoner_for(server).decompose(BRIEF))
+    async with asyncio.timeout(20):
+        while not server.calls:
+            await asyncio.sleep(0.02)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_an_unreachable_provider_is_unavailable() -> None:
+    reasoner = ModelReasoner(ModelConfig(model="openai/x", base_url="http://127.0.0.1:9/v1", api_key="k"))
+    with pytest.raises(ProviderUnavailable):
+        await reasoner.decompose(BRIEF)
+
+
+@pytest.mark.parametrize("kind", ["broken_json", "wrong_schema", "truncated"])
+async def test_one_repair_round_mends_an_unusable_answer(server: ModelServer, kind: str) -> None:
+    server.fail(kind)
+    reasoned = await reasoner_for(server).decompose(BRIEF)
+    assert len(reasoned.value) == 2
+    assert [call.messages for call in server.calls] == [2, 4]
+
+
+@pytest.mark.parametrize("kind", ["broken_json", "wrong_schema", "truncated"])
+async def test_a_second_unusable_answer_is_an_error_that_says_what_was_used(server: ModelServer, kind: str) -> None:
+    server.fail(kind, times=2)
+    with pytest.raises(ProviderAnswerInvalid) as caught:
+        await reasoner_for(server).decompose(BRIEF)
+    assert len(server.calls) == 2
+    assert caught.value.facts["input_tokens"] > 0
+    assert ("cut off" in caught.value.detail) == (kind == "truncated")
+
+
+async def test_a_server_that_knows_less_is_remembered(server: ModelServer) -> None:
+    server.fail("refuse_json_schema", times=None)
+    reasoner = reasoner_for(server)
+    await reasoner.decompose(BRIEF)
+    assert [call.form for call in server.calls] == ["json_schema", "json_object"]
+    assert '"subtasks"' in server.calls[-1].system, "the schema is spelled out"
+    await reasoner.decompose(BRIEF)
+    assert [call.form for call in server.calls[2:]] == ["json_object"]
+    server.fail("refuse_json_object", times=None)
+    assert (await reasoner.decompose(BRIEF)).value
+    await reasoner.decompose(BRIEF)
+    assert [call.form for call in server.calls[3:]] == ["json_object", "prompt", "prompt"]
+
+
+async def test_a_refusal_for_another_reason_is_not_remembered(server: ModelServer) -> None:
+    server.fail("bad_request", times=3)
+    reasoner = reasoner_for(server)
+    with pytest.raises(ProviderRefused):
+        await reasoner.decompose(BRIEF)
+    await reasoner.decompose(BRIEF)
+    assert server.calls[-1].form == "json_schema"
+
+
+async def test_roles_can_have_models_of_their_own(server: ModelServer) -> None:
+    reasoner = reasoner_for(server, planner="openai/planner", writer="openai/writer")
+    await research(reasoner, MemoryCorpus(python_reference()), BRIEF)
+    by_schema = {call.schema: call.model for call in server.calls}
+    assert by_schema["Decomposition"] == "planner"
+    assert by_schema["DrawnClaims"] == "scripted"
+    assert by_schema["WrittenSummary"] == "writer"
+    assert reasoner.name == "openai/scripted"
+
+
+async def test_a_quotation_that_is_not_there_is_dropped(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "The bridge is 120 m long. It was opened in 1998 after four years of work."
+    source = source_of(text, "Bridge")
+    invented = {
+        "claims": [
+            {"passage": 1, "statement": "The bridge is long.", "quote": "The bridge is 500 m long.", "relevance": 1.0},
+            {
+                "passage": 9,
+                "statement": "The bridge is 120 m long.",
+                "quote": "the bridge  is 120 m long",
+                "relevance": 9,
+            },
+            {"passage": 1, "statement": "It opened in 1989.", "quote": "It was opened in 1998", "relevance": 0.4},
+        ]
+    }
+    monkeypatch.setattr("tests.support.model_server.answer", lambda call: invented)
+    view = AgentView(brief=BRIEF, subtask=Subtask(number=3, title="Bridge", question="How long is the bridge?"))
+    claims = (await reasoner_for(server).extract_claims(view, tuple(passages_of(text, source)))).value
+    assert [claim.quote for claim in claims] == ["The bridge is 120 m long", "It was opened in 1998"]
+    assert claims[1].text == "It was opened in 1998", "what the quotation does not show becomes the quotation"
+    assert all(text[claim.start : claim.end] == claim.quote and 0 <= claim.relevance <= 1 for claim in claims)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"action": "tool", "tool": "corpus.search", "argument": "bridges", "reason": "r"}, ToolCall),
+        ({"action": "tool", "tool": "shell.run", "argument": "rm", "reason": "r"}, Finish),
+        ({"action": "tool", "tool": "web.fetch", "argument": "http://169.254.169.254/", "reason": "r"}, Finish),
+        ({"action": "tool", "tool": "web.fetch", "argument": "https://example.org/b", "reason": "r"}, ToolCall),
+        ({"action": "finish", "tool": "", "argument": "", "reason": "done"}, Finish),
+    ],
+)
+async def test_an_action_must_be_allowed(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch, answer: dict[str, str], expected: type
+) -> None:
+    monkeypatch.setattr("tests.support.model_server.answer", lambda call: answer)
+    subtask = Subtask(number=1, title="Bridges", question="Which bridges?", urls=("https://example.org/b",))
+    view = AgentView(brief=BRIEF, subtask=subtask, tools=("corpus.search", "web.fetch"), steps_left=3)
+    assert isinstance((await reasoner_for(server).next_action(view)).value, expected)
+
+
+async def test_a_plan_is_capped_and_only_names_addresses_of_the_task(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = [
+        {"title": f"T{number}", "question": f"What about topic number{number}?", "urls": ["https://evil.example/x"]}
+        for number in range(30)
+    ]
+    monkeypatch.setattr("tests.support.model_server.answer", lambda call: {"subtasks": planned + planned})
+    brief = Brief(task="Read https://example.org/a and tell about topics", agents_max=4)
+    subtasks = (await reasoner_for(server).decompose(brief)).value
+    assert [subtask.number for subtask in subtasks] == [1, 2, 3, 4]
+    assert {url for subtask in subtasks for url in subtask.urls} == {"https://example.org/a"}
+
+
+def test_every_exception_of_litellm_is_mapped() -> None:
+    litellm = vendor.load_litellm()
+    exported = {
+        name
+        for module in (litellm, litellm.exceptions)
+        for name, value in vars(module).items()
+        if inspect.isclass(value)
+        and issubclass(value, BaseException)
+        and value.__module__.split(".")[0] in ("litellm", "openai")
+    }
+    assert exported - vendor.VENDOR_ERRORS.keys() == set()
+
+
+def test_an_error_of_our_own_is_not_translated() -> None:
+    assert vendor.translate(KeyError("x")) is None
+    assert isinstance(vendor.translate(TimeoutError()), ProviderUnavailable)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "3"}, 3.0),
+        ({"retry-after": "3", "retry-after-ms": "250"}, 0.25),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"retry-after": "999999"}, vendor.RETRY_AFTER_S_MAX),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after-ms": "nan"}, None),
+    ],
+)
+def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
+    assert vendor.retry_after(headers) == seconds
+
+
+def test_schemas_are_strict_objects_without_references() -> None:
+    for answer in Answer.__subclasses__():
+        schema = schema_of(answer)
+        assert schema["type"] == "object"
+        _assert_strict(schema)
+
+
+def _assert_strict(node: object) -> None:
+    if isinstance(node, dict):
+        assert "$ref" not in node
+        if node.get("type") == "object":
+            assert node["additionalProperties"] is False
+            assert set(node["required"]) == set(node["properties"])
+        for value in node.values():
+            _assert_strict(value)
+    elif isinstance(node, list):
+        for value in node:
+            _assert_strict(value)
+
+
+def test_without_a_model_the_extractive_reasoner_works() -> None:
+    assert build_reasoner(ModelConfig()).name == "extractive"
+    assert build_reasoner(ModelConfig(writer="openai/x")).name == "extractive"
+    assert build_reasoner(ModelConfig(model="openai/x")).name == "openai/x"

@@ -1,0 +1,118 @@
+"""Sentences: whole, prose, and at their exact place."""
+
+import pydoc_data.topics
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.research.text import display, leans_on_previous, normalise, sentences, stem, terms, words
+
+PROSE = "A context manager handles entry and exit. It costs 3.5 CHF, e.g. in Zurich. Dr. Frei of the U.S. Army agrees!"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            PROSE,
+            [
+                "A context manager handles entry and exit.",
+                "It costs 3.5 CHF, e.g. in Zurich.",
+                "Dr. Frei of the U.S. Army agrees!",
+            ],
+        ),
+        (
+            "A sentence that is wrapped\nover two lines stays whole. The\nPython one does too.",
+            ["A sentence that is wrapped\nover two lines stays whole.", "The\nPython one does too."],
+        ),
+        ("Title of it\n===========\n\nThe text is below the title here.", ["The text is below the title here."]),
+        ("# Title of it\nThe text is below the title here.", ["The text is below the title here."]),
+        (
+            "Code is left out:\n\n    x = compute(1)\n    It ends in a comment.\n\nIt is gone now, we hope.",
+            ["It is gone now, we hope."],
+        ),
+        ("```\nThis is in a fence and is no prose.\n```\nThis is after the fence, as prose is.", None),
+        ("| a | b |\n|---|---|\n| This is a cell of it. | And this is another one. |", []),
+        (
+            "An intro that leads to a list of things:\n\n* The first item is a whole sentence.\n* fragment of an item",
+            None,
+        ),
+        ("This one was cut in the mid", []),
+        (">>> print('This is a prompt of an interpreter.')", []),
+        ("See https://example.org/ for what it is about there.", []),
+        (
+            ".. note::\n\n   The note in reStructuredText has a sentence.",
+            ["The note in reStructuredText has a sentence."],
+        ),
+        ("Grundstücke sind in der Schweiz nicht immer teuer.", ["Grundstücke sind in der Schweiz nicht immer teuer."]),
+        ("Heading without a stop\n\nIt is followed by the text of a paragraph.", None),
+        ("(An unbalanced bracket is a sign of a cut sentence.", []),
+    ],
+)
+def test_sentences(text: str, expected: list[str] | None) -> None:
+    found = [sentence.text for sentence in sentences(text)]
+    if expected is None:
+        assert len(found) == 1
+    else:
+        assert found == expected
+
+
+def test_a_cut_start_is_left_out() -> None:
+    text = "and then it ends as sentences do. The next one is whole and stays."
+    assert [sentence.text for sentence in sentences(text, cut_start=True)] == ["The next one is whole and stays."]
+
+
+@given(st.text(alphabet="aB .!?\n*-#=|`\"'(){}1\t>:é。", max_size=300))
+def test_offsets_are_exact(text: str) -> None:
+    for sentence in sentences(text):
+        assert text[sentence.start : sentence.end] == sentence.text
+        assert sentence.text == sentence.text.strip()
+
+
+@given(st.lists(st.sampled_from([PROSE, "x = 1", "", "* An item is here as a sentence.", "Title", "===="]), max_size=8))
+def test_sentences_do_not_overlap(lines: list[str]) -> None:
+    found = sentences("\n".join(lines))
+    assert all(left.end <= right.start for left, right in pairwise(found))
+
+
+def test_the_python_reference_yields_prose_only() -> None:
+    debris = ("::", ">>>", "|", "{", "](", "==", "  ")
+    found = [(topic, each) for topic, text in pydoc_data.topics.topics.items() for each in sentences(text)]
+    assert len(found) > 1000
+    for topic, sentence in found:
+        shown = display(sentence.text)
+        assert not any(mark in shown for mark in debris), (topic, shown)
+        assert shown[-1] in ".!?\"'”’)", (topic, shown)
+        assert not shown[0].islower() or " is " in shown or "()" in shown or shown.split()[1].endswith("s"), (
+            topic,
+            shown,
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("A *context manager* is ``good``.", "A context manager is good."),
+        ("[HTTPX](https://x.org/a_(b)) is a **client**.", "HTTPX is a client."),
+        ("Use :class:`~foo.Bar` or `docs <https://x>`_.", "Use foo.Bar or docs."),
+        ("![logo](https://x/y.png) It is here.", "It is here."),
+        ('The "__exit__()" method of 2 * 3 * 4.', 'The "__exit__()" method of 2 * 3 * 4.'),
+        ("line\n  broken", "line broken"),
+    ],
+)
+def test_display(text: str, shown: str) -> None:
+    assert display(text) == shown
+    assert display(shown) == shown
+
+
+def test_words_and_terms() -> None:
+    assert words("It costs 1,200.50 CHF; Python's 3.12!") == ["it", "costs", "1,200.50", "chf", "python's", "3.12"]
+    assert terms("The managers are managing") == (stem("managers"), stem("managing"))
+    assert normalise(" a\n b\t") == "a b"
+
+
+@pytest.mark.parametrize(("text", "leans"), [("It is so.", True), ("However, no.", True), ("Item one is so.", False)])
+def test_leaning(text: str, leans: bool) -> None:
+    assert leans_on_previous(text) is leans
