@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from activities.research.questions import key_terms, query_terms, specific_terms
 from activities.research.text import stem, terms
 from schema.contracts.research import AgentView, Claim, Finish, Passage, StepRecord, ToolCall
+from schema.policies import PASSAGES_PER_SEARCH_MAX
 
 SEARCH_TOOLS = ("corpus.search", "web.search", "academic.search", "news.search")
 """In order of preference: the organisation's own documents come first."""
@@ -19,9 +20,10 @@ TOOL_ARGUMENT = {**dict.fromkeys(SEARCH_TOOLS, "query"), READ_TOOL: "document_id
 """The one argument that each tool needs."""
 
 CLAIMS_ENOUGH = 12
+CLAIMS_FEW = 6
 COVERAGE_ENOUGH = 0.8
 DOCUMENTS_READ_MAX = 2
-QUERIES_PER_TOOL_MAX = 3
+QUERIES_PER_TOOL_MAX = 4
 QUERY_TERMS_MAX = 12
 
 
@@ -35,7 +37,7 @@ def next_action(view: AgentView) -> ToolCall | Finish:
     covered = coverage(view)
     if len(view.claims) >= CLAIMS_ENOUGH and covered >= COVERAGE_ENOUGH:
         return Finish(reason=f"enough evidence: {len(view.claims)} claims cover the question")
-    act = _read_on(view) or _reformulated(view) or _other_search(view)
+    act = _read_on(view) or _deeper_search(view) or _reformulated(view) or _other_search(view)
     if act is not None:
         return act
     if not view.claims:
@@ -108,7 +110,7 @@ def _read_on(view: AgentView) -> ToolCall | None:
         if source.document_id and READ_TOOL in view.tools and source.document_id not in _tried(view, READ_TOOL):
             return ToolCall(
                 tool=READ_TOOL,
-                arguments={"document_id": source.document_id},
+                arguments=read_arguments(view, source.document_id),
                 reason=f"“{source.title}” answers well; reading on",
             )
         if _is_web(source.uri) and FETCH_TOOL in view.tools and source.uri not in _tried(view, FETCH_TOOL):
@@ -116,6 +118,15 @@ def _read_on(view: AgentView) -> ToolCall | None:
                 tool=FETCH_TOOL, arguments={"url": source.uri}, reason=f"“{source.title}” answers well; reading on"
             )
     return None
+
+
+def read_arguments(view: AgentView, document_id: str) -> dict[str, object]:
+    """Return the arguments that read a document around the best evidence found in it so far."""
+    found = [claim for claim in view.claims if claim.source.document_id == document_id]
+    if not found:
+        return {"document_id": document_id}
+    best = max(found, key=lambda claim: (claim.relevance, -claim.start))
+    return {"document_id": document_id, "around": best.start}
 
 
 def _is_named(view: AgentView, step: StepRecord) -> bool:
@@ -134,7 +145,16 @@ def _best_sources(claims: Sequence[Claim]) -> list[Claim]:
         sha = claim.source.snapshot_sha256
         weight[sha] = weight.get(sha, 0.0) + claim.relevance
         first.setdefault(sha, claim)
-    return [first[sha] for sha in sorted(weight, key=lambda sha: (-weight[sha], sha)) if weight[sha] >= 0.4]
+    return [first[sha] for sha in sorted(weight, key=lambda sha: (-weight[sha], sha)) if weight[sha] >= 0.25]
+
+
+def _deeper_search(view: AgentView) -> ToolCall | None:
+    """Ask the first question once more, for more passages, where the first answer gave little."""
+    calls = [step for tool in _search_tools(view)[:1] for step in _calls(view, tool)]
+    if len(view.claims) >= CLAIMS_FEW or len(calls) != 1 or not calls[0].ok:
+        return None
+    arguments = {**calls[0].arguments, "limit": PASSAGES_PER_SEARCH_MAX}
+    return ToolCall(tool=calls[0].tool, arguments=arguments, reason="little evidence yet; looking at more passages")
 
 
 def _reformulated(view: AgentView) -> ToolCall | None:

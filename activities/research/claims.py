@@ -28,7 +28,7 @@ from schema.ids import CLAIM, derived_id
 
 CLAIMS_PER_CALL_MAX = 8
 CLAIMS_PER_AGENT_MAX = 24
-RELEVANCE_MIN = 0.28
+RELEVANCE_MIN = 0.22
 RELEVANCE_OF_BEST_MIN = 0.5
 """A sentence is kept only where it is at least this part as relevant as the best one."""
 
@@ -40,6 +40,7 @@ class Region:
     source: SourceRef
     start: int
     text: str
+    heading: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,15 @@ def stitch(passages: Sequence[Passage]) -> list[Region]:
         by_snapshot.setdefault(passage.source.snapshot_sha256, []).append(passage)
     regions: list[Region] = []
     for found in by_snapshot.values():
-        start, text, source = -1, "", found[0].source
+        start, text, source, heading = -1, "", found[0].source, found[0].heading
         for passage in sorted(found, key=lambda passage: (passage.start, passage.end)):
             if start >= 0 and passage.start <= start + len(text):
                 text += passage.text[max(0, start + len(text) - passage.start) :]
                 continue
             if text:
-                regions.append(Region(source, start, text))
-            start, text, source = passage.start, passage.text, passage.source
-        regions.append(Region(source, start, text))
+                regions.append(Region(source, start, text, heading))
+            start, text, source, heading = passage.start, passage.text, passage.source, passage.heading
+        regions.append(Region(source, start, text, heading))
     return regions
 
 
@@ -96,7 +97,7 @@ def candidates(regions: Sequence[Region]) -> list[Candidate]:
 
 def _candidate(region: Region, sentence: Sentence, before: Sentence | None) -> Candidate:
     start, leans = sentence.start, leans_on_previous(sentence.text)
-    if leans and before is not None and _adjoin(region.text, before, sentence):
+    if leans and before is not None and has_verb(display(before.text)) and _adjoin(region.text, before, sentence):
         start = before.start
         leans = leans_on_previous(before.text)
     quote = region.text[start : sentence.end]
@@ -106,7 +107,7 @@ def _candidate(region: Region, sentence: Sentence, before: Sentence | None) -> C
         start=absolute,
         end=absolute + len(quote),
         quote=quote,
-        heading=sentence.heading,
+        heading=f"{region.heading} {sentence.heading}".strip(),
         place=sentence.place,
         leans=leans,
         own=sentence.text if start != sentence.start else "",
@@ -240,6 +241,8 @@ def _by_position(pool: Sequence[Candidate]) -> list[float]:
     ]
 
 
+FORM_FACTOR_MAX = 1.5
+"""What the form of a sentence can add at most: a definition, of exactly the thing asked for, at a paragraph's start."""
 STEM_MATCH = 0.45
 """What a word counts that shares only its stem with a word of the question (generators, generate)."""
 
@@ -249,8 +252,10 @@ class _Asked:
 
     def __init__(self, question: str, index: Bm25) -> None:
         self._terms = query_terms(question)
+        rarest = max((index.idf(term.stem) for term in self._terms), default=0.0) or 1.0
+        # Rarity decides a little only: among few sentences, the very word that was asked for is no longer rare.
         self._weights = [
-            term.weight * (PLACING_WEIGHT if term.places else 1.0) * (0.5 + index.idf(term.stem))
+            term.weight * (PLACING_WEIGHT if term.places else 1.0) * (0.7 + 0.3 * index.idf(term.stem) / rarest)
             for term in self._terms
         ]
         self._total = sum(self._weights) or 1.0
@@ -278,7 +283,7 @@ class _Asked:
             weight *= 0.6
         if sum(max(here[number], 0.8 * around[number]) for number in self._core) < 0.7 * self._wanted:
             weight *= 0.5
-        return min(1.0, weight * self._form(candidate, shown))
+        return min(1.0, weight * self._form(candidate, shown) / FORM_FACTOR_MAX)
 
     def _matches(self, text: str) -> list[float]:
         """Return how well `text` has each word of the question: itself 1, another word of its stem less."""
@@ -299,7 +304,7 @@ class _Asked:
         """Weigh the form of a sentence: definitions and wanted figures up; what leans on something else down."""
         factor = 1.0
         for applies, weight in (
-            (self._explains and self._defines(shown, exactly=True), 1.25),
+            (self._explains and self._defines(shown, exactly=True), 1.3),
             (self._explains and self._defines(shown), 1.1),
             ((self._figure and bool(figures(shown))) or (self._date and bool(dates(shown))), 1.25),
             (self._is_about_another(shown), 0.4),
@@ -330,7 +335,7 @@ class _Asked:
             return False
         subject = {singular(word) for word in words(shown[: verb.start()]) if word not in STOP_WORDS}
         asked = {term.singular for term in self._terms}
-        if exactly and subject - asked:
+        if exactly and (subject - asked or not _IS_A.match(verb.group())):
             return False
         return len(subject) <= 5 and any(self._terms[number].singular in subject for number in self._core)
 
@@ -340,6 +345,7 @@ _DEFINES = re.compile(
     r"defines?|describes?|consists? of|allows?|lets?|provides?|specif(?:y|ies)|controls?|handles?|returns?)\b",
     re.IGNORECASE,
 )
+_IS_A = re.compile(r"(?:is|are|was|were|means?|refers?|denotes?|defines?|describes?|consists?)\b", re.IGNORECASE)
 _ASIDE = re.compile(
     r"(?:note|programmer’s note|important|warning|tip|caution|we|i|our|my|you can also|thanks)\b", re.IGNORECASE
 )

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from activities.research import vendor
-from activities.research.acting import FETCH_TOOL, READ_TOOL, TOOL_ARGUMENT
+from activities.research.acting import FETCH_TOOL, READ_TOOL, TOOL_ARGUMENT, read_arguments
 from activities.research.answers import (
     Answer,
     Decomposition,
@@ -389,7 +389,8 @@ def _action(answer: NextAction, view: AgentView, usable: Sequence[str]) -> ToolC
         return Finish(reason="the model asked for the same again")
     if answer.tool in (FETCH_TOOL, READ_TOOL) and argument not in _seen(view):
         return Finish(reason="the model asked for an address or document that no source showed it")
-    return ToolCall(tool=answer.tool, arguments={name: argument}, reason=reason)
+    arguments = read_arguments(view, argument) if answer.tool == READ_TOOL else {name: argument}
+    return ToolCall(tool=answer.tool, arguments=arguments, reason=reason)
 
 
 _URL = re.compile(r"https?://[^\s<>\"'\])]+")

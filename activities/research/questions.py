@@ -261,7 +261,12 @@ def _split_request(request: str, topic: str) -> list[_Part]:
 def _in_context(clause: str, context: str) -> str:
     """Add the topic to a clause that would be too short to search for by itself."""
     own = {term for term, weight in key_terms(clause).items() if weight == 1.0}
-    if not context or (len(own) > 2 and not _POINTING.search(clause)) or contained(terms(context), own) >= 0.5:
+    placeless = bool(names(f"in {context}")) and not names(clause)
+    if (
+        not context
+        or (len(own) > 2 and not placeless and not _POINTING.search(clause))
+        or contained(terms(context), own) >= 0.5
+    ):
         return clause
     return f"{clause} ({context})"
 
@@ -277,6 +282,8 @@ def _enumeration(clause: str) -> list[tuple[str, str]]:
         return []
     last, tail = _cut_tail(pieces[-1])
     first = pieces[0]
+    if re.fullmatch(r"[A-Z]\S*", first) and (said := re.fullmatch(r"([A-Z]\S*) ([a-z].*)", last)):
+        last, tail = said.group(1), f"{said.group(2)} {tail}".strip()  # What names are said to do.
     if not tail and re.search(_TAIL, first):
         return []
     is_object = bool(re.search(r"\b(?:do|does|did)\b", head, re.IGNORECASE)) and not _VERB_TAIL.match(tail)

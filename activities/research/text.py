@@ -348,7 +348,7 @@ _POINTER = re.compile(
     r"\b(?:see (?:section|also|chapter|below|the section)|(?:described|discussed|explained|documented|covered) in"
     r"(?: more detail)?(?: in)? (?:section|the section|chapter)|(?:table|example|examples|code|section|snippet|figure|"
     r"list|diagram)s? (?:below|above)|(?:above|following|below) (?:code|example|examples|table|snippet|figure|list|"
-    r"section|sections|diagram|is|are)|(?:found|available) here|head over to|check out|take a look|these examples|"
+    r"section|sections|diagram|is|are)|(?:found|available) here|head over to|check out|take a look|these examples|you will find|guide you through|"
     r"see the [\w ]+ (?:section|documentation|docs)|refer to the|documentation for|for details)\b|"
     r"\b(?:below|as follows)\.$",
     re.IGNORECASE,
@@ -385,7 +385,7 @@ _ANAPHORA = re.compile(
     r"(?:it|its|they|their|them|these|those|this|that|such|he|she|his|her|however|moreover|furthermore|therefore|thus|"
     r"hence|otherwise|instead|similarly|likewise|consequently|the (?:latter|former|same|above|following|result|list|"
     r"second|other|first)|in (?:this|that|these|such) (?:case|way|sense|mode|example)|then|also|but|and|so|or|nor|yet|"
-    r"additionally|again|both|as a result|as such|here|in addition|in contrast|on the other hand|for this reason)\b",
+    r"additionally|again|for example|for instance|both|as a result|as such|here|in addition|in contrast|on the other hand|for this reason)\b",
     re.IGNORECASE,
 )
 
@@ -404,7 +404,13 @@ def is_navigation(text: str) -> bool:
 _VERBS = words_of("verbs")
 
 
+_AUXILIARIES = words_of("auxiliaries")
+_CAPTION = re.compile(r"(?:The|A|An) (?:[\w-]+ ){1,3}(?:that|which|to|for|of|and) ")
+
+
 def has_verb(text: str) -> bool:
     """Tell whether a sentence shows a verb; a short one without is a caption or a list entry."""
     tokens = words(text)
+    if len(tokens) <= 12 and _CAPTION.match(text) and not _AUXILIARIES & set(tokens):
+        return False
     return len(tokens) > 9 or any(token in _VERBS or token.endswith(("ed", "n't", "izes", "ates")) for token in tokens)

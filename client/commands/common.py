@@ -1,5 +1,6 @@
 """What the commands share: the client, tables, and errors that read well."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,10 @@ from client.client import ApiError, Client
 from client.endpoint import NoEndpoint, find_endpoint
 
 ID_WIDTH = 36
+PIPE_WIDTH = 240
 
-out = Console(soft_wrap=True)
+# A pipe has no width: tables keep their lines whole there.
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 err = Console(stderr=True, soft_wrap=True)
 
 DataDir = Annotated[

@@ -81,6 +81,8 @@ class Passage(Contract):
     start: int
     end: int
     text: str
+    heading: str = ""
+    """The headings above it, where they are known; says what a passage is about that does not name it."""
 
 
 class Claim(Contract):

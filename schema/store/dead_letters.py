@@ -26,7 +26,7 @@ async def record(
     await session.execute(
         upsert(DeadLetter)
         .values(
-            id=derived_id(PREFIX, kind, subject_id, attempt),
+            id=derived_id(PREFIX, org_id, kind, subject_id, attempt),
             org_id=org_id,
             run_id=run_id,
             kind=kind,

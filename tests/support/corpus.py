@@ -160,5 +160,5 @@ async def research(
 
 def _call(corpus: MemoryCorpus, tool: str, arguments: Mapping[str, object]) -> tuple[Passage, ...]:
     if tool == "corpus.search":
-        return corpus.search(str(arguments["query"]))
+        return corpus.search(str(arguments["query"]), int(str(arguments.get("limit", 8))))
     return corpus.read(str(arguments["document_id"]))

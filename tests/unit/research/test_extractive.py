@@ -210,18 +210,18 @@ def test_an_agent_fetches_searches_reads_asks_again_and_stops() -> None:
     tools = ("corpus.search", "document.read", "web.fetch", "web.search")
     subtask = Subtask(number=1, title="Engine", question="What engine powers Zephyr trains?", urls=("https://x.org/",))
     view = view_of("q", subtask=subtask, tools=tools, steps_left=8)
-    done: list[tuple[str, str]] = []
+    done: list[tuple[str, ...]] = []
     for step in range(8):
         action = next_action(view.model_copy(update={"steps_left": 8 - step}))
         if isinstance(action, Finish):
             break
-        done.append((action.tool, next(iter(action.arguments.values()))))
+        done.append((action.tool, *map(str, action.arguments.values())))
         record = StepRecord(step=step, tool=action.tool, arguments=action.arguments, ok=step > 0)
         view = view.model_copy(update={"steps": (*view.steps, record)})
         if step == 1:
             claim = claim_of("The Zephyr train has a diesel engine.", title="Trains", relevance=0.8)
             view = view.model_copy(update={"claims": (claim,)})
-    assert [tool for tool, _ in done[:3]] == ["web.fetch", "corpus.search", "document.read"]
+    assert [tool for tool, *_ in done[:3]] == ["web.fetch", "corpus.search", "document.read"]
     assert ("web.search", "engine powers zephyr trains") in done
     assert len(done) == len(set(done)), "no call twice"
     assert len(done) < 8

@@ -1,0 +1,365 @@
+"""What one organisation can do with the identifiers of another, through every function of the stores: nothing.
+
+The list is complete: a store function that is in no list here fails a test.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+import schema.store
+from infra.database import Database
+from schema.contracts.common import ObjectRef
+from schema.contracts.research import Claim, Score, SourceKind, SourceRef, Subtask
+from schema.errors import HoldClosed, NotFound
+from schema.events import EventType
+from schema.ids import RUN, new_id, operation_key
+from schema.states import AgentStatus, RunStatus
+from schema.store import (
+    agents,
+    api_keys,
+    artifacts,
+    billing,
+    dead_letters,
+    documents,
+    events,
+    idempotency,
+    organisations,
+    research,
+    runs,
+)
+from schema.store.agents import AgentProgress, NewStep
+from schema.store.artifacts import NewArtifact
+from schema.store.audit import SYSTEM
+from schema.store.billing import Settlement
+from schema.store.documents import NewPassage, ReadDocument, SearchResult
+from schema.store.events import NewEvent
+from schema.store.idempotency import Asked, StoredAnswer
+from schema.store.runs import Ending, Projection
+from schema.tables.collaboration import Workspace
+from schema.tables.runs import Run
+from tests.integration.conftest import Org, make_org
+from tests.support.ledger import assert_sound, pcr, rows_of, run_in, step, use
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SHA256 = "ab" * 32
+SNAPSHOT = ObjectRef(key="snapshot", sha256=SHA256, size_bytes=4)
+SOURCE = SourceRef(
+    snapshot_sha256=SHA256,
+    kind=SourceKind.CORPUS,
+    title="secret",
+    uri="document:secret",
+    score=Score(relevance=0.5, trust=0.5, recency=0.5),
+)
+CLAIM = Claim(id="clm_secret", agent_number=1, text="text", source=SOURCE, start=0, end=4, quote="text")
+REPORT = NewArtifact("research_report.md", "text/markdown", SNAPSHOT)
+READ = ReadDocument("secret", "text/plain", SNAPSHOT, 4, "en", None, None)
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """What the other organisation has, by its identifiers."""
+
+    org: Org
+    created: str
+    running: str
+    paused: str
+    failed: str
+    completed: str
+    charge: str
+    agent: str
+    artifact: str
+    document: str
+    key: str
+    workspace: str
+    plan: Run
+    operation: str
+
+
+async def furnish(db: Database, org: Org) -> Theirs:
+    """Give an organisation one of everything."""
+    async with db.transaction(org.id) as session:
+        ids = {name: await run_in(session, org, RunStatus(name)) for name in ("created", "paused", "failed")}
+        running = await run_in(session, org, RunStatus.RUNNING)
+        run = await runs.lock_run(session, org.id, running)
+        await agents.record_plan(session, org.id, run, (Subtask(number=1, title="secret", question="secret?"),))
+        operation = operation_key(running, 1, 1, 0, "act")
+        await agents.record_step(session, org.id, a_step(running, operation))
+        items = [use(running, amount_pcr=pcr(1))]
+        await billing.meter(session, org.id, run_id=running, attempt=1, agent_number=1, items=items)
+        await documents.put_snapshot(session, org.id, SNAPSHOT)
+        await research.put_sources(session, org.id, running, [SOURCE])
+        await research.put_claims(session, org.id, running, agent_number=1, step=0, claims=[CLAIM])
+        [artifact] = await artifacts.list_artifacts(session, org.id, running)
+        completed = await run_in(session, org, RunStatus.RUNNING)
+        items = [use(completed, amount_pcr=pcr(1))]
+        await billing.meter(session, org.id, run_id=completed, attempt=1, agent_number=1, items=items)
+        await step(session, org.id, completed, RunStatus.COMPLETED)
+        charges, _ = await billing.list_ledger(session, org.id, limit=9, type="charge")
+        upload = {"name": "secret.txt", "mime_type": "text/plain", "object": SNAPSHOT}
+        document, _ = await documents.create_document(session, org.id, **upload)
+        await documents.mark_ready(session, org.id, document.id, READ, [NewPassage(0, 4, "", "secret")])
+        key, _ = await api_keys.create_key(session, org.id, user_id=org.owner_id, name="secret", scopes=[])
+        workspace = Workspace(id=new_id("ws"), org_id=org.id, name="secret", owner_id=org.owner_id)
+        session.add(workspace)
+        await idempotency.store(session, org.id, ASKED, StoredAnswer(200, "text/plain", b"secret"))
+        return Theirs(
+            org=org,
+            **ids,
+            running=running,
+            completed=completed,
+            charge=charges[0].id,
+            agent=(await runs.list_agents(session, org.id, running))[0].id,
+            artifact=artifact.id,
+            document=document.id,
+            key=key.id,
+            workspace=workspace.id,
+            plan=run,
+            operation=operation,
+        )
+
+
+ASKED = Asked("POST /api/v1/runs", "key-of-both", "fingerprint")
+
+
+def a_step(run_id: str, operation: str) -> NewStep:
+    return NewStep(run_id, 1, 1, 0, "act", "corpus.search", operation, NOW)
+
+
+def a_run(mine: Org, **fields: Any) -> dict[str, Any]:
+    return {
+        "run_id": new_id(RUN),
+        "user_id": mine.owner_id,
+        "name": "n",
+        "description": None,
+        "task": "t",
+        "context": {},
+        "max_agents": 1,
+        "max_tokens": 1_000,
+        **fields,
+    }
+
+
+Call = Callable[[AsyncSession, str, Theirs, Org], Awaitable[Any]]
+
+# Each as the caller's organisation `o`, with identifiers of theirs `t`.
+
+NOT_FOUND: dict[str, Call] = {
+    "runs.get_run": lambda s, o, t, m: runs.get_run(s, o, t.running),
+    "runs.lock_run": lambda s, o, t, m: runs.lock_run(s, o, t.running),
+    "runs.start_run": lambda s, o, t, m: runs.start_run(s, o, t.created, SYSTEM),
+    "runs.retry_run": lambda s, o, t, m: runs.retry_run(s, o, t.failed, SYSTEM),
+    "runs.cancel_created": lambda s, o, t, m: runs.cancel_created(s, o, t.created, SYSTEM),
+    "runs.raise_hold": lambda s, o, t, m: runs.raise_hold(
+        s, o, t.paused, added_ucr=1, idempotency_key="a", actor=SYSTEM
+    ),
+    "runs.project": lambda s, o, t, m: runs.project(
+        s, o, t.running, Projection(1, 99, RunStatus.PAUSED, None, "x"), actor=SYSTEM
+    ),
+    "runs.close": lambda s, o, t, m: runs.close(s, o, t.running, Ending(1, 99, RunStatus.CANCELLED, "x"), actor=SYSTEM),
+    "runs.get_agent": lambda s, o, t, m: runs.get_agent(s, o, t.agent),
+    "events.append": lambda s, o, t, m: events.append(s, o, t.running, NewEvent(EventType.AGENT_THOUGHT, "x")),
+    "billing.refund": lambda s, o, t, m: billing.refund(s, o, charge_id=t.charge, amount_ucr=1, idempotency_key="a"),
+    "artifacts.get_artifact": lambda s, o, t, m: artifacts.get_artifact(s, o, t.artifact),
+    "documents.get_document": lambda s, o, t, m: documents.get_document(s, o, t.document),
+    "documents.delete_document": lambda s, o, t, m: documents.delete_document(s, o, t.document),
+    "documents.mark_ready": lambda s, o, t, m: documents.mark_ready(s, o, t.document, READ, []),
+    "documents.mark_failed": lambda s, o, t, m: documents.mark_failed(s, o, t.document, code="c", detail="d"),
+    "documents.read_window": lambda s, o, t, m: documents.read_window(s, o, t.document, around=0, passages_max=9),
+    "api_keys.get_key": lambda s, o, t, m: api_keys.get_key(s, o, t.key),
+    "api_keys.revoke_key": lambda s, o, t, m: api_keys.revoke_key(s, o, t.key, actor=SYSTEM),
+    "api_keys.expire_key": lambda s, o, t, m: api_keys.expire_key(s, o, t.key, within_s=1, actor=SYSTEM),
+    "organisations.get_role": lambda s, o, t, m: organisations.get_role(s, o, t.org.owner_id),
+}
+
+HOLD_CLOSED: dict[str, Call] = {
+    "billing.meter": lambda s, o, t, m: billing.meter(
+        s, o, run_id=t.running, attempt=1, agent_number=1, items=[use(t.running, 1, amount_pcr=1)]
+    ),
+    "billing.raise_hold": lambda s, o, t, m: billing.raise_hold(
+        s, o, run_id=t.running, attempt=1, added_ucr=1, idempotency_key="a"
+    ),
+}
+
+NOTHING: dict[str, tuple[Any, Call]] = {
+    "billing.hold_of": (None, lambda s, o, t, m: billing.hold_of(s, o, t.running, 1)),
+    "billing.settle": (
+        Settlement(0, 0),
+        lambda s, o, t, m: billing.settle(s, o, run_id=t.running, attempt=1, capture=True),
+    ),
+    "billing.was_raised": (
+        False,
+        lambda s, o, t, m: billing.was_raised(s, o, run_id=t.paused, attempt=1, added_ucr=1, idempotency_key="a"),
+    ),
+    "billing.list_ledger": (([], None), lambda s, o, t, m: billing.list_ledger(s, o, limit=9, run_id=t.completed)),
+    "billing.list_usage": (([], None), lambda s, o, t, m: billing.list_usage(s, o, limit=9)),
+    "billing.usage_summary": ([], lambda s, o, t, m: billing.usage_summary(s, o, run_id=t.running)),
+    "runs.list_runs": (([], None), lambda s, o, t, m: runs.list_runs(s, o, limit=9)),
+    "runs.live_count": (0, lambda s, o, t, m: runs.live_count(s, o)),
+    "runs.list_agents": ([], lambda s, o, t, m: runs.list_agents(s, o, t.running)),
+    "runs.list_tasks": ([], lambda s, o, t, m: runs.list_tasks(s, o, t.running)),
+    "runs.list_steps": (([], None), lambda s, o, t, m: runs.list_steps(s, o, t.running, limit=9)),
+    "runs.list_status_changes": ([], lambda s, o, t, m: runs.list_status_changes(s, o, t.running)),
+    "events.list_events": ([], lambda s, o, t, m: events.list_events(s, o, t.running)),
+    "agents.find_step": (None, lambda s, o, t, m: agents.find_step(s, o, t.operation)),
+    "agents.list_acts": ([], lambda s, o, t, m: agents.list_acts(s, o, t.running, attempt=1, agent_number=1)),
+    "agents.advance": (
+        None,
+        lambda s, o, t, m: agents.advance(s, o, t.running, AgentProgress(1, 9, AgentStatus.FAILED, 9)),
+    ),
+    "agents.add_tokens": (None, lambda s, o, t, m: agents.add_tokens(s, o, t.running, 1)),
+    "artifacts.list_artifacts": ([], lambda s, o, t, m: artifacts.list_artifacts(s, o, t.running)),
+    "dead_letters.list_dead_letters": (([], None), lambda s, o, t, m: dead_letters.list_dead_letters(s, o, limit=9)),
+    "dead_letters.mark_replayed": (None, lambda s, o, t, m: dead_letters.mark_replayed(s, o, run_id=t.failed)),
+    "research.claims_of": ((), lambda s, o, t, m: research.claims_of(s, o, t.running)),
+    "research.number_sources": (None, lambda s, o, t, m: research.number_sources(s, o, t.running, {SHA256: 1})),
+    "research.list_sources": ([], lambda s, o, t, m: research.list_sources(s, o, t.running)),
+    "research.list_claims": (([], None), lambda s, o, t, m: research.list_claims(s, o, t.running, limit=9)),
+    "research.count_sources": (0, lambda s, o, t, m: research.count_sources(s, o, t.running)),
+    "documents.list_documents": (([], None), lambda s, o, t, m: documents.list_documents(s, o, limit=9)),
+    "documents.search_passages": (
+        SearchResult((), {}, 0, {}),
+        lambda s, o, t, m: documents.search_passages(s, o, {"secret": 1.0}, document_id=t.document),
+    ),
+    "documents.snapshot_refs": ([], lambda s, o, t, m: documents.snapshot_refs(s, o, [SHA256])),
+    "api_keys.list_keys": (([], None), lambda s, o, t, m: api_keys.list_keys(s, o, limit=9)),
+    "api_keys.touch_key": (None, lambda s, o, t, m: api_keys.touch_key(s, o, t.key)),
+    "idempotency.look_up": (None, lambda s, o, t, m: idempotency.look_up(s, o, ASKED)),
+}
+"""What is read is empty; what is written matches no row."""
+
+REFUSED_BY_KEYS: dict[str, Call] = {
+    "runs.create_run": lambda s, o, t, m: runs.create_run(s, o, **a_run(m, workspace_id=t.workspace)),
+    "agents.record_step": lambda s, o, t, m: agents.record_step(
+        s, o, a_step(t.running, operation_key(t.running, 1, 1, 7, "act"))
+    ),
+    "agents.record_plan": lambda s, o, t, m: agents.record_plan(
+        s, o, t.plan, (Subtask(number=2, title="x", question="x"),)
+    ),
+    "artifacts.put_artifact": lambda s, o, t, m: artifacts.put_artifact(s, o, t.running, REPORT),
+    "research.put_sources": lambda s, o, t, m: research.put_sources(s, o, t.running, [SOURCE]),
+    "research.put_claims": lambda s, o, t, m: research.put_claims(
+        s, o, t.running, agent_number=1, step=0, claims=[CLAIM.model_copy(update={"id": "clm_other"})]
+    ),
+    "billing.place_hold": lambda s, o, t, m: billing.place_hold(s, o, run_id=t.running, attempt=1, amount_ucr=1),
+    "api_keys.create_key": lambda s, o, t, m: api_keys.create_key(s, o, user_id=t.org.owner_id, name="x", scopes=[]),
+}
+"""Written by activities after they locked the run; composite foreign keys stop them without that too."""
+
+NAMES_NOTHING_OF_ANOTHER = {
+    *("billing.open_account", "billing.get_balance", "billing.purchase", "billing.adjust"),
+    *("runs.get_organisation", "organisations.get_organisation", "organisations.create_organisation"),
+    *(
+        "dead_letters.record",
+        "audit.record",
+        "documents.create_document",
+        "documents.query_terms",
+        "documents.put_snapshot",
+    ),
+    *("idempotency.claim", "idempotency.store"),
+}
+"""Take no identifier but the organisation's own, or content."""
+
+
+def every_store_function() -> set[str]:
+    found = set()
+    for module in pkgutil.iter_modules(schema.store.__path__):
+        contents = importlib.import_module(f"schema.store.{module.name}")
+        for name, function in inspect.getmembers(contents, inspect.iscoroutinefunction):
+            if name.startswith("_") or function.__module__ != contents.__name__:
+                continue
+            if "org_id" in inspect.signature(function).parameters:
+                found.add(f"{module.name}.{name}")
+    return found
+
+
+def test_every_store_function_is_tried() -> None:
+    tried = [*NOT_FOUND, *HOLD_CLOSED, *NOTHING, *REFUSED_BY_KEYS, *NAMES_NOTHING_OF_ANOTHER]
+    assert len(tried) == len(set(tried))
+    assert set(tried) == every_store_function()
+
+
+def test_the_organisation_comes_first() -> None:
+    """Conventions, rule 9."""
+    for name in every_store_function():
+        module, _, function = name.partition(".")
+        parameters = list(
+            inspect.signature(getattr(importlib.import_module(f"schema.store.{module}"), function)).parameters
+        )
+        assert parameters[:2] == ["session", "org_id"], name
+
+
+async def test_nothing_of_another_organisation_can_be_seen_or_changed(
+    db: Database, owner_db: Database, org: Org
+) -> None:
+    theirs = await furnish(db, org)
+    mine = await make_org(owner_db)
+    async with db.transaction(mine.id) as session:
+        await documents.put_snapshot(session, mine.id, SNAPSHOT.model_copy(update={"sha256": "cd" * 32}))
+    before = await both(owner_db, org, mine)
+
+    async def call(work: Call) -> Any:
+        async with db.transaction(mine.id) as session:
+            return await work(session, mine.id, theirs, mine)
+
+    for name, work in NOT_FOUND.items():
+        try:
+            outcome = await call(work)
+        except NotFound:
+            continue
+        pytest.fail(f"{name} returned {outcome!r}")
+    for work in HOLD_CLOSED.values():
+        with pytest.raises(HoldClosed):
+            await call(work)
+    for name, (expected, work) in NOTHING.items():
+        assert await call(work) == expected, name
+    for name, work in REFUSED_BY_KEYS.items():
+        try:
+            outcome = await call(work)
+        except IntegrityError:
+            continue
+        pytest.fail(f"{name} returned {outcome!r}")
+    assert await both(owner_db, org, mine) == before
+    await assert_sound(owner_db)
+
+
+async def test_the_same_calls_reach_what_is_ones_own(db: Database, org: Org) -> None:
+    """The calls above fail for the organisation's sake and for no other: made by the owner, they find something."""
+    theirs = await furnish(db, org)
+    for name, work in [*NOT_FOUND.items(), *HOLD_CLOSED.items()]:
+        async with db.transaction(org.id) as session:
+            await work(session, org.id, theirs, org)
+            await session.rollback()
+            assert name
+    expected_none = {"agents.advance", "agents.add_tokens", "research.number_sources", "api_keys.touch_key"}
+    expected_none |= {"dead_letters.mark_replayed", "billing.was_raised"}
+    for name, (nothing, work) in NOTHING.items():
+        if name not in expected_none:
+            async with db.transaction(org.id) as session:
+                assert await work(session, org.id, theirs, org) != nothing, name
+                await session.rollback()
+
+
+async def both(owner_db: Database, *orgs: Org) -> list[dict[str, list[Any]]]:
+    found = []
+    for org in orgs:
+        async with owner_db.transaction(org.id) as session:
+            found.append(await rows_of(session, org.id))
+    return found
+
+
+async def test_a_dead_letter_of_one_does_not_keep_anothers_away(db: Database, owner_db: Database, org: Org) -> None:
+    other = await make_org(owner_db)
+    for each in (org, other):
+        async with db.transaction(each.id) as session:
+            await dead_letters.record(session, each.id, kind="document", subject_id="same", attempt=1, error={})
+            letters, _ = await dead_letters.list_dead_letters(session, each.id, limit=9)
+            assert len(letters) == 1
