@@ -12,7 +12,6 @@ from fastapi import APIRouter, FastAPI
 
 from api import openapi, problems
 from api.middleware import BodyLimit, CodecCors, RequestContext
-from api.orchestrator import Orchestrator
 from api.routes import artifacts, billing, codec, commands, documents, keys, logs, runs, service, tools, work
 from api.services import Services
 from api.streams import StreamSlots
@@ -20,6 +19,7 @@ from infra.database import Database
 from infra.live import Live
 from infra.logging import configure_logging
 from infra.objects import ObjectStore
+from infra.orchestrator import Orchestrator
 from infra.settings import Settings
 from infra.temporal import connect, payload_codec
 

@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from api.auth import Caller
 from api.idempotency import Outcome, effect_id, fresh, replay
-from api.orchestrator import Attempt, NoExecution
 from api.services import Services
+from infra.orchestrator import Attempt, NoExecution
 from schema.contracts.common import Contract
 from schema.errors import IllegalTransition, OrchestratorUnavailable
 from schema.policies import RECONCILE_EVERY

@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 from temporalio.client import Client
 
-from api.orchestrator import Orchestrator
 from api.streams import StreamSlots
 from infra.codec import EncryptionCodec
 from infra.database import Database
 from infra.live import Live
 from infra.objects import ObjectStore
+from infra.orchestrator import Orchestrator
 from infra.settings import Settings
 
 

@@ -48,8 +48,8 @@ def write_corpus(folder: Path) -> list[Path]:
     texts = {f"python-{name}.txt": text for name, text in topics.items() if len(text) > 400}
     found: dict[str, str] = {}
     for distribution in metadata.distributions():
-        text = distribution.metadata.get("Description") or distribution.metadata.get_payload()
-        if isinstance(text, str) and len(text) > 1_000:
+        text = str(distribution.metadata.json.get("description", ""))
+        if len(text) > 1_000:
             found[f"package-{distribution.metadata['Name'].lower()}.md"] = text
     wanted = [name for name in ("package-fastapi.md", "package-httpx.md") if name in found]
     texts |= {name: found[name] for name in [*wanted, *sorted(found)[:PACKAGES_MAX]]}
@@ -126,7 +126,9 @@ def watch(client: Client, endpoint: Path, run_id: str) -> dict[str, Any]:
 
 def show_bill(client: Client, run: dict[str, Any]) -> None:
     """Print the run's part of the ledger, and hold it against the run."""
-    table = Table("type", "credits", "balance after", "reserved after", title="Ledger of this run", title_justify="left")
+    table = Table(
+        "type", "credits", "balance after", "reserved after", title="Ledger of this run", title_justify="left"
+    )
     entries = sorted(client.ledger(run_id=run["id"]), key=lambda entry: entry["version"])
     for entry in entries:
         row = (entry["type"], entry["amount"], entry["balance_after"], entry["reserved_after"])

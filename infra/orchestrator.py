@@ -57,6 +57,8 @@ CLOSES_WITHIN = timedelta(seconds=5)
 """How long a start of attempt n+1 waits for the execution of attempt n to close behind its settled row."""
 CLOSES_POLL_S = 0.1
 RETRY_AFTER_S = 5.0
+RESULT_GRACE = timedelta(seconds=2)
+"""The workflow bounds its handlers by the same time and then says where the run stands: leave it time to say so."""
 
 _ENDED_WITH_RUN = "AcceptedUpdateCompletedWorkflow"
 """Failure type of an Update that was accepted and whose workflow closed before its handler returned."""
@@ -203,7 +205,7 @@ class Orchestrator:
                 id=update_id,
                 rpc_timeout=ACCEPT_WITHIN,
             )
-            return await _result_within(handle, UPDATE_ANSWER_WITHIN)
+            return await _result_within(handle, UPDATE_ANSWER_WITHIN + RESULT_GRACE)
 
     async def ingest(self, input: IngestDocumentInput, organisation: Organisation) -> None:
         """Start the ingestion of one document; harmless when it runs or ran already."""

@@ -7,7 +7,7 @@ short paragraphs, tables, long code), that part is read as it stands.
 import re
 from typing import Any
 
-import lxml.html  # type: ignore[import-untyped]
+import lxml.html
 from lxml import etree
 from trafilatura import bare_extraction
 

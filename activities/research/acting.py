@@ -7,7 +7,7 @@ elsewhere, stop.
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from activities.research.questions import key_terms, query_terms, specific_terms
+from activities.research.questions import GENERIC_WEIGHT, key_terms, query_terms, specific_terms
 from activities.research.text import stem, terms
 from schema.contracts.research import AgentView, Claim, Finish, Passage, StepRecord, ToolCall
 from schema.policies import PASSAGES_PER_SEARCH_MAX
@@ -92,12 +92,6 @@ def search_query(question: str) -> str:
     return " ".join(found[:QUERY_TERMS_MAX])
 
 
-def _bracketed(question: str) -> list[str]:
-    """Return the content words of the topic that stands in a bracket at the question's end."""
-    inner = question.rstrip("?.").rpartition("(")[2] if question.rstrip("?.").endswith(")") else ""
-    return specific_terms(inner.rstrip(")"))
-
-
 def _read_on(view: AgentView) -> ToolCall | None:
     """Read the document that answered best so far beyond the passages that were found."""
     if len(view.claims) >= 2 * CLAIMS_ENOUGH:
@@ -166,7 +160,7 @@ def _reformulated(view: AgentView) -> ToolCall | None:
     if len(_calls(view, tool)) >= QUERIES_PER_TOOL_MAX:
         return None
     said = {term for claim in view.claims for term in terms(claim.text)}
-    wanted = specific_terms(view.subtask.question) + _bracketed(view.subtask.question)
+    wanted = [term.word for term in query_terms(view.subtask.question) if term.weight > GENERIC_WEIGHT]
     missing = [word for word in wanted if stem(word) not in said]
     anchor = [word for word in wanted if stem(word) in said][:2]
     for query in _variants(view, missing, anchor):

@@ -59,9 +59,15 @@ def _group_of(claim: Claim, groups: list[list[Claim]], by_term: dict[str, list[i
             for index in by_term[term]:
                 votes[index] += 1
     for index in sorted(votes, key=lambda index: (-votes[index], index))[:20]:
-        if says_the_same(groups[index][0].text, claim.text):
+        if _spans_meet(groups[index][0], claim) or says_the_same(groups[index][0].text, claim.text):
             return index
     return None
+
+
+def _spans_meet(left: Claim, right: Claim) -> bool:
+    """Tell whether two claims quote some of the same words (one may have the sentence before it with it)."""
+    same = left.source.snapshot_sha256 == right.source.snapshot_sha256
+    return same and left.start < right.end and right.start < left.end
 
 
 def says_the_same(left: str, right: str) -> bool:

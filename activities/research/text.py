@@ -348,7 +348,8 @@ _POINTER = re.compile(
     r"\b(?:see (?:section|also|chapter|below|the section)|(?:described|discussed|explained|documented|covered) in"
     r"(?: more detail)?(?: in)? (?:section|the section|chapter)|(?:table|example|examples|code|section|snippet|figure|"
     r"list|diagram)s? (?:below|above)|(?:above|following|below) (?:code|example|examples|table|snippet|figure|list|"
-    r"section|sections|diagram|is|are)|(?:found|available) here|head over to|check out|take a look|these examples|you will find|guide you through|"
+    r"section|sections|diagram|is|are)|(?:found|available) here|head over to|check out|take a look|these examples|"
+    r"you will find|guide you through|"
     r"see the [\w ]+ (?:section|documentation|docs)|refer to the|documentation for|for details)\b|"
     r"\b(?:below|as follows)\.$",
     re.IGNORECASE,
@@ -385,7 +386,8 @@ _ANAPHORA = re.compile(
     r"(?:it|its|they|their|them|these|those|this|that|such|he|she|his|her|however|moreover|furthermore|therefore|thus|"
     r"hence|otherwise|instead|similarly|likewise|consequently|the (?:latter|former|same|above|following|result|list|"
     r"second|other|first)|in (?:this|that|these|such) (?:case|way|sense|mode|example)|then|also|but|and|so|or|nor|yet|"
-    r"additionally|again|for example|for instance|both|as a result|as such|here|in addition|in contrast|on the other hand|for this reason)\b",
+    r"additionally|again|for example|for instance|both|as a result|as such|here|in addition|"
+    r"in contrast|on the other hand|for this reason)\b",
     re.IGNORECASE,
 )
 

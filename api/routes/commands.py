@@ -11,10 +11,10 @@ from api.auth import Caller, RunsWriter, SecuredRoute
 from api.commands import Order, give
 from api.deps import RunId
 from api.idempotency import Idempotent, Outcome, once
-from api.orchestrator import Attempt
 from api.services import Api, Services
 from api.views import runs as views
 from api.views.base import Empty
+from infra.orchestrator import Attempt
 from schema.contracts.run import (
     CancelRunInput,
     CancelRunResult,

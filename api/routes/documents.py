@@ -10,12 +10,12 @@ from starlette.responses import Response
 from api.auth import Caller, DocumentsReader, DocumentsWriter, SecuredRoute
 from api.deps import DocumentId
 from api.idempotency import Idempotent, Outcome, fresh, replay, with_fingerprint
-from api.orchestrator import NoExecution
 from api.paging import Page, PageOf, seal
 from api.serialisation import JsonAnswer
 from api.services import Api, Services
 from api.uploads import FIELD, Upload, uploads
 from api.views import documents as views
+from infra.orchestrator import NoExecution
 from schema.contracts.common import ObjectRef
 from schema.contracts.documents import IngestDocumentInput
 from schema.errors import SwissbrainError

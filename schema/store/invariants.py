@@ -133,7 +133,8 @@ INVARIANTS: tuple[Invariant, ...] = (
         "I11_money_and_status_are_audited",
         "every status change of a run after its creation has an audit entry of the same transaction",
         """select count(*) from run_status_changes c where c.from_status is not null and not exists (
-             select from audit_logs a where a.org_id = c.org_id and a.resource_id = c.run_id and a.xmin = c.xmin)""",
+             select from audit_logs a
+             where a.org_id = c.org_id and a.resource_type = 'run' and a.resource_id = c.run_id and a.xmin = c.xmin)""",
     ),
     Invariant(
         "I11_audit_gap_free",

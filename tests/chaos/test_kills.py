@@ -43,9 +43,7 @@ def _kill_everything(stack: Stack) -> None:
     stack.up()
 
 
-@pytest.mark.parametrize(
-    "kill", [_kill_worker, _kill_api, _kill_everything], ids=["worker", "api", "everything"]
-)
+@pytest.mark.parametrize("kill", [_kill_worker, _kill_api, _kill_everything], ids=["worker", "api", "everything"])
 def test_same_report_and_same_charge(
     stack: Stack, undisturbed: tuple[str, float], kill: Callable[[Stack], None]
 ) -> None:
@@ -63,4 +61,3 @@ def test_same_report_and_same_charge(
         assert (stack.report(run_id), run["credits_charged"]) == undisturbed
     assert len(set(moments)) >= RUNS // 2, "the kill met the runs at too few different moments"
     stack.check()
-

@@ -37,8 +37,8 @@ class Script:
         self.by_task: dict[str, ScriptedReasoner] = {}
         self.name = "extractive"
 
-    def __getattr__(self, method: str):  # noqa: ANN204
-        async def dispatch(first, *rest):  # noqa: ANN001, ANN002, ANN202
+    def __getattr__(self, method: str):
+        async def dispatch(first, *rest):
             task = (first.brief if hasattr(first, "brief") else first).task
             return await getattr(self.by_task[task], method)(first, *rest)
 
@@ -76,7 +76,7 @@ def allow_naps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "TOOLS_BY_KIND", allowed)
 
 
-async def begin(stage: Platform, script: Script, org: Org, reasoner: ScriptedReasoner, **fields):  # noqa: ANN003, ANN201
+async def begin(stage: Platform, script: Script, org: Org, reasoner: ScriptedReasoner, **fields):
     """Create and start a run with a script of its own."""
     task = f"question {uuid.uuid4().hex}"
     script.by_task[task] = reasoner
@@ -84,7 +84,7 @@ async def begin(stage: Platform, script: Script, org: Org, reasoner: ScriptedRea
     return run_id, await stage.start(org.id, run_id)
 
 
-def napping(seconds: float = 30.0, **fields) -> ScriptedReasoner:  # noqa: ANN003
+def napping(seconds: float = 30.0, **fields) -> ScriptedReasoner:
     """Agents that call the tool with a process."""
     return ScriptedReasoner(tool="corpus.nap", arguments=lambda a, s: {"seconds": seconds + s / 1000}, **fields)
 
@@ -101,7 +101,7 @@ async def test_completes_and_charges_what_was_metered(stage: Platform, script: S
         log = await events.list_events(session, org.id, run_id, limit=500)
     assert hold is not None
     assert hold.state == "settled"
-    # 3 agents x (4 acts of corpus.search at 0.02 + 5 thinks and a plan of 110 tokens at 10 per million), and the report.
+    # 3 agents x (4 searches at 0.02 + 5 thinks of 110 tokens at 10 per million), a plan of 110 tokens, and the report.
     assert 240_000 <= hold.captured_ucr == result.charged_ucr < 300_000
     assert balance.balance_ucr == credits_to_ucr(Decimal(1000)) - hold.captured_ucr
     assert balance.reserved_ucr == 0
@@ -148,9 +148,7 @@ async def test_operators_signal_by_name(stage: Platform, script: Script, org: Or
     assert (await handle.result()).status is RunStatus.COMPLETED
 
 
-async def test_cancel_reaches_the_running_process(
-    stage: Platform, script: Script, org: Org, naps: ProcessTool
-) -> None:
+async def test_cancel_reaches_the_running_process(stage: Platform, script: Script, org: Org, naps: ProcessTool) -> None:
     before = len(naps.pids)
     run_id, handle = await begin(stage, script, org, napping())
     async with asyncio.timeout(20):
@@ -302,9 +300,10 @@ async def test_reconciler_starts_what_was_promised_and_closes_what_was_terminate
 ) -> None:
     from datetime import timedelta
 
+    from temporalio.testing import ActivityEnvironment
+
     from activities.reconcile import activities as module
     from activities.reconcile.activities import ReconcileActivities
-    from temporalio.testing import ActivityEnvironment
 
     monkeypatch.setattr(module, "RECONCILE_GRACE", timedelta(0))
     sweep = ReconcileActivities(stage.db, stage.orchestrator).sweep

@@ -126,7 +126,9 @@ def recovery(stack: Stack) -> float:
 def main() -> None:
     """Measure and print."""
     with contextlib.ExitStack() as cleanup:
-        folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="swissbrain-bench-", ignore_cleanup_errors=True))
+        folder = cleanup.enter_context(
+            tempfile.TemporaryDirectory(prefix="swissbrain-bench-", ignore_cleanup_errors=True)
+        )
         began = time.monotonic()
         stack = Stack(Path(folder) / "data").up()
         cleanup.callback(stack.down)
@@ -144,7 +146,9 @@ def main() -> None:
         print(f"run creations a second through the API   {creations(stack):8.1f}     ({CALLERS} callers)")
         waits = [recovery(stack) for _ in range(CRASHES)]
         listed = ", ".join(f"{wait:.1f}" for wait in waits)
-        print(f"crash to next progress                   {statistics.median(waits):8.1f} s   ({AIMS['recovery']}; {listed})")
+        print(
+            f"crash to next progress                   {statistics.median(waits):8.1f} s   ({AIMS['recovery']}; {listed})"
+        )
         stack.check()
         print("every invariant holds")
 

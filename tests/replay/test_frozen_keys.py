@@ -12,6 +12,7 @@ from schema.events import EventType
 from schema.states import AgentStatus, RunCommand, RunStatus, StatusDetail, StepStatus
 
 RUN = "run_0197a000000070008000000000000001"
+ORG = "org_0197a000000070008000000000000002"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ RUN = "run_0197a000000070008000000000000001"
         (ids.derived_id(ids.ARTIFACT, RUN, "research_report.md"), "art_c1dc42649d175fc6a04c7009d1ddcea5"),
         (ids.derived_id(ids.SOURCE, RUN, "ab" * 32), "src_e937b4ee541652f8aecf6067af88de0a"),
         (ids.derived_id(ids.CLAIM, RUN, 2, "clm_x"), "clm_35e64de278a9518aad8a231ebb708f2e"),
-        (ids.derived_id(ids.DEAD_LETTER, "run", RUN, 1), "dead_acfe0554bef05ce6ae77bb55f8122305"),
+        (ids.derived_id(ids.DEAD_LETTER, ORG, "run", RUN, 1), "dead_9315bd1d8fef56f091a53be63f112349"),
     ],
 )
 def test_keys_are_frozen(computed: str, frozen: str) -> None:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowHistory
-from temporalio.converter import DefaultFailureConverterWithEncodedAttributes
 from temporalio.contrib.pydantic import PydanticPayloadConverter
-from temporalio.converter import DataConverter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
 from temporalio.worker import Replayer
 
 import worker
@@ -49,5 +48,5 @@ async def test_a_changed_workflow_does_not_replay() -> None:
     text = next(path for path in HISTORIES if path.stem == "agent-completed").read_text()
     replayer = Replayer(workflows=worker.WORKFLOWS, data_converter=CONVERTER)
     broken = text.replace('"agent.act"', '"agent.renamed"')
-    with pytest.raises(Exception, match="[Nn]ondeterminism|TMPRL1100"):
+    with pytest.raises(Exception, match=r"[Nn]ondeterminism|TMPRL1100"):
         await replayer.replay_workflow(WorkflowHistory.from_json("broken", broken))

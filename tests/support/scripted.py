@@ -39,7 +39,7 @@ class ScriptedReasoner:
     arguments: Callable[[int, int], dict[str, Any]] = lambda agent, step: {"query": f"word{agent} word{step}"}
     before: Callable[[str, int, int], Any] | None = None
     """Called with (method, agent, step); may be async."""
-    tokens: Tokens = Tokens(input=100, output=10)
+    tokens: Tokens = field(default_factory=lambda: Tokens(input=100, output=10))
     name: str = "extractive"
     calls: list[tuple[str, int, int]] = field(default_factory=list)
     _writer: ExtractiveReasoner = field(default_factory=ExtractiveReasoner)

@@ -32,7 +32,9 @@ def test_parts() -> None:
 @each_service
 def test_image_is_pinned(name: str) -> None:
     image = SERVICES[name]["image"]
-    assert re.fullmatch(r"[a-z0-9./-]+:(\d+\.\d+(\.\d+)?[a-z0-9.-]*|RELEASE\.[0-9TZ-]+)", image), f"{image} is not pinned to a version"
+    assert re.fullmatch(r"[a-z0-9./-]+:(\d+\.\d+(\.\d+)?[a-z0-9.-]*|RELEASE\.[0-9TZ-]+)", image), (
+        f"{image} is not pinned to a version"
+    )
     if "build" in SERVICES[name]:
         build = SERVICES[name]["build"]
         assert (ROOT / build["context"] / build["dockerfile"]).exists()
