@@ -12,7 +12,20 @@ from fastapi import APIRouter, FastAPI
 
 from api import openapi, problems
 from api.middleware import BodyLimit, CodecCors, RequestContext
-from api.routes import artifacts, billing, codec, commands, documents, keys, logs, runs, service, tools, work
+from api.routes import (
+    artifacts,
+    billing,
+    codec,
+    commands,
+    dead_letters,
+    documents,
+    keys,
+    logs,
+    runs,
+    service,
+    tools,
+    work,
+)
 from api.services import Services
 from api.streams import StreamSlots
 from infra.database import Database
@@ -23,7 +36,7 @@ from infra.orchestrator import Orchestrator
 from infra.settings import Settings
 from infra.temporal import connect, payload_codec
 
-V1 = (runs, commands, logs, artifacts, work, tools, documents, billing, keys)
+V1 = (runs, commands, logs, artifacts, work, tools, documents, billing, keys, dead_letters)
 """Route modules below `/api/v1`."""
 UNVERSIONED = (service, codec)
 

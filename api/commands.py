@@ -1,8 +1,10 @@
-"""Commands for a run that is under way: an Update of its workflow, given once per Idempotency-Key.
+"""Commands for a run, given once per Idempotency-Key: an Update of its workflow, or the opening of an attempt.
 
-The key is bound to the request in a short transaction, the Update carries an id that is made of the key, and the
-answer is stored in another short transaction. No connection is held while the workflow acts; a crash in between costs a
-repetition, which meets the same Update.
+A run that is under way takes an Update (`give`). The key is bound to the request in a short transaction, the Update
+carries an id that is made of the key, and the answer is stored in another short transaction. No connection is held
+while the workflow acts; a crash in between costs a repetition, which meets the same Update.
+
+A start or a retry (`open_attempt`) needs no workflow yet: hold, status, key and answer are one transaction.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import Caller
-from api.idempotency import Outcome, effect_id, fresh, replay
+from api.idempotency import Outcome, effect_id, fresh, once, replay
 from api.services import Services
+from api.views import runs as views
 from infra.orchestrator import Attempt, NoExecution
 from schema.contracts.common import Contract
-from schema.errors import IllegalTransition, OrchestratorUnavailable
+from schema.errors import IllegalTransition, InvariantViolated, OrchestratorUnavailable, RateLimited
 from schema.policies import RECONCILE_EVERY
 from schema.states import TERMINAL, RunCommand, RunStatus
 from schema.store import billing, idempotency, organisations, runs
@@ -26,6 +29,9 @@ from schema.tables.billing import CreditHold
 from schema.tables.runs import Run
 
 ResultT = TypeVar("ResultT")
+FindRun = Callable[[AsyncSession], Awaitable[Run]]
+
+_ADMISSION_RETRY_AFTER_S = 30
 
 
 @dataclass(frozen=True)
@@ -120,3 +126,70 @@ async def _answer(
             # Not through yet: a repetition waits for the same Update again, and may bring its end.
             return fresh(outcome.sent())
         return fresh(await idempotency.store(session, caller.org_id, asked, outcome.stored()))
+
+
+# A new attempt.
+
+
+def named(caller: Caller, run_id: str) -> FindRun:
+    """Return what finds the run of this id among the caller's."""
+
+    async def find(session: AsyncSession) -> Run:
+        return await runs.get_run(session, caller.org_id, run_id)
+
+    return find
+
+
+async def open_attempt(
+    api: Services,
+    caller: Caller,
+    asked: Asked,
+    command: RunCommand,
+    find: FindRun,
+    show: Callable[[Attempt], Outcome],
+) -> Response:
+    """Start or retry a run: hold and status in one transaction with the key, the workflow after its commit.
+
+    Args:
+        find: finds the run, in the same transaction.
+
+    Raises:
+        IllegalTransition: the run's status does not allow the command.
+        InsufficientCredits: nothing was held.
+        OrchestratorUnavailable: Temporal did not answer, and nothing was held.
+        RateLimited: the organisation has as many live runs as it may have.
+    """
+    opened: list[Attempt] = []
+
+    async def work(session: AsyncSession) -> Outcome:
+        run = await find(session)
+        runs.require(command, run)
+        await api.orchestrator.require_ready()
+        organisation = await organisations.get_organisation(session, caller.org_id, for_admission=True)
+        live = await runs.live_count(session, caller.org_id)
+        if live >= organisation.runs_live_max:
+            raise RateLimited(
+                f"The organisation has {live} live runs, as many as it may have; nothing was held. Wait for one to "
+                "end.",
+                retry_after_s=_ADMISSION_RETRY_AFTER_S,
+                limit=organisation.runs_live_max,
+            )
+        open_run = runs.start_run if command is RunCommand.START else runs.retry_run
+        run = await open_run(session, caller.org_id, run.id, caller.actor)
+        hold = await billing.hold_of(session, caller.org_id, run.id, run.attempt)
+        if hold is None:
+            raise InvariantViolated(f"run {run.id} was started without a hold")
+        opened.append(Attempt(run, hold, organisation))
+        return show(opened[0])
+
+    answer, _ = await once(api.database, caller.org_id, asked, work)
+    for attempt in opened:
+        # From here the hold stands. Where the start is lost (Temporal went away just now, or this process dies), the
+        # answer is still `pending`: the reconciler starts within a minute what has no workflow.
+        await api.orchestrator.try_start_attempt(attempt)
+    return answer
+
+
+def retried(attempt: Attempt) -> Outcome:
+    """Show a retry."""
+    return Outcome(200, views.retried(attempt.run, attempt.hold))

@@ -28,3 +28,6 @@ AgentId = Annotated[str, Path(description="Id of the agent."), AfterValidator(_f
 ArtifactId = Annotated[str, Path(description="Id of the artifact."), AfterValidator(_form_of(ids.ARTIFACT, "artifact"))]
 DocumentId = Annotated[str, Path(description="Id of the document."), AfterValidator(_form_of(ids.DOCUMENT, "document"))]
 KeyId = Annotated[str, Path(description="Id of the API key."), AfterValidator(_form_of(ids.API_KEY, "API key"))]
+DeadLetterId = Annotated[
+    str, Path(description="Id of the dead letter."), AfterValidator(_form_of(ids.DEAD_LETTER, "dead letter"))
+]

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query
@@ -13,6 +14,10 @@ from schema.policies import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 
 _PREFIX = b"c1:"
 _CURSOR_LENGTH_MAX = 500
+_NOT_OURS = "The cursor is not one that this API gave for this list. Pass on `next_cursor` unchanged, or leave it out."
+
+Limit = Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Largest number of items.")]
+Cursor = Annotated[str | None, Query(max_length=_CURSOR_LENGTH_MAX, description="`next_cursor` of the page before.")]
 
 
 class Page(BaseModel):
@@ -40,10 +45,7 @@ def unseal(token: str, form: str = r"[\x20-\x7e]+") -> str:
     except (UnicodeError, binascii.Error, ValueError):
         text = ""
     if not re.fullmatch(form, text):
-        raise InvalidRequest(
-            "The cursor is not one that this API gave for this list. Pass on `next_cursor` unchanged, or leave it out.",
-            field="cursor",
-        )
+        raise InvalidRequest(_NOT_OURS, field="cursor")
     return text
 
 
@@ -55,12 +57,34 @@ class PageOf:
 
     def __call__(
         self,
-        limit: Annotated[
-            int, Query(ge=1, le=PAGE_SIZE_MAX, description="Largest number of items.")
-        ] = PAGE_SIZE_DEFAULT,
-        cursor: Annotated[
-            str | None, Query(max_length=_CURSOR_LENGTH_MAX, description="`next_cursor` of the page before.")
-        ] = None,
+        limit: Limit = PAGE_SIZE_DEFAULT,
+        cursor: Cursor = None,
     ) -> Page:
         """Return what was asked for."""
         return Page(limit=limit, cursor=None if cursor is None else unseal(cursor, self._form))
+
+
+class PageSince(PageOf):
+    """The dependency of a list whose cursors are a time, `|`, and an id of the form `form`."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__(rf"[0-9T:.+-]{{1,40}}\|{form}")
+
+    def __call__(
+        self,
+        limit: Limit = PAGE_SIZE_DEFAULT,
+        cursor: Cursor = None,
+    ) -> Page:
+        """Return what was asked for.
+
+        Raises:
+            InvalidRequest: the cursor's time is none.
+        """
+        page = super().__call__(limit, cursor)
+        try:
+            aware = page.cursor is None or datetime.fromisoformat(page.cursor.partition("|")[0]).tzinfo is not None
+        except ValueError:
+            aware = False
+        if not aware:
+            raise InvalidRequest(_NOT_OURS, field="cursor")
+        return page

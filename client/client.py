@@ -208,6 +208,15 @@ class Client(AbstractContextManager["Client"]):
         revoked: Json = self._request("DELETE", f"{API}/api-keys/{key_id}").json()
         return revoked
 
+    def list_dead_letters(self, *, replayed: bool = False, limit: int = 50) -> Iterator[Json]:
+        """Yield work that was given up, newest first, page by page; what was replayed only when asked for."""
+        asked = {"replayed": "true"} if replayed else {}
+        return self._pages(f"{API}/dead-letters", "dead_letters", limit, asked)
+
+    def replay_dead_letter(self, letter_id: str, *, idempotency_key: str | None = None) -> Json:
+        """Retry the failed run of a dead letter."""
+        return self._post(f"{API}/dead-letters/{letter_id}/replay", {}, idempotency_key)
+
     def _get(self, path: str, params: Mapping[str, Any] | None = None) -> Json:
         found: Json = self._request("GET", path, params=params).json()
         return found

@@ -59,7 +59,7 @@ _VERB_TAIL = re.compile(
     r"(?:works?|differ|compare|behave|interact|function|relate|mean|look|perform|evolve|affect)\b", re.I
 )
 _NAMED_URL = re.compile(
-    r"(?:,?\s*(?:and|then|or))*\s*(?:also\s+)?(?:(?:see|read|fetch|use|using|from|at|on|via|visit|consult|there:?)\s+)?"
+    r"(?:,?\s?\b(?:and|then|or)\b){0,2}\s?(?:also\s+)?(?:(?:see|read|fetch|use|using|from|at|on|via|visit|consult|there:?)\s+)?"
     + _URL.pattern,
     re.IGNORECASE,
 )
@@ -160,8 +160,9 @@ def query_terms(question: str) -> tuple[QueryTerm, ...]:
 
 def plan_subtasks(brief: Brief) -> tuple[Subtask, ...]:
     """Cut the task of `brief` into 1 to `agents_max` subtasks, numbered from 1."""
-    urls = _urls(brief.task)
-    text = _NAMED_URL.sub(" ", brief.task)
+    task = _tidied(brief.task)
+    urls = _urls(task)
+    text = _NAMED_URL.sub(" ", task)
     parts = _distinct(_parts(text) + _aspects_of_context(brief.context, text))
     if not parts:
         parts = [_Part(_headline(text), normalise(text) or brief.name or "The sources that the user named")]
@@ -169,7 +170,12 @@ def plan_subtasks(brief: Brief) -> tuple[Subtask, ...]:
         parts = _broad_aspects(parts[0]) or parts
     parts = _fit(parts, max(1, brief.agents_max))
     subtasks = [Subtask(number=n, title=part.title, question=part.question) for n, part in enumerate(parts, 1)]
-    return _with_urls(subtasks, urls, brief.task)
+    return _with_urls(subtasks, urls, task)
+
+
+def _tidied(task: str) -> str:
+    """Shorten runs of white space, so that no expression below can be made slow by them; line breaks stay."""
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r" ?\n ?", "\n", re.sub(r"[^\S\n]+", " ", task))).strip()
 
 
 @dataclass(frozen=True)

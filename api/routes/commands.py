@@ -1,17 +1,16 @@
 """Commands: start, pause, resume, cancel, retry, finish (specification, 2.2, field for field)."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Body
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from api.auth import Caller, RunsWriter, SecuredRoute
-from api.commands import Order, give
+from api.auth import RunsWriter, SecuredRoute
+from api.commands import Order, give, named, open_attempt, retried
 from api.deps import RunId
-from api.idempotency import Idempotent, Outcome, once
-from api.services import Api, Services
+from api.idempotency import Idempotent, Outcome
+from api.services import Api
 from api.views import runs as views
 from api.views.base import Empty
 from infra.orchestrator import Attempt
@@ -26,11 +25,9 @@ from schema.contracts.run import (
     ResumeRunResult,
     RunWorkflow,
 )
-from schema.errors import InvariantViolated, RateLimited
 from schema.money import ucr_to_credits
 from schema.states import RunCommand, RunStatus, StatusDetail
-from schema.store import billing, organisations, runs
-from schema.store.idempotency import Asked
+from schema.store import runs
 from schema.tables.billing import CreditHold
 from schema.tables.runs import Run
 
@@ -41,7 +38,6 @@ NO_BODY = Empty()
 RESUME = views.ResumeRun()
 CANCEL = views.CancelRun()
 _ACCEPTED = {202: {"description": "Accepted and on its way; `status_detail` says what the run waits for."}}
-_ADMISSION_RETRY_AFTER_S = 30
 
 
 @router.post("/start", response_model=views.StartedRun)
@@ -65,7 +61,7 @@ async def start_run(
             ),
         )
 
-    return await _open_attempt(api, caller, asked, run_id, RunCommand.START, show)
+    return await open_attempt(api, caller, asked, RunCommand.START, named(caller, run_id), show)
 
 
 @router.post("/retry", response_model=views.RetriedRun)
@@ -74,19 +70,7 @@ async def retry_run(
 ) -> Response:
     """Try a failed run again: a new attempt with a new hold; agents that finished are not run again."""
 
-    def show(attempt: Attempt) -> Outcome:
-        run = attempt.run
-        return Outcome(
-            200,
-            views.RetriedRun(
-                id=run.id,
-                status=RunStatus(run.status),
-                attempt_number=run.attempt,
-                credits_reserved=ucr_to_credits(attempt.hold.amount_ucr),
-            ),
-        )
-
-    return await _open_attempt(api, caller, asked, run_id, RunCommand.RETRY, show)
+    return await open_attempt(api, caller, asked, RunCommand.RETRY, named(caller, run_id), retried)
 
 
 @router.post("/pause", response_model=views.PausedRun, responses={202: {**_ACCEPTED[202], "model": views.PausedRun}})
@@ -199,40 +183,6 @@ async def finish_run(
 
     order = Order(RunCommand.FINISH, RunWorkflow.finish, FinishRunInput(), FinishRunResult, RunStatus.COMPLETED, show)
     return await give(api, caller, asked, run_id, order)
-
-
-async def _open_attempt(
-    api: Services, caller: Caller, asked: Asked, run_id: str, command: RunCommand, show: Callable[[Attempt], Outcome]
-) -> Response:
-    """Hold and status in one transaction with the key; the workflow after its commit."""
-    opened: list[Attempt] = []
-
-    async def work(session: AsyncSession) -> Outcome:
-        runs.require(command, await runs.get_run(session, caller.org_id, run_id))
-        await api.orchestrator.require_ready()
-        organisation = await organisations.get_organisation(session, caller.org_id, for_admission=True)
-        live = await runs.live_count(session, caller.org_id)
-        if live >= organisation.runs_live_max:
-            raise RateLimited(
-                f"The organisation has {live} live runs, as many as it may have; nothing was held. Wait for one to "
-                "end.",
-                retry_after_s=_ADMISSION_RETRY_AFTER_S,
-                limit=organisation.runs_live_max,
-            )
-        open_run = runs.start_run if command is RunCommand.START else runs.retry_run
-        run = await open_run(session, caller.org_id, run_id, caller.actor)
-        hold = await billing.hold_of(session, caller.org_id, run_id, run.attempt)
-        if hold is None:
-            raise InvariantViolated(f"run {run_id} was started without a hold")
-        opened.append(Attempt(run, hold, organisation))
-        return show(opened[0])
-
-    answer, _ = await once(api.database, caller.org_id, asked, work)
-    for attempt in opened:
-        # From here the hold stands. Where the start is lost (Temporal went away just now, or this process dies), the
-        # answer is still `pending`: the reconciler starts within a minute what has no workflow.
-        await api.orchestrator.try_start_attempt(attempt)
-    return answer
 
 
 def _detail(run: Run, status: RunStatus | None = None) -> StatusDetail | None:

@@ -354,6 +354,16 @@ def full(run: Run, hold: CreditHold | None, artifacts: list[ArtifactLink]) -> Ru
     )
 
 
+def retried(run: Run, hold: CreditHold) -> RetriedRun:
+    """Show a run that is tried again."""
+    return RetriedRun(
+        id=run.id,
+        status=RunStatus(run.status),
+        attempt_number=run.attempt,
+        credits_reserved=ucr_to_credits(hold.amount_ucr),
+    )
+
+
 def reserved(run: Run, hold: CreditHold | None) -> Decimal:
     """Return what is held for a run: before its start the quote, after its end nothing."""
     if run.status == RunStatus.CREATED:

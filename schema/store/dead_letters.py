@@ -1,5 +1,6 @@
 """Dead letters: work that was given up after its retries, kept until somebody replays it."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, update
@@ -7,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from schema.errors import NotFound
 from schema.ids import DEAD_LETTER as PREFIX
 from schema.ids import derived_id
 from schema.tables.runs import DeadLetter
@@ -42,12 +44,29 @@ async def list_dead_letters(
 ) -> tuple[list[DeadLetter], str | None]:
     """Return a page of dead letters, newest first; those already replayed only when asked for."""
     query = select(DeadLetter).where(DeadLetter.org_id == org_id)
+    if cursor is not None:
+        at, _, letter_id = cursor.partition("|")
+        query = query.where(
+            func.row(DeadLetter.created_at, DeadLetter.id) < func.row(datetime.fromisoformat(at), letter_id)
+        )
     if not replayed:
         query = query.where(col(DeadLetter.replayed_at).is_(None))
     order = (col(DeadLetter.created_at).desc(), col(DeadLetter.id).desc())
-    offset = int(cursor or 0)
-    rows = list((await session.execute(query.order_by(*order).offset(offset).limit(limit + 1))).scalars())
-    return rows[:limit], str(offset + limit) if len(rows) > limit else None
+    rows = list((await session.execute(query.order_by(*order).limit(limit + 1))).scalars())
+    last = rows[limit - 1] if len(rows) > limit else None
+    return rows[:limit], f"{last.created_at.isoformat()}|{last.id}" if last is not None else None
+
+
+async def get_dead_letter(session: AsyncSession, org_id: str, letter_id: str) -> DeadLetter:
+    """Return one dead letter.
+
+    Raises:
+        NotFound: the organisation has no such dead letter.
+    """
+    query = select(DeadLetter).where(DeadLetter.org_id == org_id, DeadLetter.id == letter_id)
+    if (letter := (await session.execute(query)).scalar_one_or_none()) is None:
+        raise NotFound("There is no such dead letter.")
+    return letter
 
 
 async def mark_replayed(session: AsyncSession, org_id: str, *, run_id: str) -> None:

@@ -14,58 +14,63 @@ from schema.tables import research as tables
 
 async def put_sources(session: AsyncSession, org_id: str, run_id: str, sources: Iterable[SourceRef]) -> None:
     """Record sources of a run; one that was met before keeps the better of the two relevances."""
-    for source in sorted(sources, key=lambda item: item.snapshot_sha256):
-        statement = upsert(tables.Source).values(
-            id=derived_id(SOURCE, run_id, source.snapshot_sha256),
-            org_id=org_id,
-            run_id=run_id,
-            snapshot_sha256=source.snapshot_sha256,
-            kind=source.kind.value,
-            title=source.title,
-            uri=source.uri,
-            document_id=source.document_id,
-            published_at=source.published_at,
-            relevance=source.score.relevance,
-            trust=source.score.trust,
-            recency=source.score.recency,
-            reasons=source.score.reasons,
+    rows = [
+        {
+            "id": derived_id(SOURCE, run_id, source.snapshot_sha256),
+            "org_id": org_id,
+            "run_id": run_id,
+            "snapshot_sha256": source.snapshot_sha256,
+            "kind": source.kind.value,
+            "title": source.title,
+            "uri": source.uri,
+            "document_id": source.document_id,
+            "published_at": source.published_at,
+            "relevance": source.score.relevance,
+            "trust": source.score.trust,
+            "recency": source.score.recency,
+            "reasons": source.score.reasons,
+        }
+        for source in sorted(sources, key=lambda item: item.snapshot_sha256)
+    ]
+    if not rows:
+        return
+    statement = upsert(tables.Source).values(rows)
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["org_id", "run_id", "snapshot_sha256"],
+            set_={"relevance": statement.excluded.relevance, "reasons": statement.excluded.reasons},
+            where=statement.excluded.relevance > col(tables.Source.relevance),
         )
-        better = statement.excluded.relevance > col(tables.Source.relevance)
-        await session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["org_id", "run_id", "snapshot_sha256"],
-                set_={"relevance": statement.excluded.relevance, "reasons": statement.excluded.reasons},
-                where=better,
-            )
-        )
+    )
 
 
 async def put_claims(
     session: AsyncSession, org_id: str, run_id: str, *, agent_number: int, step: int, claims: Iterable[Claim]
 ) -> int:
     """Record claims, each once per run; returns how many are new. Their sources are recorded before."""
-    new = 0
-    for claim in claims:
-        statement = (
-            upsert(tables.Claim)
-            .values(
-                run_id=run_id,
-                id=claim.id,
-                org_id=org_id,
-                agent_number=agent_number,
-                step=step,
-                snapshot_sha256=claim.source.snapshot_sha256,
-                start_offset=claim.start,
-                end_offset=claim.end,
-                text=claim.text,
-                quote=claim.quote,
-                relevance=claim.relevance,
-            )
-            .on_conflict_do_nothing(index_elements=["run_id", "id"])
-            .returning(col(tables.Claim.id))
-        )
-        new += (await session.execute(statement)).scalar_one_or_none() is not None
-    return new
+    rows = {
+        claim.id: {
+            "run_id": run_id,
+            "id": claim.id,
+            "org_id": org_id,
+            "agent_number": agent_number,
+            "step": step,
+            "snapshot_sha256": claim.source.snapshot_sha256,
+            "start_offset": claim.start,
+            "end_offset": claim.end,
+            "text": claim.text,
+            "quote": claim.quote,
+            "relevance": claim.relevance,
+        }
+        for claim in claims
+    }
+    if not rows:
+        return 0
+    statement = upsert(tables.Claim).values(list(rows.values()))
+    written = await session.execute(
+        statement.on_conflict_do_nothing(index_elements=["run_id", "id"]).returning(col(tables.Claim.id))
+    )
+    return len(written.all())
 
 
 def _source(row: tables.Source) -> SourceRef:

@@ -82,6 +82,7 @@ class Theirs:
     workspace: str
     plan: Run
     operation: str
+    letter: str
 
 
 async def furnish(db: Database, org: Org) -> Theirs:
@@ -124,6 +125,7 @@ async def furnish(db: Database, org: Org) -> Theirs:
             workspace=workspace.id,
             plan=run,
             operation=operation,
+            letter=(await dead_letters.list_dead_letters(session, org.id, limit=1))[0][0].id,
         )
 
 
@@ -174,6 +176,7 @@ NOT_FOUND: dict[str, Call] = {
     "documents.mark_ready": lambda s, o, t, m: documents.mark_ready(s, o, t.document, READ, []),
     "documents.mark_failed": lambda s, o, t, m: documents.mark_failed(s, o, t.document, code="c", detail="d"),
     "documents.read_window": lambda s, o, t, m: documents.read_window(s, o, t.document, around=0, passages_max=9),
+    "dead_letters.get_dead_letter": lambda s, o, t, m: dead_letters.get_dead_letter(s, o, t.letter),
     "api_keys.get_key": lambda s, o, t, m: api_keys.get_key(s, o, t.key),
     "api_keys.revoke_key": lambda s, o, t, m: api_keys.revoke_key(s, o, t.key, actor=SYSTEM),
     "api_keys.expire_key": lambda s, o, t, m: api_keys.expire_key(s, o, t.key, within_s=1, actor=SYSTEM),

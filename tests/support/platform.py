@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
@@ -11,12 +12,14 @@ from temporalio.client import Client, WorkflowHandle
 import worker
 from activities.tools.registry import ToolRegistry, builtin_tools
 from infra.database import Database
+from infra.objects import sha256_of
 from infra.orchestrator import Attempt, Orchestrator
 from infra.settings import Settings
+from schema.contracts.documents import IngestDocumentInput
 from schema.contracts.run import RunWorkflow
 from schema.ids import RUN, new_id
 from schema.states import TERMINAL, RunStatus
-from schema.store import billing, runs
+from schema.store import billing, documents, runs
 from schema.store.audit import SYSTEM
 from schema.store.invariants import violations
 from schema.tables.runs import Run
@@ -39,6 +42,29 @@ class Platform:
         async with self.db.transaction(org_id) as session:
             await runs.create_run(session, org_id, run_id=run_id, user_id=user_id, name="test", task=task, **values)
         return run_id
+
+    async def upload(self, org_id: str, texts: dict[str, str]) -> None:
+        """Put documents into an organisation's corpus, by the product's own ingestion."""
+        mime_type = "text/plain"
+        async with self.db.transaction(org_id) as session:
+            organisation = await runs.get_organisation(session, org_id)
+        document_ids = []
+        for name, text in sorted(texts.items()):
+            data = text.encode()
+            ref = await self.parts.objects.put(f"{org_id}/documents/{sha256_of(data)}", data, mime_type)
+            async with self.db.transaction(org_id) as session:
+                document, _ = await documents.create_document(
+                    session, org_id, name=name, mime_type=mime_type, object=ref, created_by=None
+                )
+            document_ids.append(document.id)
+            fields = IngestDocumentInput(
+                org_id=org_id, document_id=document.id, object=ref, filename=name, mime_type=mime_type
+            )
+            await self.orchestrator.ingest(fields, organisation)
+        for document_id in document_ids:
+            result = await self.orchestrator.ingested(document_id, timedelta(seconds=60))
+            assert result is not None
+            assert result.status == "ready", result
 
     async def start(self, org_id: str, run_id: str) -> WorkflowHandle[RunWorkflow, Any]:
         """Start a run as the API does: hold and status first, then the workflow."""

@@ -8,6 +8,7 @@ from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
 
 from infra.database import Database
+from schema.contracts.common import ObjectRef
 from schema.contracts.documents import IngestDocumentInput, IngestDocumentResult
 from schema.contracts.run import (
     CancelRunInput,
@@ -23,7 +24,8 @@ from schema.contracts.run import (
 )
 from schema.ids import operation_key
 from schema.states import RunCommand, RunStatus, StatusDetail, allows
-from schema.store import billing, runs
+from schema.store import artifacts, billing, runs
+from schema.store.artifacts import NewArtifact
 from schema.store.audit import workflow_actor
 from schema.store.billing import UsageItem
 from schema.store.runs import Ending, Projection
@@ -74,6 +76,10 @@ class StubActivities:
                 session, input.org_id, run_id=input.run_id, attempt=input.attempt, agent_number=1, items=[item]
             )
         async with self._database.transaction(input.org_id) as session:
+            if input.status == RunStatus.COMPLETED:
+                report = ObjectRef(key=f"{input.org_id}/artifacts/{input.run_id}", sha256="0" * 64, size_bytes=1)
+                new = NewArtifact("research_report.md", "text/markdown", report)
+                await artifacts.put_artifact(session, input.org_id, input.run_id, new)
             ending = Ending(input.attempt, input.seq, RunStatus(input.status), f"Run {input.status}")
             moved = await runs.close(session, input.org_id, input.run_id, ending, actor=workflow_actor(input.run_id))
         return [moved.charged_ucr, moved.released_ucr]

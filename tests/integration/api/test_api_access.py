@@ -11,7 +11,7 @@ from api.app import UNVERSIONED, V1
 from infra.database import Database
 from schema.contracts.common import ObjectRef
 from schema.ids import agent_id
-from schema.store import api_keys, artifacts, documents
+from schema.store import api_keys, artifacts, dead_letters, documents
 from schema.store.artifacts import NewArtifact
 from schema.tables.runs import Agent
 from tests.integration.api.conftest import TASK, Caller, Running, make_key
@@ -36,6 +36,7 @@ IDS = {
     "artifact_id": f"art_{MISSING}",
     "document_id": f"doc_{MISSING}",
     "key_id": f"key_{MISSING}",
+    "letter_id": f"dead_{MISSING}",
     "code": "not_found",
 }
 
@@ -89,12 +90,17 @@ async def _objects(caller: Caller, owner_db: Database) -> dict[str, str]:
         key, _ = await api_keys.create_key(
             session, caller.org.id, user_id=caller.org.owner_id, name="k", scopes=["runs:read"]
         )
+        await dead_letters.record(
+            session, caller.org.id, kind="run", subject_id=run["id"], attempt=1, error={}, run_id=run["id"]
+        )
+        letters, _ = await dead_letters.list_dead_letters(session, caller.org.id, limit=1)
         return {
             "run_id": run["id"],
             "agent_id": agent_id(run["id"], 1),
             "artifact_id": artifact,
             "document_id": document.id,
             "key_id": key.id,
+            "letter_id": letters[0].id,
             "code": "nothing",
         }
 

@@ -112,3 +112,9 @@ def test_words_that_say_little_weigh_little() -> None:
     weights = key_terms("How do generators work (Python iterators)?")
     assert weights["generat"] == 1.0
     assert weights["work"] < weights["python"] < 1.0
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", [" ", "\n", "\t\n ", " and", "and ", "a, ", "(", "- a\n", "http://", "https://x "])
+def test_no_task_takes_long(piece: str) -> None:
+    assert plan((piece * 20_000)[:20_000])

@@ -1,0 +1,273 @@
+"""Whole runs with a model: the litellm reasoner on a real socket, a server that fails in every way, real storage.
+
+Seeds of the faults are in the parameters: the same calls fail every time.
+"""
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+from sqlmodel import select
+from temporalio.client import Client, WorkflowFailureError
+
+import worker
+from activities.documents.activities import DocumentActivities
+from activities.research import models
+from activities.research.citations import Sidecar, check_citations
+from activities.research.reasoner import build_reasoner
+from infra.database import Database
+from infra.objects import ObjectStore, sha256_of
+from infra.settings import Settings
+from schema.contracts.common import ObjectRef
+from schema.contracts.documents import IngestDocumentInput
+from schema.money import PCR_PER_UCR, credits_to_ucr
+from schema.states import RunStatus
+from schema.store import artifacts, billing, documents, runs
+from schema.tables.billing import CreditHold, Usage
+from tests.integration.conftest import CREDITS, Org, make_org
+from tests.support.model_server import ModelServer
+from tests.support.platform import Platform, platform
+from tests.support.texts import PLANTED
+
+pytestmark = pytest.mark.timeout(180)
+
+TASK = "What power does the Zephyr-9 engine have? Who makes the Zephyr-9, and when was it first delivered?"
+CALL_TIMEOUT_S = 2.0
+"""How long the reasoner waits for one answer here, so that a hang is over soon."""
+
+
+@pytest_asyncio.fixture(scope="module")
+async def server() -> AsyncIterator[ModelServer]:
+    """The scripted model, on a port of its own."""
+    async with ModelServer() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def heal(server: ModelServer) -> None:
+    """Let every test begin with a server that works."""
+    server.script.faults.clear()
+    server.script.calls.clear()
+    models._UNDERSTOOD.clear()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def stage(settings: Settings, temporal_client: Client, server: ModelServer) -> AsyncIterator[Platform]:
+    """The product's workers with a model, as its settings say; only the patience of a call is shorter."""
+    chosen = settings.model_copy(
+        update={"model": "openai/scripted", "model_base_url": server.base_url, "model_api_key": SecretStr("sk-test")}
+    )
+    reasoner = build_reasoner(replace(worker.model_config(chosen), timeout_s=CALL_TIMEOUT_S))
+    async with platform(chosen, temporal_client, f"model-{uuid.uuid4().hex[:8]}-", reasoner=reasoner) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module")
+async def library(owner_db: Database, db: Database, objects: ObjectStore) -> Org:
+    """An organisation whose corpus has the planted documents."""
+    org = await make_org(owner_db)
+    ingest = DocumentActivities(db, objects).ingest
+    for name, text in PLANTED.items():
+        data = text.encode()
+        ref = await objects.put(f"{org.id}/documents/{sha256_of(data)}", data, "text/plain")
+        async with db.transaction(org.id) as session:
+            document, _ = await documents.create_document(
+                session, org.id, name=name, mime_type="text/plain", object=ref, created_by=org.owner_id
+            )
+        order = IngestDocumentInput(
+            org_id=org.id, document_id=document.id, object=ref, filename=name, mime_type="text/plain"
+        )
+        assert (await ingest(order)).status == "ready"
+    return org
+
+
+async def file_of(stage: Platform, objects: ObjectStore, org: Org, run_id: str, name: str) -> str:
+    """Return the text of one of the run's artifacts."""
+    async with stage.db.transaction(org.id) as session:
+        found = await artifacts.list_artifacts(session, org.id, run_id)
+    artifact = next(each for each in found if each.name == name)
+    ref = ObjectRef(key=artifact.object_key, sha256=artifact.content_sha256, size_bytes=artifact.size_bytes)
+    return (await objects.get(ref)).decode()
+
+
+async def check_report(stage: Platform, objects: ObjectStore, org: Org, run_id: str) -> str:
+    """Check every citation of the stored report against the stored snapshots; returns the report."""
+    markdown = await file_of(stage, objects, org, run_id, "research_report.md")
+    sidecar = Sidecar.model_validate_json(await file_of(stage, objects, org, run_id, "citations.json"))
+    async with stage.db.transaction(org.id) as session:
+        refs = await documents.snapshot_refs(
+            session, org.id, sorted({each.snapshot_sha256 for each in sidecar.sources})
+        )
+    snapshots = {ref.sha256: (await objects.get(ref)).decode() for ref in refs}
+    assert sidecar.sources, "nothing is cited"
+    assert check_citations(markdown, sidecar, snapshots.__getitem__) == []
+    assert "73.2" not in markdown, "an invented figure passed"
+    return markdown
+
+
+async def check_money(stage: Platform, org: Org, run_id: str, attempt: int = 1) -> CreditHold:
+    """Check that the attempt is charged its metered use, each effect metered once; returns the hold."""
+    async with stage.db.transaction(org.id) as session:
+        hold = await billing.hold_of(session, org.id, run_id, attempt)
+        query = select(Usage).where(Usage.org_id == org.id, Usage.run_id == run_id, Usage.attempt == attempt)
+        usage = list((await session.execute(query)).scalars())
+    assert hold is not None
+    assert hold.state == "settled"
+    metered_pcr = sum(row.amount_pcr for row in usage)
+    assert metered_pcr == hold.metered_pcr
+    assert hold.captured_ucr == (metered_pcr + PCR_PER_UCR // 2) // PCR_PER_UCR > 0
+    effects = [(row.operation_key, row.kind, row.item) for row in usage]
+    assert len(effects) == len(set(effects))
+    assert await stage.violations() == {}
+    return hold
+
+
+async def complete(stage: Platform, org: Org, **fields: Any) -> str:
+    """Run the task to its end, which must be a good one; returns the run's id."""
+    run_id = await stage.create(org.id, org.owner_id, TASK, context={"sources": ["corpus"]}, **fields)
+    handle = await stage.start(org.id, run_id)
+    assert (await handle.result()).status is RunStatus.COMPLETED
+    return run_id
+
+
+@pytest_asyncio.fixture(scope="module")
+async def undisturbed(
+    stage: Platform, objects: ObjectStore, library: Org, server: ModelServer
+) -> tuple[str, CreditHold]:
+    """The report and the hold of a run whose model never fails."""
+    server.script.faults.clear()
+    run_id = await complete(stage, library)
+    report = await check_report(stage, objects, library, run_id)
+    return report, await check_money(stage, library, run_id)
+
+
+async def test_completes_with_a_cited_report(
+    stage: Platform, library: Org, undisturbed: tuple[str, CreditHold], server: ModelServer
+) -> None:
+    report, _ = undisturbed
+    assert "420 kW" in report
+    assert "380 kW" in report, "the other figure is not disclosed"
+    async with stage.db.transaction(library.id) as session:
+        usage = await billing.usage_summary(session, library.id)
+    assert any(row["item"] == "openai/scripted" and row["output_tokens"] > 0 for row in usage)
+
+
+FAULTS: dict[str, list[dict[str, Any]]] = {
+    "rate-limited": [{"kind": "rate_limited", "times": 4, "retry_after": "1", "probability": 0.5, "seed": 1}],
+    "server-error": [{"kind": "server_error", "times": 5, "probability": 0.4, "seed": 2}],
+    "dropped": [{"kind": "drop", "times": 4, "probability": 0.4, "seed": 3}],
+    "hangs": [{"kind": "hang", "times": 2, "probability": 0.4, "seed": 4}],
+}
+
+
+@pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS.keys())
+async def test_failed_calls_change_neither_report_nor_charge(
+    stage: Platform,
+    objects: ObjectStore,
+    library: Org,
+    undisturbed: tuple[str, CreditHold],
+    server: ModelServer,
+    faults: list[dict[str, Any]],
+) -> None:
+    """A call without an answer costs nothing, and its repetition brings what it would have brought."""
+    for fault in faults:
+        server.fail(**fault)
+    run_id = await complete(stage, library)
+    struck = [call.fault for call in server.calls if call.fault]
+    print(f"{len(struck)} of {len(server.calls)} calls failed: {sorted(set(struck))}")
+    assert struck
+    report, hold = undisturbed
+    assert await check_report(stage, objects, library, run_id) == report
+    assert (await check_money(stage, library, run_id)).captured_ucr == hold.captured_ucr
+
+
+UNUSABLE: dict[str, list[dict[str, Any]]] = {
+    "broken-json": [{"kind": "broken_json", "times": 4, "probability": 0.5, "seed": 5}],
+    "wrong-schema": [{"kind": "wrong_schema", "times": 4, "probability": 0.5, "seed": 6}],
+    "twice-in-a-row": [{"kind": "broken_json", "times": 2, "schema": "WrittenSummary"}],
+    "no-json-schema": [{"kind": "refuse_json_schema", "times": 1}],
+    "everything": [
+        {"kind": kind, "times": 2, "probability": 0.25, "seed": seed}
+        for seed, kind in enumerate(("rate_limited", "server_error", "drop", "broken_json", "wrong_schema", "hang"), 7)
+    ],
+}
+
+
+@pytest.mark.parametrize("faults", UNUSABLE.values(), ids=UNUSABLE.keys())
+async def test_unusable_answers_are_mended_and_metered(
+    stage: Platform,
+    objects: ObjectStore,
+    library: Org,
+    undisturbed: tuple[str, CreditHold],
+    server: ModelServer,
+    faults: list[dict[str, Any]],
+) -> None:
+    """An answer that had to be mended was paid for: the charge is the metered use, and not less than without."""
+    for fault in faults:
+        server.fail(**fault)
+    run_id = await complete(stage, library)
+    struck = [call.fault for call in server.calls if call.fault]
+    print(f"{len(struck)} of {len(server.calls)} calls failed: {sorted(set(struck))}")
+    assert struck
+    report, hold = undisturbed
+    assert await check_report(stage, objects, library, run_id) == report
+    charged_ucr = (await check_money(stage, library, run_id)).captured_ucr
+    print(f"charged {charged_ucr} micro-credits, undisturbed {hold.captured_ucr}")
+    assert charged_ucr >= hold.captured_ucr
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ({"kind": "unavailable", "retry_after": "0"}, "provider_unavailable"),
+        ({"kind": "unauthorized"}, "provider_refused"),
+        ({"kind": "wrong_schema", "schema": "Decomposition"}, "provider_answer_invalid"),
+        ({"kind": "unauthorized", "schema": "WrittenSummary"}, "provider_refused"),
+    ],
+    ids=["away", "wrong-key", "never-fits", "at-the-very-end"],
+)
+async def test_a_model_that_is_gone_costs_nothing_and_a_retry_completes(
+    stage: Platform,
+    objects: ObjectStore,
+    library: Org,
+    undisturbed: tuple[str, CreditHold],
+    server: ModelServer,
+    fault: dict[str, Any],
+    code: str,
+) -> None:
+    """The run fails with the reason and without a charge; once the model is back, the next attempt completes."""
+    async with stage.db.transaction(library.id) as session:
+        before = (await billing.get_balance(session, library.id)).balance_ucr
+    server.fail(**fault, times=None)
+    run_id = await stage.create(library.id, library.owner_id, TASK, context={"sources": ["corpus"]})
+    with pytest.raises(WorkflowFailureError):
+        await (await stage.start(library.id, run_id)).result()
+    run = await stage.run_row(library.id, run_id)
+    assert (run.status, (run.last_error or {})["code"]) == ("failed", code)
+    async with stage.db.transaction(library.id) as session:
+        balance = await billing.get_balance(session, library.id)
+        hold = await billing.hold_of(session, library.id, run_id, 1)
+    assert hold is not None
+    assert (balance.balance_ucr, hold.state, hold.captured_ucr) == (before, "settled", 0)
+    asked = len(server.calls)
+
+    server.script.faults.clear()
+    handle = await stage.retry(library.id, run_id)
+    assert (await handle.result()).status is RunStatus.COMPLETED
+    await check_report(stage, objects, library, run_id)
+    hold = await check_money(stage, library, run_id, attempt=2)
+    async with stage.db.transaction(library.id) as session:
+        balance = await billing.get_balance(session, library.id)
+        agents = await runs.list_agents(session, library.id, run_id)
+    assert balance.balance_ucr == before - hold.captured_ucr
+    assert balance.reserved_ucr == 0
+    if fault.get("schema") == "WrittenSummary":
+        again = {call.schema for call in server.calls[asked:]}
+        assert "NextAction" not in again, "finished agents ran again"
+    assert {agent.status for agent in agents} == {"completed"}
+    assert credits_to_ucr(Decimal(CREDITS)) > balance.balance_ucr
