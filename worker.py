@@ -35,6 +35,7 @@ from activities.boundary import Boundary
 from activities.documents.activities import DocumentActivities
 from activities.reconcile.activities import ReconcileActivities
 from activities.research.reasoner import ModelConfig, Reasoner, build_reasoner
+from activities.research.vendor import load_litellm
 from activities.runs.lifecycle import RunActivities
 from activities.runs.planning import PlanActivities
 from activities.runs.reporting import ReportActivities
@@ -139,7 +140,11 @@ async def ensure_schedules(client: Client, task_queue: str) -> None:
     try:
         await client.create_schedule(
             RECONCILER_ID,
-            Schedule(action=action, spec=spec, policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP)),
+            Schedule(
+                action=action,
+                spec=spec,
+                policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=RECONCILE_EVERY),
+            ),
         )
     except ScheduleAlreadyRunningError:
         log.debug("schedule exists", schedule=RECONCILER_ID)
@@ -150,6 +155,8 @@ async def run_worker(settings: Settings, role: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if settings.model:
+        await asyncio.to_thread(load_litellm)  # Seconds of imports, which the first think should not pay.
     client = await connect(settings, runtime=Runtime(telemetry=TelemetryConfig()))
     async with AsyncExitStack() as stack:
         parts = await open_parts(settings, client, stack)

@@ -1,5 +1,6 @@
 """Who calls: an API key, proven before the body of a request is read."""
 
+import base64
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from starlette.responses import Response
 
+from api.problems import takes_basic
 from api.services import services
 from schema.errors import Forbidden, Unauthenticated
 from schema.store import api_keys
@@ -56,9 +58,19 @@ async def authenticate(request: Request) -> Caller:
 
 def _bearer(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic" and takes_basic(request.scope):
+        return _password(token)
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("The request came without an API key. Send `Authorization: Bearer sk_...`.")
     return token.strip()
+
+
+def _password(token: str) -> str:
+    """Return the password of Basic credentials (RFC 7617), the key; the user name says nothing."""
+    try:
+        return base64.b64decode(token.strip(), validate=True).decode("ascii").partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _actor(request: Request, key_id: str) -> Actor:

@@ -128,9 +128,6 @@ async def _answer(
         return fresh(await idempotency.store(session, caller.org_id, asked, outcome.stored()))
 
 
-# A new attempt.
-
-
 def named(caller: Caller, run_id: str) -> FindRun:
     """Return what finds the run of this id among the caller's."""
 

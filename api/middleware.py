@@ -141,6 +141,7 @@ class CodecCors:
             else CORSMiddleware(
                 app,
                 allow_origins=[origin],
+                allow_credentials=True,
                 allow_methods=["POST"],
                 allow_headers=["authorization", "content-type", "x-namespace"],
                 max_age=600,

@@ -155,7 +155,20 @@ def problem(
         sent["Retry-After"] = str(seconds)
     if http_status == 401:
         sent["WWW-Authenticate"] = 'Bearer realm="swissbrain"'
-    return Response(encode(body), status_code=http_status, media_type=MEDIA_TYPE, headers=sent)
+    answer = Response(encode(body), status_code=http_status, media_type=MEDIA_TYPE, headers=sent)
+    if http_status == 401 and takes_basic(scope):
+        # A line of its own: Chromium reads one challenge per line.
+        answer.headers.append("WWW-Authenticate", 'Basic realm="swissbrain: the API key is the password"')
+    return answer
+
+
+def takes_basic(scope: Scope) -> bool:
+    """Tell whether a request may carry its key as a Basic password: of the codec's, which a browser makes.
+
+    The Temporal Web UI cannot be given a key to send; but a browser that was asked for one sends it along.
+    """
+    path: str = scope.get("path", "")
+    return path.startswith("/codec/")
 
 
 def problem_of(scope: Scope, error: SwissbrainError) -> Response:

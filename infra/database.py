@@ -3,6 +3,7 @@
 The only place that commits, and the only one that translates the driver's failures. The SQL is in `schema/store`.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,8 @@ from schema.errors import StorageUnavailable
 
 CONNECT_TIMEOUT_S = 5.0
 IDLE_IN_TRANSACTION_TIMEOUT_S = 60.0
+ANSWER_GRACE_S = 5.0
+"""How much later than the server should have answered it is taken for silent: one that hangs ends no statement."""
 
 _AGAIN = (
     "40001",  # serialization_failure
@@ -80,6 +83,7 @@ class Database:
             json_serializer=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
             connect_args={
                 "timeout": CONNECT_TIMEOUT_S,
+                "command_timeout": statement_timeout_s + ANSWER_GRACE_S if statement_timeout_s else None,
                 "server_settings": {
                     "application_name": application_name,
                     "timezone": "UTC",
@@ -89,6 +93,7 @@ class Database:
             },
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._begins_within_s = pool_timeout_s + ANSWER_GRACE_S
 
     @classmethod
     def from_settings(cls, settings: Settings, *, application_name: str = "swissbrain") -> "Database":
@@ -117,7 +122,12 @@ class Database:
         """
         async with translated(), self._sessions() as session, session.begin():
             # is_local = true: the setting ends with the transaction, so a pooled connection never keeps it.
-            await session.execute(text("SELECT set_config('app.org_id', :org_id, true)"), {"org_id": org_id or ""})
+            setting = text("SELECT set_config('app.org_id', :org_id, true)")
+            try:
+                async with asyncio.timeout(self._begins_within_s):
+                    await session.execute(setting, {"org_id": org_id or ""})
+            except TimeoutError as error:  # A pooled connection may lead to a server that hangs.
+                raise StorageUnavailable("The database does not answer.") from error
             yield session
             await session.flush()
             # From here the commit may land, whether or not we hear of it.

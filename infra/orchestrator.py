@@ -238,7 +238,12 @@ class Orchestrator:
         handle = self._client.get_workflow_handle(run.id)
         deadline = asyncio.get_running_loop().time() + CLOSES_WITHIN.total_seconds()
         while True:
-            found = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+            try:
+                found = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return True  # Temporal has forgotten it: a run may be retried long after its retention.
+                raise
             if found.status is not WorkflowExecutionStatus.RUNNING:
                 return True
             if _attempt_of(found) == run.attempt:

@@ -4,23 +4,50 @@ Client, worker, replayer and codec endpoint all take `data_converter`, so that w
 """
 
 import os
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
+from temporalio.api.common.v1 import Payload
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
 from temporalio.envconfig import ClientConfig
+from temporalio.exceptions import ApplicationError
 from temporalio.runtime import Runtime
-from temporalio.service import RetryConfig, RPCError
+from temporalio.service import GrpcCompression, RetryConfig, RPCError
 
 from infra.codec import EncryptionCodec, Keyring
 from infra.settings import Settings
-from schema.errors import OrchestratorUnavailable
+from schema.errors import OrchestratorUnavailable, PayloadTooLarge
+from schema.policies import PAYLOAD_BYTES_MAX
 
 CONNECT_TIMEOUT = timedelta(seconds=5)
 RETRY_MAX = timedelta(seconds=3)
 """How long the client itself repeats a call that failed on the way; the caller hears of it after that."""
+
+
+class BoundedPayloadConverter(PydanticPayloadConverter):
+    """Pydantic models as JSON, none larger than the policy: what is larger travels as a reference to an object."""
+
+    def to_payloads(self, values: Sequence[Any]) -> list[Payload]:
+        """Convert; in a workflow this comes before the command that would carry them, so nothing is scheduled.
+
+        Raises:
+            ApplicationError: `payload_too_large`, for good; raised as one because no boundary is between here and
+                Temporal, whether the value is an argument or a result.
+        """
+        payloads = super().to_payloads(values)
+        for payload in payloads:
+            if (size_bytes := len(payload.data)) > PAYLOAD_BYTES_MAX:
+                raise ApplicationError(
+                    f"A value of {size_bytes} bytes may not travel, at most {PAYLOAD_BYTES_MAX}: store it and pass its "
+                    "reference.",
+                    type=PayloadTooLarge.code,
+                    non_retryable=True,
+                )
+        return payloads
 
 
 def payload_codec(settings: Settings) -> EncryptionCodec | None:
@@ -33,7 +60,7 @@ def payload_codec(settings: Settings) -> EncryptionCodec | None:
 def data_converter(settings: Settings) -> DataConverter:
     """Return the converter of every process: Pydantic models, encrypted, with encrypted failure messages."""
     return DataConverter(
-        payload_converter_class=PydanticPayloadConverter,
+        payload_converter_class=BoundedPayloadConverter,
         payload_codec=payload_codec(settings),
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
     )
@@ -70,6 +97,8 @@ async def connect(settings: Settings, *, lazy: bool = False, runtime: Runtime | 
             data_converter=data_converter(settings),
             retry_config=RetryConfig(max_elapsed_time_millis=int(RETRY_MAX.total_seconds() * 1000), max_retries=5),
             connect_timeout=CONNECT_TIMEOUT,
+            # Payloads are encrypted, so gzip finds nothing in them to shorten and only costs processor time.
+            grpc_compression=GrpcCompression.NONE,
             lazy=lazy,
             runtime=runtime,
         )

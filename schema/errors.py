@@ -245,6 +245,8 @@ class Policy:
     expected: bool
     """Expected errors are logged at debug and raise no alert (Temporal category BENIGN)."""
     title: str
+    patient: bool = False
+    """A part of our own is away: tried as long as it takes, where other failures are given up after a few tries."""
 
 
 POLICIES: dict[str, Policy] = {
@@ -271,8 +273,8 @@ POLICIES: dict[str, Policy] = {
     "provider_rate_limited": Policy(503, True, True, "A provider limits its rate"),
     "provider_refused": Policy(502, False, False, "A provider refused the request"),
     "provider_answer_invalid": Policy(502, True, False, "A model's answer was not usable"),
-    "storage_unavailable": Policy(503, True, False, "Storage is unavailable"),
-    "orchestrator_unavailable": Policy(503, True, False, "The orchestrator is unavailable"),
+    "storage_unavailable": Policy(503, True, False, "Storage is unavailable", patient=True),
+    "orchestrator_unavailable": Policy(503, True, False, "The orchestrator is unavailable", patient=True),
     "source_unavailable": Policy(502, False, True, "The source is unavailable"),
     "source_temporarily_unavailable": Policy(503, True, True, "The source is unavailable at the moment"),
     "invariant_violated": Policy(500, False, False, "Internal error"),

@@ -55,6 +55,9 @@ AGENTS_BUDGET_SHARE_PERCENT = 80
 AGENT_STEPS_MAX = 8
 AGENT_STEPS_PER_EXECUTION = 50
 """Steps after which an agent continues as new (about 600 history events)."""
+AGENT_START_TRIES = 15
+AGENT_START_AGAIN_AFTER = timedelta(seconds=2)
+"""How often, and after what time, a start is tried again while an earlier agent of the same id still closes."""
 AGENT_REPEATS_MAX = 2
 """An agent that asks for the same tool with the same arguments more often than this is stopped (loop detection)."""
 
@@ -62,14 +65,17 @@ AGENT_REPEATS_MAX = 2
 HEARTBEAT = timedelta(seconds=3)
 HEARTBEAT_EVERY = timedelta(milliseconds=700)
 DATABASE_TIMEOUT = timedelta(seconds=5)
-MODEL_TIMEOUT = timedelta(seconds=300)
+MODEL_TIMEOUT = timedelta(seconds=600)
 TOOL_TIMEOUT_MAX = timedelta(seconds=120)
-REPORT_TIMEOUT = timedelta(seconds=600)
+REPORT_TIMEOUT = timedelta(seconds=1800)
 INGEST_TIMEOUT = timedelta(seconds=300)
 RETRY_INITIAL = timedelta(milliseconds=200)
 RETRY_CAP = timedelta(seconds=30)
 RETRY_ATTEMPTS_MODEL = 6
 RETRY_ATTEMPTS_TOOL = 3
+"""Tries after which a failure that is not of our own making is given up; counted by the activities' boundary."""
+RETRY_ATTEMPTS_LOST = 50
+"""Tries of one activity in all, those included that a killed worker or an outage of our own took."""
 STICKY_TIMEOUT = timedelta(seconds=1)
 WORKFLOW_TASK_TIMEOUT = timedelta(seconds=5)
 
@@ -97,4 +103,6 @@ ARTIFACT_KEPT = timedelta(days=30)
 # Reconciler.
 RECONCILE_EVERY = timedelta(minutes=1)
 RECONCILE_GRACE = timedelta(seconds=30)
+RECONCILE_MISSING_GRACE = timedelta(minutes=15)
+"""How long a running run may be unknown to Temporal before it is closed: a wrong namespace must not end every run."""
 RECONCILE_BATCH = 500

@@ -10,6 +10,7 @@ from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
     ChildWorkflowError,
+    WorkflowAlreadyStartedError,
     is_cancelled_exception,
 )
 from temporalio.exceptions import TimeoutError as TemporalTimeout
@@ -19,8 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from schema.policies import (
         DATABASE_TIMEOUT,
         HEARTBEAT,
-        RETRY_ATTEMPTS_MODEL,
-        RETRY_ATTEMPTS_TOOL,
+        RETRY_ATTEMPTS_LOST,
         RETRY_CAP,
         RETRY_INITIAL,
         TaskQueue,
@@ -57,13 +57,13 @@ DATABASE = ActivityOptions(DATABASE_TIMEOUT, _retry(0))
 
 
 def model_options(timeout: timedelta) -> ActivityOptions:
-    """Return the options of an activity that calls the reasoner."""
-    return ActivityOptions(timeout, _retry(RETRY_ATTEMPTS_MODEL), HEARTBEAT)
+    """Return the options of an activity that calls the reasoner; its boundary gives up failures of the model."""
+    return ActivityOptions(timeout, _retry(RETRY_ATTEMPTS_LOST), HEARTBEAT)
 
 
 def tool_options(timeout: timedelta) -> ActivityOptions:
-    """Return the options of an activity that calls a tool."""
-    return ActivityOptions(timeout, _retry(RETRY_ATTEMPTS_TOOL), HEARTBEAT)
+    """Return the options of an activity that calls a tool; the activity records a failure of the tool as its result."""
+    return ActivityOptions(timeout, _retry(RETRY_ATTEMPTS_LOST), HEARTBEAT)
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,15 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(cause, TemporalTimeout):
         return Failure("orchestrator_unavailable", "the work timed out", True)
     return Failure("internal_error", str(cause), False)
+
+
+def spent_of(error: BaseException) -> int | None:
+    """Return what a failed agent says that it spent, in pico-credits; None when it could not say."""
+    if isinstance(error, WorkflowAlreadyStartedError):
+        return 0
+    cause = error.cause if isinstance(error, ChildWorkflowError) else None
+    said = cause.details[0] if isinstance(cause, ApplicationError) and cause.details else None
+    return said if isinstance(said, int) else None
 
 
 def is_cancelled(error: BaseException) -> bool:

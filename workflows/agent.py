@@ -52,6 +52,7 @@ class AgentWorkflow:
         self._input = input
         self._number = input.subtask.number
         self._paused = input.paused
+        self._pause_number = input.pause_number
         self._finishing = input.finishing
         self._budget_pcr = input.budget_pcr
         self._step = input.step
@@ -77,7 +78,10 @@ class AgentWorkflow:
                 raise asyncio.CancelledError from error
             failure = failure_of(error)
             await self._close(AgentStatus.FAILED, failure.code, failure.detail)
-            raise ApplicationError(failure.detail, type=failure.code, non_retryable=not failure.retryable) from error
+            # What it spent goes along: the run gives the rest of its budget to others, or to its next try.
+            raise ApplicationError(
+                failure.detail, self._spent_pcr, type=failure.code, non_retryable=not failure.retryable
+            ) from error
 
     async def _take_step(self) -> ExecuteAgentResult | None:
         """Think, then act; a result when the agent is done."""
@@ -177,10 +181,17 @@ class AgentWorkflow:
 
     async def _gate(self) -> None:
         self._check_cancel()
-        if self._paused:
-            await self._tell_run(AgentParked(agent_number=self._number, parked=True))
-            await workflow.wait_condition(lambda: not self._paused)
+        while self._paused:
+            await self._park(self._pause_number)
             self._check_cancel()
+
+    async def _park(self, pause_number: int) -> None:
+        """Answer one pause, and wait for what follows it.
+
+        A resume and the next pause may arrive together: then the gate never opened, and the run waits to hear again.
+        """
+        await self._tell_run(AgentParked(agent_number=self._number, parked=True, pause_number=pause_number))
+        await workflow.wait_condition(lambda: not self._paused or self._pause_number != pause_number)
 
     async def _wait_for_budget(self, needs_pcr: int) -> None:
         """Wait until the run grants more, or says to finish with what there is."""
@@ -197,7 +208,7 @@ class AgentWorkflow:
     def control(self, input: AgentControl) -> None:
         """Take an order of the run."""
         if input.kind == "pause":
-            self._paused = True
+            self._paused, self._pause_number = True, max(self._pause_number, input.pause_number)
         elif input.kind == "resume":
             self._paused = False
         elif input.kind == "grant":
@@ -216,6 +227,7 @@ class AgentWorkflow:
             update={
                 "continued": True,
                 "paused": self._paused,
+                "pause_number": self._pause_number,
                 "finishing": self._finishing,
                 "budget_pcr": self._budget_pcr,
                 "step": self._step,

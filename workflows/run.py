@@ -48,6 +48,8 @@ with workflow.unsafe.imports_passed_through():
     from schema.ids import agent_workflow_id, operation_key
     from schema.money import PCR_PER_UCR
     from schema.policies import (
+        AGENT_START_AGAIN_AFTER,
+        AGENT_START_TRIES,
         AGENT_STEPS_MAX,
         AGENTS_BUDGET_SHARE_PERCENT,
         AGENTS_PARALLEL_MAX,
@@ -60,7 +62,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from schema.states import RunCommand, RunStatus, StatusDetail, allows
 
-    from workflows._support import DATABASE, Failure, failure_of, model_options, queue, wait_until
+    from workflows._support import DATABASE, Failure, failure_of, model_options, queue, spent_of, wait_until
 
 _STATUS_ATTRIBUTE = SearchAttributeKey.for_keyword("RunStatus")
 _FAILURE_ATTRIBUTE = SearchAttributeKey.for_keyword("FailureClass")
@@ -109,8 +111,9 @@ class RunWorkflow:
         self._seats: dict[int, _Seat] = {}
         self._done: set[int] = set()
         self._failures: dict[int, Failure] = {}
+        self._pause_number = 0
+        self._sunk_pcr: dict[int, int] = {}
         self._pool_pcr = input.hold_ucr * PCR_PER_UCR * AGENTS_BUDGET_SHARE_PERCENT // 100
-        self._added_ucr = 0
 
     # The attempt, from begin to settlement.
 
@@ -123,6 +126,8 @@ class RunWorkflow:
             try:
                 await asyncio.shield(body)
             except asyncio.CancelledError:
+                if workflow.cancellation_reason() is None:
+                    raise  # No cancel: the worker forgets this execution, which goes on elsewhere.
                 # The Web UI's or the CLI's cancel. It is delivered once, as an exception; from here it is state.
                 self._cancelled_natively = True
                 await self._cancel("cancelled by an operator")
@@ -184,6 +189,10 @@ class RunWorkflow:
 
     async def _back_off(self, failure: Failure) -> None:
         """Retry within the attempt, on the same hold, after an exponential delay with full jitter."""
+        # Paused and resuming are the gatekeeper's: nothing but running leads to retrying.
+        await workflow.wait_condition(lambda: self._cancel_reason is not None or self._status is RunStatus.RUNNING)
+        if self._cancel_reason is not None:
+            raise _Stopped
         self._tries += 1
         self._status, self._detail = RunStatus.RETRYING, StatusDetail.BACKING_OFF
         await self._project(f"Retrying after {failure.code} (retry {self._tries})")
@@ -228,9 +237,11 @@ class RunWorkflow:
 
     def _missing(self, plan: PlanRunResult) -> tuple[str, ...]:
         return tuple(
-            f"{agent.subtask.title}: the agent failed ({self._failures[agent.subtask.number].code})"
+            f"{agent.subtask.title}: the agent failed ({failure.code})"
+            if (failure := self._failures.get(agent.subtask.number))
+            else f"{agent.subtask.title}: the run was finished before its agent began"
             for agent in plan.agents
-            if agent.subtask.number in self._failures
+            if agent.subtask.number not in self._done
         )
 
     # Agents.
@@ -254,7 +265,8 @@ class RunWorkflow:
         for error in ended:
             if isinstance(error, BaseException):
                 raise error
-        if self._cancel_reason is None and not self._done:
+        # Neither done nor failed: a finish came before any agent began, and the report says so.
+        if self._cancel_reason is None and self._failures and not self._done:
             worst = sorted(self._failures.items())
             failure = next((item for _, item in worst if item.retryable), worst[0][1])
             raise ApplicationError(
@@ -272,9 +284,11 @@ class RunWorkflow:
             if self._cancel_reason is not None or self._finishing:
                 self._pool_pcr += share_pcr
                 return
-            seat = self._seats[number] = _Seat(budget_pcr=share_pcr)
+            # What its earlier try spent is metered; the steps are found recorded, and count again in its budget.
+            budget_pcr = share_pcr + self._sunk_pcr.pop(number, 0)
+            seat = self._seats[number] = _Seat(budget_pcr=budget_pcr)
             try:
-                handle = await self._start_agent(agent, plan, share_pcr, tokens)
+                handle = await self._start_agent(agent, plan, budget_pcr, tokens)
                 await self._catch_up(number)
                 result = await handle
                 self._pool_pcr += max(0, seat.budget_pcr - result.spent_pcr)
@@ -282,11 +296,27 @@ class RunWorkflow:
             except (ChildWorkflowError, WorkflowAlreadyStartedError) as error:
                 if self._cancel_reason is None:
                     self._failures[number] = failure_of(error)
+                spent_pcr = spent_of(error)
+                if spent_pcr is not None:
+                    self._pool_pcr += max(0, seat.budget_pcr - spent_pcr)
+                    self._sunk_pcr[number] = min(spent_pcr, seat.budget_pcr)
             finally:
                 del self._seats[number]
 
     async def _start_agent(
-        self, agent: PlannedAgent, plan: PlanRunResult, share_pcr: int, tokens: int
+        self, agent: PlannedAgent, plan: PlanRunResult, budget_pcr: int, tokens: int
+    ) -> "workflow.ChildWorkflowHandle[AgentWorkflow, Any]":
+        """Start an agent; one of a terminated attempt, which still closes under the same id, is waited for."""
+        for _ in range(AGENT_START_TRIES - 1):
+            try:
+                return await self._try_start_agent(agent, plan, budget_pcr, tokens)
+            except WorkflowAlreadyStartedError:
+                if await wait_until(lambda: self._cancel_reason is not None, AGENT_START_AGAIN_AFTER):
+                    raise
+        return await self._try_start_agent(agent, plan, budget_pcr, tokens)
+
+    async def _try_start_agent(
+        self, agent: PlannedAgent, plan: PlanRunResult, budget_pcr: int, tokens: int
     ) -> "workflow.ChildWorkflowHandle[AgentWorkflow, Any]":
         number = agent.subtask.number
         return await workflow.start_child_workflow(
@@ -295,7 +325,7 @@ class RunWorkflow:
                 **self._ref(),
                 subtask=agent.subtask,
                 tools=plan.tools,
-                budget_pcr=share_pcr,
+                budget_pcr=budget_pcr,
                 tokens_max=tokens,
                 steps_max=AGENT_STEPS_MAX,
             ),
@@ -317,7 +347,7 @@ class RunWorkflow:
         if self._cancel_reason is not None:
             await self._cancel_agent(number)
         elif self._pausing:
-            await self._order(number, AgentControl(kind="pause"))
+            await self._order(number, AgentControl(kind="pause", pause_number=self._pause_number))
         elif self._finishing:
             await self._order(number, AgentControl(kind="finish"))
 
@@ -344,9 +374,12 @@ class RunWorkflow:
         """Let the body pass, or keep it while the run is paused; a cancel stops it here."""
         if self._cancel_reason is not None:
             raise _Stopped
-        if self._pausing:
+        if self._pausing or self._status is not RunStatus.RUNNING:
             self._resting = True
-            await workflow.wait_condition(lambda: self._cancel_reason is not None or not self._pausing)
+            # Not before the gatekeeper is back at running: nothing else leads from paused to the end of the run.
+            await workflow.wait_condition(
+                lambda: self._cancel_reason is not None or (not self._pausing and self._status is RunStatus.RUNNING)
+            )
             self._resting = False
             if self._cancel_reason is not None:
                 raise _Stopped
@@ -393,8 +426,9 @@ class RunWorkflow:
                 await self._order(number, AgentControl(kind="grant", amount_pcr=amount_pcr))
 
     async def _pause(self) -> None:
-        for number in sorted(self._seats):
-            await self._order(number, AgentControl(kind="pause"))
+        self._pause_number += 1
+        order = AgentControl(kind="pause", pause_number=self._pause_number)
+        await asyncio.gather(*(self._order(number, order) for number in sorted(self._seats)))
         if not self._all_parked() and not self._over():
             self._detail = StatusDetail.PAUSING
             await self._project("Pausing: running steps are finishing")
@@ -420,8 +454,6 @@ class RunWorkflow:
             return
         self._status, self._detail = RunStatus.RESUMING, None
         await self._project("Run resumes")
-        self._pool_pcr += self._added_ucr * PCR_PER_UCR
-        self._added_ucr = 0
         kind: Literal["finish", "resume"] = "finish" if self._finishing else "resume"
         for number, seat in sorted(self._seats.items()):
             if kind == "finish" or not seat.needs_pcr:
@@ -435,6 +467,8 @@ class RunWorkflow:
     @workflow.signal(name="agent_parked")
     def agent_parked(self, input: AgentParked) -> None:
         """An agent waits at its gate, or for budget."""
+        if not input.needs_pcr and input.pause_number != self._pause_number:
+            return
         if (seat := self._seats.get(input.agent_number)) is not None:
             seat.parked, seat.needs_pcr = input.parked, input.needs_pcr
 
@@ -479,14 +513,17 @@ class RunWorkflow:
     @workflow.update(name="resume")
     async def resume(self, input: ResumeRunInput) -> ResumeRunResult:
         """Resume a paused run, with what was added to its hold."""
-        self._added_ucr += input.added_ucr
-        self._pausing = False
+        self._pool_pcr += input.added_ucr * PCR_PER_UCR
+        if self._status is RunStatus.PAUSED:
+            self._pausing = False
         await wait_until(lambda: self._shown is RunStatus.RUNNING or self._over(), UPDATE_ANSWER_WITHIN)
         return ResumeRunResult(status=self._shown)
 
     @resume.validator
     def _check_resume(self, input: ResumeRunInput) -> None:
-        self._require(RunCommand.RESUME)
+        # What was added is held already: it is refused only by a run that ends, and then released.
+        if not input.added_ucr or self._over():
+            self._require(RunCommand.RESUME)
 
     @workflow.signal(name="resume")
     def resume_by_signal(self) -> None:
@@ -543,8 +580,7 @@ class RunWorkflow:
         self._cancel_reason = reason
         if self._in_flight is not None:
             self._in_flight.cancel()
-        for number in sorted(self._seats):
-            await self._cancel_agent(number)
+        await asyncio.gather(*(self._cancel_agent(number) for number in sorted(self._seats)))
         self._detail = StatusDetail.CANCELLING
         await self._project("Cancelling")
 
@@ -621,6 +657,10 @@ class RunWorkflow:
         self._in_flight = handle
         try:
             return await handle
+        except asyncio.CancelledError:
+            if self._cancel_reason is None:
+                raise
+            raise _Stopped from None  # Cancelled before it was scheduled; the body itself is never cancelled.
         finally:
             self._in_flight = None
 

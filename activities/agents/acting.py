@@ -6,22 +6,23 @@ from typing import Any
 from temporalio import activity
 
 from activities.agents.memory import pack_output
+from activities.boundary import is_worth_another_try
 from activities.tools.context import ToolContext
 from activities.tools.executor import ToolExecutor
+from activities.usage import tool_usage
 from infra.database import Database
 from infra.http import SafeHttpClient
 from infra.live import Live
 from infra.objects import ObjectStore
 from schema.contracts.agent import ActInput, ActResult
 from schema.contracts.tools import ToolOutput
-from schema.errors import SwissbrainError, policy_of
+from schema.errors import SwissbrainError
 from schema.events import EventType
 from schema.policies import RETRY_ATTEMPTS_TOOL
 from schema.prices import tool_pcr
 from schema.states import StepStatus
 from schema.store import agents, billing, clock, documents, events, research, runs
 from schema.store.agents import NewStep
-from schema.store.billing import UsageItem
 from schema.store.events import NewEvent
 
 
@@ -70,7 +71,7 @@ class ActActivities:
         try:
             output = await self._executor.execute(input.call.tool, input.call.arguments, context, allowed=input.tools)
         except SwissbrainError as error:
-            if policy_of(error).retryable and activity.info().attempt < RETRY_ATTEMPTS_TOOL:
+            if is_worth_another_try(error, activity.info().attempt, RETRY_ATTEMPTS_TOOL):
                 raise
             result = await self._record_failure(input, started_at, error)
         else:
@@ -102,17 +103,11 @@ class ActActivities:
 
     async def _record(self, input: ActInput, started_at: datetime, output: ToolOutput) -> ActResult:
         packed = await pack_output(self._objects, input.org_id, output)
-        usage = UsageItem(
-            operation_key=input.operation_key,
-            kind="tool",
-            item=input.call.tool,
-            amount_pcr=tool_pcr(input.call.tool),
-            calls=1,
-        )
+        usage = tool_usage(input.operation_key, input.call.tool)
         org_id, run_id = input.org_id, input.run_id
         sources = {passage.source.snapshot_sha256: passage.source for passage in reversed(output.passages)}
         async with self._db.transaction(org_id) as session:
-            await runs.lock_run(session, org_id, run_id)
+            await runs.lock_attempt(session, org_id, run_id, input.attempt)
             spent_pcr = await billing.meter(
                 session, org_id, run_id=run_id, attempt=input.attempt, agent_number=input.agent_number, items=[usage]
             )
@@ -134,7 +129,7 @@ class ActActivities:
         facts = {"code": error.code, "detail": error.detail}
         org_id, run_id = input.org_id, input.run_id
         async with self._db.transaction(org_id) as session:
-            await runs.lock_run(session, org_id, run_id)
+            await runs.lock_attempt(session, org_id, run_id, input.attempt)
             step = self._step(input, started_at, status=StepStatus.FAILED, error=facts)
             if await agents.record_step(session, org_id, step):
                 text = f"Agent {input.agent_number}: {input.call.tool} failed: {error.detail}"

@@ -6,6 +6,7 @@ from temporalio import activity
 
 from activities.agents.memory import recall
 from activities.research.reasoner import Reasoner
+from activities.usage import reasoner_usage
 from infra.database import Database
 from infra.live import Live
 from infra.objects import ObjectStore
@@ -14,11 +15,10 @@ from schema.contracts.common import Tokens
 from schema.contracts.research import AgentView, Brief, Claim, Finish, ToolCall
 from schema.events import EventType
 from schema.ids import CLAIM, derived_id
-from schema.prices import step_needs_pcr, tokens_pcr
+from schema.prices import step_needs_pcr
 from schema.states import TERMINAL, AgentStatus
 from schema.store import agents, billing, clock, dead_letters, events, research, runs
 from schema.store.agents import AgentProgress, NewStep
-from schema.store.billing import UsageItem
 from schema.store.events import NewEvent
 from schema.tables.runs import Run
 
@@ -103,11 +103,12 @@ class ThinkActivities:
         if last is not None and last.step == input.step - 1 and last.passages:
             extracted = await self._reasoner.extract_claims(view, last.passages)
             tokens += extracted.tokens
-            # Two agents may draw the same sentence from the same span: each keeps its own claim.
+            # Two agents may draw the same sentence from the same span: each keeps its own claim. No run in the id: claims
+            # of equal relevance are ordered by it, and the same question shall give the same report in another run.
             found = tuple(
                 claim.model_copy(
                     update={
-                        "id": derived_id(CLAIM, input.run_id, input.agent_number, claim.id),
+                        "id": derived_id(CLAIM, input.agent_number, claim.id),
                         "agent_number": input.agent_number,
                     }
                 )
@@ -120,20 +121,11 @@ class ThinkActivities:
         return _Thought(decided.value, found, tokens + decided.tokens)
 
     async def _record(self, input: ThinkInput, thought: _Thought, step: NewStep) -> ThinkResult:
-        name = self._reasoner.name
-        usage = UsageItem(
-            operation_key=input.operation_key,
-            kind="tokens",
-            item=name,
-            amount_pcr=tokens_pcr(name, thought.tokens.input, thought.tokens.output),
-            input_tokens=thought.tokens.input,
-            output_tokens=thought.tokens.output,
-            calls=1,
-        )
+        usage = reasoner_usage(input.operation_key, self._reasoner.name, thought.tokens)
         finished = isinstance(thought.action, Finish)
         org_id, run_id, number = input.org_id, input.run_id, input.agent_number
         async with self._db.transaction(org_id) as session:
-            await runs.lock_run(session, org_id, run_id)
+            await runs.lock_attempt(session, org_id, run_id, input.attempt)
             spent_pcr = await billing.meter(
                 session, org_id, run_id=run_id, attempt=input.attempt, agent_number=number, items=[usage]
             )

@@ -1,5 +1,9 @@
 """One sweep: compare PostgreSQL with Temporal and repair. Every repair is idempotent, and made under the run's lock."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
 import structlog
 from temporalio import activity
 from temporalio.client import WorkflowExecutionStatus
@@ -9,23 +13,33 @@ from infra.orchestrator import Attempt, Orchestrator
 from schema.contracts.common import ObjectRef
 from schema.contracts.documents import IngestDocumentInput
 from schema.contracts.reconcile import ReconcileResult
-from schema.errors import SwissbrainError
 from schema.policies import (
     CREATED_UNSTARTED_MAX,
     IDEMPOTENCY_KEPT,
     INGEST_TIMEOUT,
     RECONCILE_BATCH,
     RECONCILE_GRACE,
+    RECONCILE_MISSING_GRACE,
 )
 from schema.states import RunStatus
-from schema.store import billing, idempotency, reconcile, runs
+from schema.store import billing, clock, idempotency, reconcile, runs
 from schema.store.audit import SYSTEM
 from schema.store.runs import Ending
+from schema.tables.documents import Document
 from schema.tables.runs import Run
 
 log = structlog.get_logger(__name__)
 
 _NOT_STARTED = (RunStatus.PENDING, RunStatus.RETRYING)
+
+
+@asynccontextmanager
+async def _deferring(kind: str, id: str) -> AsyncIterator[None]:
+    """Leave to the next sweep what cannot be repaired now, whatever the reason: it must not stop the others."""
+    try:
+        yield
+    except Exception:
+        log.warning("reconcile.deferred", kind=kind, id=id, exc_info=True)
 
 
 class ReconcileActivities:
@@ -44,15 +58,13 @@ class ReconcileActivities:
         started = closed = expired = 0
         for run in live:
             activity.heartbeat()
-            try:
+            outcome: str | None = None
+            async with _deferring("run", run.id):
                 outcome = await self._repair(run)
-            except SwissbrainError as error:
-                log.warning("reconcile.deferred", run_id=run.id, code=error.code)
-                continue
             started += outcome == "started"
             closed += outcome == "closed"
         for run in unstarted:
-            async with self._db.transaction(run.org_id) as session:
+            async with _deferring("run", run.id), self._db.transaction(run.org_id) as session:
                 current = await runs.lock_run(session, run.org_id, run.id)
                 if current.status == RunStatus.CREATED:
                     await runs.cancel_created(session, run.org_id, run.id, SYSTEM)
@@ -80,7 +92,16 @@ class ReconcileActivities:
                 await self._orchestrator.start_attempt(Attempt(run, hold, organisation))
                 log.info("reconcile.started", run_id=run.id, attempt=run.attempt)
                 return "started"
-        return await self._close(run, found.status.name.lower() if found is not None else "missing")
+        if found is not None:
+            return await self._close(run, found.status.name.lower())
+        if await self._unchanged_for(run, RECONCILE_MISSING_GRACE):
+            return await self._close(run, "missing")
+        log.error("reconcile.missing", run_id=run.id, attempt=run.attempt, status=run.status)
+        return None
+
+    async def _unchanged_for(self, run: Run, period: timedelta) -> bool:
+        async with self._db.transaction(None) as session:
+            return await clock.now(session) - run.updated_at > period
 
     async def _close(self, run: Run, workflow_status: str) -> str | None:
         """Settle and close an open row whose workflow is closed (terminated, timed out, or lost)."""
@@ -107,35 +128,43 @@ class ReconcileActivities:
             holds = await billing.expired_holds(session, limit=RECONCILE_BATCH, grace=RECONCILE_GRACE)
         for hold in holds:
             activity.heartbeat()
-            if await self._orchestrator.signal_cancel(hold.run_id):
-                continue
-            async with self._db.transaction(hold.org_id) as session:
-                await runs.lock_run(session, hold.org_id, hold.run_id)
-                await billing.settle(
-                    session, hold.org_id, run_id=hold.run_id, attempt=hold.attempt, capture=False, expired=True
-                )
-            released += 1
+            async with _deferring("hold", hold.id):
+                if await self._orchestrator.signal_cancel(hold.run_id):
+                    continue
+                async with self._db.transaction(hold.org_id) as session:
+                    await runs.lock_run(session, hold.org_id, hold.run_id)
+                    await billing.settle(
+                        session, hold.org_id, run_id=hold.run_id, attempt=hold.attempt, capture=False, expired=True
+                    )
+                released += 1
         return released
 
     async def _restart_documents(self) -> int:
         """Start the ingestion of documents again whose workflow never ran."""
         async with self._db.transaction(None) as session:
             waiting = await reconcile.processing_documents(session, older_than=INGEST_TIMEOUT, limit=RECONCILE_BATCH)
+        restarted = 0
         for document in waiting:
-            async with self._db.transaction(document.org_id) as session:
-                organisation = await runs.get_organisation(session, document.org_id)
-            ref = ObjectRef(key=document.object_key, sha256=document.content_sha256, size_bytes=document.size_bytes)
-            await self._orchestrator.ingest(
-                IngestDocumentInput(
-                    org_id=document.org_id,
-                    document_id=document.id,
-                    object=ref,
-                    filename=document.name,
-                    mime_type=document.mime_type,
-                ),
-                organisation,
-            )
-        return len(waiting)
+            activity.heartbeat()
+            async with _deferring("document", document.id):
+                await self._restart_document(document)
+                restarted += 1
+        return restarted
+
+    async def _restart_document(self, document: Document) -> None:
+        async with self._db.transaction(document.org_id) as session:
+            organisation = await runs.get_organisation(session, document.org_id)
+        ref = ObjectRef(key=document.object_key, sha256=document.content_sha256, size_bytes=document.size_bytes)
+        await self._orchestrator.ingest(
+            IngestDocumentInput(
+                org_id=document.org_id,
+                document_id=document.id,
+                object=ref,
+                filename=document.name,
+                mime_type=document.mime_type,
+            ),
+            organisation,
+        )
 
     async def _forget_keys(self) -> int:
         async with self._db.transaction(None) as session:

@@ -7,8 +7,10 @@ elsewhere, stop.
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from activities.research.questions import GENERIC_WEIGHT, key_terms, query_terms, specific_terms
-from activities.research.text import stem, terms
+from activities.research.quantities import designations
+from activities.research.questions import GENERIC_WEIGHT, key_terms, query_terms, single_questions, specific_terms
+from activities.research.text import stem, terms, words
+from activities.research.wanted import wanted
 from schema.contracts.research import AgentView, Claim, Finish, Passage, StepRecord, ToolCall
 from schema.policies import PASSAGES_PER_SEARCH_MAX
 
@@ -31,7 +33,7 @@ def next_action(view: AgentView) -> ToolCall | Finish:
     """Choose the next act of an agent; the same view gives the same act."""
     if view.steps_left <= 0:
         return Finish(reason="no steps left")
-    act = _fetch_named(view) or _first_search(view)
+    act = _fetch_named(view) or _first_search(view) or _asked_otherwise(view)
     if act is not None:
         return act
     covered = coverage(view)
@@ -77,10 +79,13 @@ def _search_tools(view: AgentView) -> list[str]:
 
 def _first_search(view: AgentView) -> ToolCall | None:
     tools = _search_tools(view)
-    if not tools or any(_calls(view, tool) for tool in tools):
+    if not tools:
         return None
-    query = search_query(view.subtask.question)
-    return ToolCall(tool=tools[0], arguments={"query": query}, reason="first search") if query else None
+    for question in single_questions(view.subtask.question)[:QUERIES_PER_TOOL_MAX]:
+        query = search_query(question)
+        if query and query not in _tried(view, tools[0]):
+            return ToolCall(tool=tools[0], arguments={"query": query}, reason="first search")
+    return None
 
 
 def search_query(question: str) -> str:
@@ -89,7 +94,33 @@ def search_query(question: str) -> str:
     found = [term.word for term in asked if term.weight == 1.0 or term.is_name]
     if len(found) < 2:
         found += [term.word for term in asked if term.word not in found][: 3 - len(found)]
-    return " ".join(found[:QUERY_TERMS_MAX])
+    return " ".join(_with_designations(question, found[:QUERY_TERMS_MAX]))
+
+
+def _asked_otherwise(view: AgentView) -> ToolCall | None:
+    """Ask for a property of something named in the words of others too, and for all that is said of it.
+
+    One source alone cannot show that another one disagrees.
+    """
+    tools = _search_tools(view)
+    question = next((each for each in single_questions(view.subtask.question) if wanted(each).is_definite), "")
+    asked = wanted(question)
+    if not tools or not asked.is_definite or not all(step.ok for step in _calls(view, tools[0])):
+        return None
+    subject = [term.word for term in query_terms(question) if term.stem in asked.subject][:4]
+    subject = _with_designations(question, subject)
+    other = [word for word in asked.other_words() if stem(word) not in key_terms(question)]
+    for query in (" ".join([*subject, *other[:QUERY_TERMS_MAX]]), " ".join(subject)):
+        if query not in _tried(view, tools[0]):
+            arguments = {"query": query, "limit": PASSAGES_PER_SEARCH_MAX}
+            return ToolCall(tool=tools[0], arguments=arguments, reason="other sources may say it in other words")
+    return None
+
+
+def _with_designations(question: str, found: Sequence[str]) -> list[str]:
+    """Write names that carry digits as the question does (Zephyr-9, not Zephyr)."""
+    named = {words(name)[0]: name for name in sorted(designations(question)) if words(name)}
+    return [named.get(word, word) for word in found]
 
 
 def _read_on(view: AgentView) -> ToolCall | None:
@@ -190,7 +221,7 @@ def _feedback(passages: Sequence[Passage], view: AgentView) -> list[str]:
 
 def _other_search(view: AgentView) -> ToolCall | None:
     """Look where the agent has not looked yet."""
-    query = search_query(view.subtask.question)
+    query = search_query(single_questions(view.subtask.question)[0])
     if len(view.claims) >= CLAIMS_ENOUGH or not query:
         return None
     for tool in _search_tools(view)[1:]:

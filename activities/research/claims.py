@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from activities.research.quantities import dates, designations, figures, names, negations, quotations, versions
-from activities.research.questions import PLACING_WEIGHT, key_terms, query_terms, specific_terms
+from activities.research.questions import PLACING_WEIGHT, key_terms, query_terms, single_questions, specific_terms
 from activities.research.similarity import Bm25, overlap, select_diverse
 from activities.research.text import (
     STATEMENT_CHARACTERS_MAX,
@@ -16,13 +16,17 @@ from activities.research.text import (
     display,
     has_verb,
     is_navigation,
+    lacks_subject,
     leans_on_previous,
     normalise,
     sentences,
     singular,
     terms,
+    uninflected,
     words,
 )
+from activities.research.values import designated, subject_names
+from activities.research.wanted import wanted
 from schema.contracts.research import AgentView, Claim, Passage, SourceRef
 from schema.ids import CLAIM, derived_id
 
@@ -32,6 +36,9 @@ RELEVANCE_MIN = 0.22
 RELEVANCE_OF_BEST_MIN = 0.5
 """A sentence is kept only where it is at least this part as relevant as the best one."""
 
+RELEVANCE_OF_ANSWER_MIN = 0.65
+"""The same where the question asks for one property of something named: what does not state it is no answer."""
+
 
 @dataclass(frozen=True)
 class Region:
@@ -40,7 +47,12 @@ class Region:
     source: SourceRef
     start: int
     text: str
-    heading: str = ""
+    headings: tuple[tuple[int, str], ...] = ()
+    """Where in the snapshot which heading begins to hold, in order."""
+
+    def heading_at(self, offset: int) -> str:
+        """Return the heading above an offset of the snapshot."""
+        return next((heading for start, heading in reversed(self.headings) if start <= offset), "")
 
 
 @dataclass(frozen=True)
@@ -71,35 +83,51 @@ def stitch(passages: Sequence[Passage]) -> list[Region]:
         by_snapshot.setdefault(passage.source.snapshot_sha256, []).append(passage)
     regions: list[Region] = []
     for found in by_snapshot.values():
-        start, text, source, heading = -1, "", found[0].source, found[0].heading
+        start, text, source, headings = -1, "", found[0].source, list[tuple[int, str]]()
         for passage in sorted(found, key=lambda passage: (passage.start, passage.end)):
             if start >= 0 and passage.start <= start + len(text):
                 text += passage.text[max(0, start + len(text) - passage.start) :]
+                headings.append((passage.start, passage.heading))
                 continue
             if text:
-                regions.append(Region(source, start, text, heading))
-            start, text, source, heading = passage.start, passage.text, passage.source, passage.heading
-        regions.append(Region(source, start, text, heading))
+                regions.append(Region(source, start, text, tuple(headings)))
+            start, text, source = passage.start, passage.text, passage.source
+            headings = [(passage.start, passage.heading)]
+        regions.append(Region(source, start, text, tuple(headings)))
     return regions
 
 
 def candidates(regions: Sequence[Region]) -> list[Candidate]:
-    """Return the statements of the regions; a sentence that points back takes the one before with it."""
+    """Return the statements of the regions; a sentence that points back takes what it points to with it."""
     found = []
     for region in regions:
-        before: Sentence | None = None
-        for sentence in sentences(region.text, cut_start=region.start > 0):
+        read = sentences(region.text, cut_start=region.start > 0)
+        for number, sentence in enumerate(read):
             if not is_navigation(sentence.text) and has_verb(display(sentence.text)):
-                found.append(_candidate(region, sentence, before))
-            before = sentence
+                found.append(_candidate(region, sentence, read[max(0, number - ANTECEDENTS_MAX) : number]))
     return found
 
 
-def _candidate(region: Region, sentence: Sentence, before: Sentence | None) -> Candidate:
+ANTECEDENTS_MAX = 3
+"""How many sentences back a sentence may point to what it is about."""
+
+
+def _candidate(region: Region, sentence: Sentence, before: Sequence[Sentence]) -> Candidate:
     start, leans = sentence.start, leans_on_previous(sentence.text)
-    if leans and before is not None and has_verb(display(before.text)) and _adjoin(region.text, before, sentence):
-        start = before.start
-        leans = leans_on_previous(before.text)
+    if leans or _is_definite(display(sentence.text)):
+        for earlier in reversed(before):
+            if not has_verb(display(earlier.text)) or not _adjoin(region.text, earlier, sentence):
+                break
+            if _is_definite(display(earlier.text)):
+                continue
+            if leans_on_previous(earlier.text):
+                continue
+            # What a definite sentence (The company ...) points to is worth quoting only where it names something.
+            if leans or subject_names(display(earlier.text)):
+                start, leans = earlier.start, False
+            break
+        if leans and before and has_verb(display(before[-1].text)) and _adjoin(region.text, before[-1], sentence):
+            start = before[-1].start
     quote = region.text[start : sentence.end]
     absolute = region.start + start
     return Candidate(
@@ -107,17 +135,25 @@ def _candidate(region: Region, sentence: Sentence, before: Sentence | None) -> C
         start=absolute,
         end=absolute + len(quote),
         quote=quote,
-        heading=f"{region.heading} {sentence.heading}".strip(),
+        heading=f"{region.heading_at(absolute)} {sentence.heading}".strip(),
         place=sentence.place,
         leans=leans,
         own=sentence.text if start != sentence.start else "",
     )
 
 
+def _is_definite(shown: str) -> bool:
+    """Tell whether a sentence states a value of something that it only points to (The company employs 1,200 people)."""
+    return (
+        bool(re.match(r"(?:the|its|their|his|her) [a-z]", shown, re.IGNORECASE))
+        and not subject_names(shown)
+        and bool(figures(shown) or dates(shown))
+    )
+
+
 def _adjoin(text: str, before: Sentence, sentence: Sentence) -> bool:
     return (
         before.block == sentence.block
-        and not text[before.end : sentence.start].strip()
         and sentence.end - before.start <= STATEMENT_CHARACTERS_MAX
         and not is_navigation(before.text)
     )
@@ -133,9 +169,9 @@ def extract(view: AgentView, passages: Sequence[Passage]) -> tuple[Claim, ...]:
         if text not in said and not _overlaps(candidate, known):
             pool.append(candidate)
             said.add(text)
-    weights = relevance(view.subtask.question, pool)
-    floor = max(RELEVANCE_MIN, RELEVANCE_OF_BEST_MIN * max(weights, default=0.0))
-    weights = [weight if weight >= floor else 0.0 for weight in weights]
+    weights = [0.0] * len(pool)
+    for question in single_questions(view.subtask.question):
+        weights = list(map(max, weights, _worth_keeping(question, pool, view.claims)))
     room = max(0, min(CLAIMS_PER_CALL_MAX, CLAIMS_PER_AGENT_MAX - len(view.claims)))
     order = select_diverse(weights, lambda left, right: alike(pool[left].quote, pool[right].quote), room)
     taken: list[Candidate] = []
@@ -145,6 +181,17 @@ def extract(view: AgentView, passages: Sequence[Passage]) -> tuple[Claim, ...]:
             taken.append(pool[index])
             claims.append(_claim(pool[index], weights[index], view.subtask.number))
     return tuple(claims)
+
+
+def _worth_keeping(question: str, pool: Sequence[Candidate], known: Sequence[Claim]) -> list[float]:
+    """Return the relevance of the candidates, 0 where it is far below that of the best, of this call or before."""
+    weights = relevance(question, pool)
+    best = max(weights, default=0.0)
+    share = RELEVANCE_OF_BEST_MIN
+    if wanted(question).is_definite:
+        best, share = max(best, max((claim.relevance for claim in known), default=0.0)), RELEVANCE_OF_ANSWER_MIN
+    floor = max(RELEVANCE_MIN, share * best)
+    return [weight if weight >= floor else 0.0 for weight in weights]
 
 
 def _overlaps(candidate: Candidate, known: set[tuple[str, int, int]]) -> bool:
@@ -241,8 +288,10 @@ def _by_position(pool: Sequence[Candidate]) -> list[float]:
     ]
 
 
-FORM_FACTOR_MAX = 1.5
+FORM_FACTOR_MAX = 1.6
 """What the form of a sentence can add at most: a definition, of exactly the thing asked for, at a paragraph's start."""
+INFLECTED = 0.9
+"""What another form of a word counts (chained, chain)."""
 STEM_MATCH = 0.45
 """What a word counts that shares only its stem with a word of the question (generators, generate)."""
 
@@ -262,34 +311,100 @@ class _Asked:
         ordered = [term.singular for term in self._terms if term.weight == 1.0]
         self._pairs = set(pairwise(ordered))
         self._core = [number for number, term in enumerate(self._terms) if term.is_core]
-        self._wanted = min(2, len(self._core))
         self._designations = designations(question)
         self._figure = bool(re.search(r"\bhow (?:many|much|long|far|fast|heavy|often|large|big)\b", question, re.I))
         self._date = bool(re.match(r"\s*(?:when|since when|in (?:what|which) year)\b", question, re.I))
+        self._wanted_values = wanted(question)
+        self._defined = bool(re.match(r"\s*(?:what|who) (?:is|are|was|were) [^,]*$", question.strip(" ?"), re.I))
         self._explains = bool(re.match(r"\s*(?:what |how (?:do|does)|explain|describe|define)", question, re.I))
 
     def relevance(self, candidate: Candidate, score: float) -> float:
         """Weigh one sentence by its words, those of its heading, and its form."""
         shown = display(candidate.quote)
+        said = display(candidate.own) if candidate.own else shown
         here = self._matches(shown)
         around = self._matches(f"{candidate.heading} {candidate.source.title}")
-        own = self._matches(display(candidate.own)) if candidate.own else here
+        answer = self._answer(candidate, shown, said, around)
+        own = self._matches(said) if candidate.own else here
         if not any(own[number] for number in self._core):
-            return 0.0
+            return answer
         covered = self._share(here)
         topic = self._share([max(pair) for pair in zip(here, around, strict=True)])
         weight = 0.5 * covered + 0.2 * score + 0.2 * topic + 0.1 * self._in_phrase(shown)
-        if not any(here[number] == 1.0 for number in self._core):
+        if not any(here[number] >= INFLECTED for number in self._core):
             weight *= 0.6
-        if sum(max(here[number], 0.8 * around[number]) for number in self._core) < 0.7 * self._wanted:
-            weight *= 0.5
-        return min(1.0, weight * self._form(candidate, shown) / FORM_FACTOR_MAX)
+        weight *= self._aboutness(here, around)
+        if len(self._core) == len(self._pairs) + 1 == 2 and not self._in_phrase(f"{shown} {candidate.heading}"):
+            weight *= 0.7  # The words of one notion (yield expression), far apart: chance.
+        weight *= self._form(candidate, shown) / FORM_FACTOR_MAX
+        if self._wanted_values.is_definite and not answer:
+            weight *= 0.7
+        return max(answer, min(1.0, weight))
+
+    def _aboutness(self, here: Sequence[float], around: Sequence[float]) -> float:
+        """Return 1 where a sentence (or what stands above it) has what the question is about, less where it has not.
+
+        One common word of several is chance; the words that are names, or the only ones, must be there.
+        """
+        total = sum(self._weights[number] for number in self._core) or 1.0
+        held = sum(self._weights[number] * max(here[number], 0.8 * around[number]) for number in self._core) / total
+        factor = min(1.0, 0.25 + held) if len(self._core) > 1 else 1.0
+        if len(self._core) > 1 and held < 0.55:
+            factor *= 0.45
+        named = [number for number in self._core if self._terms[number].is_name]
+        if named and not any(max(here[number], around[number]) for number in named):
+            factor *= 0.4
+        return factor
+
+    def _answer(self, candidate: Candidate, shown: str, said: str, around: Sequence[float]) -> float:
+        """Return how well a sentence answers as a statement of the wanted property of the subject asked about."""
+        asked = self._wanted_values
+        if not asked.is_definite:
+            return 0.0
+        value = asked.answered_by(said)
+        if not value:
+            return 0.0
+        subject = self._subject(candidate, shown)
+        if not subject:
+            return 0.0
+        others = sum(1 for term in self._terms if term.is_core and not term.is_name and term.stem in set(terms(said)))
+        weight = subject * (0.35 + 0.4 * value) + min(0.15, 0.05 * others)
+        return 0.0 if candidate.leans and subject < 1 else min(0.95, weight * (0.9 if shown.endswith("?") else 1.0))
+
+    def _subject(self, candidate: Candidate, shown: str) -> float:
+        """Return how surely a sentence is about the subject asked about: it names it, or its headings do."""
+        asked = self._wanted_values
+        context = f"{candidate.heading} {candidate.source.title}"
+        named, above = designated(shown), designated(context)
+        if asked.designations:
+            if named:
+                return 1.0 if asked.designations & named else 0.0
+            if asked.designations & above and not subject_names(shown) - set(words(context)):
+                return 0.75
+            return 0.0
+        here, there = set(terms(shown)), set(terms(context))
+        if asked.subject <= here or (len(asked.subject) > 2 and len(asked.subject & here) >= 2):
+            return 1.0
+        if asked.subject <= here | there and not subject_names(shown) - set(words(context)):
+            return 0.75
+        return 0.6 if asked.subject & here else 0.0
 
     def _matches(self, text: str) -> list[float]:
-        """Return how well `text` has each word of the question: itself 1, another word of its stem less."""
-        found = {singular(word) for word in words(text)}
+        """Return how well `text` has each word of the question: itself 1, another form of it, another word of its stem."""
+        tokens = words(text)
+        found = {singular(word) for word in tokens}
+        inflected = {uninflected(word) for word in tokens}
         stems = set(terms(text))
-        return [1.0 if term.singular in found else STEM_MATCH if term.stem in stems else 0.0 for term in self._terms]
+        return [
+            1.0
+            if term.singular in found
+            else INFLECTED
+            if uninflected(term.word) in inflected
+            else STEM_MATCH
+            if term.stem in stems
+            else 0.0
+            for term in self._terms
+        ]
 
     def _share(self, matches: Sequence[float]) -> float:
         return sum(weight * match for weight, match in zip(self._weights, matches, strict=True)) / self._total
@@ -305,12 +420,14 @@ class _Asked:
         factor = 1.0
         for applies, weight in (
             (self._explains and self._defines(shown, exactly=True), 1.3),
+            (self._defined and self._defines(shown, exactly=True), 1.4),
+            (lacks_subject(shown), 0.55),
             (self._explains and self._defines(shown), 1.1),
             ((self._figure and bool(figures(shown))) or (self._date and bool(dates(shown))), 1.25),
             (self._is_about_another(shown), 0.4),
             (not self._names_designation(f"{shown} {candidate.heading} {candidate.source.title}"), 0.6),
             (candidate.leans, 0.55),
-            (bool(candidate.own), 0.8),
+            (bool(candidate.own), 0.85),
             (shown.count(",") > 5 or len(quotations(shown)) > 3, 0.7),
             (shown.endswith("?"), 0.5),
             (len(shown) < 60, 0.85),

@@ -3,12 +3,13 @@
 Every statement about the world carries its claims; all other sentences come from `phrases.py`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from activities.research.phrases import counted, say
 from activities.research.questions import query_terms
-from activities.research.text import display, terms
+from activities.research.text import display, lacks_subject, leans_on_previous, terms
 from schema.contracts.research import Brief, Claim, Conflict, Finding, Report, Section, Sentence, Subtask
 
 SUMMARY_STATEMENTS_MAX = 6
@@ -54,7 +55,8 @@ class Material:
 def compose_report(material: Material) -> Report:
     """Write the report of the extractive reasoner: quoted sentences, each once, under the heading it answers."""
     picks = {number: list(found) for number, found in material.by_subtask.items()}
-    summary = [found.pop(0) for found in picks.values() if found][:SUMMARY_STATEMENTS_MAX]
+    summary = [finding for found in picks.values() for finding in _best_answers(found, material, len(picks))]
+    summary = summary[:SUMMARY_STATEMENTS_MAX]
     summarised = {finding.id for finding in summary}
     for number, found in material.by_subtask.items():
         picks[number] = [finding for finding in found if finding.id not in summarised]
@@ -74,9 +76,35 @@ def compose_report(material: Material) -> Report:
     return Report(title=report_title(material.brief), sections=tuple(sections), disclosures=gaps(material))
 
 
+def _best_answers(found: Sequence[Finding], material: Material, subtasks: int) -> list[Finding]:
+    """Choose what answers a subtask best and can be read alone; two where there are few subtasks."""
+    whole = [finding for finding in found if _reads_alone(finding, material)]
+    wanted = 1 if subtasks > 3 else 2
+    best = max((finding.weight for finding in whole), default=0.0)
+    return [finding for finding in whole[:wanted] if finding.weight >= SUMMARY_OF_BEST_MIN * best]
+
+
+SUMMARY_OF_BEST_MIN = 0.8
+"""A second statement of a subtask stands in the summary only where it is nearly as good as the first one."""
+
+
+def _reads_alone(finding: Finding, material: Material) -> bool:
+    shown = display(material.claims_of(finding)[0].quote)
+    return not (lacks_subject(shown) or leans_on_previous(shown) or shown.endswith("?"))
+
+
+_NAMELESS = re.compile(
+    r"(?:(?:my|the|a|an|new|first|second|third|last|test|demo|example|sample|untitled|unnamed|default|research|report|"
+    r"run|task|question|job|draft|tmp|temp|foo|bar|try|trial|\W|\d|_)+)",
+    re.IGNORECASE,
+)
+
+
 def report_title(brief: Brief) -> str:
-    """Return the run's name, or its task cut to a line."""
-    text = " ".join((brief.name or brief.task).split())
+    """Return the task cut to a line; the run's name where it says more than that it is a run (First, test 2)."""
+    name = " ".join(brief.name.split())
+    says = len(name.split()) >= 2 and not _NAMELESS.fullmatch(name)
+    text = name if says else " ".join(brief.task.split()) or name
     if len(text) <= TITLE_CHARACTERS_MAX:
         return text
     return text[: TITLE_CHARACTERS_MAX - 1].rsplit(" ", 1)[0] + "…"

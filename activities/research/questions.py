@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 from activities.research.lexicon import words_of
@@ -90,6 +89,16 @@ def _key_terms(question: str) -> tuple[tuple[str, float], ...]:
     return tuple(weights.items())
 
 
+def without_context(question: str) -> str:
+    """Return a question without the topic that was added to it in brackets."""
+    return _CONTEXT.sub("", question)
+
+
+def single_questions(question: str) -> list[str]:
+    """Return the questions that were put together into one subtask."""
+    return [part.strip() for part in re.split(r"(?<=[?])\s+(?=[A-Z])", question) if part.strip()] or [question]
+
+
 def key_terms(question: str) -> dict[str, float]:
     """Return the stems of a question's content words with their weight.
 
@@ -134,6 +143,12 @@ class QueryTerm:
         return self.weight == 1.0 and not self.places
 
 
+def _is_done(word: str) -> bool:
+    """Tell whether a word says what is done, so that a name before it is a subject (is Gridlet published)."""
+    return word in _VERBS or word.endswith(("ed", "tten", "wn"))
+
+
+_VERBS = words_of("verbs")
 PLACING_WEIGHT = 0.4
 _PLACING = words_of("placing")
 
@@ -150,7 +165,13 @@ def query_terms(question: str) -> tuple[QueryTerm, ...]:
         if stem(word) not in weights or word in STOP_WORDS:
             continue
         before, after = (sequence[at - 1] if at else ""), (sequence[at + 1] if at + 1 < len(sequence) else "")
-        modifies = weights.get(stem(after)) == 1.0 and after not in named and after not in STOP_WORDS
+        modifies = (
+            weights.get(stem(after)) == 1.0
+            and after not in named
+            and after not in STOP_WORDS
+            and before not in ("the", "a", "an")
+            and not _is_done(after)
+        )
         places = word in named - coded and (before in _PLACING or modifies)
         found.setdefault(stem(word), QueryTerm(word, weights[stem(word)], word in named, places))
     if not any(term.is_core for term in found.values()):
@@ -182,6 +203,8 @@ def _tidied(task: str) -> str:
 class _Part:
     title: str
     question: str
+    request: str = ""
+    """The sentence of the task that it was cut out of."""
 
 
 def _urls(text: str) -> list[tuple[str, int]]:
@@ -203,8 +226,8 @@ def _parts(text: str) -> list[_Part]:
     parts: list[_Part] = []
     topic = ""
     for request in requests:
-        parts.extend(_split_request(request, topic))
-        topic = topic or _topic(request)
+        parts.extend(_aspects_after_colon(request) or _split_request(request, topic))
+        topic = _topic(request) if not _POINTING.search(request) else topic
     return parts
 
 
@@ -251,17 +274,48 @@ def _topic(request: str) -> str:
 
 
 def _split_request(request: str, topic: str) -> list[_Part]:
+    """Cut a request into its clauses; `topic` is what the request before was about."""
     question = request.endswith("?")
     clauses = [clause.strip(" ,;.?") for clause in _NEW_CLAUSE.split(request) if clause.strip(" ,;.?")]
     parts: list[_Part] = []
     for clause in clauses:
         if not specific_terms(clause):
             continue
-        context = topic or (_topic(clauses[0]) if clause is not clauses[0] else "")
-        for text, title in _enumeration(clause) or [(clause, _headline(clause))]:
+        first = clause is clauses[0]
+        own_topic = topic if first else _topic(clauses[0])
+        context = own_topic if _POINTING.search(clause) or not (first or _DEFINITION.match(clause)) else ""
+        for text, title in _enumeration(clause) or [(clause, "")]:
             ends = "?" if question or _ASKS.match(text) else "."
-            parts.append(_Part(title, _in_context(_capital(text), context) + ends))
+            text = _capital(text)
+            parts.append(_Part(title or _headline(text + ends), _in_context(text, context) + ends, request))
     return parts
+
+
+_COLON = re.compile(r"(?P<head>[^:?]{3,200}):\s+(?P<items>[^:?]{3,300})\?$")
+_ABOUT = re.compile(r"^(?:known|there to know|to know|said|written)\s+(?:about|of)\s+", re.IGNORECASE)
+
+
+def _aspects_after_colon(request: str) -> list[_Part]:
+    """Cut *What is known about X: its A, its B, and who makes it?* into a question for each of A, B and who."""
+    match = _COLON.match(request)
+    items = re.split(r"\s*,\s*(?:and\s+)?|\s+and\s+", match["items"].strip()) if match else []
+    if match is None or len(items) < 2 or not all(_OF_IT.search(item) for item in items):
+        return []
+    lead = _LEAD.match(match["head"])
+    about = _ABOUT.sub("", match["head"][lead.end() if lead else 0 :].strip())
+    topic = re.sub(r"^(?:the|an?) ", "", about)
+    parts = []
+    for item in items:
+        if named := re.match(r"its (.+)", item, re.IGNORECASE):
+            parts.append(_Part(_capital(_cut(f"{topic}: {named[1]}")), f"What is the {named[1]} of {about}?", request))
+        else:
+            question = _capital(re.sub(r"\bit\b", about, item, count=1)) + "?"
+            parts.append(_Part(_headline(question), question, request))
+    return parts
+
+
+_OF_IT = re.compile(r"\b(?:its|it)\b", re.IGNORECASE)
+_DEFINITION = re.compile(r"(?:what|who) (?:is|are|was|were) (?:an? |the )?[\w.+#-]+(?: [\w.+#-]+)?$", re.IGNORECASE)
 
 
 def _in_context(clause: str, context: str) -> str:
@@ -338,15 +392,29 @@ def _title_tail(tail: str) -> str:
 
 
 def _headline(text: str) -> str:
-    """Make a short title of a clause: without its lead-in and its question mark."""
-    text = _CONTEXT.sub("", normalise(text)).strip(" ?.,;:")
+    """Make a short title: the question itself, or what a request is about where its lead-in says nothing more."""
+    text = _CONTEXT.sub("", normalise(text)).strip(" .,;:")
     lead = _LEAD.match(text)
-    body = text[lead.end() :].strip() if lead else text
-    if not specific_terms(body) or _PRONOUN.match(body):
+    body = text[lead.end() :].strip(" ?.,;:") if lead else text.strip(" .,;:")
+    whole = text.endswith("?") and not (lead and _NAMES_ONLY.match(lead.group()) and _is_noun_phrase(body))
+    if whole or not specific_terms(body) or _PRONOUN.match(body):
         body = text
-    if len(body) > TITLE_CHARACTERS_MAX:
-        body = body[: TITLE_CHARACTERS_MAX - 1].rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
-    return _capital(body) or "Research"
+    return _capital(_cut(body)) or "Research"
+
+
+_NAMES_ONLY = re.compile(r"(?:what|which|who)\s+(?:is|are|was|were)\b", re.IGNORECASE)
+
+
+def _is_noun_phrase(body: str) -> bool:
+    """Tell whether what a question asks for makes a title by itself: more than a name, nothing done in it."""
+    done = _VERB_TAIL.search(body) or re.search(r"\b\w+ed\b|\b(?:used|known|for|is|are)\b", body)
+    return len(body.split()) > 2 and not done
+
+
+def _cut(text: str) -> str:
+    if len(text) <= TITLE_CHARACTERS_MAX:
+        return text
+    return text[: TITLE_CHARACTERS_MAX - 1].rsplit(" ", 1)[0].rstrip(" ,;:?") + "…"
 
 
 def _capital(text: str) -> str:
@@ -386,18 +454,25 @@ def _distinct(parts: list[_Part]) -> list[_Part]:
 
 
 def _fit(parts: list[_Part], count: int) -> list[_Part]:
-    """Put neighbours together until there are at most `count`."""
-    if len(parts) <= count:
-        return parts
-    bounds = [index * len(parts) // count for index in range(count + 1)]
-    groups = [parts[start:end] for start, end in pairwise(bounds)]
-    return [
-        _Part(
-            _headline("; ".join(part.title for part in group)),
-            " ".join(part.question for part in group)[: 4 * QUESTION_CHARACTERS_MAX],
+    """Put neighbours together until there are at most `count`: parts of one request first, the shortest first."""
+    while len(parts) > count:
+        at = min(
+            range(len(parts) - 1),
+            key=lambda index: (
+                not parts[index].request or parts[index].request != parts[index + 1].request,
+                len(parts[index].question) + len(parts[index + 1].question),
+                index,
+            ),
         )
-        for group in groups
-    ]
+        parts = [*parts[:at], _joined(parts[at], parts[at + 1]), *parts[at + 2 :]]
+    return parts
+
+
+def _joined(left: _Part, right: _Part) -> _Part:
+    question = f"{left.question} {right.question}"[: 4 * QUESTION_CHARACTERS_MAX]
+    if left.request and left.request == right.request:
+        return _Part(_capital(_cut(left.request.rstrip(". "))), question, left.request)
+    return _Part(_cut(f"{left.title} {right.title}" if left.title.endswith("?") else f"{left.title}; {right.title}"), question)
 
 
 def _with_urls(subtasks: list[Subtask], urls: list[tuple[str, int]], task: str) -> tuple[Subtask, ...]:

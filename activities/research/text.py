@@ -51,6 +51,19 @@ def singular(word: str) -> str:
     return word
 
 
+@lru_cache(maxsize=65_536)
+def uninflected(word: str) -> str:
+    """Return a lower-case word without the endings of its forms (chained, chaining, chains); *generator* stays."""
+    word = singular(word)
+    for ending in ("ing", "ed"):
+        if len(word) > len(ending) + 2 and word.endswith(ending):
+            word = word.removesuffix(ending)
+            if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "ls":
+                word = word[:-1]
+            break
+    return word.removesuffix("e") if len(word) > 3 else word
+
+
 def words(text: str) -> list[str]:
     """Return the word tokens of `text`, lower-case; this is also what the extractive reasoner counts as tokens."""
     return [match.group().lower() for match in WORD.finditer(text)]
@@ -327,6 +340,9 @@ def sentences(text: str, *, cut_start: bool = False) -> list[Sentence]:
 STATEMENT_CHARACTERS_MIN = 20
 STATEMENT_CHARACTERS_MAX = 480
 STATEMENT_WORDS_MIN = 5
+_COMPARED = re.compile(r'"[\w\s.]*(?:<=?|>=?)[\w\s.<>]*=?[\w\s.]*"')
+"""A comparison in quotation marks is no markup (Comparisons can be chained, e.g. "x < y <= z")."""
+_FIGURED = re.compile(r"(?<![\w.])[$€£]?\d+(?:[.,]\d+)*\s?(?:[a-zA-Z%°]{1,}|[.!?]$)")
 
 _LOWER_START = re.compile(
     r"[a-z][\w.-]*(?:\(\))? (?:is|are|was|provides|supports|allows|has|can|offers|returns|gives|makes|lets|uses)\b"
@@ -362,15 +378,20 @@ def is_statement(verbatim: str, *, cut: bool = False) -> bool:
     shown = display(verbatim)
     if not STATEMENT_CHARACTERS_MIN <= len(shown) <= STATEMENT_CHARACTERS_MAX or not _is_whole(shown, cut):
         return False
-    if _DEBRIS.search(shown) or shown.count("(") != shown.count(")") or shown.count("“") != shown.count("”"):
+    bare = _COMPARED.sub('""', shown)
+    if _DEBRIS.search(bare) or shown.count("(") != shown.count(")") or shown.count("“") != shown.count("”"):
         return False
     tokens = words(shown)
     if shown.isascii() or any(token in FUNCTION_WORDS for token in tokens):
         functional = sum(1 for token in tokens if token in FUNCTION_WORDS)
-        if len(tokens) < STATEMENT_WORDS_MIN or functional < 1 or (len(tokens) >= 9 and functional < 2):
+        if len(tokens) < (STATEMENT_WORDS_MIN if not _FIGURED.search(shown) else 4) or functional < 1 or (len(tokens) >= 9 and functional < 2):
             return False
-    letters = sum(1 for character in shown if character.isalpha() or character.isspace())
-    return letters / len(shown) >= 0.78
+    # Figures are what a statement is asked for; code is told by its signs, not by its digits.
+    plain = sum(1 for character in shown if character.isalnum() or character.isspace() or character in "%°€$£,.-")
+    letters = sum(1 for character in bare if character.isalpha() or character.isspace())
+    if _FIGURED.search(shown):
+        return plain / len(shown) >= 0.9 and letters / len(bare) >= 0.6
+    return letters / len(bare) >= 0.78
 
 
 def _is_whole(shown: str, cut: bool) -> bool:
@@ -397,6 +418,20 @@ def leans_on_previous(text: str) -> bool:
     return bool(_ANAPHORA.match(display(text).lstrip("\"'“‘(")))
 
 
+_IMPERATIVES = words_of("imperatives")
+_FRAGMENT = re.compile(
+    r"(?:Like|Same as|Similar to|As|Called|Used|Returns?|Raised|Set|Equivalent|Alias|Optional|Deprecated|Required|Defaults?)\b"
+    r"|\(|(?:The|A|An) (?:[\w-]+ ){1,3}(?:that|which) \w+(?: \w+){0,4}\.$"
+)
+
+
+def lacks_subject(text: str) -> bool:
+    """Tell whether a sentence is an entry of a reference without its subject (Exit the context; Called to delete it)."""
+    shown = display(text).lstrip("\"'“‘")
+    first = shown.split(" ", 1)[0].strip(",").lower()
+    return first in _IMPERATIVES or bool(_FRAGMENT.match(shown))
+
+
 def is_navigation(text: str) -> bool:
     """Tell whether a sentence only leads elsewhere (see section X) or notes a version of the document."""
     shown = display(text)
@@ -413,6 +448,8 @@ _CAPTION = re.compile(r"(?:The|A|An) (?:[\w-]+ ){1,3}(?:that|which|to|for|of|and
 def has_verb(text: str) -> bool:
     """Tell whether a sentence shows a verb; a short one without is a caption or a list entry."""
     tokens = words(text)
-    if len(tokens) <= 12 and _CAPTION.match(text) and not _AUXILIARIES & set(tokens):
-        return False
+    caption = _CAPTION.match(text)
+    if caption and len(tokens) <= 12 and not _AUXILIARIES & set(tokens):
+        done = [token for token in words(text[caption.end() :])[1:] if token in _VERBS or token.endswith("ed")]
+        return bool(done) and not caption.group().endswith(("that ", "which "))
     return len(tokens) > 9 or any(token in _VERBS or token.endswith(("ed", "n't", "izes", "ates")) for token in tokens)

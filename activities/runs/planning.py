@@ -4,16 +4,15 @@ from temporalio import activity
 
 from activities.agents.thinking import brief_of
 from activities.research.reasoner import Reasoner
+from activities.usage import reasoner_usage
 from infra.database import Database
 from infra.live import Live
 from schema.contracts.research import SourceKind, Subtask
 from schema.contracts.run import PlannedAgent, PlanRunInput, PlanRunResult
 from schema.events import EventType
-from schema.prices import tokens_pcr
 from schema.states import AgentStatus
 from schema.store import agents, billing, clock, events, runs
 from schema.store.agents import NewStep
-from schema.store.billing import UsageItem
 from schema.store.events import NewEvent
 from schema.tables.runs import Agent, Run
 
@@ -54,15 +53,7 @@ class PlanActivities:
             if run.plan is not None:
                 return _planned(run, await runs.list_agents(session, input.org_id, input.run_id))
         reasoned = await self._reasoner.decompose(brief_of(run))
-        usage = UsageItem(
-            operation_key=input.operation_key,
-            kind="tokens",
-            item=self._reasoner.name,
-            amount_pcr=tokens_pcr(self._reasoner.name, reasoned.tokens.input, reasoned.tokens.output),
-            input_tokens=reasoned.tokens.input,
-            output_tokens=reasoned.tokens.output,
-            calls=1,
-        )
+        usage = reasoner_usage(input.operation_key, self._reasoner.name, reasoned.tokens)
         async with self._db.transaction(input.org_id) as session:
             run = await runs.lock_run(session, input.org_id, input.run_id)
             if run.plan is None:

@@ -1,5 +1,6 @@
 """The report: merged, resolved and written from what the agents left, and stored as artifacts."""
 
+import asyncio
 from dataclasses import dataclass
 
 from temporalio import activity
@@ -7,6 +8,7 @@ from temporalio import activity
 from activities.agents.thinking import brief_of
 from activities.research.citations import RenderedReport, render_report
 from activities.research.reasoner import Reasoner
+from activities.usage import reasoner_usage
 from infra.database import Database
 from infra.live import Live
 from infra.objects import ObjectStore, sha256_of
@@ -14,11 +16,9 @@ from schema.contracts.common import ObjectRef, Tokens
 from schema.contracts.research import Brief, Claim, Subtask
 from schema.contracts.run import WriteReportInput, WriteReportResult
 from schema.events import EventType
-from schema.prices import tokens_pcr
 from schema.store import agents, artifacts, billing, clock, documents, events, research, runs
 from schema.store.agents import NewStep
 from schema.store.artifacts import NewArtifact
-from schema.store.billing import UsageItem
 from schema.store.events import NewEvent
 
 REPORT_NAME = "research_report.md"
@@ -95,7 +95,9 @@ class ReportActivities:
         merged = await self._reasoner.merge(brief, claims)
         resolved = await self._reasoner.resolve_conflicts(brief, merged.value, by_id)
         report = await self._reasoner.write_report(brief, subtasks, merged.value, resolved.value, by_id, missing)
-        rendered = render_report(
+        # Seconds of work in a large run: on the event loop it would hold up every heartbeat of this process.
+        rendered = await asyncio.to_thread(
+            render_report,
             report.value,
             by_id,
             snapshots.__getitem__,
@@ -124,16 +126,8 @@ class ReportActivities:
     async def _record(
         self, input: WriteReportInput, written: _Written, stored: list[NewArtifact], step: NewStep
     ) -> WriteReportResult:
-        name, tokens, quality = self._reasoner.name, written.tokens, written.rendered.quality
-        usage = UsageItem(
-            operation_key=input.operation_key,
-            kind="tokens",
-            item=name,
-            amount_pcr=tokens_pcr(name, tokens.input, tokens.output),
-            input_tokens=tokens.input,
-            output_tokens=tokens.output,
-            calls=1,
-        )
+        tokens, quality = written.tokens, written.rendered.quality
+        usage = reasoner_usage(input.operation_key, self._reasoner.name, tokens)
         org_id, run_id = input.org_id, input.run_id
         async with self._db.transaction(org_id) as session:
             run = await runs.lock_run(session, org_id, run_id)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import Field
 
@@ -61,11 +62,28 @@ class CorpusSearchAnswer(Answer):
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class Ranked:
+    """A passage that was found, and how good it is."""
+
     hit: PassageHit
     document: Document
     relevance: Relevance
     source: SourceRef
+
+    @property
+    def passage(self) -> Passage:
+        """Return it as the reasoner sees it."""
+        hit = self.hit
+        return Passage(source=self.source, start=hit.start, end=hit.end, text=hit.text, heading=hit.heading)
+
+
+def rank(terms: list[tuple[str, int]], found: SearchResult, limit: int, now: datetime) -> list[Ranked]:
+    """Choose up to `limit` passages that answer a query best, best first. Pure.
+
+    Args:
+        terms: (term, word position in the query).
+    """
+    return _chosen(_candidates(terms, found, now), limit)
 
 
 class CorpusSearch:
@@ -90,7 +108,7 @@ class CorpusSearch:
             terms = (await documents.query_terms(session, context.org_id, arguments.query))[:QUERY_TERMS_MAX]
             weights = {lexeme: prior_weight(lexeme) for lexeme, _ in terms}
             found = await documents.search_passages(session, context.org_id, weights)
-        chosen = _chosen(_candidates(terms, found, context), arguments.limit)
+        chosen = rank(terms, found, arguments.limit, context.now)
         results = tuple(
             FoundPassage(
                 document_id=each.document.id,
@@ -105,13 +123,10 @@ class CorpusSearch:
         answer = CorpusSearchAnswer(
             results=results, passages_searched=found.passages, terms=tuple(lexeme for lexeme, _ in terms)
         )
-        passages = tuple(
-            Passage(source=each.source, start=each.hit.start, end=each.hit.end, text=each.hit.text) for each in chosen
-        )
-        return ToolOutput(data=answer.model_dump(mode="json"), passages=passages)
+        return ToolOutput(data=answer.model_dump(mode="json"), passages=tuple(each.passage for each in chosen))
 
 
-def source_of(document: Document, value: Relevance, context: ToolContext) -> SourceRef:
+def source_of(document: Document, value: Relevance, now: datetime) -> SourceRef:
     """Return a ready document as a source, scored."""
     return SourceRef(
         snapshot_sha256=document.snapshot_sha256 or "",
@@ -126,12 +141,12 @@ def source_of(document: Document, value: Relevance, context: ToolContext) -> Sou
             relevance_reason=value.reason,
             trust=document_trust(document.trust),
             published_at=document.published_at,
-            now=context.now,
+            now=now,
         ),
     )
 
 
-def _candidates(terms: list[tuple[str, int]], found: SearchResult, context: ToolContext) -> list[_Candidate]:
+def _candidates(terms: list[tuple[str, int]], found: SearchResult, now: datetime) -> list[Ranked]:
     """Return what is relevant enough, best first; ties by document and place."""
     weighed = weigh(terms, found.frequencies, found.passages)
     values = [relevance(weighed, Occurrences(hit.in_text, hit.in_heading), hit.text) for hit in found.hits]
@@ -142,7 +157,7 @@ def _candidates(terms: list[tuple[str, int]], found: SearchResult, context: Tool
     for hit, alone in zip(found.hits, values, strict=True):
         value = in_document(alone, answering[hit.document_id], found.documents[hit.document_id].passages)
         document = found.documents[hit.document_id]
-        candidates.append(_Candidate(hit, document, value, source_of(document, value, context)))
+        candidates.append(Ranked(hit, document, value, source_of(document, value, now)))
     best = max((each.relevance.value for each in candidates), default=0.0)
     floor = max(RELEVANCE_MIN, RELEVANCE_SHARE_MIN * best)
     kept = [each for each in candidates if each.relevance.value >= floor]
@@ -157,13 +172,13 @@ def _candidates(terms: list[tuple[str, int]], found: SearchResult, context: Tool
     return kept
 
 
-def _chosen(candidates: list[_Candidate], limit: int) -> list[_Candidate]:
+def _chosen(candidates: list[Ranked], limit: int) -> list[Ranked]:
     """Take the best without near repetitions, and not too many of one document."""
     sources = len({each.document.id for each in candidates})
     per_document = max(PASSAGES_PER_DOCUMENT, -(-limit // max(sources, 1)))
     taken: Counter[str] = Counter()
     duplicates = Duplicates()
-    chosen: list[_Candidate] = []
+    chosen: list[Ranked] = []
     for each in candidates:
         if len(chosen) == limit:
             break

@@ -91,8 +91,12 @@ class DocumentRead:
         passages = []
         for row in window:
             value = relevance(weighed, occurrences(lexemes, row.text, row.heading), row.text)
-            source = source_of(document, value, context)
-            passages.append(Passage(source=source, start=row.start_offset, end=row.end_offset, text=row.text))
+            source = source_of(document, value, context.now)
+            passages.append(
+                Passage(
+                    source=source, start=row.start_offset, end=row.end_offset, text=row.text, heading=row.heading
+                )
+            )
         if arguments.query is not None:
             passages.sort(key=lambda each: (-each.source.score.relevance, each.start))
         answer = DocumentReadAnswer(

@@ -8,6 +8,7 @@ Vectors join here: another retriever's similarity becomes one more part of `rele
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ HEADING_BONUS = 0.4
 HEADING_ONLY = 0.7
 GENERIC_WEIGHT = 0.25
 """Weight of words of a question that say little about what it is about, against 1."""
+DEFINES_BONUS = 0.3
+"""A passage that says what a term of the query is (FastAPI is a web framework) closes this share of what is open."""
 CODE_FACTOR = 0.6
 """Code supports no statement."""
 THIN_WORDS = 25
@@ -97,6 +100,8 @@ def relevance(terms: Sequence[QueryTerm], found: Occurrences, text: str) -> Rele
     coverage = math.fsum(term.weight * _presence(term.lexeme, found) for term in terms) / total
     near = _proximity(terms, found) if len(terms) > 1 else depth
     value = DEPTH_SHARE * depth + COVERAGE_SHARE * coverage + PROXIMITY_SHARE * near
+    if _defines(terms, text):
+        value += DEFINES_BONUS * (1 - value)
     if length < THIN_WORDS:
         value *= 0.5 + 0.5 * length / THIN_WORDS
     if is_code(text):
@@ -176,6 +181,15 @@ def _proximity(terms: Sequence[QueryTerm], found: Occurrences) -> float:
         if gaps:
             near += weight / (1 + min(gaps) / 3)
     return near / total if total else 0.0
+
+
+_DEFINITION = re.compile(r"([\w-]+)[*_`\"”)]* (?:is|are|was) (?:an?|the|one)\b")
+
+
+def _defines(terms: Sequence[QueryTerm], text: str) -> bool:
+    heaviest = max((term.weight for term in terms), default=0.0)
+    wanted = {term.lexeme for term in terms if term.weight >= 0.7 * heaviest}
+    return any(stem(word) in wanted for match in _DEFINITION.finditer(text) for word in words(match[1])[-1:])
 
 
 def _reason(terms: Sequence[QueryTerm], found: Occurrences) -> str:

@@ -1,7 +1,8 @@
 """Temporal's codec server: operators read payloads in the Web UI and with `temporal --codec-endpoint`.
 
 The protocol is the one of Temporal's samples: a JSON `Payloads` message in, one out. Only a key with the scope
-`operator` may ask, and only the Web UI's origin may do so from a browser (`api/middleware.py`).
+`operator` may ask, and only the Web UI's origin may do so from a browser (`api/middleware.py`). The Web UI itself knows
+no key: the browser has it from `GET /codec/sign-in` and sends it as Basic credentials (`docs/operating.md`).
 """
 
 from typing import Annotated, Any
@@ -20,6 +21,12 @@ from schema.errors import ValidationFailed
 router = APIRouter(prefix="/codec", tags=["codec"], route_class=SecuredRoute)
 
 Message = Annotated[dict[str, Any], Body(description='`{"payloads": [{"metadata": {...}, "data": "base64"}]}`')]
+
+
+@router.get("/sign-in", response_model=dict[str, str])
+async def sign_in(_caller: Operator) -> Response:
+    """Have a browser ask for the key (as the password, under any user name) and send it with what the Web UI asks."""
+    return JsonAnswer({"status": "ok", "detail": "The Temporal Web UI can decode payloads in this browser now."})
 
 
 @router.post("/decode", response_model=dict[str, Any])

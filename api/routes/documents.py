@@ -68,9 +68,10 @@ async def _keep(api: Services, caller: Caller, files: list[Upload]) -> list[Docu
         key = f"{caller.org_id}/uploads/{file.sha256}"
         refs[file.sha256] = await api.objects.put(key, await file.content(), file.mime_type)
     kept: dict[str, Document] = {}
-    async with api.database.transaction(caller.org_id) as session:
-        # In the order of their hashes, so that two uploads of the same files do not wait for each other.
-        for file in sorted(files, key=lambda file: file.sha256):
+    for file in files:
+        # One transaction each: one that holds the audit log's head and waits for the lock of the next content would
+        # stand against an upload that holds that content and waits for the head.
+        async with api.database.transaction(caller.org_id) as session:
             kept[file.sha256], _ = await documents.create_document(
                 session,
                 caller.org_id,

@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from infra.embedded.root import make_root
+
 
 def main() -> None:
     """Run the stack; end with 1 and one clear message where it cannot start."""
@@ -28,7 +30,7 @@ def _keep_bytecode(data_dir: Path) -> None:
     Compiling the libraries takes seconds at every start, and so at every recovery from a crash.
     """
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None) is not None:
-        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(data_dir.expanduser().resolve() / "run" / "bytecode"))
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(make_root(data_dir) / "run" / "bytecode"))
         os.execv(sys.executable, [sys.executable, "-P", "-m", "infra.embedded", *sys.argv[1:]])
 
 

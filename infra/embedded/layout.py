@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from infra.codec import Keyring
+from infra.embedded.root import make_root
 
 PORT_FIRST, PORT_LAST = 10_000, 22_000
 """Below Linux's ephemeral range (from 32768), as are the ports 10,000 higher, which SeaweedFS takes for gRPC."""
@@ -63,10 +64,8 @@ class DataDirectory:
         self._lock: IO[str] | None = None
 
     def prepare(self) -> None:
-        """Make the folders; private, but root's can be passed, because its PostgreSQL runs as another user."""
-        if not self.root.exists():
-            self.root.mkdir(parents=True)
-            self.root.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        """Make the folders."""
+        make_root(self.root)
         for folder in (self.run, self.logs):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o700)

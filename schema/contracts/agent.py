@@ -18,6 +18,7 @@ class ExecuteAgentInput(RunRef):
     tokens_max: int
     steps_max: int
     paused: bool = False
+    pause_number: int = 0
     continued: bool = False
     step: int = 0
     spent_pcr: int = 0
@@ -41,6 +42,8 @@ class AgentControl(Contract):
     kind: Literal["pause", "resume", "grant", "finish"]
     amount_pcr: int = 0
     """grant: how much the budget grows."""
+    pause_number: int = 0
+    """pause: which of the run's pauses it is; the agent's answer names it."""
 
 
 @workflow.defn(name="Agent")

@@ -93,6 +93,8 @@ class AgentParked(Contract):
     parked: bool
     needs_pcr: int = 0
     """Above 0: it waits for this much budget, not for a resume."""
+    pause_number: int = 0
+    """Which of the run's pauses it answers; a late answer to an earlier one says nothing about this one."""
 
 
 @workflow.defn(name="Run")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import func, update
+from sqlalchemy import Text, and_, cast, func, or_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
@@ -11,9 +11,16 @@ from schema.contracts.research import Claim, Score, SourceKind, SourceRef
 from schema.ids import SOURCE, derived_id
 from schema.tables import research as tables
 
+_DESCRIBES = ("kind", "title", "uri", "document_id", "published_at", "relevance", "trust", "recency", "reasons")
+"""Columns of a source that belong together: they say where the text was found, and how it was scored there."""
+
 
 async def put_sources(session: AsyncSession, org_id: str, run_id: str, sources: Iterable[SourceRef]) -> None:
-    """Record sources of a run; one that was met before keeps the better of the two relevances."""
+    """Record sources of a run; of two that are the same text, the more relevant one stands, with all that describes it.
+
+    Equal ones are decided by their address, then by their reasons: agents write at the same time, and the row must not
+    depend on who comes first.
+    """
     rows = [
         {
             "id": derived_id(SOURCE, run_id, source.snapshot_sha256),
@@ -35,11 +42,13 @@ async def put_sources(session: AsyncSession, org_id: str, run_id: str, sources: 
     if not rows:
         return
     statement = upsert(tables.Source).values(rows)
+    given, kept = statement.excluded, tables.Source
+    by_name = func.row(given.uri, cast(given.reasons, Text)) < func.row(kept.uri, cast(col(kept.reasons), Text))
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=["org_id", "run_id", "snapshot_sha256"],
-            set_={"relevance": statement.excluded.relevance, "reasons": statement.excluded.reasons},
-            where=statement.excluded.relevance > col(tables.Source.relevance),
+            set_={name: given[name] for name in _DESCRIBES},
+            where=or_(given.relevance > col(kept.relevance), and_(given.relevance == col(kept.relevance), by_name)),
         )
     )
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from schema.errors import IllegalTransition, NotFound
+from schema.errors import HoldClosed, IllegalTransition, NotFound
 from schema.events import EventType
 from schema.ids import settle_key
 from schema.money import credits_to_ucr, ucr_to_credits
@@ -32,6 +32,11 @@ _EVENTS: dict[RunStatus, EventType] = {
     RunStatus.FAILED: EventType.RUN_FAILED,
     RunStatus.CANCELLED: EventType.RUN_CANCELLED,
 }
+_DETAIL_EVENTS: dict[StatusDetail | None, EventType] = {
+    StatusDetail.PAUSING: EventType.RUN_PAUSING,
+    StatusDetail.CANCELLING: EventType.RUN_CANCELLING,
+}
+"""Where the status stays and only its detail changes."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,19 @@ async def lock_run(session: AsyncSession, org_id: str, run_id: str) -> Run:
     run = (await session.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
     if run is None:
         raise NotFound(f"there is no run {run_id}")
+    return run
+
+
+async def lock_attempt(session: AsyncSession, org_id: str, run_id: str, attempt: int) -> Run:
+    """Return a run with its row locked, if `attempt` is the one it is in and has not ended.
+
+    Raises:
+        NotFound: the organisation has no such run.
+        HoldClosed: the attempt ended; what comes late changes nothing.
+    """
+    run = await lock_run(session, org_id, run_id)
+    if run.attempt != attempt or RunStatus(run.status) in TERMINAL:
+        raise HoldClosed(f"attempt {attempt} of run {run_id} has ended; this late work is not recorded")
     return run
 
 
@@ -280,7 +298,8 @@ async def project(
     if projection.status is RunStatus.RESUMING:
         run.resumed_at = now  # type: ignore[assignment]
     await session.flush()
-    kind = _EVENTS[projection.status] if changed else EventType.RUN_STATUS_CHANGED
+    of_detail = _DETAIL_EVENTS.get(projection.detail, EventType.RUN_STATUS_CHANGED)
+    kind = _EVENTS[projection.status] if changed else of_detail
     data = {"status": run.status, "status_detail": run.status_detail, "attempt": run.attempt}
     if projection.status is RunStatus.PAUSED:
         data["agents_paused"] = agents_paused

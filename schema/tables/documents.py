@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKeyConstraint, Index, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Computed, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlmodel import Field
 
@@ -19,6 +19,7 @@ class Document(Table, table=True):
         ForeignKeyConstraint(["org_id"], ["organisations.id"]),
         Index("ix_documents_org_id_created_at", "org_id", "created_at"),
         Index("ix_documents_org_id_content_sha256", "org_id", "content_sha256"),
+        Index("ix_documents_processing", "created_at", postgresql_where=text("status = 'processing'")),
     )
 
     id: str = Field(primary_key=True, sa_type=Text)

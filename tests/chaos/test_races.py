@@ -44,7 +44,7 @@ REFUSALS = {
     (503, "storage_unavailable"),
 }
 """What a command may be refused with; a 503 must say when to come back."""
-SMALL = {"max_agents": 2, "max_tokens": 10_000}
+SMALL = {"max_agents": 1, "max_tokens": 10_000}
 T = TypeVar("T")
 
 
@@ -168,7 +168,7 @@ def test_starts_at_once_hold_once(stack: Stack, http: httpx.Client, same_key: bo
 def test_any_interleaving_ends_once(stack: Stack, http: httpx.Client, dice: random.Random) -> None:
     """Pause, resume, cancel, retry, finish and completion, at random moments, from threads of their own."""
     began = time.monotonic()
-    victims = [Told(stack.create(f"How do comparisons work? {n}", **SMALL)) for n in range(TERMINATED)]
+    victims = [Told(stack.create(f"What is a comparison? {n}", **SMALL)) for n in range(TERMINATED)]
     asyncio.run(start_and_terminate(stack, http, victims))
     plans = [random.Random(dice.random()) for _ in range(INTERLEAVINGS - TERMINATED)]
     with ThreadPoolExecutor(LANES) as lanes:
@@ -181,7 +181,7 @@ def test_any_interleaving_ends_once(stack: Stack, http: httpx.Client, dice: rand
     print(f"ends: {dict(ends)}")
     print(f"answers: {dict(sorted(answers_of(told).items()))}")
     assert len(told) == INTERLEAVINGS
-    assert {end[-1] for end in ends} >= {"completed", "cancelled"}, "the interleavings met too little"
+    assert {end[-1] for end in ends} == {"completed", "cancelled"}, "a run failed, or the interleavings met too little"
     assert sum(count for end, count in ends.items() if len(end) > 1) > 0, "no retry was ever taken"
     asyncio.run(no_open_workflow(stack, [each.run_id for each in told]))
     assert float(stack.get("/api/v1/billing/balance")["reserved"]) == 0
@@ -199,7 +199,7 @@ def answers_of(told: Sequence[Told]) -> Counter[str]:
 
 def interleave(stack: Stack, http: httpx.Client, plan: random.Random) -> Told:
     """Start a run, send it two to five commands at random moments, and bring it to an end."""
-    told = Told(stack.create(f"How do comparisons and assignments work? {plan.random()}", **SMALL))
+    told = Told(stack.create(f"What is a comparison? {plan.random()}", **SMALL))
     assert post(http, f"/api/v1/runs/{told.run_id}/start").is_success
     weights = (4, 3, 1, 1, 1)  # A cancel or finish ends the story: more of them would leave nothing to interleave.
     commands = plan.choices(COMMANDS, weights, k=plan.randint(2, 5))

@@ -5,7 +5,7 @@ What is not deterministic, and hides behind the worker's cache, fails here.
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -64,14 +64,14 @@ async def until_thinking(reasoner: ScriptedReasoner, within_s: float = 30) -> No
             await asyncio.sleep(0.02)
 
 
-async def check(stage: Platform, org: Org, run_id: str, *, attempt: int = 1) -> None:
+async def check(stage: Platform, org: Org, run_id: str, *, agents: Sequence[int] = (1, 2, 3)) -> None:
     """Nothing is held, no workflow task ever failed, and every invariant counts 0."""
     async with stage.db.transaction(org.id) as session:
-        hold = await billing.hold_of(session, org.id, run_id, attempt)
+        hold = await billing.hold_of(session, org.id, run_id, 1)
         assert (await billing.get_balance(session, org.id)).reserved_ucr == 0
     assert hold is not None
     assert hold.state == "settled"
-    for workflow_id in (run_id, *(agent_workflow_id(run_id, number) for number in (1, 2, 3))):
+    for workflow_id in (run_id, *(agent_workflow_id(run_id, number) for number in agents)):
         history = await stage.client.get_workflow_handle(workflow_id).fetch_history()
         failed = [event for event in history.events if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED]
         assert not failed, f"{workflow_id}: {failed[0].workflow_task_failed_event_attributes.failure.message}"
@@ -122,6 +122,25 @@ async def test_finishes_early(stage: Platform, script: Script, org: Org) -> None
     await handle.execute_update(RunWorkflow.finish, FinishRunInput())
     assert (await handle.result()).status is RunStatus.COMPLETED
     await check(stage, org, run_id)
+
+
+async def test_finishes_before_any_agent_began(stage: Platform, script: Script, org: Org) -> None:
+    """A finish that meets the plan: no agent begins, and the report says what it lacks."""
+    finished = asyncio.Event()
+
+    def hold_plan(method: str, agent: int, step: int) -> Any:
+        return finished.wait() if method == "decompose" else None
+
+    script.now = ScriptedReasoner(before=hold_plan)
+    run_id, handle = await begin(stage, org)
+    async with asyncio.timeout(30):
+        while not script.now.calls:
+            await asyncio.sleep(0.02)
+    await handle.execute_update(RunWorkflow.finish, FinishRunInput())
+    finished.set()
+    assert (await handle.result()).status is RunStatus.COMPLETED
+    assert not any(call[0] == "next_action" for call in script.now.calls)
+    await check(stage, org, run_id, agents=())
 
 
 async def test_one_failed_agent_does_not_sink_the_run(stage: Platform, script: Script, org: Org) -> None:

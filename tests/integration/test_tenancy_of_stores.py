@@ -157,6 +157,7 @@ Call = Callable[[AsyncSession, str, Theirs, Org], Awaitable[Any]]
 NOT_FOUND: dict[str, Call] = {
     "runs.get_run": lambda s, o, t, m: runs.get_run(s, o, t.running),
     "runs.lock_run": lambda s, o, t, m: runs.lock_run(s, o, t.running),
+    "runs.lock_attempt": lambda s, o, t, m: runs.lock_attempt(s, o, t.running, 1),
     "runs.start_run": lambda s, o, t, m: runs.start_run(s, o, t.created, SYSTEM),
     "runs.retry_run": lambda s, o, t, m: runs.retry_run(s, o, t.failed, SYSTEM),
     "runs.cancel_created": lambda s, o, t, m: runs.cancel_created(s, o, t.created, SYSTEM),

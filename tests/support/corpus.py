@@ -3,14 +3,21 @@
 import hashlib
 import importlib.metadata
 import pydoc_data.topics
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+from activities.documents.extract import extract
+from activities.documents.passages import split_passages
 from activities.research.citations import RenderedReport, render_report
 from activities.research.reasoner import Reasoner
 from activities.research.similarity import Bm25
-from activities.research.text import terms
+from activities.research.text import STOP_WORDS, stem, terms, words
+from activities.tools.corpus_search import rank
+from activities.tools.corpus_search import source_of as source_of_document
+from activities.tools.document_read import WINDOW_PASSAGES
+from activities.tools.ranking import Relevance, query_terms
 from schema.contracts.common import Tokens
 from schema.contracts.research import (
     AgentView,
@@ -27,6 +34,8 @@ from schema.contracts.research import (
     Subtask,
 )
 from schema.policies import PASSAGE_CHARACTERS
+from schema.store.documents import PassageHit, SearchResult
+from schema.tables.documents import Document
 
 
 def sha256_of(text: str) -> str:
@@ -86,6 +95,78 @@ class MemoryCorpus:
         return tuple(passage for passage in self.passages if passage.source.document_id == document_id)
 
 
+class ReadCorpus:
+    """Files as the product reads, splits and ranks them; only the SQL of the search is replaced by a loop."""
+
+    def __init__(self, files: Mapping[str, str], *, now: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+        self.snapshots: dict[str, str] = {}
+        self._now = now
+        self._documents: dict[str, Document] = {}
+        self._hits: list[PassageHit] = []
+        self._terms: list[tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]] = []
+        for number, (name, text) in enumerate(sorted(files.items())):
+            self._add(f"doc_{number:04}", name, text)
+
+    def _add(self, document_id: str, name: str, text: str) -> None:
+        read = extract(text.encode(), name, "text/plain")
+        self.snapshots[sha256_of(read.text)] = read.text
+        spans = split_passages(read.text, read.headings, read.pages, title=read.title)
+        self._documents[document_id] = Document(
+            id=document_id,
+            org_id="org",
+            name=name,
+            title=read.title,
+            mime_type=read.mime,
+            object_key="",
+            content_sha256="",
+            size_bytes=len(text),
+            status="ready",
+            snapshot_sha256=sha256_of(read.text),
+            published_at=read.published_at,
+            characters=len(read.text),
+            passages=len(spans),
+        )
+        for number, span in enumerate(spans, start=1):
+            body = read.text[span.start : span.end]
+            above = _positions(span.heading, 1)
+            self._terms.append((_positions(body, 1 + len(words(span.heading))), above))
+            self._hits.append(PassageHit(document_id, number, span.start, span.end, span.heading, body, {}, {}))
+
+    def search(self, query: str, limit: int = 8) -> tuple[Passage, ...]:
+        """Search as corpus.search does."""
+        asked = query_terms(query)
+        wanted = {lexeme for lexeme, _ in asked}
+        hits, frequencies = [], Counter[str]()
+        for hit, (text, above) in zip(self._hits, self._terms, strict=True):
+            in_text = {lexeme: text[lexeme] for lexeme in wanted & text.keys()}
+            in_heading = {lexeme: above[lexeme] for lexeme in wanted & above.keys()}
+            if in_text or in_heading:
+                frequencies.update(in_text.keys() | in_heading.keys())
+                hits.append(replace(hit, in_text=in_text, in_heading=in_heading))
+        found = SearchResult(tuple(hits), self._documents, len(self._hits), frequencies)
+        return tuple(each.passage for each in rank(asked, found, limit, self._now))
+
+    def read(self, document_id: str, around: int = 0) -> tuple[Passage, ...]:
+        """Read as document.read does."""
+        own = [hit for hit in self._hits if hit.document_id == document_id]
+        centre = max((hit.number for hit in own if hit.start <= around), default=1)
+        first = max(1, centre - WINDOW_PASSAGES // 3)
+        source = source_of_document(self._documents[document_id], Relevance(0.5, "Read on."), self._now)
+        return tuple(
+            Passage(source=source, start=hit.start, end=hit.end, text=hit.text, heading=hit.heading)
+            for hit in own
+            if first <= hit.number < first + WINDOW_PASSAGES
+        )
+
+
+def _positions(text: str, start: int) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for position, word in enumerate(words(text), start=start):
+        if word not in STOP_WORDS:
+            found[stem(word)] = (*found.get(stem(word), ()), position)
+    return found
+
+
 def python_reference() -> list[tuple[SourceRef, str]]:
     """Return the Python language reference that comes with the interpreter."""
     documents = []
@@ -120,7 +201,12 @@ class Outcome:
 
 
 async def research(
-    reasoner: Reasoner, corpus: MemoryCorpus, brief: Brief, *, steps: int = 6, missing: tuple[str, ...] = ()
+    reasoner: Reasoner,
+    corpus: MemoryCorpus | ReadCorpus,
+    brief: Brief,
+    *,
+    steps: int = 6,
+    missing: tuple[str, ...] = (),
 ) -> Outcome:
     """Do in memory what the workflows do: plan, let every agent think and act, merge, resolve, write, check."""
     planned = await reasoner.decompose(brief)
@@ -158,7 +244,9 @@ async def research(
     return Outcome(planned.value, claims, merged.value, resolved.value, rendered, tokens, actions)
 
 
-def _call(corpus: MemoryCorpus, tool: str, arguments: Mapping[str, object]) -> tuple[Passage, ...]:
+def _call(corpus: MemoryCorpus | ReadCorpus, tool: str, arguments: Mapping[str, object]) -> tuple[Passage, ...]:
     if tool == "corpus.search":
         return corpus.search(str(arguments["query"]), int(str(arguments.get("limit", 8))))
+    if isinstance(corpus, ReadCorpus):
+        return corpus.read(str(arguments["document_id"]), int(str(arguments.get("around", 0))))
     return corpus.read(str(arguments["document_id"]))

@@ -20,6 +20,7 @@ from infra.embedded.layout import (
     read_json,
     write_json,
 )
+from infra.embedded.root import make_root
 from infra.embedded.supervisor import newest_revisions
 
 
@@ -41,6 +42,18 @@ def test_secrets_are_made_once_and_private(data: DataDirectory) -> None:
 def test_folders_are_private(data: DataDirectory) -> None:
     for folder in (data.run, data.logs):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(data.root.stat().st_mode) == (0o711 if os.geteuid() == 0 else 0o700)
+
+
+def test_the_folder_is_private_whoever_makes_it_first(tmp_path: Path) -> None:
+    """`swissbrain up` may make it before everything else, for compiled code; one that a user made stays as it is."""
+    root = make_root(tmp_path / "a" / "data")
+    (root / "run" / "bytecode").mkdir(parents=True)
+    DataDirectory(root).prepare()
+    assert stat.S_IMODE(root.stat().st_mode) == (0o711 if os.geteuid() == 0 else 0o700)
+    (tmp_path / "shared").mkdir(mode=0o750)
+    DataDirectory(tmp_path / "shared").prepare()
+    assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o750
 
 
 def test_ports_are_distinct_and_remembered(data: DataDirectory) -> None:

@@ -171,6 +171,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('org_id', 'id', name=op.f('uq_documents_org_id_id'))
     )
     op.create_index('ix_documents_org_id_content_sha256', 'documents', ['org_id', 'content_sha256'], unique=False)
+    op.create_index('ix_documents_processing', 'documents', ['created_at'], unique=False, postgresql_where=sa.text("status = 'processing'"))
     op.create_index('ix_documents_org_id_created_at', 'documents', ['org_id', 'created_at'], unique=False)
     op.create_table('idempotency_keys',
     sa.Column('org_id', sa.Text(), nullable=False),
@@ -600,6 +601,7 @@ def downgrade() -> None:
     op.drop_index('ix_idempotency_keys_created_at', table_name='idempotency_keys')
     op.drop_table('idempotency_keys')
     op.drop_index('ix_documents_org_id_created_at', table_name='documents')
+    op.drop_index('ix_documents_processing', table_name='documents', postgresql_where=sa.text("status = 'processing'"))
     op.drop_index('ix_documents_org_id_content_sha256', table_name='documents')
     op.drop_table('documents')
     op.drop_index('ix_dead_letters_org_id_created_at', table_name='dead_letters')

@@ -216,6 +216,7 @@ async def test_operators_read_payloads_and_nobody_else_does(
         opened = await client.post("/codec/decode", json=sealed.json(), headers={"origin": origin}, idem=None)
         assert opened.json() == {"payloads": [plain]}
         assert opened.headers["access-control-allow-origin"] == origin
+        assert opened.headers["access-control-allow-credentials"] == "true"
         elsewhere = await client.post(
             "/codec/decode", json=sealed.json(), headers={"origin": "https://evil.test"}, idem=None
         )
@@ -233,6 +234,23 @@ async def test_operators_read_payloads_and_nobody_else_does(
         async with Caller(running.url, caller.org, caller.key) as tenant:
             assert (await tenant.post("/codec/decode", json=sealed.json(), idem=None)).status_code == 403
     assert EncryptionCodec(Keyring.parse(key))
+
+
+async def test_a_browser_signs_in_to_the_codec_and_to_nothing_else(
+    api: Running, caller: Caller, owner_db: Database
+) -> None:
+    operator = await make_key(owner_db, caller.org, api_keys.ALL_SCOPES)
+    async with httpx.AsyncClient(base_url=api.url) as browser:
+        asked = await browser.get("/codec/sign-in")
+        assert (asked.status_code, asked.headers["www-authenticate"].count("Basic realm=")) == (401, 1)
+        assert (await browser.get("/codec/sign-in", auth=("operator", operator))).status_code == 200
+        decoded = await browser.post("/codec/decode", json={"payloads": []}, auth=("", operator))
+        assert (decoded.status_code, decoded.json()) == (200, {})
+        for bad in ("Basic", "Basic !", "Basic bm9uZQ==", "Basic //79", f"Basic {operator}"):
+            assert (await browser.get("/codec/sign-in", headers={"authorization": bad})).status_code == 401, bad
+        assert (await browser.get("/codec/sign-in", auth=("tenant", str(caller.key)))).status_code == 403
+        other = await browser.get("/api/v1/runs", auth=("operator", operator))
+        assert (other.status_code, "Basic" in other.headers["www-authenticate"]) == (401, False)
 
 
 async def test_the_root_leads_to_the_document(api: Running) -> None:

@@ -30,7 +30,7 @@ def between(left: str, right: str, title: str = "Source") -> tuple[Conflict, ...
         ("The Zephyr-9 weighs 310 kg.", "The Zephyr-9 has a weight of 290 kg.", "plain"),
         ("The Zephyr-9 engine produces 420 kW.", "The Zephyr-9 engine produces 420 hp.", "unit"),
         ("The client library Foolib is thread-safe.", "The client library Foolib is not thread-safe.", "plain"),
-        ("The Zephyr-9 produces a peak of 420 kW.", "The Zephyr-9 produces a continuous 380 kW.", "scope"),
+        ("The Zephyr-9 produces a peak of 420 kW.", "The Zephyr-9 produces 380 kW.", "scope"),
         ("Zephyrlib requires Python 3.8 or later.", "Zephyrlib requires Python 3.11 or later.", "plain"),
         ("Unemployment in Geneva was 4.1% in 2023.", "Unemployment in Geneva was 5.2% in 2023.", "plain"),
     ],
@@ -60,6 +60,7 @@ def test_contradictions_are_found(left: str, right: str, kind: str) -> None:
         ("It takes 5 minutes to boil an egg.", "It takes 8 minutes to bake a roll."),
         ("The Zephyr-9 weighs 310 kg.", "The Zephyr-9 produces 420 kW."),
         ("The default timeout of Redis is 5 seconds.", "The default timeout of Kafka is 30 seconds."),
+        ("The Zephyr-9 produces a peak of 420 kW.", "The Zephyr-9 produces a continuous 380 kW."),
         ("Overhead of tqdm is about 60 ns per iteration.", "ProgressBar has an 800 ns overhead per iteration."),
     ],
 )

@@ -1,0 +1,337 @@
+"""Values: what a sentence says of its subject, as slots that can be compared: figures, dates, and names in a relation.
+
+Built on `quantities.py`, which reads single figures; here a figure gets what it needs to be compared: the words of its
+clause, a range or a bound, what it is counted per. The citation gate knows nothing of this.
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+
+from activities.research.lexicon import groups_of, table_of, words_of
+from activities.research.quantities import Figure, dates, figures, names
+from activities.research.text import STOP_WORDS, stem, terms, words
+
+_GROUPS = tuple(frozenset(stem(word) for word in group) for group in groups_of("attributes"))
+_EVENTS = tuple(frozenset(stem(word) for word in group) for group in groups_of("events"))
+_CONTRASTS = tuple(frozenset(stem(word) for word in group) for group in groups_of("contrasts"))
+_NUMBERS = {word: number for number, group in enumerate(groups_of("numbers"), 2) for word in group}
+_NUMBER_WORD = re.compile(rf"\b(?P<word>{'|'.join(_NUMBERS)})(?=[ -][a-z]{{3}})", re.IGNORECASE)
+_CLAUSE = re.compile(r";|,\s+(?:(?:and|but|while|whereas|though|although)\s+)?|\s(?:and|but|while|whereas|though)\s")
+_PER = re.compile(
+    r"\s*(?:%|[\w°µ³²]+)?\s*(?:per|an?|each|every|/)\s*(?P<many>100\s*)?"
+    r"(?P<of>h|hour|day|week|month|year|annum|second|s|min|minute|km|kilomet\w+|mile|person|head|user|unit|piece|kg|night|seat)\b"
+)
+_RANGE = re.compile(
+    r"(?:\bbetween\s+)?(?<![\w.,-])(?P<low>\d[\d,.]*)\s*(?P<unit>[A-Za-z%°]{1,4})?\s*(?:–|—|-|to|and)\s*(?P<high>\d[\d,.]*)"
+)
+_ABOUT = re.compile(
+    r"(?:\babout|\baround|\bapproximately|\broughly|\bnearly|\balmost|\bsome|\bca\.?|\bcirca|\bclose to|~|≈)\s*"
+    r"(?:[$€£¥]|CHF|EUR|USD)?\s*$",
+    re.IGNORECASE,
+)
+_AT_LEAST = re.compile(
+    r"(?:\bmore than|\bover|\bat least|\babove|\bupwards of|\ba minimum of|\bexceeds?|\bfrom|>|≥)\s*"
+    r"(?:[$€£¥]|CHF|EUR|USD)?\s*$",
+    re.IGNORECASE,
+)
+_AT_MOST = re.compile(
+    r"(?:\bless than|\bunder|\bat most|\bup to|\bbelow|\bno more than|\ba maximum of|\bas much as|<|≤)\s*"
+    r"(?:[$€£¥]|CHF|EUR|USD)?\s*$",
+    re.IGNORECASE,
+)
+_CONDITION = re.compile(
+    r"(?:\bat|\bafter|\bwithin|\bevery|\bfor each|\bper)\s*(?:an?|the|a\s+\w+\s+of)?\s*$", re.IGNORECASE
+)
+_SCALED = 10**18
+
+
+@dataclass(frozen=True)
+class Value:
+    """One figure with its surroundings."""
+
+    figure: Figure
+    low: Decimal
+    high: Decimal
+    """In the dimension's base unit; equal where the figure is exact."""
+    about: bool
+    per: str
+    concepts: frozenset[str]
+    """Stems of the clause it stands in, words of one meaning put together."""
+    digits: str
+    """As written, for what rounding may explain."""
+    condition: bool
+    """It says under which circumstances another figure holds (at 1,800 rpm)."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A date and what happened then."""
+
+    iso: str
+    events: frozenset[int]
+    concepts: frozenset[str]
+    loose: bool
+    """A decade, or a bound (before 1990)."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A name in a relation to the subject: made by X, headquartered in Y."""
+
+    kind: str
+    value: frozenset[str]
+
+
+def concept(word_stem: str) -> str:
+    """Return what a stem stands for: a group of words of one meaning, or itself."""
+    for number, group in enumerate(_GROUPS):
+        if word_stem in group:
+            return f"={number}"
+    return word_stem
+
+
+def concepts_of(text: str) -> frozenset[str]:
+    """Return what the content words of `text` stand for."""
+    return frozenset(concept(term) for term in terms(text) if not term[:1].isdigit())
+
+
+def contrasting(left: frozenset[str], right: frozenset[str]) -> bool:
+    """Tell whether two sets of stems name different members of a family of opposites (adult, child)."""
+    return any(
+        (ours := left & family) and (theirs := right & family) and not ours & theirs for family in _CONTRASTS
+    )
+
+
+def spelled_out(text: str) -> str:
+    """Return `text` with its number words as digits (six cylinders, 6 cylinders)."""
+    return _NUMBER_WORD.sub(lambda match: str(_NUMBERS[match["word"].lower()]), text)
+
+
+def clauses(text: str) -> list[tuple[int, int]]:
+    """Return the spans of the clauses of a sentence; what belongs together stays together."""
+    cuts = [match.span() for match in _CLAUSE.finditer(text) if not _inside_number_pair(text, match)]
+    starts = [0, *(end for _, end in cuts)]
+    ends = [*(start for start, _ in cuts), len(text)]
+    return list(zip(starts, ends, strict=True))
+
+
+def _inside_number_pair(text: str, match: re.Match[str]) -> bool:
+    """Between 3 and 5 is one range, not two clauses."""
+    before = re.search(r"\d[\d,.]*\s*[\w%°]{0,4}$", text[: match.start()])
+    return bool(before) and bool(re.match(r"\d", text[match.end() :])) and "and" in match.group()
+
+
+@lru_cache(maxsize=16_384)
+def values_of(text: str) -> tuple[Value, ...]:
+    """Return the figures of a sentence with their surroundings; number words count."""
+    text = spelled_out(text)
+    spans = clauses(text)
+    found = []
+    taken = _designated(text)
+    ranges = list(_RANGE.finditer(text))
+    for figure in figures(text):
+        if any(start <= figure.start < end for start, end in taken):
+            continue
+        inside = next((each for each in ranges if each.start() <= figure.start < each.end()), None)
+        if inside is not None and figure.start < inside.start("high"):
+            continue  # The lower end; the upper one has the unit, and tells both.
+        start, end = next((start, end) for start, end in spans if start <= figure.start <= end)
+        found.append(_value(text, figure, inside, text[start:end], alone=not found))
+    return tuple(found)
+
+
+def _designated(text: str) -> list[tuple[int, int]]:
+    """Return the spans of numbers that name (Zephyr 9, model 5, Unit 4)."""
+    named = re.compile(r"\b(?:[Mm]odel|[Mm]ark|[Tt]ype|[Ss]eries|[Nn]o\.|[Cc]hapter|[A-Z][a-z]{2,})\s(\d{1,4}[A-Za-z]?)\b(?!\s*%|[.,]\d)")
+    spans = []
+    for match in named.finditer(text):
+        following = text[match.end() : match.end() + 2]
+        if (match.start() > 0 and not re.match(r"\s[a-zA-Z°]", following)) or (match.start() > 0 and match.group(1)[-1:].isalpha()):
+            spans.append(match.span(1))
+    return spans
+
+
+def _value(text: str, figure: Figure, inside: re.Match[str] | None, clause: str, *, alone: bool) -> Value:
+    factor = figure.base / figure.value if figure.value else Decimal(1)
+    low = high = figure.base
+    start = figure.start
+    about = False
+    if inside is not None:
+        first = _number(inside["low"])
+        if first is not None and first <= figure.value:
+            low, start = first * factor, inside.start("low")
+    before = text[:start]
+    if _ABOUT.search(before):
+        about = True
+    elif _AT_LEAST.search(before):
+        high = low * _SCALED if low > 0 else low
+    elif _AT_MOST.search(before):
+        low = Decimal(0)
+    per = _PER.match(text[figure.end :])
+    return Value(
+        figure=figure,
+        low=low,
+        high=high,
+        about=about,
+        per=_per_of(per) if per else "",
+        concepts=_concepts(clause, figure, text),
+        digits=text[figure.start : figure.end],
+        condition=not alone and bool(_CONDITION.search(before)),
+    )
+
+
+def _concepts(clause: str, figure: Figure, text: str) -> frozenset[str]:
+    """Return what the clause of a figure says; the whole sentence where the clause says nothing (With 385 metres, ...)."""
+    here = concepts_of(_without_unit(clause, figure, text))
+    named = frozenset(stem(word) for name in names(text) for word in words(name))
+    return here if here - named else concepts_of(_without_unit(text, figure, text))
+
+
+def _per_of(match: re.Match[str]) -> str:
+    unit = match["of"].lower()
+    unit = {"h": "hour", "s": "second", "min": "minute", "annum": "year"}.get(unit, unit)
+    unit = "km" if unit.startswith("kilomet") else unit
+    return f"{'100 ' if match['many'] else ''}{unit}"
+
+
+def _without_unit(clause: str, figure: Figure, text: str) -> str:
+    """Return a clause without the unit of its figure, which is compared by itself."""
+    raw = text[figure.start : figure.end]
+    if figure.dimension == "count":
+        return clause
+    return re.sub(rf"{re.escape(raw)}[\s\u00a0-]*[\w%°/²³·]*", " ", clause, count=1)
+
+
+_WHOLE_OF = re.compile(r"(?:the|an?|its|their|his|her) ((?:[a-z-]+ ){0,2}[a-z-]+) of (?:the |an? )?(?=[A-Z])", re.IGNORECASE)
+_OWN = re.compile(r"(?:(?:its|their|his|her)|.*?[A-Z][\w-]*['’]s) ((?:[a-z-]+ )?[a-z-]+)\b")
+
+
+@lru_cache(maxsize=16_384)
+def part_of(text: str) -> frozenset[str]:
+    """Return the part of its subject that a sentence is about (the battery of the Kolibri); a property is no part."""
+    match = _WHOLE_OF.search(text) or _OWN.match(text)
+    held = frozenset(terms(match[1])) if match else frozenset()
+    return frozenset() if any(concept(term) != term for term in held) else held
+
+
+def _number(digits: str) -> Decimal | None:
+    cleaned = digits.rstrip(".,").replace(",", "")
+    return Decimal(cleaned) if re.fullmatch(r"\d{1,30}(?:\.\d{1,30})?", cleaned) else None
+
+
+def agree(left: Value, right: Value) -> bool:
+    """Tell whether two figures of one dimension may both be right: ranges, bounds, rounding, conversion of units."""
+    if left.low <= right.high and right.low <= left.high:
+        return True
+    ours, theirs = left.figure, right.figure
+    gap = min(abs(left.low - right.high), abs(right.low - left.high))
+    size = max(abs(ours.base), abs(theirs.base)) or Decimal(1)
+    if left.about or right.about:
+        return gap <= Decimal("0.06") * size
+    if ours.unit != theirs.unit and ours.dimension not in ("count", "plain"):
+        return gap <= Decimal("0.015") * size
+    return _rounds(left, right) or _rounds(right, left)
+
+
+def _rounds(coarse: Value, fine: Value) -> bool:
+    """Tell whether one figure is the other one, rounded."""
+    ours, theirs = coarse.figure.value, fine.figure.value
+    if not ours or abs(ours - theirs) > Decimal("0.05") * max(abs(ours), abs(theirs)):
+        return False
+    step = _step(coarse)
+    if step <= _step(fine) or abs(ours - theirs) > step / 2:
+        return False
+    # Whole hundreds and more are often round numbers; a difference of some percent is not rounding.
+    return "." in fine.digits or step < 1 or abs(ours - theirs) <= Decimal("0.01") * abs(ours)
+
+
+def _step(value: Value) -> Decimal:
+    """Return the last place that a figure as written gives (0.1 of 4.1; 0.1 million of 12.3 million; 100 of 1,500)."""
+    written = _number(value.digits.replace("'", "").replace("’", ""))
+    scale = abs(value.figure.value / written) if written else Decimal(1)
+    digits = value.digits
+    if "." in digits:
+        return scale * Decimal(10) ** -len(digits.rsplit(".", 1)[1])
+    zeros = len(digits) - len(digits.rstrip("0,"))
+    zeros = len(digits.replace(",", "")) - len(digits.replace(",", "").rstrip("0"))
+    return scale * (Decimal(10) ** zeros if zeros >= 2 else Decimal(1))
+
+
+_LOOSE_DATE = re.compile(r"(?:\bbefore|\bafter|\buntil|\bsince|\bby(?: the end of)?|\baround|\babout|\bcirca)\s*$", re.I)
+
+
+@lru_cache(maxsize=16_384)
+def events_of(text: str) -> tuple[Event, ...]:
+    """Return the dates of a sentence with what its clause says happened then."""
+    spans = clauses(text)
+    whole = _events_in(text)
+    found = []
+    for date in dates(text):
+        start, end = next((start, end) for start, end in spans if start <= date.start <= end)
+        here = _events_in(text[start:end]) or (whole if len(whole) == 1 else frozenset())
+        loose = text[date.end - 1 : date.end] == "s" or bool(_LOOSE_DATE.search(text[: date.start]))
+        found.append(Event(date.iso, here, concepts_of(text[start:end]), loose))
+    return tuple(found)
+
+
+def _events_in(text: str) -> frozenset[int]:
+    stems = frozenset(terms(re.sub(r"(?<=\w )[A-Z][\w-]*", " ", text)))
+    return frozenset(number for number, group in enumerate(_EVENTS) if group & stems)
+
+
+_N = r"(?:[A-Z][\w.&'’-]*(?:\s+(?:of|de|van|von|the|and|&)\s+(?=[A-Z]))?\s*){1,5}"
+_RELATIONS = tuple(
+    (kind, re.compile(pattern.replace("NAME", f"(?P<name>{_N})")))
+    for kind, patterns in table_of("relations").items()
+    for pattern in patterns
+)
+_ROLE_WORDS = words_of("role_names")
+_SUFFIXES = words_of("name_suffixes")
+
+
+@lru_cache(maxsize=16_384)
+def relations_of(text: str) -> tuple[Relation, ...]:
+    """Return the names that stand in a known relation to the subject of a sentence."""
+    found: dict[Relation, None] = {}
+    for kind, pattern in _RELATIONS:
+        for match in pattern.finditer(text):
+            value = frozenset(
+                word for word in words(match["name"]) if word not in _ROLE_WORDS | _SUFFIXES and not word.isdigit() and len(word) > 1
+            )
+            if value:
+                found[Relation(kind, value)] = None
+    return tuple(found)
+
+
+_UNIT_NAMES = frozenset({"chf", "eur", "usd", "gbp", "jpy", "kw", "mw", "gw", "kwh", "mwh", "gwh", "rpm", "hz", "ghz", "kb", "mb", "gb", "tb"})
+_DESIGNATED = re.compile(r"\b([A-Z][A-Za-z]+)[ -](\d{1,4}[A-Za-z]{0,2})\b(?![.,]\d)")
+_MODEL = re.compile(r"\b(?:[Mm]odel|[Mm]ark|[Tt]ype|[Vv]ariant|[Uu]nit|[Ll]ine|[Pp]lant|[Pp]hase|[Ss]ite)\s([A-Z]|\d{1,3}|[IVX]{1,4})\b")
+_MONTHS = frozenset(name for group in groups_of("months") for name in group)
+
+
+@lru_cache(maxsize=16_384)
+def designated(text: str) -> frozenset[str]:
+    """Return the names that tell one member of a family from another, however they are spelled (Zephyr-9, Zephyr 9)."""
+    found = {re.sub(r"[\s-]", "", name) for name in names(text) if re.search(r"\d", name)}
+    for match in _DESIGNATED.finditer(text):
+        following = text[match.end() :]
+        is_figure = match.start() == 0 or re.match(r"\s?(?:%|[a-z])", following)
+        if match[1].lower() not in _MONTHS | _UNIT_NAMES and not (is_figure and match.start() == 0) and not re.fullmatch(r"(?:1[5-9]|20)\d\d", match[2]):
+            found.add(f"{match[1]}{match[2]}".lower())
+    found |= {f"model {match[1].lower()}" for match in _MODEL.finditer(text)}
+    return frozenset(found - _UNIT_NAMES)
+
+
+_LEADING_NAME = re.compile(r"(?:The |In )?([A-Z][\w-]+)(?=(?: of| de| van)? [A-Z])")
+_NOT_NAMES = words_of("common_capitals") | STOP_WORDS
+
+
+@lru_cache(maxsize=16_384)
+def subject_names(text: str) -> frozenset[str]:
+    """Return the words of the names of a sentence, without those that only say what kind of thing it is (Corp)."""
+    found = {part for name in names(text) for part in words(name)}
+    if leading := _LEADING_NAME.match(text):
+        found |= set(words(leading[1]))
+    return frozenset(word for word in found if word not in _SUFFIXES and word not in _UNIT_NAMES | _ROLE_WORDS | _NOT_NAMES)

@@ -1,0 +1,101 @@
+"""Wanted: what a question asks for: of what (its subject), and which kind of value would answer it."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from activities.research.lexicon import groups_of, table_of
+from activities.research.quantities import dates, figures, versions
+from activities.research.questions import query_terms, without_context
+from activities.research.text import STOP_WORDS, stem, words
+from activities.research.values import concept, designated, relations_of, spelled_out
+
+_ASKS = {
+    dimension: frozenset(stem(word) for row in rows for word in row.split()) for dimension, rows in table_of("asks").items()
+}
+_MONEY = frozenset({"USD", "EUR", "CHF", "GBP", "JPY"})
+_SYNONYMS = {f"={number}": group for number, group in enumerate(groups_of("attributes"))}
+_UNITS = {
+    dimension: tuple(word for entry in entries for word in entry.split() if word.isalpha() and len(word) > 1)
+    for dimension, entries in table_of("units").items()
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What would answer a question."""
+
+    subject: frozenset[str]
+    """Stems of the names that it asks about."""
+    designations: frozenset[str]
+    attributes: frozenset[str]
+    """Properties that it asks for, as concepts (see `values.concept`)."""
+    dimensions: frozenset[str]
+    """Of the figures that may answer it; `date`, `name`, `version`, `count` besides."""
+
+    @property
+    def is_definite(self) -> bool:
+        """Tell whether it asks for a property of something named."""
+        return bool(self.subject and self.dimensions)
+
+    def answered_by(self, text: str) -> float:
+        """Return how far a sentence looks like the answer, 0..1, whatever it is about."""
+        attribute = bool(self.attributes & {concept(stem(word)) for word in words(text)})
+        value = self._has_value(text)
+        if attribute and value:
+            return 1.0
+        return 0.7 if value else 0.45 if attribute else 0.0
+
+    def _has_value(self, text: str) -> bool:
+        found = {figure.dimension for figure in figures(spelled_out(text))}
+        if found & _MONEY:
+            found.add("money")
+        if "date" in self.dimensions and dates(text):
+            return True
+        if "version" in self.dimensions and versions(text):
+            return True
+        if "name" in self.dimensions and relations_of(text):
+            return True
+        counted = "count" in self.dimensions and bool(found & {"count", "plain"})
+        return bool(found & self.dimensions) or counted
+
+    def other_words(self) -> list[str]:
+        """Return words for what is asked that the question itself does not use: synonyms, and units."""
+        found: dict[str, None] = {}
+        for attribute in sorted(self.attributes):
+            found.update(dict.fromkeys(_SYNONYMS.get(attribute, ())[:9]))
+        for dimension in sorted(self.dimensions - {"date", "name", "count", "money", "version"}):
+            found.update(dict.fromkeys(_UNITS.get(dimension, ())[:4]))
+        return list(found)
+
+
+_MEASURES = re.compile(
+    r"(?:how (?:many|much|long|high|tall|deep|wide|heavy|far|fast|old|large|big|efficient|often|hot|cold|strong)|"
+    r"(?:at |in |under |by )?(?:what|which) (?!is |are |was |were )\w+|what (?:is|are|was|were) the|when|who|where)\b",
+    re.IGNORECASE,
+)
+_WHEN = re.compile(r"(?:^|[,;.]|\band)\s*(?:since )?when\b", re.IGNORECASE)
+
+
+@lru_cache(maxsize=1_024)
+def wanted(question: str) -> Wanted:
+    """Read a question."""
+    question = without_context(question)
+    terms = query_terms(question)
+    tokens = words(question)
+    stems = {stem(word) for word in tokens}
+    named = [term for term in terms if term.is_name]
+    subject = frozenset(term.stem for term in named if not term.places) or frozenset(
+        term.stem for term in named if _MEASURES.match(question)
+    )
+    rest = [word for word in tokens if word not in STOP_WORDS and stem(word) not in subject]
+    attributes = frozenset(concept(stem(word)) for word in rest if concept(stem(word)) != stem(word))
+    dimensions = {dimension for dimension, asked in _ASKS.items() if asked & (stems - subject)}
+    if _WHEN.search(question):
+        dimensions.add("date")
+    if tokens[:2] in (["how", "many"], ["how", "much"]) or " how many " in f" {' '.join(tokens)} ":
+        dimensions.add("count")
+        counted = [concept(stem(word)) for before, word in pairwise(tokens) if before in ("many", "much")]
+        attributes |= frozenset(counted)
+    return Wanted(subject, designated(question), attributes, frozenset(dimensions))
