@@ -52,7 +52,7 @@ chaos: setup ## Killed processes, races, dead dependencies
 
 .PHONY: test
 test: setup ## All tests; what CI runs after `lint`
-	$(BIN)/pytest -n 2 --dist loadgroup -q
+	$(BIN)/pytest -n 2 --dist loadgroup -q -m "not extended"
 
 .PHONY: check
 check: lint test ## Everything that CI runs

@@ -73,7 +73,7 @@ class AgentWorkflow:
                     workflow.continue_as_new(self._carried())
             return result
         except (asyncio.CancelledError, FailureError) as error:
-            if is_cancelled_exception(error) or workflow.cancellation_reason() is not None:
+            if is_cancelled_exception(error) or _is_cancelled():
                 await self._close(AgentStatus.CANCELLED)
                 raise asyncio.CancelledError from error
             failure = failure_of(error)
@@ -175,8 +175,12 @@ class AgentWorkflow:
     # The gate: between steps, holding no activity.
 
     def _check_cancel(self) -> None:
-        """Stop here when a cancel was requested, even if the activity it was meant for completed normally."""
-        if workflow.cancellation_reason() is not None:
+        """Stop here when a cancel was requested, even if what it was meant for completed normally.
+
+        The SDK delivers a cancel once, as an exception into whatever is awaited, and an external signal that was sent
+        already swallows it: so every wait below asks for the state, and never relies on the exception.
+        """
+        if _is_cancelled():
             raise asyncio.CancelledError
 
     async def _gate(self) -> None:
@@ -191,13 +195,13 @@ class AgentWorkflow:
         A resume and the next pause may arrive together: then the gate never opened, and the run waits to hear again.
         """
         await self._tell_run(AgentParked(agent_number=self._number, parked=True, pause_number=pause_number))
-        await workflow.wait_condition(lambda: not self._paused or self._pause_number != pause_number)
+        await workflow.wait_condition(lambda: _is_cancelled() or not self._paused or self._pause_number != pause_number)
 
     async def _wait_for_budget(self, needs_pcr: int) -> None:
         """Wait until the run grants more, or says to finish with what there is."""
         before_pcr = self._budget_pcr
         await self._tell_run(AgentParked(agent_number=self._number, parked=True, needs_pcr=needs_pcr))
-        await workflow.wait_condition(lambda: self._budget_pcr > before_pcr or self._finishing)
+        await workflow.wait_condition(lambda: _is_cancelled() or self._budget_pcr > before_pcr or self._finishing)
         self._check_cancel()
 
     async def _tell_run(self, message: AgentParked) -> None:
@@ -264,3 +268,7 @@ class AgentWorkflow:
                 await asyncio.shield(close)
             except asyncio.CancelledError:
                 continue
+
+
+def _is_cancelled() -> bool:
+    return workflow.cancellation_reason() is not None

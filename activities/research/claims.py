@@ -390,7 +390,7 @@ class _Asked:
         return 0.6 if asked.subject & here else 0.0
 
     def _matches(self, text: str) -> list[float]:
-        """Return how well `text` has each word of the question: itself 1, another form of it, another word of its stem."""
+        """Return how well `text` has each word of the question: itself 1, another form or word of its stem less."""
         tokens = words(text)
         found = {singular(word) for word in tokens}
         inflected = {uninflected(word) for word in tokens}

@@ -83,7 +83,7 @@ class Fact:
 
 
 def facts_of(finding: Finding, claims: Mapping[str, Claim]) -> list[Fact]:
-    """Read the sentences of a finding's best claim, each for itself; lists and what leans on absent text are left out."""
+    """Read the sentences of a finding's best claim, each for itself, without lists and what leans on absent text."""
     backing = tuple(claims[claim] for claim in finding.claim_ids if claim in claims)
     if not backing:
         return []
@@ -213,7 +213,7 @@ def _independent(left: Fact, right: Fact) -> bool:
 
 
 def same_subject(left: Fact, right: Fact) -> bool:
-    """Tell whether both speak of the same thing: the one's subject is among the other's names, no designation differs."""
+    """Tell whether both speak of one thing: the subject of one is among the names of the other, no code differs."""
     if left.designations and right.designations:
         if not left.designations & right.designations:
             return False
@@ -285,7 +285,7 @@ def _same_time(left: Fact, right: Fact) -> bool:
 
 
 def _modified_apart(left: Fact, right: Fact) -> bool:
-    """Tell whether two sentences differ, besides the figure, in the word before a noun only (*road* tyre, *rain* tyre)."""
+    """Tell whether two sentences differ, besides the figure, only in the word before a noun (road tyre, rain tyre)."""
     only_left, only_right = left.words - right.words, right.words - left.words
     only_left = frozenset(word for word in only_left if concept(word) not in {concept(each) for each in only_right})
     only_right = frozenset(word for word in only_right if concept(word) not in {concept(each) for each in only_left})
@@ -302,7 +302,8 @@ def _following(text: str, word: str) -> frozenset[str]:
 
 _VERB_STEMS = frozenset(stem(word) for word in _VERBS)
 _PLACED = re.compile(
-    r"\b(at|in|under|during|with|without|for|when|if|on|after|before|above|below) ((?:(?:the|an?|its|full|\d[\d.,]*) ?)*"
+    r"\b(at|in|under|during|with|without|for|when|if|on|after|before|above|below) "
+    r"((?:(?:the|an?|its|full|\d[\d.,]*) ?)*"
     r"[\w%°’-]+(?: (?!at\b|in\b|and\b|of\b|is\b|was\b|has\b|the\b)[\w%°’-]+)?)",
     re.IGNORECASE,
 )
@@ -314,9 +315,9 @@ def _placed_apart(left: Fact, right: Fact) -> bool:
         return False
     ours, theirs = _placings(left), _placings(right)
     for preposition in ours.keys() & theirs.keys():
-        if preposition in _PLACES and ours[preposition] and theirs[preposition]:
-            if not ours[preposition] & theirs[preposition]:
-                return True
+        here, there = ours[preposition], theirs[preposition]
+        if preposition in _PLACES and here and there and not here & there:
+            return True
     return False
 
 
@@ -326,7 +327,7 @@ _PLACES = frozenset({"at", "in", "under", "during", "with", "without", "when", "
 def _placings(fact: Fact) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for preposition, phrase in _PLACED.findall(fact.text):
-        held = {term for term in terms(phrase) if concept(term) == term or preposition == "at"}
+        held = {term for term in terms(phrase) if concept(term) == term or preposition in ("at", "for")}
         figured = figures(phrase)
         if figured and not any(value.condition for value in fact.values):
             continue
@@ -337,8 +338,21 @@ def _placings(fact: Fact) -> dict[str, frozenset[str]]:
 
 
 _TELLING = frozenset(
-    {"power", "speed", "voltage", "temperature", "frequency", "torque", "thrust", "rate", "energy", "pressure", "mass",
-     "current", "area"}
+    {
+        "power",
+        "speed",
+        "voltage",
+        "temperature",
+        "frequency",
+        "torque",
+        "thrust",
+        "rate",
+        "energy",
+        "pressure",
+        "mass",
+        "current",
+        "area",
+    }
 )
 """Dimensions that say by themselves, for one subject, what was measured."""
 
@@ -354,8 +368,11 @@ def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact) -> bool:
         return False
     shared = overlap(here, there)
     if left.figure.dimension in _TELLING:
-        return bool(grouped_here & grouped_there) or not (here and there) or shared >= 0.2 or (
-            not grouped_here or not grouped_there
+        return (
+            bool(grouped_here & grouped_there)
+            or not (here and there)
+            or shared >= 0.2
+            or (not grouped_here or not grouped_there)
         )
     counted = left.figure.dimension == "count" and right.figure.dimension == "count"
     if counted and concept(left.figure.unit) == concept(right.figure.unit):
@@ -363,7 +380,7 @@ def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact) -> bool:
     if grouped_here & grouped_there:
         rest_here, rest_there = here - grouped_there, there - grouped_here
         return shared >= 0.25 or not rest_here or not rest_there or len(rest_here) + len(rest_there) <= 5
-    return shared >= (0.4 if left.figure.dimension == "share" else 0.5)
+    return shared >= (0.3 if left.figure.dimension == "share" else 0.5)
 
 
 _EMPTY = frozenset(stem(word) for word in words_of("generic_words") | words_of("empty"))
@@ -401,7 +418,8 @@ def _different_figures(left: Fact, right: Fact) -> ConflictKind | None:
         ):
             continue
         same = any(
-            peer.figure.value == ours.figure.value and peer.figure.unit != ours.figure.unit
+            peer.figure.value == ours.figure.value
+            and peer.figure.unit != ours.figure.unit
             and ours.figure.dimension not in ("count", "plain")
             for peer in peers
         )
@@ -410,7 +428,8 @@ def _different_figures(left: Fact, right: Fact) -> ConflictKind | None:
 
 
 _STATES_VERSION = re.compile(
-    r"\b(?:requires?|needs?|supports?|latest|current|stable|minimum|at least|or later|or newer|runs on|ships with)\b", re.I
+    r"\b(?:requires?|needs?|supports?|latest|current|stable|minimum|at least|or later|or newer|runs on|ships with)\b",
+    re.I,
 )
 
 
@@ -449,7 +468,9 @@ def _same_object(left: Fact, right: Fact) -> bool:
     """Tell whether what happened happened to the same: words that only one has may not be of another thing."""
     ours, theirs = left.words - right.words, right.words - left.words
     plain_ours = {each for each in ours if concept(each) == each and each not in _EMPTY and each not in _EVENT_STEMS}
-    plain_theirs = {each for each in theirs if concept(each) == each and each not in _EMPTY and each not in _EVENT_STEMS}
+    plain_theirs = {
+        each for each in theirs if concept(each) == each and each not in _EMPTY and each not in _EVENT_STEMS
+    }
     shared = (left.words & right.words) - _EVENT_STEMS
     return not plain_ours or not plain_theirs or bool(shared) or not (_things(left) and _things(right))
 
@@ -466,7 +487,9 @@ def _different_names(left: Fact, right: Fact) -> bool:
     """Tell whether the same relation holds to different names (made by X, made by Y)."""
     for ours in left.relations:
         peers = [theirs for theirs in right.relations if theirs.kind == ours.kind]
-        subject = (left.names - ours.value) & frozenset().union(*(right.names - peer.value for peer in peers), frozenset())
+        subject = (left.names - ours.value) & frozenset().union(
+            *(right.names - peer.value for peer in peers), frozenset()
+        )
         if peers and subject and not any(_same_name(ours.value, peer.value) for peer in peers):
             return True
     return False

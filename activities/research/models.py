@@ -45,7 +45,7 @@ from activities.research.composing import (
     report_title,
     scope_note,
 )
-from activities.research.conflicts import choose, fact_of, find_conflicts, subject_of
+from activities.research.conflicts import choose, facts_of, find_conflicts, subject_of
 from activities.research.findings import merge_claims
 from activities.research.prompting import fenced, repair_text, system_text
 from activities.research.questions import QUESTION_CHARACTERS_MAX, TITLE_CHARACTERS_MAX, plan_subtasks
@@ -477,12 +477,7 @@ def _joined(findings: list[Finding], same: list[Finding]) -> list[Finding]:
 
 def _conflict(seen: SeenConflict, batch: Sequence[Finding], claims: Mapping[str, Claim]) -> Conflict | None:
     named = _named(seen.findings, batch)
-    facts = []
-    for finding in named:
-        backing = tuple(claims[claim] for claim in finding.claim_ids if claim in claims)
-        fact = fact_of(finding, backing) if backing else None
-        if fact is not None:
-            facts.append(fact)
+    facts = [fact for finding in named for fact in facts_of(finding, claims)[-1:]]
     if len(facts) < 2:
         return None
     kind = ConflictKind(seen.kind)

@@ -172,7 +172,8 @@ def query_terms(question: str) -> tuple[QueryTerm, ...]:
             and before not in ("the", "a", "an")
             and not _is_done(after)
         )
-        places = word in named - coded and (before in _PLACING or modifies)
+        compared = sequence[max(0, at - 2) : at] in (["compared", "with"], ["compared", "to"])
+        places = compared or (word in named - coded and (before in _PLACING or modifies))
         found.setdefault(stem(word), QueryTerm(word, weights[stem(word)], word in named, places))
     if not any(term.is_core for term in found.values()):
         return tuple(replace(term, places=False) for term in found.values())
@@ -472,7 +473,9 @@ def _joined(left: _Part, right: _Part) -> _Part:
     question = f"{left.question} {right.question}"[: 4 * QUESTION_CHARACTERS_MAX]
     if left.request and left.request == right.request:
         return _Part(_capital(_cut(left.request.rstrip(". "))), question, left.request)
-    return _Part(_cut(f"{left.title} {right.title}" if left.title.endswith("?") else f"{left.title}; {right.title}"), question)
+    return _Part(
+        _cut(f"{left.title} {right.title}" if left.title.endswith("?") else f"{left.title}; {right.title}"), question
+    )
 
 
 def _with_urls(subtasks: list[Subtask], urls: list[tuple[str, int]], task: str) -> tuple[Subtask, ...]:

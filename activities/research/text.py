@@ -384,7 +384,11 @@ def is_statement(verbatim: str, *, cut: bool = False) -> bool:
     tokens = words(shown)
     if shown.isascii() or any(token in FUNCTION_WORDS for token in tokens):
         functional = sum(1 for token in tokens if token in FUNCTION_WORDS)
-        if len(tokens) < (STATEMENT_WORDS_MIN if not _FIGURED.search(shown) else 4) or functional < 1 or (len(tokens) >= 9 and functional < 2):
+        if (
+            len(tokens) < (STATEMENT_WORDS_MIN if not _FIGURED.search(shown) else 4)
+            or functional < 1
+            or (len(tokens) >= 9 and functional < 2)
+        ):
             return False
     # Figures are what a statement is asked for; code is told by its signs, not by its digits.
     plain = sum(1 for character in shown if character.isalnum() or character.isspace() or character in "%°€$£,.-")
@@ -420,13 +424,14 @@ def leans_on_previous(text: str) -> bool:
 
 _IMPERATIVES = words_of("imperatives")
 _FRAGMENT = re.compile(
-    r"(?:Like|Same as|Similar to|As|Called|Used|Returns?|Raised|Set|Equivalent|Alias|Optional|Deprecated|Required|Defaults?)\b"
+    r"(?:Like|Same as|Similar to|As|Called|Used|Returns?|Raised|Set|Equivalent|Alias|Optional|"
+    r"Deprecated|Required|Defaults?)\b"
     r"|\(|(?:The|A|An) (?:[\w-]+ ){1,3}(?:that|which) \w+(?: \w+){0,4}\.$"
 )
 
 
 def lacks_subject(text: str) -> bool:
-    """Tell whether a sentence is an entry of a reference without its subject (Exit the context; Called to delete it)."""
+    """Tell whether a sentence is an entry of a reference without its subject (Exit it; Called to delete it)."""
     shown = display(text).lstrip("\"'“‘")
     first = shown.split(" ", 1)[0].strip(",").lower()
     return first in _IMPERATIVES or bool(_FRAGMENT.match(shown))

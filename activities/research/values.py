@@ -99,9 +99,7 @@ def concepts_of(text: str) -> frozenset[str]:
 
 def contrasting(left: frozenset[str], right: frozenset[str]) -> bool:
     """Tell whether two sets of stems name different members of a family of opposites (adult, child)."""
-    return any(
-        (ours := left & family) and (theirs := right & family) and not ours & theirs for family in _CONTRASTS
-    )
+    return any((ours := left & family) and (theirs := right & family) and not ours & theirs for family in _CONTRASTS)
 
 
 def spelled_out(text: str) -> str:
@@ -128,7 +126,7 @@ def values_of(text: str) -> tuple[Value, ...]:
     """Return the figures of a sentence with their surroundings; number words count."""
     text = spelled_out(text)
     spans = clauses(text)
-    found = []
+    found: list[Value] = []
     taken = _designated(text)
     ranges = list(_RANGE.finditer(text))
     for figure in figures(text):
@@ -144,11 +142,15 @@ def values_of(text: str) -> tuple[Value, ...]:
 
 def _designated(text: str) -> list[tuple[int, int]]:
     """Return the spans of numbers that name (Zephyr 9, model 5, Unit 4)."""
-    named = re.compile(r"\b(?:[Mm]odel|[Mm]ark|[Tt]ype|[Ss]eries|[Nn]o\.|[Cc]hapter|[A-Z][a-z]{2,})\s(\d{1,4}[A-Za-z]?)\b(?!\s*%|[.,]\d)")
+    named = re.compile(
+        r"\b(?:[Mm]odel|[Mm]ark|[Tt]ype|[Ss]eries|[Nn]o\.|[Cc]hapter|[A-Z][a-z]{2,})\s(\d{1,4}[A-Za-z]?)\b(?!\s*%|[.,]\d)"
+    )
     spans = []
     for match in named.finditer(text):
         following = text[match.end() : match.end() + 2]
-        if (match.start() > 0 and not re.match(r"\s[a-zA-Z°]", following)) or (match.start() > 0 and match.group(1)[-1:].isalpha()):
+        if (match.start() > 0 and not re.match(r"\s[a-zA-Z°]", following)) or (
+            match.start() > 0 and match.group(1)[-1:].isalpha()
+        ):
             spans.append(match.span(1))
     return spans
 
@@ -183,7 +185,7 @@ def _value(text: str, figure: Figure, inside: re.Match[str] | None, clause: str,
 
 
 def _concepts(clause: str, figure: Figure, text: str) -> frozenset[str]:
-    """Return what the clause of a figure says; the whole sentence where the clause says nothing (With 385 metres, ...)."""
+    """Return what the clause of a figure says; the whole sentence where it says nothing (With 385 metres, ...)."""
     here = concepts_of(_without_unit(clause, figure, text))
     named = frozenset(stem(word) for name in names(text) for word in words(name))
     return here if here - named else concepts_of(_without_unit(text, figure, text))
@@ -204,7 +206,9 @@ def _without_unit(clause: str, figure: Figure, text: str) -> str:
     return re.sub(rf"{re.escape(raw)}[\s\u00a0-]*[\w%°/²³·]*", " ", clause, count=1)
 
 
-_WHOLE_OF = re.compile(r"(?:the|an?|its|their|his|her) ((?:[a-z-]+ ){0,2}[a-z-]+) of (?:the |an? )?(?=[A-Z])", re.IGNORECASE)
+_WHOLE_OF = re.compile(
+    r"(?:the|an?|its|their|his|her) ((?:[a-z-]+ ){0,2}[a-z-]+) of (?:the |an? )?(?=[A-Z])", re.IGNORECASE
+)
 _OWN = re.compile(r"(?:(?:its|their|his|her)|.*?[A-Z][\w-]*['’]s) ((?:[a-z-]+ )?[a-z-]+)\b")
 
 
@@ -254,12 +258,13 @@ def _step(value: Value) -> Decimal:
     digits = value.digits
     if "." in digits:
         return scale * Decimal(10) ** -len(digits.rsplit(".", 1)[1])
-    zeros = len(digits) - len(digits.rstrip("0,"))
     zeros = len(digits.replace(",", "")) - len(digits.replace(",", "").rstrip("0"))
     return scale * (Decimal(10) ** zeros if zeros >= 2 else Decimal(1))
 
 
-_LOOSE_DATE = re.compile(r"(?:\bbefore|\bafter|\buntil|\bsince|\bby(?: the end of)?|\baround|\babout|\bcirca)\s*$", re.I)
+_LOOSE_DATE = re.compile(
+    r"(?:\bbefore|\bafter|\buntil|\bsince|\bby(?: the end of)?|\baround|\babout|\bcirca)\s*$", re.I
+)
 
 
 @lru_cache(maxsize=16_384)
@@ -298,16 +303,41 @@ def relations_of(text: str) -> tuple[Relation, ...]:
     for kind, pattern in _RELATIONS:
         for match in pattern.finditer(text):
             value = frozenset(
-                word for word in words(match["name"]) if word not in _ROLE_WORDS | _SUFFIXES and not word.isdigit() and len(word) > 1
+                word
+                for word in words(match["name"])
+                if word not in _ROLE_WORDS | _SUFFIXES and not word.isdigit() and len(word) > 1
             )
             if value:
                 found[Relation(kind, value)] = None
     return tuple(found)
 
 
-_UNIT_NAMES = frozenset({"chf", "eur", "usd", "gbp", "jpy", "kw", "mw", "gw", "kwh", "mwh", "gwh", "rpm", "hz", "ghz", "kb", "mb", "gb", "tb"})
+_UNIT_NAMES = frozenset(
+    {
+        "chf",
+        "eur",
+        "usd",
+        "gbp",
+        "jpy",
+        "kw",
+        "mw",
+        "gw",
+        "kwh",
+        "mwh",
+        "gwh",
+        "rpm",
+        "hz",
+        "ghz",
+        "kb",
+        "mb",
+        "gb",
+        "tb",
+    }
+)
 _DESIGNATED = re.compile(r"\b([A-Z][A-Za-z]+)[ -](\d{1,4}[A-Za-z]{0,2})\b(?![.,]\d)")
-_MODEL = re.compile(r"\b(?:[Mm]odel|[Mm]ark|[Tt]ype|[Vv]ariant|[Uu]nit|[Ll]ine|[Pp]lant|[Pp]hase|[Ss]ite)\s([A-Z]|\d{1,3}|[IVX]{1,4})\b")
+_MODEL = re.compile(
+    r"\b(?:[Mm]odel|[Mm]ark|[Tt]ype|[Vv]ariant|[Uu]nit|[Ll]ine|[Pp]lant|[Pp]hase|[Ss]ite)\s([A-Z]|\d{1,3}|[IVX]{1,4})\b"
+)
 _MONTHS = frozenset(name for group in groups_of("months") for name in group)
 
 
@@ -318,7 +348,11 @@ def designated(text: str) -> frozenset[str]:
     for match in _DESIGNATED.finditer(text):
         following = text[match.end() :]
         is_figure = match.start() == 0 or re.match(r"\s?(?:%|[a-z])", following)
-        if match[1].lower() not in _MONTHS | _UNIT_NAMES and not (is_figure and match.start() == 0) and not re.fullmatch(r"(?:1[5-9]|20)\d\d", match[2]):
+        if (
+            match[1].lower() not in _MONTHS | _UNIT_NAMES
+            and not (is_figure and match.start() == 0)
+            and not re.fullmatch(r"(?:1[5-9]|20)\d\d", match[2])
+        ):
             found.add(f"{match[1]}{match[2]}".lower())
     found |= {f"model {match[1].lower()}" for match in _MODEL.finditer(text)}
     return frozenset(found - _UNIT_NAMES)
@@ -334,4 +368,6 @@ def subject_names(text: str) -> frozenset[str]:
     found = {part for name in names(text) for part in words(name)}
     if leading := _LEADING_NAME.match(text):
         found |= set(words(leading[1]))
-    return frozenset(word for word in found if word not in _SUFFIXES and word not in _UNIT_NAMES | _ROLE_WORDS | _NOT_NAMES)
+    return frozenset(
+        word for word in found if word not in _SUFFIXES and word not in _UNIT_NAMES | _ROLE_WORDS | _NOT_NAMES
+    )

@@ -12,7 +12,8 @@ from activities.research.text import STOP_WORDS, stem, words
 from activities.research.values import concept, designated, relations_of, spelled_out
 
 _ASKS = {
-    dimension: frozenset(stem(word) for row in rows for word in row.split()) for dimension, rows in table_of("asks").items()
+    dimension: frozenset(stem(word) for row in rows for word in row.split())
+    for dimension, rows in table_of("asks").items()
 }
 _MONEY = frozenset({"USD", "EUR", "CHF", "GBP", "JPY"})
 _SYNONYMS = {f"={number}": group for number, group in enumerate(groups_of("attributes"))}

@@ -93,9 +93,7 @@ class DocumentRead:
             value = relevance(weighed, occurrences(lexemes, row.text, row.heading), row.text)
             source = source_of(document, value, context.now)
             passages.append(
-                Passage(
-                    source=source, start=row.start_offset, end=row.end_offset, text=row.text, heading=row.heading
-                )
+                Passage(source=source, start=row.start_offset, end=row.end_offset, text=row.text, heading=row.heading)
             )
         if arguments.query is not None:
             passages.sort(key=lambda each: (-each.source.score.relevance, each.start))

@@ -114,7 +114,9 @@ def until_ready(stack: Stack, within_s: float = 60) -> None:
 
 
 @pytest.mark.parametrize("name", SERVERS)
-@pytest.mark.parametrize("fault", [kill, hang], ids=["killed", "hangs"])
+@pytest.mark.parametrize(
+    "fault", [pytest.param(kill, id="killed"), pytest.param(hang, id="hangs", marks=pytest.mark.extended)]
+)
 def test_a_run_survives_a_server(
     stack: Stack, undisturbed: tuple[str, float], name: str, fault: Callable[[Stack, str], None]
 ) -> None:

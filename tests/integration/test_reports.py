@@ -1,7 +1,8 @@
 """What a report says is in its sources: 20 runs on two corpora, checked by code that did not write the report.
 
-Pass threshold: 0 problems in every report, at least one cited sentence in each, and a planted contradiction disclosed
-with both values.
+Pass threshold: 0 problems in every report, at least one cited sentence in each, planted contradictions disclosed with
+both values, and no disagreement where there is none. The whole table of planted pairs runs in memory
+(`tests/unit/research/test_planted.py`); a few of it run here, on the real pipeline, as text, Markdown and HTML.
 """
 
 import uuid
@@ -18,8 +19,9 @@ from schema.contracts.common import ObjectRef
 from schema.states import RunStatus
 from schema.store import artifacts, documents
 from tests.integration.conftest import Org, make_org
+from tests.support.planted import CONTRADICTIONS, NEAR_MISSES, Pair
 from tests.support.platform import Platform, platform
-from tests.support.texts import PLANTED, package_descriptions, python_topics
+from tests.support.texts import PLANTED, chapters, descriptions
 
 LANGUAGE = [
     "How do Python context managers work and what happens on exceptions?",
@@ -45,6 +47,39 @@ PACKAGES = [
     "What is Hypothesis, and how does it test?",
     "What is structlog? What is Typer?",
 ]
+DOCUMENTS = 40
+"""Documents of each corpus: what the questions need, and distractors."""
+CHAPTERS = [
+    "context-managers",
+    "with",
+    "function",
+    "class",
+    "yield",
+    "comparisons",
+    "import",
+    "assignment",
+    "augassign",
+    "try",
+    "exceptions",
+    "global",
+    "nonlocal",
+    "attribute-access",
+    "naming",
+]
+NAMED = [
+    "fastapi",
+    "httpx",
+    "pydantic",
+    "sqlalchemy",
+    "alembic",
+    "cryptography",
+    "hypothesis",
+    "structlog",
+    "typer",
+    "requests",
+]
+DISPUTED = [CONTRADICTIONS[number] for number in (0, 1, 5, 14, 19)]
+AGREEING = [NEAR_MISSES[number] for number in (0, 8)]
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -58,7 +93,7 @@ async def stage(settings: Settings, temporal_client: Client) -> AsyncIterator[Pl
 async def language(stage: Platform, owner_db: Database) -> Org:
     """An organisation whose corpus is Python's language reference."""
     org = await make_org(owner_db)
-    await stage.upload(org.id, python_topics())
+    await stage.upload(org.id, chapters(*CHAPTERS, count=DOCUMENTS))
     return org
 
 
@@ -66,7 +101,10 @@ async def language(stage: Platform, owner_db: Database) -> Org:
 async def packages(stage: Platform, owner_db: Database) -> Org:
     """An organisation whose corpus is descriptions of packages, and an engine about which sources disagree."""
     org = await make_org(owner_db)
-    await stage.upload(org.id, package_descriptions(200) | PLANTED)
+    files = descriptions(*NAMED, count=DOCUMENTS - len(PLANTED)) | PLANTED
+    for number, pair in enumerate([*DISPUTED, *AGREEING]):
+        files = files | pair.files(f"pair{number}")
+    await stage.upload(org.id, files)
     return org
 
 
@@ -111,6 +149,21 @@ async def test_a_planted_contradiction_is_disclosed(stage: Platform, packages: O
     assert "420 kw" in lowered
     assert "380 kw" in lowered
     assert "disagree" in lowered
+
+
+@pytest.mark.parametrize("pair", DISPUTED, ids=lambda pair: "-".join(pair.forms))
+async def test_contradictions_are_disclosed_whatever_the_format(stage: Platform, packages: Org, pair: Pair) -> None:
+    report, sidecar, snapshots = await report_of(stage, packages, pair.question)
+    assert check_citations(report, sidecar, snapshots.__getitem__) == []
+    told = report.partition("### Disagreements")[2]
+    assert pair.values[0] in told
+    assert pair.values[1] in told
+
+
+@pytest.mark.parametrize("pair", AGREEING, ids=lambda pair: pair.left)
+async def test_what_agrees_is_no_contradiction(stage: Platform, packages: Org, pair: Pair) -> None:
+    report, _, _ = await report_of(stage, packages, pair.question)
+    assert "disagree" not in report.lower()
 
 
 async def test_the_money_is_right_after_all_that(stage: Platform) -> None:

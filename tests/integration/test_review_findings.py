@@ -1,6 +1,7 @@
 """What a hostile review of workflows, money and the reconciler found: each test failed before its fix."""
 
 import asyncio
+import random
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -21,7 +22,7 @@ from infra.database import Database
 from infra.objects import ObjectStore
 from infra.settings import Settings
 from schema.contracts.research import Score, SourceKind, SourceRef
-from schema.contracts.run import FinishRunInput, PauseRunInput, ResumeRunInput, RunWorkflow
+from schema.contracts.run import CancelRunInput, FinishRunInput, PauseRunInput, ResumeRunInput, RunWorkflow
 from schema.errors import ProviderUnavailable
 from schema.ids import RUN, new_id
 from schema.money import PCR_PER_UCR, credits_to_ucr
@@ -304,3 +305,19 @@ async def test_a_healthy_run_does_not_hide_another_from_the_reconciler(
     assert (await stage.run_row(org.id, broken)).status == RunStatus.FAILED
     assert (await _ends(healthy_handle)).status is RunStatus.COMPLETED
     assert (await stage.run_row(org.id, healthy)).status == RunStatus.COMPLETED
+
+
+async def test_a_cancel_right_after_a_pause_is_never_lost(stage: Platform, script: Script, org: Org) -> None:
+    """An agent that is telling its run that it is parked swallows the cancel's exception; the state must do."""
+    chance = random.Random(20261122)
+    for _ in range(12):
+        run_id, handle = await begin(stage, script, org, ScriptedReasoner(agents=5, steps=8))
+        await stage.until(org.id, run_id, RunStatus.RUNNING)
+        await asyncio.sleep(chance.uniform(0.1, 0.6))
+        pausing = asyncio.create_task(handle.execute_update(RunWorkflow.pause, PauseRunInput()))
+        await asyncio.sleep(chance.uniform(0.0, 0.15))
+        await asyncio.gather(
+            pausing, handle.execute_update(RunWorkflow.cancel, CancelRunInput()), return_exceptions=True
+        )
+        assert (await stage.until(org.id, run_id, within_s=20)).status in ("cancelled", "completed")
+    assert await stage.violations() == {}

@@ -9,6 +9,22 @@ def python_topics() -> dict[str, str]:
     return {f"{name}.txt": text for name, text in sorted(topics.items()) if len(text) > 200}
 
 
+def chapters(*wanted: str, count: int) -> dict[str, str]:
+    """Return the named chapters of the language reference, and others up to `count`: distractors."""
+    texts = python_topics()
+    names = [f"{name}.txt" for name in wanted]
+    others = [name for name in texts if name not in names and len(texts[name]) < 5_000]
+    return {name: texts[name] for name in [*names, *others][:count]}
+
+
+def descriptions(*wanted: str, count: int) -> dict[str, str]:
+    """Return the long descriptions of the named packages, and others up to `count`: distractors."""
+    texts = package_descriptions(1_000)
+    names = [f"{name}.md" for name in wanted if f"{name}.md" in texts]
+    others = [name for name in texts if name not in names and len(texts[name]) < 5_000]
+    return {name: texts[name] for name in [*names, *others][:count]}
+
+
 def package_descriptions(limit: int = 40) -> dict[str, str]:
     """Return the long descriptions of installed packages, by file name."""
     found: dict[str, str] = {}

@@ -58,11 +58,42 @@ def plan(task: str, agents_max: int = 10, **context: object) -> list[str]:
             ["What are the risks of cloud computing?", "How much does it cost (risks of cloud computing)?"],
         ),
         ("Python", ["Python."]),
+        ("What is FastAPI and what is httpx?", ["What is FastAPI?", "What is httpx?"]),
+        ("What is structlog? What is Typer?", ["What is structlog?", "What is Typer?"]),
+        (
+            "What is known about the Zephyr-9 of Boreal Works: its power, its fuel use, and who makes it?",
+            [
+                "What is the power of the Zephyr-9 of Boreal Works?",
+                "What is the fuel use of the Zephyr-9 of Boreal Works?",
+                "Who makes the Zephyr-9 of Boreal Works?",
+            ],
+        ),
         ("???", ["???"]),
     ],
 )
 def test_plans(task: str, questions: list[str]) -> None:
     assert plan(task) == questions
+
+
+@pytest.mark.parametrize(
+    ("task", "titles"),
+    [
+        ("How are comparisons chained in Python?", ["How are comparisons chained in Python?"]),
+        ("What is FastAPI and what is httpx?", ["What is FastAPI?", "What is httpx?"]),
+        ("What is the power output of the Zephyr-9 engine?", ["Power output of the Zephyr-9 engine"]),
+        ("Explain the import system of Python.", ["Import system of Python"]),
+    ],
+)
+def test_titles_read_as_a_person_writes_them(task: str, titles: list[str]) -> None:
+    assert [subtask.title for subtask in plan_subtasks(Brief(task=task))] == titles
+
+
+def test_parts_of_one_request_are_put_together_under_it() -> None:
+    task = "How do context managers work and what happens on exceptions? How are decorators applied to functions?"
+    assert [subtask.title for subtask in plan_subtasks(Brief(task=task, agents_max=2))] == [
+        "How do context managers work and what happens on exceptions?",
+        "How are decorators applied to functions?",
+    ]
 
 
 def test_a_list_in_the_task_is_the_plan() -> None:

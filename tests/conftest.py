@@ -1,0 +1,13 @@
+"""How tests are spread over pytest-xdist's workers: a file stays together, and so does all that kills processes."""
+
+import pytest
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put every test into the group of its file, so that fixtures of a module are made once; chaos is one group."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            name = item.path.parent.name if item.path.parent.name == "chaos" else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=lambda item: item.path.parent.name != "chaos")
