@@ -103,8 +103,8 @@ class ThinkActivities:
         if last is not None and last.step == input.step - 1 and last.passages:
             extracted = await self._reasoner.extract_claims(view, last.passages)
             tokens += extracted.tokens
-            # Two agents may draw the same sentence from the same span: each keeps its own claim. No run in the id: claims
-            # of equal relevance are ordered by it, and the same question shall give the same report in another run.
+            # Two agents may draw the same sentence from the same span: each keeps its own claim. The run is not in the
+            # id: claims of equal relevance are ordered by it, and a question shall give the same report in every run.
             found = tuple(
                 claim.model_copy(
                     update={

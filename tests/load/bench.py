@@ -146,9 +146,8 @@ def main() -> None:
         print(f"run creations a second through the API   {creations(stack):8.1f}     ({CALLERS} callers)")
         waits = [recovery(stack) for _ in range(CRASHES)]
         listed = ", ".join(f"{wait:.1f}" for wait in waits)
-        print(
-            f"crash to next progress                   {statistics.median(waits):8.1f} s   ({AIMS['recovery']}; {listed})"
-        )
+        wait_s = statistics.median(waits)
+        print(f"crash to next progress                   {wait_s:8.1f} s   ({AIMS['recovery']}; {listed})")
         stack.check()
         print("every invariant holds")
 
