@@ -12,16 +12,15 @@ from schema.tables.runs import Run
 
 
 async def live_runs(session: AsyncSession, *, unchanged_for: timedelta, limit: int) -> list[Run]:
-    """Return runs in a live status whose row did not change for a while.
+    """Return runs in a live status whose row did not change for a while, in random order.
 
-    Those that may never have been started come first; the others in random order, because a healthy run that is
-    paused for weeks stays in this list: in any fixed order, `limit` of them would hide every other run for ever.
+    A healthy run that is paused for weeks stays in this list: in any fixed order, `limit` of them would hide every
+    other run for ever.
     """
-    unstarted = col(Run.status).in_([RunStatus.PENDING.value, RunStatus.RETRYING.value])
     query = (
         select(Run)
         .where(col(Run.status).in_(sorted(LIVE)), col(Run.updated_at) < func.clock_timestamp() - unchanged_for)
-        .order_by(unstarted.desc(), func.random())
+        .order_by(func.random())
         .limit(limit)
     )
     return list((await session.execute(query)).scalars())

@@ -30,8 +30,8 @@ def package_descriptions(limit: int = 40) -> dict[str, str]:
     found: dict[str, str] = {}
     for distribution in metadata.distributions():
         name = distribution.metadata["Name"]
-        text = distribution.metadata.get("Description") or distribution.metadata.get_payload()
-        if name and isinstance(text, str) and len(text) > 500:
+        text = str(distribution.metadata.json.get("description", ""))
+        if name and len(text) > 500:
             found[f"{name.lower()}.md"] = text
     return dict(sorted(found.items())[:limit])
 
