@@ -213,7 +213,6 @@ class RunWorkflow:
             PlanRunInput(
                 **self._ref(),
                 operation_key=self._key("plan"),
-                budget_pcr=self._input.hold_ucr * PCR_PER_UCR,
             ),
             MODEL_TIMEOUT,
             "plan",
@@ -226,7 +225,6 @@ class RunWorkflow:
                 **self._ref(),
                 operation_key=self._key("report"),
                 missing=self._missing(plan),
-                budget_pcr=self._input.hold_ucr * PCR_PER_UCR,
             ),
             REPORT_TIMEOUT,
             "report",

@@ -1,7 +1,5 @@
 """Ingestion of the organisation's own documents."""
 
-from datetime import timedelta
-
 from temporalio import activity, workflow
 
 from schema.contracts.common import Contract, ObjectRef
@@ -41,6 +39,3 @@ class IngestDocumentWorkflow:
 async def ingest_document(input: IngestDocumentInput) -> IngestDocumentResult:
     """Extract the text, split it into passages and store both in one transaction; idempotent by document id."""
     raise NotImplementedError
-
-
-HEARTBEAT_EVERY = timedelta(seconds=1)

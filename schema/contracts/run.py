@@ -153,7 +153,6 @@ class PlanRunInput(RunRef):
     """Split the question into subtasks, once per run."""
 
     operation_key: str
-    budget_pcr: int
 
 
 class PlannedAgent(Contract):
@@ -178,7 +177,6 @@ class WriteReportInput(RunRef):
     operation_key: str
     missing: tuple[str, ...] = ()
     """What is not covered and why, one sentence each."""
-    budget_pcr: int
 
 
 class WriteReportResult(Contract):
