@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+import uvloop
 from temporalio.client import (
     Client,
     Schedule,
@@ -212,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     settings = Settings()
     configure_logging(level=settings.log_level, log_format=settings.log_format, service="worker")
-    asyncio.run(run_worker(settings, options.role))
+    uvloop.run(run_worker(settings, options.role))
     return 0
 
 

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -49,6 +49,25 @@ def plain_url(url: str) -> str:
     return "postgresql://" + async_url(url).partition("://")[2]
 
 
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that opens a transaction and names its organisation in one round trip."""
+
+    organisation = ""
+    """Whom row-level security lets through in the transactions that follow; nobody until it is set."""
+    begins_within_s: float | None = None
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        """Send a statement; to the one that asyncpg opens a transaction with, the organisation is added."""
+        if query.startswith("BEGIN"):
+            # No parameters in a message of several statements. Quotes are doubled, and a backslash means itself
+            # (standard_conforming_strings, see below). is_local = true: the setting ends with the transaction, so a
+            # pooled connection never keeps it.
+            literal = self.organisation.replace("'", "''")
+            query = f"{query} SELECT set_config('app.org_id', '{literal}', true);"
+            timeout = timeout or self.begins_within_s
+        return str(await super().execute(query, *args, timeout=timeout))
+
+
 class Database:
     """A pool of connections to PostgreSQL.
 
@@ -78,20 +97,21 @@ class Database:
             max_overflow=pool_overflow,
             pool_timeout=pool_timeout_s,
             pool_recycle=1800,
-            # A restarted server costs a round trip per checkout, not a failed request per pooled connection.
-            pool_pre_ping=True,
             json_serializer=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
             connect_args={
+                "connection_class": _Connection,
                 "timeout": CONNECT_TIMEOUT_S,
                 "command_timeout": statement_timeout_s + ANSWER_GRACE_S if statement_timeout_s else None,
                 "server_settings": {
                     "application_name": application_name,
                     "timezone": "UTC",
+                    "standard_conforming_strings": "on",
                     "statement_timeout": str(int(statement_timeout_s * 1000)),
                     "idle_in_transaction_session_timeout": str(int(IDLE_IN_TRANSACTION_TIMEOUT_S * 1000)),
                 },
             },
         )
+        event.listen(self.engine.sync_engine, "checkout", _check_out)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._begins_within_s = pool_timeout_s + ANSWER_GRACE_S
 
@@ -121,13 +141,15 @@ class Database:
                 (idempotency key, operation key, upsert) may be repeated after it, and all of ours is.
         """
         async with translated(), self._sessions() as session, session.begin():
-            # is_local = true: the setting ends with the transaction, so a pooled connection never keeps it.
-            setting = text("SELECT set_config('app.org_id', :org_id, true)")
             try:
                 async with asyncio.timeout(self._begins_within_s):
-                    await session.execute(setting, {"org_id": org_id or ""})
-            except TimeoutError as error:  # A pooled connection may lead to a server that hangs.
+                    connection = await session.connection()
+            except TimeoutError as error:  # A server that hangs accepts no new connection.
                 raise StorageUnavailable("The database does not answer.") from error
+            # BEGIN is sent with the block's first statement, and this with it.
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(driver, _Connection)
+            driver.organisation, driver.begins_within_s = org_id or "", self._begins_within_s
             yield session
             await session.flush()
             # From here the commit may land, whether or not we hear of it.
@@ -140,6 +162,18 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+def _check_out(adapted: Any, _record: Any, _proxy: Any) -> None:
+    """Hand out no connection that was lost while it was idle, and none that still names an organisation.
+
+    Costs no round trip: a server that ends, or ends the connection, says so. One that hangs does not; the time that
+    a transaction may take to begin is for those.
+    """
+    driver = adapted.driver_connection
+    if driver.is_closed():
+        raise InvalidatePoolError("the server has closed this connection, and most likely every other")
+    driver.organisation = ""
 
 
 @asynccontextmanager

@@ -84,6 +84,31 @@ async def test_ended_connection_and_busy_pool_are_unavailable(settings: Settings
     await single.close()
 
 
+async def test_connections_lost_while_idle_are_not_handed_out(settings: Settings) -> None:
+    """A restarted server costs no request: the pool notices, without asking the server at every checkout."""
+    pool = Database(settings.database_url.get_secret_value(), pool_size=2, pool_overflow=0)
+    async with pool.transaction(None) as first, pool.transaction(None) as second:
+        pids = [await session.scalar(text("SELECT pg_backend_pid()")) for session in (first, second)]
+    for pid in pids:
+        await _terminate(settings, pid)
+    for _ in pids:
+        async with pool.transaction(None) as session:
+            assert await session.scalar(text("SELECT pg_backend_pid()")) not in pids
+    await pool.close()
+
+
+async def test_an_organisation_ends_with_its_transaction(settings: Settings) -> None:
+    """Whatever the organisation is called, and whoever uses the connection next."""
+    single = Database(settings.database_url.get_secret_value(), pool_size=1, pool_overflow=0)
+    setting = text("SELECT current_setting('app.org_id', true)")
+    for org_id in ("org_1", "o'; select '1", "back\\slash", None, "org_2"):
+        async with single.transaction(org_id) as session:
+            assert await session.scalar(setting) == (org_id or "")
+    async with single.engine.connect() as connection:
+        assert await connection.scalar(setting) == ""
+    await single.close()
+
+
 async def _terminate(settings: Settings, pid: int) -> None:
     # A role may end its own sessions.
     other = Database(settings.database_url.get_secret_value(), pool_size=1)
