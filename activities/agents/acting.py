@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.agents.memory import pack_output
@@ -21,9 +22,10 @@ from schema.events import EventType
 from schema.policies import RETRY_ATTEMPTS_TOOL
 from schema.prices import tool_pcr
 from schema.states import StepStatus
-from schema.store import agents, billing, clock, documents, events, research, runs
+from schema.store import documents, research, steps
 from schema.store.agents import NewStep
 from schema.store.events import NewEvent
+from schema.store.steps import FinishedStep, RecordedStep
 
 
 class ActActivities:
@@ -51,10 +53,9 @@ class ActActivities:
             HoldClosed: the attempt was settled meanwhile.
         """
         async with self._db.transaction(input.org_id) as session:
-            started_at = await clock.now(session)
-            if (step := await agents.find_step(session, input.org_id, input.operation_key)) is not None:
-                return self._recorded(input.call.tool, step.error)
-            run = await runs.get_run(session, input.org_id, input.run_id)
+            start = await steps.start(session, input.org_id, input.run_id, operation_key=input.operation_key)
+        if start.recorded is not None:
+            return self._recorded(input, start.recorded)
         context = ToolContext(
             org_id=input.org_id,
             run_id=input.run_id,
@@ -62,7 +63,7 @@ class ActActivities:
             step=input.step,
             query=input.subtask.question,
             # The run's own time, not this moment's: the same run scores its sources the same after any delay.
-            now=run.created_at,
+            now=start.run_created_at,
             db=self._db,
             objects=self._objects,
             http=self._http,
@@ -73,18 +74,24 @@ class ActActivities:
         except SwissbrainError as error:
             if is_worth_another_try(error, activity.info().attempt, RETRY_ATTEMPTS_TOOL):
                 raise
-            result = await self._record_failure(input, started_at, error)
+            result = await self._record_failure(input, start.now, error)
         else:
-            result = await self._record(input, started_at, output)
+            result = await self._record(input, start.now, output)
         await self._live.publish(input.run_id)
         return result
 
     @staticmethod
-    def _recorded(tool: str, error: dict[str, Any] | None) -> ActResult:
+    def _recorded(input: ActInput, step: RecordedStep) -> ActResult:
         """Return the result of a call that an earlier try of this activity made and recorded, with the same price."""
-        if error is not None:
-            return ActResult(ok=False, error_code=error.get("code"))
-        return ActResult(ok=True, spent_pcr=tool_pcr(tool))
+        if step.error is not None:
+            return ActResult(ok=False, error_code=step.error.get("code"))
+        return ActResult(ok=True, spent_pcr=tool_pcr(input.call.tool))
+
+    async def _recorded_meanwhile(self, session: AsyncSession, input: ActInput) -> ActResult:
+        """Return the result of the other try that was under way at the same time and came first."""
+        start = await steps.start(session, input.org_id, input.run_id, operation_key=input.operation_key)
+        assert start.recorded is not None
+        return self._recorded(input, start.recorded)
 
     def _step(self, input: ActInput, started_at: datetime, **fields: Any) -> NewStep:
         return NewStep(
@@ -106,38 +113,28 @@ class ActActivities:
         usage = tool_usage(input.operation_key, input.call.tool)
         org_id, run_id = input.org_id, input.run_id
         sources = {passage.source.snapshot_sha256: passage.source for passage in reversed(output.passages)}
+        text = f"Agent {input.agent_number}: {input.call.tool} returned {len(output.passages)} passages"
+        data = {"step": input.step, "tool": input.call.tool, "sources": len(sources)}
+        event = NewEvent(EventType.TOOL_COMPLETED, text, "info", input.agent_number, data)
         async with self._db.transaction(org_id) as session:
-            await runs.lock_attempt(session, org_id, run_id, input.attempt)
-            spent_pcr = await billing.meter(
-                session, org_id, run_id=run_id, attempt=input.attempt, agent_number=input.agent_number, items=[usage]
-            )
+            opening = await steps.open_attempt(session, org_id, run_id, input.attempt)
             for snapshot in sorted(output.snapshots, key=lambda item: item.object.sha256):
                 await documents.put_snapshot(session, org_id, snapshot.object)
             await research.put_sources(session, org_id, run_id, sources.values())
-            if await agents.record_step(session, org_id, self._step(input, started_at, output=packed)):
-                text = f"Agent {input.agent_number}: {input.call.tool} returned {len(output.passages)} passages"
-                data = {"step": input.step, "tool": input.call.tool, "sources": len(sources)}
-                await events.append(
-                    session,
-                    org_id,
-                    run_id,
-                    NewEvent(EventType.TOOL_COMPLETED, text, "info", input.agent_number, data),
-                )
-        return ActResult(ok=True, spent_pcr=spent_pcr)
+            step = self._step(input, started_at, output=packed)
+            if not await steps.record(session, org_id, opening, FinishedStep(step, event, usage)):
+                return await self._recorded_meanwhile(session, input)
+        return ActResult(ok=True, spent_pcr=opening.amount_pcr(usage))
 
     async def _record_failure(self, input: ActInput, started_at: datetime, error: SwissbrainError) -> ActResult:
         facts = {"code": error.code, "detail": error.detail}
         org_id, run_id = input.org_id, input.run_id
+        text = f"Agent {input.agent_number}: {input.call.tool} failed: {error.detail}"
+        data = {"step": input.step, "tool": input.call.tool, "code": error.code}
+        event = NewEvent(EventType.TOOL_FAILED, text, "warning", input.agent_number, data)
         async with self._db.transaction(org_id) as session:
-            await runs.lock_attempt(session, org_id, run_id, input.attempt)
+            opening = await steps.open_attempt(session, org_id, run_id, input.attempt)
             step = self._step(input, started_at, status=StepStatus.FAILED, error=facts)
-            if await agents.record_step(session, org_id, step):
-                text = f"Agent {input.agent_number}: {input.call.tool} failed: {error.detail}"
-                data = {"step": input.step, "tool": input.call.tool, "code": error.code}
-                await events.append(
-                    session,
-                    org_id,
-                    run_id,
-                    NewEvent(EventType.TOOL_FAILED, text, "warning", input.agent_number, data),
-                )
+            if not await steps.record(session, org_id, opening, FinishedStep(step, event)):
+                return await self._recorded_meanwhile(session, input)
         return ActResult(ok=False, error_code=error.code)

@@ -7,7 +7,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,7 @@ from schema.store import (
     organisations,
     research,
     runs,
+    steps,
 )
 from schema.store.agents import AgentProgress, NewStep
 from schema.store.artifacts import NewArtifact
@@ -44,6 +45,7 @@ from schema.store.documents import NewPassage, ReadDocument, SearchResult
 from schema.store.events import NewEvent
 from schema.store.idempotency import Asked, StoredAnswer
 from schema.store.runs import Ending, Projection
+from schema.store.steps import FinishedStep, Opening
 from schema.tables.collaboration import Workspace
 from schema.tables.runs import Run
 from tests.integration.conftest import Org, make_org
@@ -93,12 +95,10 @@ async def furnish(db: Database, org: Org) -> Theirs:
         run = await runs.lock_run(session, org.id, running)
         await agents.record_plan(session, org.id, run, (Subtask(number=1, title="secret", question="secret?"),))
         operation = operation_key(running, 1, 1, 0, "act")
-        await agents.record_step(session, org.id, a_step(running, operation))
-        items = [use(running, amount_pcr=pcr(1))]
-        await billing.meter(session, org.id, run_id=running, attempt=1, agent_number=1, items=items)
         await documents.put_snapshot(session, org.id, SNAPSHOT)
         await research.put_sources(session, org.id, running, [SOURCE])
-        await research.put_claims(session, org.id, running, agent_number=1, step=0, claims=[CLAIM])
+        opening = await steps.open_attempt(session, org.id, running, 1)
+        await steps.record(session, org.id, opening, a_finished_step(running, operation))
         [artifact] = await artifacts.list_artifacts(session, org.id, running)
         completed = await run_in(session, org, RunStatus.RUNNING)
         items = [use(completed, amount_pcr=pcr(1))]
@@ -136,6 +136,17 @@ def a_step(run_id: str, operation: str) -> NewStep:
     return NewStep(run_id, 1, 1, 0, "act", "corpus.search", operation, NOW)
 
 
+def a_finished_step(run_id: str, operation: str) -> FinishedStep:
+    """A step that writes to every table that a step can write to."""
+    return FinishedStep(
+        step=a_step(run_id, operation),
+        event=NewEvent(EventType.AGENT_THOUGHT, "x", "info", 1),
+        usage=replace(use(run_id, amount_pcr=pcr(1)), operation_key=operation),
+        progress=AgentProgress(1, 1, AgentStatus.RUNNING, 1),
+        claims=[CLAIM],
+    )
+
+
 def a_run(mine: Org, **fields: Any) -> dict[str, Any]:
     return {
         "run_id": new_id(RUN),
@@ -169,6 +180,11 @@ NOT_FOUND: dict[str, Call] = {
     ),
     "runs.close": lambda s, o, t, m: runs.close(s, o, t.running, Ending(1, 99, RunStatus.CANCELLED, "x"), actor=SYSTEM),
     "runs.get_agent": lambda s, o, t, m: runs.get_agent(s, o, t.agent),
+    "steps.start": lambda s, o, t, m: steps.start(s, o, t.running, operation_key=t.operation),
+    "steps.remember": lambda s, o, t, m: steps.remember(
+        s, o, t.running, attempt=1, agent_number=1, operation_key=t.operation
+    ),
+    "steps.open_attempt": lambda s, o, t, m: steps.open_attempt(s, o, t.running, 1),
     "events.append": lambda s, o, t, m: events.append(s, o, t.running, NewEvent(EventType.AGENT_THOUGHT, "x")),
     "billing.refund": lambda s, o, t, m: billing.refund(s, o, charge_id=t.charge, amount_ucr=1, idempotency_key="a"),
     "artifacts.get_artifact": lambda s, o, t, m: artifacts.get_artifact(s, o, t.artifact),
@@ -214,7 +230,6 @@ NOTHING: dict[str, tuple[Any, Call]] = {
     "runs.list_status_changes": ([], lambda s, o, t, m: runs.list_status_changes(s, o, t.running)),
     "events.list_events": ([], lambda s, o, t, m: events.list_events(s, o, t.running)),
     "agents.find_step": (None, lambda s, o, t, m: agents.find_step(s, o, t.operation)),
-    "agents.list_acts": ([], lambda s, o, t, m: agents.list_acts(s, o, t.running, attempt=1, agent_number=1)),
     "agents.advance": (
         None,
         lambda s, o, t, m: agents.advance(s, o, t.running, AgentProgress(1, 9, AgentStatus.FAILED, 9)),
@@ -250,8 +265,8 @@ REFUSED_BY_KEYS: dict[str, Call] = {
     ),
     "artifacts.put_artifact": lambda s, o, t, m: artifacts.put_artifact(s, o, t.running, REPORT),
     "research.put_sources": lambda s, o, t, m: research.put_sources(s, o, t.running, [SOURCE]),
-    "research.put_claims": lambda s, o, t, m: research.put_claims(
-        s, o, t.running, agent_number=1, step=0, claims=[CLAIM.model_copy(update={"id": "clm_other"})]
+    "steps.record": lambda s, o, t, m: steps.record(
+        s, o, Opening(left_pcr=1), a_finished_step(t.running, operation_key(t.running, 1, 1, 8, "act"))
     ),
     "billing.place_hold": lambda s, o, t, m: billing.place_hold(s, o, run_id=t.running, attempt=1, amount_ucr=1),
     "api_keys.create_key": lambda s, o, t, m: api_keys.create_key(s, o, user_id=t.org.owner_id, name="x", scopes=[]),
