@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.agents.memory import pack_output
@@ -22,8 +21,9 @@ from schema.events import EventType
 from schema.policies import RETRY_ATTEMPTS_TOOL
 from schema.prices import tool_pcr
 from schema.states import StepStatus
-from schema.store import documents, research, steps
+from schema.store import research, steps
 from schema.store.agents import NewStep
+from schema.store.direct import Connection
 from schema.store.events import NewEvent
 from schema.store.steps import FinishedStep, RecordedStep
 
@@ -52,8 +52,8 @@ class ActActivities:
             DependencyError: worth another try, which Temporal makes.
             HoldClosed: the attempt was settled meanwhile.
         """
-        async with self._db.transaction(input.org_id) as session:
-            start = await steps.start(session, input.org_id, input.run_id, operation_key=input.operation_key)
+        async with self._db.direct(input.org_id) as connection:
+            start = await steps.start(connection, input.org_id, input.run_id, operation_key=input.operation_key)
         if start.recorded is not None:
             return self._recorded(input, start.recorded)
         context = ToolContext(
@@ -87,9 +87,9 @@ class ActActivities:
             return ActResult(ok=False, error_code=step.error.get("code"))
         return ActResult(ok=True, spent_pcr=tool_pcr(input.call.tool))
 
-    async def _recorded_meanwhile(self, session: AsyncSession, input: ActInput) -> ActResult:
+    async def _recorded_meanwhile(self, connection: Connection, input: ActInput) -> ActResult:
         """Return the result of the other try that was under way at the same time and came first."""
-        start = await steps.start(session, input.org_id, input.run_id, operation_key=input.operation_key)
+        start = await steps.start(connection, input.org_id, input.run_id, operation_key=input.operation_key)
         assert start.recorded is not None
         return self._recorded(input, start.recorded)
 
@@ -116,14 +116,13 @@ class ActActivities:
         text = f"Agent {input.agent_number}: {input.call.tool} returned {len(output.passages)} passages"
         data = {"step": input.step, "tool": input.call.tool, "sources": len(sources)}
         event = NewEvent(EventType.TOOL_COMPLETED, text, "info", input.agent_number, data)
-        async with self._db.transaction(org_id) as session:
-            opening = await steps.open_attempt(session, org_id, run_id, input.attempt)
-            for snapshot in sorted(output.snapshots, key=lambda item: item.object.sha256):
-                await documents.put_snapshot(session, org_id, snapshot.object)
-            await research.put_sources(session, org_id, run_id, sources.values())
+        async with self._db.direct(org_id) as connection:
+            opening = await steps.open_attempt(connection, org_id, run_id, input.attempt)
+            await research.put_snapshots(connection, org_id, [snapshot.object for snapshot in output.snapshots])
+            await research.put_sources(connection, org_id, run_id, sources.values())
             step = self._step(input, started_at, output=packed)
-            if not await steps.record(session, org_id, opening, FinishedStep(step, event, usage)):
-                return await self._recorded_meanwhile(session, input)
+            if not await steps.record(connection, org_id, opening, FinishedStep(step, event, usage)):
+                return await self._recorded_meanwhile(connection, input)
         return ActResult(ok=True, spent_pcr=opening.amount_pcr(usage))
 
     async def _record_failure(self, input: ActInput, started_at: datetime, error: SwissbrainError) -> ActResult:
@@ -132,9 +131,9 @@ class ActActivities:
         text = f"Agent {input.agent_number}: {input.call.tool} failed: {error.detail}"
         data = {"step": input.step, "tool": input.call.tool, "code": error.code}
         event = NewEvent(EventType.TOOL_FAILED, text, "warning", input.agent_number, data)
-        async with self._db.transaction(org_id) as session:
-            opening = await steps.open_attempt(session, org_id, run_id, input.attempt)
+        async with self._db.direct(org_id) as connection:
+            opening = await steps.open_attempt(connection, org_id, run_id, input.attempt)
             step = self._step(input, started_at, status=StepStatus.FAILED, error=facts)
-            if not await steps.record(session, org_id, opening, FinishedStep(step, event)):
-                return await self._recorded_meanwhile(session, input)
+            if not await steps.record(connection, org_id, opening, FinishedStep(step, event)):
+                return await self._recorded_meanwhile(connection, input)
         return ActResult(ok=False, error_code=error.code)

@@ -59,9 +59,9 @@ class ThinkActivities:
             ProviderUnavailable, ProviderRateLimited, ProviderAnswerInvalid, ProviderRefused: the model failed.
             HoldClosed: the attempt was settled meanwhile.
         """
-        async with self._db.transaction(input.org_id) as session:
+        async with self._db.direct(input.org_id) as connection:
             memory = await steps.remember(
-                session,
+                connection,
                 input.org_id,
                 input.run_id,
                 attempt=input.attempt,
@@ -135,8 +135,8 @@ class ThinkActivities:
             tokens=thought.tokens.total,
             outcome=thought.action.reason if finished else None,
         )
-        async with self._db.transaction(org_id) as session:
-            opening = await steps.open_attempt(session, org_id, run_id, input.attempt)
+        async with self._db.direct(org_id) as connection:
+            opening = await steps.open_attempt(connection, org_id, run_id, input.attempt)
             result = ThinkResult(
                 outcome="finished" if finished else "act",
                 call=None if isinstance(thought.action, Finish) else thought.action,
@@ -145,9 +145,9 @@ class ThinkActivities:
             )
             recorded = NewStep(**{**vars(step), "output": result.model_dump(mode="json")})
             done = FinishedStep(recorded, _event(input, thought), usage, progress, thought.claims)
-            if not await steps.record(session, org_id, opening, done):
+            if not await steps.record(connection, org_id, opening, done):
                 # Another try was under way at the same time and came first: what it decided is what stands.
-                first = await steps.start(session, org_id, run_id, operation_key=input.operation_key)
+                first = await steps.start(connection, org_id, run_id, operation_key=input.operation_key)
                 assert first.recorded is not None
                 return ThinkResult.model_validate(first.recorded.output)
         return result

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import bindparam, func, text, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from schema.contracts.common import ObjectRef
 from schema.contracts.research import Claim, Score, SourceKind, SourceRef
 from schema.ids import SOURCE, derived_id
+from schema.store.direct import Connection, Statement
 from schema.tables import research as tables
 
-# One text for any number of rows: PostgreSQL and the driver prepare it once. The columns that are updated belong
-# together: they say where the text was found, and how it was scored there.
-_PUT_SOURCES = text(
+# The columns that are updated belong together: they say where the text was found, and how it was scored there.
+_PUT_SOURCES = Statement(
     """
     insert into sources as kept (id, org_id, run_id, snapshot_sha256, kind, title, uri, document_id, published_at,
         relevance, trust, recency, reasons)
@@ -28,10 +28,27 @@ _PUT_SOURCES = text(
     where excluded.relevance > kept.relevance or (excluded.relevance = kept.relevance
         and (excluded.uri, excluded.reasons::text) < (kept.uri, kept.reasons::text))
     """
-).bindparams(bindparam("sources", type_=JSONB))
+)
 
 
-async def put_sources(session: AsyncSession, org_id: str, run_id: str, sources: Iterable[SourceRef]) -> None:
+_PUT_SNAPSHOTS = Statement(
+    """
+    insert into snapshots (org_id, sha256, object_key, size_bytes)
+    select :org_id, sha256, key, size_bytes
+    from jsonb_to_recordset(:snapshots) as given (sha256 text, key text, size_bytes bigint)
+    on conflict do nothing
+    """
+)
+
+
+async def put_snapshots(connection: Connection, org_id: str, snapshots: Iterable[ObjectRef]) -> None:
+    """Record snapshots whose texts are stored; recording them again changes nothing."""
+    rows = [ref.model_dump() for ref in sorted(snapshots, key=lambda ref: ref.sha256)]
+    if rows:
+        await _PUT_SNAPSHOTS.row(connection, {"org_id": org_id, "snapshots": rows})
+
+
+async def put_sources(connection: Connection, org_id: str, run_id: str, sources: Iterable[SourceRef]) -> None:
     """Record sources of a run; of two that are the same text, the more relevant one stands, with all that describes it.
 
     Equal ones are decided by their address, then by their reasons: agents write at the same time, and the row must not
@@ -54,7 +71,7 @@ async def put_sources(session: AsyncSession, org_id: str, run_id: str, sources: 
         for source in sorted(sources, key=lambda item: item.snapshot_sha256)
     ]
     if rows:
-        await session.execute(_PUT_SOURCES, {"org_id": org_id, "run_id": run_id, "sources": rows})
+        await _PUT_SOURCES.row(connection, {"org_id": org_id, "run_id": run_id, "sources": rows})
 
 
 def _source(row: tables.Source) -> SourceRef:

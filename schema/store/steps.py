@@ -5,15 +5,12 @@ statements reach over the tables of several aggregates, each at its own place in
 the store goes through the function of its aggregate. Decision 0007 says what that saves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from schema.contracts.research import Brief, Claim, StepRecord
 from schema.errors import HoldClosed, NotFound
@@ -23,11 +20,11 @@ from schema.prices import PRICE_VERSION
 from schema.states import TERMINAL, RunStatus
 from schema.store.agents import TASK_STATUS, AgentProgress, NewStep
 from schema.store.billing import UsageItem
+from schema.store.direct import Connection, Statement, received
 from schema.store.events import NewEvent
 
 _ACTS = TypeAdapter(tuple[StepRecord, ...])
 _CLAIMS = TypeAdapter(tuple[Claim, ...])
-_JSON = JSONB(none_as_null=True)
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ class Memory:
     """The agent's claims, of every attempt, in a fixed order (step, relevance, id)."""
 
 
-_START = text(
+_START = Statement(
     """
     select clock_timestamp() as now, run.created_at, step.id as step_id, step.output, step.error
     from runs run
@@ -72,7 +69,7 @@ _START = text(
     where run.org_id = :org_id and run.id = :run_id
     """
 )
-_MEMORY = text(
+_MEMORY = Statement(
     """
     select clock_timestamp() as now, step.id as step_id, step.output, step.error,
         run.task, run.name, run.context, run.max_agents, run.max_tokens,
@@ -112,24 +109,24 @@ _MEMORY = text(
     left join steps step on step.org_id = run.org_id and step.operation_key = :operation_key
     where run.org_id = :org_id and run.id = :run_id
     """
-).columns(output=_JSON, error=_JSON, context=_JSON, last_output=_JSON)
+)
 
 
-async def start(session: AsyncSession, org_id: str, run_id: str, *, operation_key: str) -> Start:
+async def start(connection: Connection, org_id: str, run_id: str, *, operation_key: str) -> Start:
     """Return what an act needs to know before it works.
 
     Raises:
         NotFound: the organisation has no such run.
     """
     parameters = {"org_id": org_id, "run_id": run_id, "operation_key": operation_key}
-    row = (await session.execute(_START, parameters)).one_or_none()
+    row = await _START.row(connection, parameters)
     if row is None:
         raise NotFound(f"there is no run {run_id}")
-    return Start(row.now, row.created_at, RecordedStep(row.output, row.error) if row.step_id else None)
+    return Start(row["now"], row["created_at"], _recorded(row))
 
 
 async def remember(
-    session: AsyncSession, org_id: str, run_id: str, *, attempt: int, agent_number: int, operation_key: str
+    connection: Connection, org_id: str, run_id: str, *, attempt: int, agent_number: int, operation_key: str
 ) -> Memory:
     """Return what a think needs to know before it works.
 
@@ -143,19 +140,27 @@ async def remember(
         "agent_number": agent_number,
         "operation_key": operation_key,
     }
-    row = (await session.execute(_MEMORY, parameters)).one_or_none()
+    row = await _MEMORY.row(connection, parameters)
     if row is None:
         raise NotFound(f"there is no run {run_id}")
     return Memory(
-        now=row.now,
-        recorded=RecordedStep(row.output, row.error) if row.step_id else None,
+        now=row["now"],
+        recorded=_recorded(row),
         brief=Brief(
-            task=row.task, name=row.name, context=row.context, agents_max=row.max_agents, tokens_max=row.max_tokens
+            task=row["task"],
+            name=row["name"],
+            context=received(row["context"]),
+            agents_max=row["max_agents"],
+            tokens_max=row["max_tokens"],
         ),
-        acts=_ACTS.validate_json(row.acts) if row.acts else (),
-        last_output=row.last_output,
-        claims=_CLAIMS.validate_json(row.claims) if row.claims else (),
+        acts=_ACTS.validate_json(row["acts"]) if row["acts"] else (),
+        last_output=received(row["last_output"]),
+        claims=_CLAIMS.validate_json(row["claims"]) if row["claims"] else (),
     )
+
+
+def _recorded(row: Mapping[str, Any]) -> RecordedStep | None:
+    return RecordedStep(received(row["output"]), received(row["error"])) if row["step_id"] else None
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,7 @@ class Opening:
 
 
 # Two statements: the second sees what others committed while the first waited for its locks.
-_LOCK = text(
+_LOCK = Statement(
     """
     select run.attempt, run.status, hold.state, hold.amount_ucr, hold.metered_pcr
     from runs run
@@ -194,6 +199,7 @@ _LOCK = text(
     for update of run, hold
     """
 )
+_KNOWN = Statement("select id from runs where org_id = :org_id and id = :run_id")
 _RECORD = """
     with step as (
         insert into steps (id, org_id, run_id, task_id, operation_key, attempt, agent_number, sequence_number, kind,
@@ -224,7 +230,7 @@ _RECORD = """
         select :org_id, :run_id, run.event_seq, :event_type, :event_level, :event_message, :agent_number, {data}
         from run
     )
-    select count(*) from step
+    select count(*) as written from step
     """
 _CLAIMED = """
     claimed as (
@@ -251,31 +257,29 @@ _CLAIMED = """
         where org_id = :org_id and run_id = :run_id and sequence_number = :agent_number
     ),
     """
-_TYPED = [bindparam(name, type_=_JSON) for name in ("input", "output", "error", "event_data")]
-_RECORD_ACT = text(_RECORD.format(more="", data=":event_data")).bindparams(*_TYPED)
-_RECORD_THINK = text(
+_RECORD_ACT = Statement(_RECORD.format(more="", data="cast(:event_data as jsonb)"))
+_RECORD_THINK = Statement(
     _RECORD.format(more=_CLAIMED, data=":event_data || jsonb_build_object('claims', (select count(*) from claimed))")
-).bindparams(*_TYPED, bindparam("claims", type_=_JSON))
+)
 
 
-async def open_attempt(session: AsyncSession, org_id: str, run_id: str, attempt: int) -> Opening:
+async def open_attempt(connection: Connection, org_id: str, run_id: str, attempt: int) -> Opening:
     """Lock a run and the hold of its attempt, in this order, if the attempt takes more work.
 
     Raises:
         NotFound: the organisation has no such run.
         HoldClosed: the attempt ended; what comes late changes nothing and is not charged.
     """
-    row = (await session.execute(_LOCK, {"org_id": org_id, "run_id": run_id, "attempt": attempt})).one_or_none()
-    if row is None:
-        known = text("select 1 from runs where org_id = :org_id and id = :run_id")
-        if (await session.execute(known, {"org_id": org_id, "run_id": run_id})).one_or_none() is None:
-            raise NotFound(f"there is no run {run_id}")
-    if row is None or row.attempt != attempt or RunStatus(row.status) in TERMINAL or row.state != "open":
+    asked = {"org_id": org_id, "run_id": run_id, "attempt": attempt}
+    row = await _LOCK.row(connection, asked)
+    if row is None and await _KNOWN.row(connection, asked) is None:
+        raise NotFound(f"there is no run {run_id}")
+    if row is None or row["attempt"] != attempt or RunStatus(row["status"]) in TERMINAL or row["state"] != "open":
         raise HoldClosed(f"attempt {attempt} of run {run_id} has ended; this late work is neither recorded nor charged")
-    return Opening(left_pcr=row.amount_ucr * PCR_PER_UCR - row.metered_pcr)
+    return Opening(left_pcr=row["amount_ucr"] * PCR_PER_UCR - row["metered_pcr"])
 
 
-async def record(session: AsyncSession, org_id: str, opening: Opening, finished: FinishedStep) -> bool:
+async def record(connection: Connection, org_id: str, opening: Opening, finished: FinishedStep) -> bool:
     """Record a step with its usage, claims, progress and log line, once per operation key.
 
     Never charged beyond the hold: should a provider count more than was budgeted, the item is cut to what is left.
@@ -309,13 +313,11 @@ async def record(session: AsyncSession, org_id: str, opening: Opening, finished:
         "tokens": finished.progress.tokens if finished.progress else 0,
         **_usage(finished.usage, opening),
     }
-    if finished.progress is None:
-        written = await session.execute(_RECORD_ACT, parameters)
-    else:
-        written = await session.execute(
-            _RECORD_THINK, parameters | _progress(finished.progress) | {"claims": _rows(finished.claims)}
-        )
-    return bool(written.scalar_one())
+    statement = _RECORD_ACT
+    if finished.progress is not None:
+        statement = _RECORD_THINK
+        parameters |= _progress(finished.progress) | {"claims": _rows(finished.claims)}
+    return bool((await statement.row(connection, parameters))["written"])
 
 
 def _usage(usage: UsageItem | None, opening: Opening) -> dict[str, Any]:
