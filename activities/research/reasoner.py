@@ -40,6 +40,9 @@ class ModelConfig:
     researcher: str | None = None
     writer: str | None = None
     timeout_s: float = MODEL_CALL_TIMEOUT_S
+    prompt_characters_max: int = 16_000
+    """Characters of passages or findings that one prompt shows."""
+    answer_tokens_max: int = 4_000
 
     def for_role(self, role: Role) -> str | None:
         """Return the model that plays `role`."""

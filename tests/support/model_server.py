@@ -34,8 +34,8 @@ from schema.contracts.research import Brief
 class Fault:
     """One way to fail.
 
-    `kind`: rate_limited, server_error, hang, broken_json, wrong_schema, refuse_json_schema, refuse_json_object,
-    truncated, unauthorized, not_found, drop (the connection is closed without an answer).
+    `kind`: rate_limited, server_error, hang, broken_json, wrong_schema, refuse_json_schema, refuse_schema_beside,
+    refuse_json_object, truncated, unauthorized, not_found, drop (the connection is closed without an answer).
     """
 
     kind: str
@@ -56,6 +56,8 @@ class Fault:
             applies = False
         if self.kind == "refuse_json_object" and call.form != "json_object":
             applies = False
+        if self.kind == "refuse_schema_beside" and call.form != "json_object_of_schema":
+            applies = False
         if not applies or random.Random(f"{self.seed}:{number}").random() >= self.probability:
             return False
         if self.times is not None:
@@ -69,7 +71,7 @@ class Call:
 
     schema: str
     form: str
-    """json_schema, json_object or prompt."""
+    """json_schema, json_object_of_schema (a `schema` beside the type), json_object or prompt."""
     model: str
     max_tokens: int | None
     system: str
@@ -145,7 +147,7 @@ def _call(body: dict[str, Any], authorization: str) -> Call:
     user = next((message["content"] for message in messages if message["role"] == "user"), "")
     return Call(
         schema=schema,
-        form=wanted.get("type", "prompt"),
+        form="json_object_of_schema" if "schema" in wanted else wanted.get("type", "prompt"),
         model=body.get("model", ""),
         max_tokens=body.get("max_tokens") or body.get("max_completion_tokens"),
         system=system,
@@ -182,6 +184,7 @@ _STATUS = {
     "unavailable": (503, "overloaded"),
     "refuse_json_schema": (400, "invalid_request_error"),
     "refuse_json_object": (400, "invalid_request_error"),
+    "refuse_schema_beside": (400, "invalid_request_error"),
     "bad_request": (400, "invalid_request_error"),
     "unauthorized": (401, "invalid_api_key"),
     "forbidden": (403, "forbidden"),
