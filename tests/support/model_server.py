@@ -86,6 +86,8 @@ class Script:
     """The server's memory."""
 
     faults: list[Fault] = field(default_factory=list)
+    latency_s: tuple[float, float] = (0.0, 0.0)
+    """Every answer takes this long; where between the two, is a function of the prompt."""
     calls: list[Call] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -108,6 +110,8 @@ def build_app(script: Script) -> Starlette:
         body = await request.json()
         call = _call(body, request.headers.get("authorization", ""))
         fault = script.take(call)
+        shortest_s, longest_s = script.latency_s
+        await asyncio.sleep(random.Random(f"{call.schema}:{call.user}").uniform(shortest_s, longest_s))
         return await _failed(fault, call, body) if fault else _completion(call, body, answer(call))
 
     async def add_faults(request: Request) -> Response:
@@ -338,8 +342,8 @@ _ANSWERS: dict[str, Callable[[dict[str, str], Call], dict[str, Any]]] = {
 class ModelServer:
     """Runs the scripted model in a thread of its own, on a free loopback port."""
 
-    def __init__(self, *faults: Fault) -> None:
-        self.script = Script(faults=list(faults))
+    def __init__(self, *faults: Fault, latency_s: tuple[float, float] = (0.0, 0.0)) -> None:
+        self.script = Script(faults=list(faults), latency_s=latency_s)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", 0))
