@@ -26,7 +26,9 @@ up: setup ## Start the embedded stack, the API and a worker on this machine
 
 .PHONY: local-model
 local-model: setup ## The same with a language model that runs here (first time: compiles, fetches 1.1 GB)
-	$(BIN)/python -c 'import llama_cpp, sse_starlette' 2>/dev/null || $(BIN)/python -m pip install --quiet --editable '.[local-llm]'
+	@# Not for this very processor: virtual machines name instructions that they then refuse.
+	$(BIN)/python -c 'import llama_cpp, sse_starlette' 2>/dev/null || \
+		CMAKE_ARGS=-DGGML_NATIVE=OFF $(BIN)/python -m pip install --quiet --editable '.[local-llm]'
 	$(BIN)/swissbrain model get $(MODEL)
 	$(BIN)/swissbrain up --local-model $(MODEL)
 

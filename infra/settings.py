@@ -124,6 +124,11 @@ class Settings(BaseSettings):
     model_prompt_characters: int = Field(
         default=16_000, ge=1_000, description="Characters of sources that one prompt shows; small models need fewer."
     )
+    model_answer_form: Literal["json_schema", "json_object_of_schema", "json_object", "prompt"] = Field(
+        default="json_schema",
+        description="How the model's server is asked for JSON at first; where it refuses (400, 422), the looser forms "
+        "follow. `json_object_of_schema`: a `schema` beside `json_object`, for servers that fail at `json_schema`.",
+    )
     model_answer_tokens: int = Field(default=4_000, ge=200, description="Tokens that one answer may have.")
 
     # Outbound HTTP

@@ -293,7 +293,7 @@ class ModelReasoner:
         model = self._config.for_role(role) or self.name
         key = (model, self._config.base_url or "")
         forms = list(Form)
-        first = forms.index(_UNDERSTOOD.get(key, Form.JSON_SCHEMA))
+        first = forms.index(_UNDERSTOOD.get(key, Form(self._config.answer_form)))
         for form in forms[first:]:
             said = form in (Form.JSON_SCHEMA, Form.JSON_OBJECT_OF_SCHEMA)
             system = system_text(prompt, answer, with_schema=not said, **values)

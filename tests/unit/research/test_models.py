@@ -171,6 +171,11 @@ async def test_a_server_that_knows_less_is_remembered(server: ModelServer) -> No
     assert [call.form for call in server.calls[5:]] == ["json_object", "prompt", "prompt"]
 
 
+async def test_a_server_that_fails_at_a_form_is_asked_in_another_from_the_start(server: ModelServer) -> None:
+    await reasoner_for(server, answer_form="json_object_of_schema").decompose(BRIEF)
+    assert [call.form for call in server.calls] == ["json_object_of_schema"]
+
+
 async def test_a_small_model_is_shown_less_and_asked_for_less(server: ModelServer) -> None:
     corpus = MemoryCorpus(python_reference())
     small = reasoner_for(server, prompt_characters_max=2_000, answer_tokens_max=500)
