@@ -76,6 +76,8 @@ class Parts:
     http: SafeHttpClient
     reasoner: Reasoner
     orchestrator: Orchestrator
+    thinkers: int = 20
+    """Calls of the reasoner at once; what waits, waits in Temporal's queue and not in a call."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     documents = DocumentActivities(parts.db, parts.objects)
     return [
         Station(TaskQueue.RUNS, workflows=WORKFLOWS),
-        Station(TaskQueue.AGENTS, [plan.plan, report.write, think.think], WORKFLOWS, slots=20),
+        Station(TaskQueue.AGENTS, [plan.plan, report.write, think.think], WORKFLOWS, slots=parts.thinkers),
         Station(TaskQueue.TOOLS, [act.act], slots=50),
         Station(TaskQueue.TOOLS_CPU, [documents.ingest], slots=2),
         Station(TaskQueue.BILLING, [run.begin, run.transition, run.settle, close.close, reconcile.sweep], slots=20),
@@ -184,6 +186,10 @@ def model_config(settings: Settings) -> ModelConfig:
         planner=settings.model_planner,
         researcher=settings.model_researcher,
         writer=settings.model_writer,
+        timeout_s=settings.model_timeout_s,
+        answer_form=settings.model_answer_form,
+        prompt_characters_max=settings.model_prompt_characters,
+        answer_tokens_max=settings.model_answer_tokens,
     )
 
 
@@ -203,6 +209,7 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         http=SafeHttpClient(settings.fetch_allowed_private_hosts),
         reasoner=build_reasoner(model_config(settings)),
         orchestrator=Orchestrator(client, settings),
+        thinkers=settings.model_concurrency,
     )
 
 

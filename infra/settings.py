@@ -117,6 +117,19 @@ class Settings(BaseSettings):
     model_planner: str | None = Field(default=None, description="Model that decomposes and decides; default: `model`.")
     model_researcher: str | None = Field(default=None, description="Model of the agents; default: `model`.")
     model_writer: str | None = Field(default=None, description="Model that writes the report; default: `model`.")
+    model_timeout_s: float = Field(default=120.0, gt=0, le=550, description="Longest wait for one answer of a model.")
+    model_concurrency: int = Field(
+        default=20, ge=1, le=200, description="Calls of a model at once, per worker; 1 for one that runs beside it."
+    )
+    model_prompt_characters: int = Field(
+        default=16_000, ge=1_000, description="Characters of sources that one prompt shows; small models need fewer."
+    )
+    model_answer_form: Literal["json_schema", "json_object_of_schema", "json_object", "prompt"] = Field(
+        default="json_schema",
+        description="How the model's server is asked for JSON at first; where it refuses (400, 422), the looser forms "
+        "follow. `json_object_of_schema`: a `schema` beside `json_object`, for servers that fail at `json_schema`.",
+    )
+    model_answer_tokens: int = Field(default=4_000, ge=200, description="Tokens that one answer may have.")
 
     # Outbound HTTP
     fetch_allowed_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(

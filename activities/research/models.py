@@ -76,9 +76,8 @@ from schema.errors import ProviderAnswerInvalid
 A = TypeVar("A", bound=Answer)
 T = TypeVar("T")
 
-ANSWER_TOKENS_MAX = 4_000
-PASSAGES_CHARACTERS_PER_PROMPT = 16_000
 CLAIMS_PER_PROMPT_MAX = 12
+FINDINGS_PER_PROMPT_MIN = 5
 FINDINGS_PER_PROMPT_MAX = 50
 FINDING_CHARACTERS_MAX = 500
 STEPS_SHOWN_MAX = 12
@@ -92,6 +91,8 @@ class Form(Enum):
     """How a server is told what to return, from the strictest to the loosest."""
 
     JSON_SCHEMA = "json_schema"
+    JSON_OBJECT_OF_SCHEMA = "json_object_of_schema"
+    """`json_object` with a `schema` beside it: what llama.cpp's Python server and some hosted ones take."""
     JSON_OBJECT = "json_object"
     PROMPT = "prompt"
 
@@ -138,7 +139,7 @@ class ModelReasoner:
         """Let the model draw statements; those whose quotation is not in a passage are dropped."""
         tokens, claims = Tokens(), dict[str, Claim]()
         known = {claim.id for claim in view.claims}
-        for batch in _passage_batches(passages):
+        for batch in _passage_batches(passages, self._config.prompt_characters_max):
             shown = [fenced(f"passage {number}", passage.text) for number, passage in enumerate(batch, 1)]
             answer, used = await self._ask(
                 "researcher",
@@ -157,7 +158,7 @@ class ModelReasoner:
     async def merge(self, brief: Brief, claims: Sequence[Claim]) -> Reasoned[tuple[Finding, ...]]:
         """Group by code first; then let the model find repetitions in other words, batch by batch."""
         findings, tokens = list(merge_claims(claims)), Tokens()
-        for batch in _batches(sorted(findings, key=lambda finding: (finding.subtask_number, -finding.weight))):
+        for batch in self._batches(findings):
             if len(batch) < 2:
                 continue
             answer, used = await self._ask("writer", "merge", Merging, [fenced("findings", _listed(batch))])
@@ -172,7 +173,7 @@ class ModelReasoner:
     ) -> Reasoned[tuple[Conflict, ...]]:
         """Compare by code; then let the model name contradictions it missed. The preference is always code's."""
         conflicts, tokens = list(find_conflicts(findings, claims)), Tokens()
-        for batch in _batches(sorted(findings, key=lambda finding: (finding.subtask_number, -finding.weight))):
+        for batch in self._batches(findings):
             if len(batch) < 2:
                 continue
             answer, used = await self._ask(
@@ -200,7 +201,7 @@ class ModelReasoner:
             return Reasoned(value=compose_report(material))
         tokens, sections = Tokens(), [Section(title=ANALYSIS)]
         for subtask in subtasks:
-            found = material.by_subtask.get(subtask.number, [])[: 3 * ANALYSIS_PER_SUBTASK_MAX]
+            found = material.by_subtask.get(subtask.number, [])[: min(3 * ANALYSIS_PER_SUBTASK_MAX, self._findings_max)]
             if found:
                 section, used = await self._analysis(subtask, found)
                 sections.append(section)
@@ -225,9 +226,9 @@ class ModelReasoner:
         return Section(title=subtask.title, level=3, paragraphs=kept), tokens
 
     async def _summary(self, material: Material) -> tuple[dict[str, tuple[Sentence, ...]], Tokens]:
-        each = max(1, FINDINGS_PER_PROMPT_MAX // max(1, len(material.by_subtask)))
+        each = max(1, self._findings_max // max(1, len(material.by_subtask)))
         best = [finding for found in material.by_subtask.values() for finding in found[:each]]
-        best = best[:FINDINGS_PER_PROMPT_MAX]
+        best = best[: self._findings_max]
         answer, tokens = await self._ask(
             "writer",
             "write_summary",
@@ -244,6 +245,17 @@ class ModelReasoner:
             for title, sentences in written.items()
         }, tokens
 
+    @property
+    def _findings_max(self) -> int:
+        """How many findings one prompt lists: as many as fit where they are of common length."""
+        return max(FINDINGS_PER_PROMPT_MIN, min(FINDINGS_PER_PROMPT_MAX, self._config.prompt_characters_max // 300))
+
+    def _batches(self, findings: Sequence[Finding]) -> Iterable[Sequence[Finding]]:
+        """Return the findings subtask by subtask, best first, in parts that fit a prompt."""
+        order = sorted(findings, key=lambda finding: (finding.subtask_number, -finding.weight))
+        for start in range(0, len(order), self._findings_max):
+            yield order[start : start + self._findings_max]
+
     async def _ask(
         self, role: Role, prompt: str, answer: type[A], data: Sequence[str], **values: int | str
     ) -> tuple[A, Tokens]:
@@ -258,7 +270,7 @@ class ModelReasoner:
             completion = await self._send(role, prompt, answer, talk, values)
             tokens += completion.tokens
             try:
-                return _read(completion, answer), tokens
+                return self._read(completion, answer), tokens
             except Unusable as error:
                 if last:
                     raise ProviderAnswerInvalid(
@@ -281,14 +293,15 @@ class ModelReasoner:
         model = self._config.for_role(role) or self.name
         key = (model, self._config.base_url or "")
         forms = list(Form)
-        first = forms.index(_UNDERSTOOD.get(key, Form.JSON_SCHEMA))
+        first = forms.index(_UNDERSTOOD.get(key, Form(self._config.answer_form)))
         for form in forms[first:]:
-            system = system_text(prompt, answer, with_schema=form is not Form.JSON_SCHEMA, **values)
+            said = form in (Form.JSON_SCHEMA, Form.JSON_OBJECT_OF_SCHEMA)
+            system = system_text(prompt, answer, with_schema=not said, **values)
             try:
                 completion = await vendor.complete(
                     model=model,
                     messages=[{"role": "system", "content": system}, *talk],
-                    max_tokens=ANSWER_TOKENS_MAX,
+                    max_tokens=self._config.answer_tokens_max,
                     timeout_s=self._config.timeout_s,
                     base_url=self._config.base_url,
                     api_key=self._config.api_key,
@@ -301,6 +314,17 @@ class ModelReasoner:
             return completion
         raise AssertionError("unreachable: the loosest form has no response_format to refuse")
 
+    def _read(self, completion: vendor.Completion, answer: type[A]) -> A:
+        if completion.truncated:
+            raise Unusable(f"it was cut off at {self._config.answer_tokens_max} tokens; answer more briefly")
+        fence = _CODE_FENCE.match(completion.text)
+        try:
+            return answer.model_validate_json(fence.group(1) if fence else completion.text)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            place = ".".join(str(part) for part in first["loc"]) or "the answer"
+            raise Unusable(f"{place}: {first['msg']}"[:300]) from error
+
 
 def _response_format(form: Form, answer: type[Answer]) -> dict[str, Any] | None:
     if form is Form.JSON_SCHEMA:
@@ -308,22 +332,12 @@ def _response_format(form: Form, answer: type[Answer]) -> dict[str, Any] | None:
             "type": "json_schema",
             "json_schema": {"name": answer.__name__, "strict": True, "schema": schema_of(answer)},
         }
+    if form is Form.JSON_OBJECT_OF_SCHEMA:
+        return {"type": "json_object", "schema": schema_of(answer)}
     return {"type": "json_object"} if form is Form.JSON_OBJECT else None
 
 
 _CODE_FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
-
-
-def _read(completion: vendor.Completion, answer: type[A]) -> A:
-    if completion.truncated:
-        raise Unusable(f"it was cut off at {ANSWER_TOKENS_MAX} tokens; answer more briefly")
-    fence = _CODE_FENCE.match(completion.text)
-    try:
-        return answer.model_validate_json(fence.group(1) if fence else completion.text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the answer"
-        raise Unusable(f"{place}: {first['msg']}"[:300]) from error
 
 
 def _task(brief: Brief) -> str:
@@ -405,11 +419,11 @@ def _seen(view: AgentView) -> set[str]:
     return seen | {url.rstrip(".,;") for passage in passages for url in _URL.findall(passage.text)}
 
 
-def _passage_batches(passages: Sequence[Passage]) -> Iterable[list[Passage]]:
+def _passage_batches(passages: Sequence[Passage], characters_max: int) -> Iterable[list[Passage]]:
     batch: list[Passage] = []
     size = 0
     for passage in passages:
-        if batch and size + len(passage.text) > PASSAGES_CHARACTERS_PER_PROMPT:
+        if batch and size + len(passage.text) > characters_max:
             yield batch
             batch, size = [], 0
         batch.append(passage)
@@ -441,11 +455,6 @@ def _claim(drawn: DrawnClaim, batch: Sequence[Passage], agent_number: int) -> Cl
             relevance=min(max(drawn.relevance, 0.0), 1.0) if drawn.relevance == drawn.relevance else 0.0,
         )
     return None
-
-
-def _batches(findings: Sequence[Finding]) -> Iterable[Sequence[Finding]]:
-    for start in range(0, len(findings), FINDINGS_PER_PROMPT_MAX):
-        yield findings[start : start + FINDINGS_PER_PROMPT_MAX]
 
 
 def _listed(findings: Sequence[Finding]) -> str:

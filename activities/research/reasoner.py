@@ -40,6 +40,11 @@ class ModelConfig:
     researcher: str | None = None
     writer: str | None = None
     timeout_s: float = MODEL_CALL_TIMEOUT_S
+    answer_form: str = "json_schema"
+    """The form (`models.Form`) in which the server is asked at first."""
+    prompt_characters_max: int = 16_000
+    """Characters of passages or findings that one prompt shows."""
+    answer_tokens_max: int = 4_000
 
     def for_role(self, role: Role) -> str | None:
         """Return the model that plays `role`."""

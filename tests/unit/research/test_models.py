@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from activities.research import models, vendor
+from activities.research import vendor
 from activities.research.answers import Answer, schema_of
 from activities.research.citations import check_citations
 from activities.research.models import ModelReasoner
@@ -57,7 +57,7 @@ async def test_every_call_is_strict_bounded_and_keeps_foreign_text_out_of_the_sy
     assert {call.schema for call in server.calls} == set(_ANSWER_NAMES)
     for call in server.calls:
         assert call.form == "json_schema"
-        assert call.max_tokens == models.ANSWER_TOKENS_MAX
+        assert call.max_tokens == ModelConfig().answer_tokens_max
         assert call.authorization == "Bearer sk-test"
         assert BRIEF.task not in call.system
         assert len(call.user) < 60_000
@@ -97,7 +97,7 @@ async def test_vendor_faults_are_ours_after_one_call(
         await reasoner_for(server).decompose(BRIEF)
     assert type(caught.value) is error
     assert caught.value.retry_after_s == (7.0 if "retry_after" in how else None)
-    assert len(server.calls) == (3 if kind == "bad_request" else 1), "no retries of its own"
+    assert len(server.calls) == (4 if kind == "bad_request" else 1), "no retries of its own"
     assert "scripted" not in str(caught.value), "no vendor text in our errors"
 
 
@@ -157,18 +157,35 @@ async def test_a_server_that_knows_less_is_remembered(server: ModelServer) -> No
     server.fail("refuse_json_schema", times=None)
     reasoner = reasoner_for(server)
     await reasoner.decompose(BRIEF)
-    assert [call.form for call in server.calls] == ["json_schema", "json_object"]
+    assert [call.form for call in server.calls] == ["json_schema", "json_object_of_schema"]
+    assert '"subtasks"' not in server.calls[-1].system, "the server holds the answer to the schema itself"
+    server.fail("refuse_schema_beside", times=None)
+    await reasoner.decompose(BRIEF)
+    assert [call.form for call in server.calls[2:]] == ["json_object_of_schema", "json_object"]
     assert '"subtasks"' in server.calls[-1].system, "the schema is spelled out"
     await reasoner.decompose(BRIEF)
-    assert [call.form for call in server.calls[2:]] == ["json_object"]
+    assert [call.form for call in server.calls[4:]] == ["json_object"]
     server.fail("refuse_json_object", times=None)
     assert (await reasoner.decompose(BRIEF)).value
     await reasoner.decompose(BRIEF)
-    assert [call.form for call in server.calls[3:]] == ["json_object", "prompt", "prompt"]
+    assert [call.form for call in server.calls[5:]] == ["json_object", "prompt", "prompt"]
+
+
+async def test_a_server_that_fails_at_a_form_is_asked_in_another_from_the_start(server: ModelServer) -> None:
+    await reasoner_for(server, answer_form="json_object_of_schema").decompose(BRIEF)
+    assert [call.form for call in server.calls] == ["json_object_of_schema"]
+
+
+async def test_a_small_model_is_shown_less_and_asked_for_less(server: ModelServer) -> None:
+    corpus = MemoryCorpus(python_reference())
+    small = reasoner_for(server, prompt_characters_max=2_000, answer_tokens_max=500)
+    await research(small, corpus, BRIEF)
+    assert max(len(call.user) for call in server.calls if call.schema == "DrawnClaims") < 9_000
+    assert {call.max_tokens for call in server.calls} == {500}
 
 
 async def test_a_refusal_for_another_reason_is_not_remembered(server: ModelServer) -> None:
-    server.fail("bad_request", times=3)
+    server.fail("bad_request", times=4)
     reasoner = reasoner_for(server)
     with pytest.raises(ProviderRefused):
         await reasoner.decompose(BRIEF)
