@@ -7,6 +7,7 @@ from temporalio import activity
 
 from activities.agents.memory import pack_output
 from activities.boundary import is_worth_another_try
+from activities.sources.notes import note_degraded
 from activities.tools.context import ToolContext
 from activities.tools.executor import ToolExecutor
 from activities.usage import tool_usage
@@ -15,7 +16,7 @@ from infra.http import SafeHttpClient
 from infra.live import Live
 from infra.objects import ObjectStore
 from schema.contracts.agent import ActInput, ActResult
-from schema.contracts.tools import ToolOutput
+from schema.contracts.tools import SourceNote, ToolOutput
 from schema.errors import SwissbrainError
 from schema.events import EventType
 from schema.policies import RETRY_ATTEMPTS_TOOL
@@ -115,7 +116,8 @@ class ActActivities:
                 await documents.put_snapshot(session, org_id, snapshot.object)
             await research.put_sources(session, org_id, run_id, sources.values())
             if await agents.record_step(session, org_id, self._step(input, started_at, output=packed)):
-                text = f"Agent {input.agent_number}: {input.call.tool} returned {len(output.passages)} passages"
+                await note_degraded(session, org_id, run_id, output.notes, input.agent_number)
+                text = f"Agent {input.agent_number}: {input.call.tool} returned {_what(output)}"
                 data = {"step": input.step, "tool": input.call.tool, "sources": len(sources)}
                 await events.append(
                     session,
@@ -132,6 +134,8 @@ class ActActivities:
             await runs.lock_attempt(session, org_id, run_id, input.attempt)
             step = self._step(input, started_at, status=StepStatus.FAILED, error=facts)
             if await agents.record_step(session, org_id, step):
+                notes = [SourceNote.model_validate(note) for note in error.facts.get("notes", ())]
+                await note_degraded(session, org_id, run_id, notes, input.agent_number)
                 text = f"Agent {input.agent_number}: {input.call.tool} failed: {error.detail}"
                 data = {"step": input.step, "tool": input.call.tool, "code": error.code}
                 await events.append(
@@ -141,3 +145,9 @@ class ActActivities:
                     NewEvent(EventType.TOOL_FAILED, text, "warning", input.agent_number, data),
                 )
         return ActResult(ok=False, error_code=error.code)
+
+
+def _what(output: ToolOutput) -> str:
+    """Say what a call brought."""
+    results = f"{len(output.results)} results and " if output.results else ""
+    return f"{results}{len(output.passages)} passages"

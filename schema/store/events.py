@@ -72,3 +72,17 @@ async def list_events(
         .limit(limit)
     )
     return list(rows.scalars())
+
+
+async def degraded_providers(session: AsyncSession, org_id: str, run_id: str) -> set[str]:
+    """Return the providers of sources whose failure the run's log names already."""
+    provider = col(RunEvent.data)["provider"].as_string()
+    rows = await session.execute(
+        select(provider).where(
+            RunEvent.org_id == org_id,
+            RunEvent.run_id == run_id,
+            RunEvent.type == EventType.SOURCE_DEGRADED.value,
+            provider.is_not(None),
+        )
+    )
+    return set(rows.scalars())
