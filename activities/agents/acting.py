@@ -116,7 +116,7 @@ class ActActivities:
                 await documents.put_snapshot(session, org_id, snapshot.object)
             await research.put_sources(session, org_id, run_id, sources.values())
             if await agents.record_step(session, org_id, self._step(input, started_at, output=packed)):
-                await note_degraded(session, org_id, run_id, output.notes, input.agent_number)
+                await note_degraded(session, org_id, run_id, output.notes)
                 text = f"Agent {input.agent_number}: {input.call.tool} returned {_what(output)}"
                 data = {"step": input.step, "tool": input.call.tool, "sources": len(sources)}
                 await events.append(
@@ -135,7 +135,7 @@ class ActActivities:
             step = self._step(input, started_at, status=StepStatus.FAILED, error=facts)
             if await agents.record_step(session, org_id, step):
                 notes = [SourceNote.model_validate(note) for note in error.facts.get("notes", ())]
-                await note_degraded(session, org_id, run_id, notes, input.agent_number)
+                await note_degraded(session, org_id, run_id, notes)
                 text = f"Agent {input.agent_number}: {input.call.tool} failed: {error.detail}"
                 data = {"step": input.step, "tool": input.call.tool, "code": error.code}
                 await events.append(

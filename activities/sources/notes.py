@@ -10,12 +10,10 @@ from schema.store import events
 from schema.store.events import NewEvent
 
 
-async def note_degraded(
-    session: AsyncSession, org_id: str, run_id: str, notes: Iterable[SourceNote], agent_number: int | None = None
-) -> None:
+async def note_degraded(session: AsyncSession, org_id: str, run_id: str, notes: Iterable[SourceNote]) -> None:
     """Write a line for each provider that the run has not noted yet. The caller holds the run's row lock."""
-    notes = {note.provider: note for note in notes}.values()
-    if not notes:
+    by_provider = {note.provider: note for note in notes}
+    if not by_provider:
         return
     known = await events.degraded_providers(session, org_id, run_id)
     await events.append(
@@ -27,10 +25,9 @@ async def note_degraded(
                 EventType.SOURCE_DEGRADED,
                 f"{note.provider} was not used for {note.kind.value} sources: {note.reason}",
                 "warning",
-                agent_number,
-                {"provider": note.provider, "kind": note.kind.value, "reason": note.reason},
+                data={"provider": note.provider, "kind": note.kind.value, "reason": note.reason},
             )
-            for note in notes
+            for note in by_provider.values()
             if note.provider not in known
         ),
     )

@@ -59,11 +59,11 @@ class ToolRegistry:
         return tuple(self._tools[name].spec for name in sorted(self._tools))
 
 
-def builtin_tools(sources: Sources | None = None) -> ToolRegistry:
-    """Return the tools of the product; which of them a run gets is decided by its plan (`runs/planning.py`)."""
+def builtin_tools(sources: Sources | None = None, outside: Iterable[Tool] = ()) -> ToolRegistry:
+    """Return the tools of the product and those of MCP servers; its plan decides which of them a run gets."""
     sources = sources or Sources()
     searches: list[Tool] = [WebSearch(sources), AcademicSearch(sources), NewsSearch(sources)]
-    return ToolRegistry([CorpusSearch(), DocumentRead(), WebFetch(Robots(sources.shared)), *searches])
+    return ToolRegistry([CorpusSearch(), DocumentRead(), WebFetch(Robots(sources.shared)), *searches, *outside])
 
 
 def _loose_object(schema: Any, where: str) -> str | None:
