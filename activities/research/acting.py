@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from activities.research.quantities import designations
 from activities.research.questions import GENERIC_WEIGHT, key_terms, query_terms, single_questions, specific_terms
-from activities.research.text import stem, terms, words
+from activities.research.text import WORD, is_unspaced, stem, terms, words
 from activities.research.wanted import wanted
 from schema.contracts.research import AgentView, Claim, Finish, FoundItem, Passage, SourceKind, StepRecord, ToolCall
 from schema.policies import (
@@ -35,6 +35,7 @@ COVERAGE_ENOUGH = 0.8
 DOCUMENTS_READ_MAX = 2
 QUERIES_PER_TOOL_MAX = 4
 QUERY_TERMS_MAX = 12
+QUERY_CHARACTERS_MAX = 200
 
 
 def next_action(view: AgentView) -> ToolCall | Finish:
@@ -169,6 +170,9 @@ def _host(url: str) -> str:
 
 def search_query(question: str) -> str:
     """Return the words to search for: the question's own and its names; a short one takes some of its topic."""
+    if is_unspaced(question):
+        # Whoever indexes such a script cuts it himself, and better than into pairs.
+        return " ".join(WORD.findall(question))[:QUERY_CHARACTERS_MAX]
     asked = query_terms(question)
     found = [term.word for term in asked if term.weight == 1.0 or term.is_name]
     if len(found) < 2:
@@ -275,7 +279,8 @@ def _reformulated(view: AgentView) -> ToolCall | None:
     if not tools:
         return None
     tool = tools[0]
-    if len(_calls(view, tool)) >= QUERIES_PER_TOOL_MAX:
+    # Pairs of characters, put together anew, are no question in a script without spaces.
+    if len(_calls(view, tool)) >= QUERIES_PER_TOOL_MAX or is_unspaced(view.subtask.question):
         return None
     said = {term for claim in view.claims for term in terms(claim.text)}
     wanted = [term.word for term in query_terms(view.subtask.question) if term.weight > GENERIC_WEIGHT]
