@@ -20,8 +20,9 @@ from infra.database import Database
 from infra.settings import Settings
 from schema.contracts.common import ObjectRef
 from schema.states import RunStatus
-from schema.store import artifacts, documents, events, research
+from schema.store import agents, artifacts, billing, documents, events, research
 from tests.integration.conftest import Org, make_org
+from tests.support.model_server import ModelServer
 from tests.support.platform import Platform, platform
 from tests.support.provider_servers import KEY, NAMES, ProviderServers, Work
 
@@ -111,8 +112,10 @@ async def connected(settings: Settings, temporal_client: Client, world: Provider
 class Outcome:
     """What a run left behind."""
 
-    def __init__(self, report: str, sidecar: Sidecar, snapshots: dict[str, str], log: Sequence[Any], read: Any) -> None:
-        self.report, self.sidecar, self.snapshots, self.log, self.read = report, sidecar, snapshots, log, read
+    def __init__(self, run_id: str, report: str, sidecar: Sidecar, snapshots: dict[str, str]) -> None:
+        self.run_id, self.report, self.sidecar, self.snapshots = run_id, report, sidecar, snapshots
+        self.log: Sequence[Any] = ()
+        self.read: Sequence[Any] = ()
 
     @property
     def degraded(self) -> list[tuple[str | None, str]]:
@@ -144,7 +147,9 @@ async def run(stage: Platform, org: Org, task: str, sources: list[str] | None, *
     async with stage.db.transaction(org.id) as session:
         refs = await documents.snapshot_refs(session, org.id, [source.snapshot_sha256 for source in sidecar.sources])
     snapshots = {ref.sha256: (await stage.parts.objects.get(ref)).decode() for ref in refs}
-    return Outcome(texts["research_report.md"], sidecar, snapshots, log, read)
+    outcome = Outcome(run_id, texts["research_report.md"], sidecar, snapshots)
+    outcome.log, outcome.read = log, read
+    return outcome
 
 
 @pytest.mark.timeout(120)
@@ -165,6 +170,63 @@ async def test_web_academic_and_news_make_a_cited_report(
     assert len(opened) >= 2, "different sites were opened"
     assert not any(given["path"] == "cooking-with-cast-iron" for given in world.asked("page"))
     assert await connected.violations() == {}
+
+
+@pytest.mark.timeout(120)
+async def test_a_model_searches_opens_results_and_cites(
+    settings: Settings, temporal_client: Client, world: ProviderServers, owner_db: Database
+) -> None:
+    """It sees the results as data, opens two of them, and its report passes the same gate."""
+    async with (
+        ModelServer() as model,
+        stage(
+            settings.model_copy(
+                update={
+                    "model": "openai/scripted",
+                    "model_base_url": model.base_url,
+                    "model_api_key": SecretStr("sk-test"),
+                }
+            ),
+            temporal_client,
+            world,
+            5,
+            "searxng",
+        ) as running,
+    ):
+        org = await make_org(owner_db)
+        outcome = await run(running, org, "At what temperature does gallium melt?", ["web"])
+        assert await running.violations() == {}
+        opened = [line for line in outcome.log if line.type == "tool.completed" and line.data["tool"] == "web.fetch"]
+        assert len(opened) == 2
+        assert not any("Ignore all previous" in call.system for call in model.calls)
+    assert outcome.problems == []
+    assert "29.76" in outcome.report
+
+
+@pytest.mark.timeout(120)
+async def test_a_page_that_robots_forbid_costs_nothing(
+    settings: Settings, temporal_client: Client, owner_db: Database
+) -> None:
+    """It is a recorded step of its own, unpaid, and the other pages are read."""
+    closed = Work(
+        "Gallium melts, says the closed page",
+        "Gallium melts at 29.76 degrees Celsius in a closed place, as everybody knows by now.",
+        WEB,
+        host=3,
+        robots="User-agent: *\nDisallow: /pages/\n",
+    )
+    async with ProviderServers([closed, WORKS[1]]) as world, stage(settings, temporal_client, world, 6, "tavily") as on:
+        org = await make_org(owner_db)
+        outcome = await run(on, org, "At what temperature does gallium melt?", ["web"])
+        async with on.db.transaction(org.id) as session:
+            rows = await agents.list_acts(session, org.id, outcome.run_id, attempt=1, agent_number=1)
+            used = await billing.list_usage(session, org.id, outcome.run_id)
+        assert await on.violations() == {}
+    [refused] = [row for row in rows if row.error is not None]
+    assert refused.error["detail"].startswith("robots.txt forbids")
+    assert "29.76" in outcome.report
+    assert all(row.uri != world.script.url(closed) for row in outcome.read)
+    assert refused.operation_key not in {item.operation_key for item in used}
 
 
 @pytest.mark.timeout(120)
