@@ -222,6 +222,12 @@ def _check_out(adapted: Any, _record: Any, _proxy: Any) -> None:
     driver.assume("")
 
 
+async def driver_of(session: AsyncSession) -> Connection:
+    """Return the driver's connection below a session, for a `Statement` in the session's own transaction."""
+    connection: Connection = (await (await session.connection()).get_raw_connection()).driver_connection  # type: ignore[assignment]
+    return connection
+
+
 @asynccontextmanager
 async def translated() -> AsyncIterator[None]:
     """Turn the driver's and the pool's failures into StorageUnavailable; let every other exception through.

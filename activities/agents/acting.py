@@ -7,6 +7,7 @@ from temporalio import activity
 
 from activities.agents.memory import pack_output
 from activities.boundary import is_worth_another_try
+from activities.sources.notes import note_degraded
 from activities.tools.context import ToolContext
 from activities.tools.executor import ToolExecutor
 from activities.usage import tool_usage
@@ -15,7 +16,7 @@ from infra.http import SafeHttpClient
 from infra.live import Live
 from infra.objects import ObjectStore
 from schema.contracts.agent import ActInput, ActResult
-from schema.contracts.tools import ToolOutput
+from schema.contracts.tools import SourceNote, ToolOutput
 from schema.errors import SwissbrainError
 from schema.events import EventType
 from schema.policies import RETRY_ATTEMPTS_TOOL
@@ -113,7 +114,7 @@ class ActActivities:
         usage = tool_usage(input.operation_key, input.call.tool)
         org_id, run_id = input.org_id, input.run_id
         sources = {passage.source.snapshot_sha256: passage.source for passage in reversed(output.passages)}
-        text = f"Agent {input.agent_number}: {input.call.tool} returned {len(output.passages)} passages"
+        text = f"Agent {input.agent_number}: {input.call.tool} returned {_what(output)}"
         data = {"step": input.step, "tool": input.call.tool, "sources": len(sources)}
         event = NewEvent(EventType.TOOL_COMPLETED, text, "info", input.agent_number, data)
         async with self._db.direct(org_id) as connection:
@@ -123,6 +124,7 @@ class ActActivities:
             step = self._step(input, started_at, output=packed)
             if not await steps.record(connection, org_id, opening, FinishedStep(step, event, usage)):
                 return await self._recorded_meanwhile(connection, input)
+            await note_degraded(connection, org_id, run_id, output.notes)
         return ActResult(ok=True, spent_pcr=opening.amount_pcr(usage))
 
     async def _record_failure(self, input: ActInput, started_at: datetime, error: SwissbrainError) -> ActResult:
@@ -136,4 +138,12 @@ class ActActivities:
             step = self._step(input, started_at, status=StepStatus.FAILED, error=facts)
             if not await steps.record(connection, org_id, opening, FinishedStep(step, event)):
                 return await self._recorded_meanwhile(connection, input)
+            notes = [SourceNote.model_validate(note) for note in error.facts.get("notes", ())]
+            await note_degraded(connection, org_id, run_id, notes)
         return ActResult(ok=False, error_code=error.code)
+
+
+def _what(output: ToolOutput) -> str:
+    """Say what a call brought."""
+    results = f"{len(output.results)} results and " if output.results else ""
+    return f"{results}{len(output.passages)} passages"

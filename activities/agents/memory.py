@@ -17,12 +17,18 @@ _PASSAGES = TypeAdapter(tuple[Passage, ...])
 
 async def pack_output(objects: ObjectStore, org_id: str, output: ToolOutput) -> dict[str, Any]:
     """Return what a step's row keeps of a tool's output: inline when small, else a reference to the object store."""
-    value = {"data": output.data, "passages": [item.model_dump(mode="json") for item in output.passages]}
+    # What a search pointed to stays in the row: it is read again at every later step.
+    kept: dict[str, Any] = {}
+    if output.results:
+        kept["results"] = [item.model_dump(mode="json") for item in output.results]
+    if snapshots := sorted({passage.source.snapshot_sha256 for passage in output.passages}):
+        kept["snapshots"] = snapshots
+    value = {"data": output.data, "passages": [item.model_dump(mode="json") for item in output.passages], **kept}
     encoded = json.dumps(value, sort_keys=True).encode()
     if len(encoded) <= STEP_OUTPUT_INLINE_BYTES_MAX:
         return value
     ref = await objects.put(f"{org_id}/steps/{sha256_of(encoded)}", encoded, "application/json")
-    return {"object": ref.model_dump(mode="json"), "passages_count": len(output.passages)}
+    return {"object": ref.model_dump(mode="json"), "passages_count": len(output.passages), **kept}
 
 
 async def unpack_passages(objects: ObjectStore, output: dict[str, Any] | None) -> tuple[Passage, ...]:
@@ -35,7 +41,7 @@ async def unpack_passages(objects: ObjectStore, output: dict[str, Any] | None) -
 
 
 async def recall(objects: ObjectStore, memory: Memory) -> tuple[StepRecord, ...]:
-    """Return an agent's past acts as its reasoner sees them; only the last keeps its passages."""
+    """Return an agent's past acts as its reasoner sees them; only the last keeps its passages, all their results."""
     if not memory.acts:
         return ()
     *before, last = memory.acts

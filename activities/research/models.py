@@ -6,6 +6,7 @@ repair round for an unusable answer; every other retry is Temporal's. No prompt 
 findings and sections go in batches.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
@@ -50,7 +51,7 @@ from activities.research.findings import merge_claims
 from activities.research.prompting import fenced, repair_text, system_text
 from activities.research.questions import QUESTION_CHARACTERS_MAX, TITLE_CHARACTERS_MAX, plan_subtasks
 from activities.research.quotes import locate
-from activities.research.reasoner import ModelConfig, Role
+from activities.research.reasoner import ModelConfig, Role, ToolHint
 from activities.research.similarity import contained, overlap
 from activities.research.support import check_support
 from activities.research.text import normalise, terms
@@ -81,10 +82,13 @@ FINDINGS_PER_PROMPT_MIN = 5
 FINDINGS_PER_PROMPT_MAX = 50
 FINDING_CHARACTERS_MAX = 500
 STEPS_SHOWN_MAX = 12
+RESULTS_SHOWN_MAX = 10
+SNIPPET_SHOWN_MAX = 200
 CLAIMS_SHOWN_MAX = 24
 DRAFT_CHARACTERS_MAX = 8_000
 STATEMENT_CHARACTERS_MAX = 600
 TASK_CHARACTERS_MAX = 8_000
+TOOL_CHARACTERS_MAX = 1_500
 
 
 class Form(Enum):
@@ -108,8 +112,9 @@ class Unusable(ValueError):
 class ModelReasoner:
     """A model in three roles: planner, researcher, writer."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, hints: Sequence[ToolHint] = ()) -> None:
         self._config = config
+        self._hints = {hint.name: hint for hint in hints}
         self.name = config.model or config.for_role("researcher") or "model"
 
     async def decompose(self, brief: Brief) -> Reasoned[tuple[Subtask, ...]]:
@@ -124,16 +129,19 @@ class ModelReasoner:
         """Let the model choose; a call that is not allowed, a repetition or an address from nowhere ends the agent."""
         if view.steps_left <= 0:
             return Reasoned[ToolCall | Finish](value=Finish(reason="no steps left"))
-        usable = [tool for tool in view.tools if tool in TOOL_ARGUMENT]
+        usable = [tool for tool in view.tools if tool in TOOL_ARGUMENT or tool in self._hints]
+        hints = [self._hints[tool] for tool in usable if tool in self._hints]
+        data = [fenced("question", _question(view)), fenced("evidence", _known(view)), fenced("acts", _acts(view))]
         answer, tokens = await self._ask(
             "planner",
             "next_action",
             NextAction,
-            [fenced("question", _question(view)), fenced("evidence", _known(view)), fenced("acts", _acts(view))],
-            tools=", ".join(f"{tool} ({TOOL_ARGUMENT[tool]})" for tool in usable) or "none",
+            # What a tool from outside says of itself was written by others: data, like everything they write.
+            [*data, *([fenced("tools", _described(hints))] if hints else [])],
+            tools=", ".join(f"{tool} ({_argument(tool, self._hints)})" for tool in usable) or "none",
             steps_left=view.steps_left,
         )
-        return Reasoned[ToolCall | Finish](value=_action(answer, view, usable), tokens=tokens)
+        return Reasoned[ToolCall | Finish](value=_action(answer, view, usable, self._hints), tokens=tokens)
 
     async def extract_claims(self, view: AgentView, passages: tuple[Passage, ...]) -> Reasoned[tuple[Claim, ...]]:
         """Let the model draw statements; those whose quotation is not in a passage are dropped."""
@@ -388,34 +396,84 @@ def _acts(view: AgentView) -> str:
             f"   {source.title[:100]} | document_id {source.document_id or '-'} | {source.uri}"
             for source in {passage.source.snapshot_sha256: passage.source for passage in step.passages}.values()
         ]
+        lines += [
+            f"   {item.title[:100]} | {item.published_at.date() if item.published_at else '-'} | {item.read_url} | "
+            f"{item.snippet[:SNIPPET_SHOWN_MAX]}"
+            for item in step.results[:RESULTS_SHOWN_MAX]
+        ]
     return "\n".join(lines) or "(none yet)"
 
 
-def _action(answer: NextAction, view: AgentView, usable: Sequence[str]) -> ToolCall | Finish:
+def _argument(tool: str, hints: Mapping[str, ToolHint]) -> str:
+    """Name the argument of a tool, as the prompt lists it."""
+    hint = hints.get(tool)
+    return TOOL_ARGUMENT[tool] if hint is None else hint.argument or "a JSON object, see the data"
+
+
+def _described(hints: Sequence[ToolHint]) -> str:
+    lines = []
+    for hint in hints:
+        lines.append(f"{hint.name}: {normalise(hint.description)[:TOOL_CHARACTERS_MAX]}")
+        if hint.argument is None:
+            lines.append(f"   argument: {json.dumps(hint.input_schema)[:TOOL_CHARACTERS_MAX]}")
+    return "\n".join(lines)
+
+
+def _outside_call(answer: NextAction, view: AgentView, hint: ToolHint, reason: str) -> ToolCall | Finish:
+    """Read the arguments of a tool from outside; whether they fit its schema is the executor's question."""
+    arguments: Any = {hint.argument: answer.argument.strip()}
+    if hint.argument is None:
+        try:
+            arguments = json.loads(answer.argument)
+        except ValueError:
+            arguments = None
+        if not isinstance(arguments, dict):
+            return Finish(reason=f"the model gave {hint.name} arguments that cannot be read")
+    if any(step.tool == hint.name and step.arguments == arguments for step in view.steps):
+        return Finish(reason="the model asked for the same again")
+    return ToolCall(tool=hint.name, arguments=arguments, reason=reason)
+
+
+def _action(
+    answer: NextAction, view: AgentView, usable: Sequence[str], hints: Mapping[str, ToolHint]
+) -> ToolCall | Finish:
     reason = normalise(answer.reason)[:300]
     if answer.action == "finish":
         return Finish(reason=reason or "the model finished")
     argument = normalise(answer.argument)
     if answer.tool not in usable or not argument:
         return Finish(reason=f"the model asked for a tool that it does not have: {answer.tool[:60]}")
+    if answer.tool in hints:
+        return _outside_call(answer, view, hints[answer.tool], reason)
     name = TOOL_ARGUMENT[answer.tool]
     if any(step.tool == answer.tool and step.arguments.get(name) == argument for step in view.steps):
         return Finish(reason="the model asked for the same again")
     if answer.tool in (FETCH_TOOL, READ_TOOL) and argument not in _seen(view):
         return Finish(reason="the model asked for an address or document that no source showed it")
     arguments = read_arguments(view, argument) if answer.tool == READ_TOOL else {name: argument}
+    if answer.tool == FETCH_TOOL:
+        arguments |= _kind_of(view, argument)
     return ToolCall(tool=answer.tool, arguments=arguments, reason=reason)
+
+
+def _kind_of(view: AgentView, url: str) -> dict[str, str]:
+    """Say which kind of search pointed to an address; nothing for one that the user named."""
+    return next(
+        ({"kind": item.kind.value} for step in view.steps for item in step.results if url in (item.url, item.read_url)),
+        {},
+    )
 
 
 _URL = re.compile(r"https?://[^\s<>\"'\])]+")
 
 
 def _seen(view: AgentView) -> set[str]:
-    """Return the addresses and documents that an agent may open: named by the user or shown by a source it read."""
+    """Return the addresses and documents that an agent may open: named by the user, found, or shown by a source."""
     passages = [passage for step in view.steps for passage in step.passages]
     sources = [claim.source for claim in view.claims] + [passage.source for passage in passages]
     seen = {*view.subtask.urls, *_URL.findall(view.brief.task)}
     seen |= {source.uri for source in sources} | {source.document_id for source in sources if source.document_id}
+    seen |= {url for step in view.steps for item in step.results for url in (item.url, item.read_url)}
     return seen | {url.rstrip(".,;") for passage in passages for url in _URL.findall(passage.text)}
 
 

@@ -6,7 +6,7 @@ drawing insights from data join the protocol with the features that need them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from schema.contracts.research import (
     AgentView,
@@ -56,6 +56,18 @@ class ModelConfig:
         return overrides[role] or self.model
 
 
+@dataclass(frozen=True)
+class ToolHint:
+    """What a reasoner must know of a tool that is not the product's own."""
+
+    name: str
+    description: str
+    """In the words of whoever runs it."""
+    input_schema: Mapping[str, Any]
+    argument: str | None
+    """The one text that it needs; None: it needs more, or something else."""
+
+
 class Reasoner(Protocol):
     """Decides and words; it never calls a tool, stores anything or retries."""
 
@@ -97,13 +109,13 @@ class Reasoner(Protocol):
         ...
 
 
-def build_reasoner(config: ModelConfig) -> Reasoner:
+def build_reasoner(config: ModelConfig, hints: Sequence[ToolHint] = ()) -> Reasoner:
     """Return the reasoner that `config` asks for: a model where every role has one, else the extractive one."""
     from activities.research.extractive import ExtractiveReasoner
 
     roles: tuple[Role, ...] = ("planner", "researcher", "writer")
     if not all(config.for_role(role) for role in roles):
-        return ExtractiveReasoner()
+        return ExtractiveReasoner(hints)
     from activities.research.models import ModelReasoner
 
-    return ModelReasoner(config)
+    return ModelReasoner(config, hints)

@@ -247,7 +247,7 @@ def _decomposition(data: dict[str, str], call: Call) -> dict[str, Any]:
 
 
 def _next_action(data: dict[str, str], call: Call) -> dict[str, Any]:
-    """Fetch what the user named, search once, read the first document, finish."""
+    """Fetch what the user named, search once, open two results, read the first document, finish."""
     tools = re.search(r"argument it takes: (.*)\.$", call.system, re.MULTILINE)
     names = re.findall(r"([\w.]+) \(", tools.group(1)) if tools else []
     acts, question = data["acts"], data["question"]
@@ -259,6 +259,9 @@ def _next_action(data: dict[str, str], call: Call) -> dict[str, Any]:
         if tool.endswith(".search") and tool not in acts:
             words = " ".join(re.findall(r"[A-Za-z0-9-]{4,}", question)[:6]) or question[:60]
             return {"action": "tool", "tool": tool, "argument": words, "reason": "searching"}
+    shown = [url for url in re.findall(r"\| (https?://\S+) \|", acts) if f"'{url}'" not in acts]
+    if "web.fetch" in names and shown and acts.count("web.fetch {") < 2:
+        return {"action": "tool", "tool": "web.fetch", "argument": shown[0], "reason": "a result to open"}
     found = re.search(r"document_id (\S+)", acts)
     if "document.read" in names and found and found.group(1) != "-" and "document.read" not in acts:
         return {"action": "tool", "tool": "document.read", "argument": found.group(1), "reason": "reading on"}
