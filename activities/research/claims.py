@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from activities.research.quantities import dates, designations, figures, names, negations, quotations, versions
+from activities.research.polarity import polar, rank
+from activities.research.quantities import dates, designations, figures, names, quotations, versions
 from activities.research.questions import PLACING_WEIGHT, key_terms, query_terms, single_questions, specific_terms
+from activities.research.relations import relations_of
+from activities.research.rows import rows_of
 from activities.research.similarity import Bm25, overlap, select_diverse
 from activities.research.text import (
     STATEMENT_CHARACTERS_MAX,
@@ -69,6 +72,13 @@ class Candidate:
     """It points back, and what it points to could not be had."""
     own: str = ""
     """The sentence alone, where `quote` has the one before it with it."""
+    said: str = ""
+    """A row with what stands above it, in one line; nothing for sentences."""
+
+    @property
+    def statement(self) -> str:
+        """Return the claim's text."""
+        return self.said or normalise(self.quote)
 
 
 def claim_id(snapshot_sha256: str, start: int, end: int, text: str) -> str:
@@ -103,8 +113,39 @@ def candidates(regions: Sequence[Region]) -> list[Candidate]:
     for region in regions:
         read = sentences(region.text, cut_start=region.start > 0)
         for number, sentence in enumerate(read):
-            if not is_navigation(sentence.text) and has_verb(display(sentence.text)):
+            shown = display(sentence.text)
+            if not is_navigation(sentence.text) and (has_verb(shown) or _states_value(shown)):
                 found.append(_candidate(region, sentence, read[max(0, number - ANTECEDENTS_MAX) : number]))
+        found += _rows_between(region, read)
+    return found
+
+
+def _states_value(shown: str) -> bool:
+    """Tell whether a sentence whose verb is not known (recycles, churns) states a value all the same."""
+    return bool(figures(shown) or dates(shown) or relations_of(shown)) and bool(subject_names(shown))
+
+
+def _rows_between(region: Region, read: Sequence[Sentence]) -> list[Candidate]:
+    """Return the rows of a region that are no part of its sentences."""
+    found = []
+    spans = [(sentence.start, sentence.end) for sentence in read]
+    for place, row in enumerate(rows_of(region.text)):
+        if any(start < row.end and row.start < end for start, end in spans):
+            continue
+        start = region.start + row.start
+        heading = region.heading_at(start)
+        found.append(
+            Candidate(
+                source=region.source,
+                start=start,
+                end=region.start + row.end,
+                quote=region.text[row.start : row.end],
+                heading=heading,
+                place=place,
+                leans=False,
+                said=row.said(heading or region.source.title),
+            )
+        )
     return found
 
 
@@ -165,7 +206,7 @@ def extract(view: AgentView, passages: Sequence[Passage]) -> tuple[Claim, ...]:
     said = {normalise(claim.text).lower() for claim in view.claims}
     pool = []
     for candidate in candidates(stitch(passages)):
-        text = normalise(candidate.quote).lower()
+        text = candidate.statement.lower()
         if text not in said and not _overlaps(candidate, known):
             pool.append(candidate)
             said.add(text)
@@ -205,7 +246,7 @@ def _spans_meet(left: Candidate, right: Candidate) -> bool:
 
 
 def _claim(candidate: Candidate, weight: float, agent_number: int) -> Claim:
-    text = normalise(candidate.quote)
+    text = candidate.statement
     return Claim(
         id=claim_id(candidate.source.snapshot_sha256, candidate.start, candidate.end, text),
         agent_number=agent_number,
@@ -229,6 +270,7 @@ class Profile:
     """Figures, dates, versions and designations."""
     names: frozenset[str]
     negative: bool
+    rank: int
 
 
 @lru_cache(maxsize=16_384)
@@ -243,7 +285,8 @@ def profile(text: str) -> Profile:
         first=content[0] if content else "",
         values=frozenset(values | designations(shown)),
         names=frozenset(names(shown)),
-        negative=negations(shown) % 2 == 1,
+        negative=polar(shown)[0].negative,
+        rank=rank(shown)[0],
     )
 
 
@@ -256,7 +299,7 @@ def alike(left: str, right: str) -> float:
 def differ(left: str, right: str) -> bool:
     """Tell whether two statements have different figures, dates or versions, or only one of them denies."""
     ours, theirs = profile(left), profile(right)
-    return ours.values != theirs.values or ours.negative != theirs.negative
+    return ours.values != theirs.values or ours.negative != theirs.negative or ours.rank != theirs.rank
 
 
 def relevance(question: str, pool: Sequence[Candidate]) -> list[float]:

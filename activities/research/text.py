@@ -386,7 +386,7 @@ def is_statement(verbatim: str, *, cut: bool = False) -> bool:
         functional = sum(1 for token in tokens if token in FUNCTION_WORDS)
         if (
             len(tokens) < (STATEMENT_WORDS_MIN if not _FIGURED.search(shown) else 4)
-            or functional < 1
+            or (functional < 1 and not (re.search(r"\d", shown) and shown.endswith(".")))
             or (len(tokens) >= 9 and functional < 2)
         ):
             return False
