@@ -289,10 +289,12 @@ _NEEDS = frozenset(stem(word) for word in "require requires needs need supports 
 
 def _same_requirement(left: Fact, right: Fact) -> bool:
     """Tell whether two statements about versions are about the same: what is needed of one thing, or what is latest."""
-    if len(left.versions) != 1 or len(right.versions) != 1 or not _same_owner(left, right):
+    if len(left.versions) != 1 or len(right.versions) != 1:
         return False
     if left.stems & _LATEST and right.stems & _LATEST:
-        return True
+        return bool(left.names & right.names)
+    if not _same_owner(left, right):
+        return False
     if not (left.versioned & right.versioned):
         return False
     return bool(left.stems & _NEEDS and right.stems & _NEEDS) or overlap(left.words, right.words) >= 0.5

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
+from activities.research.alignment import disagreement, keys_of
 from activities.research.polarity import polar, rank
 from activities.research.quantities import dates, designations, figures, names, quotations, versions
 from activities.research.questions import PLACING_WEIGHT, key_terms, query_terms, single_questions, specific_terms
 from activities.research.relations import relations_of
 from activities.research.rows import rows_of
 from activities.research.similarity import Bm25, overlap, select_diverse
+from activities.research.statements import Fact, facts_of
 from activities.research.text import (
     STATEMENT_CHARACTERS_MAX,
     STOP_WORDS,
@@ -30,7 +32,7 @@ from activities.research.text import (
 )
 from activities.research.values import designated, subject_names
 from activities.research.wanted import wanted
-from schema.contracts.research import AgentView, Claim, Passage, SourceRef
+from schema.contracts.research import AgentView, Claim, Finding, Passage, SourceRef
 from schema.ids import CLAIM, derived_id
 
 CLAIMS_PER_CALL_MAX = 8
@@ -221,7 +223,43 @@ def extract(view: AgentView, passages: Sequence[Passage]) -> tuple[Claim, ...]:
         if not any(_spans_meet(pool[index], other) for other in taken):
             taken.append(pool[index])
             claims.append(_claim(pool[index], weights[index], view.subtask.number))
-    return tuple(claims)
+    left = [candidate for candidate in pool if not any(_spans_meet(candidate, other) for other in taken)]
+    room = min(RIVALS_PER_CALL_MAX, CLAIMS_PER_AGENT_MAX - len(view.claims) - len(claims))
+    others = [_claim(candidate, 0.0, view.subtask.number) for candidate in left]
+    return (*claims, *_rivals((*view.claims, *claims), others, room))
+
+
+RIVALS_PER_CALL_MAX = 4
+
+
+def _rivals(held: Sequence[Claim], others: Sequence[Claim], room: int) -> list[Claim]:
+    """Return what contradicts a claim that is held: whoever reads the one must see the other, however it is worded."""
+    ours = [(claim, fact, frozenset(keys_of(fact))) for claim in held for fact in _facts(claim)]
+    if not ours or room <= 0:
+        return []
+    sayable = frozenset().union(*(keys for _, _, keys in ours))
+    names = frozenset(name for _, name in sayable)
+    found: list[Claim] = []
+    for other in others:
+        if len(found) >= room:
+            break
+        if not names & {"", *words(other.text), *words(other.source.title)}:
+            continue
+        theirs = [(fact, frozenset(keys_of(fact))) for fact in _facts(other)]
+        against = [
+            claim.relevance
+            for claim, fact, keys in ours
+            for peer, others_keys in theirs
+            if keys & others_keys and disagreement(fact, peer)
+        ]
+        if against:
+            found.append(other.model_copy(update={"relevance": max(against)}))
+    return found
+
+
+def _facts(claim: Claim) -> list[Fact]:
+    alone = Finding(id="", text=claim.text, subtask_number=0, claim_ids=(claim.id,), weight=0.0)
+    return facts_of(alone, {claim.id: claim})
 
 
 def _worth_keeping(question: str, pool: Sequence[Candidate], known: Sequence[Claim]) -> list[float]:

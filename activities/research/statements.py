@@ -91,6 +91,18 @@ def facts_of(finding: Finding, claims: Mapping[str, Claim]) -> list[Fact]:
     backing = tuple(claims[claim] for claim in finding.claim_ids if claim in claims)
     if not backing:
         return []
+    facts: dict[str, Fact] = {}
+    best = backing[0]
+    for claim in backing:
+        # Claims of one finding say the same, but one that meets the best one's span may have more sentences with it.
+        if claim is best or claim.source.snapshot_sha256 == best.source.snapshot_sha256:
+            own = (claim, *(other for other in backing if other is not claim))
+            for fact in _read(finding, own):
+                facts.setdefault(fact.text, fact)
+    return list(facts.values())
+
+
+def _read(finding: Finding, backing: tuple[Claim, ...]) -> list[Fact]:
     said = read_said(backing[0].text) if len(backing[0].quote.split()) < STATEMENT_WORDS_MAX else None
     if said is not None:
         return [fact for field in said.fields if (fact := _of_row(finding, backing, said, field))]

@@ -424,7 +424,7 @@ def leans_on_previous(text: str) -> bool:
 
 _IMPERATIVES = words_of("imperatives")
 _FRAGMENT = re.compile(
-    r"(?:Like|Same as|Similar to|As|Called|Used|Returns?|Raised|Set|Equivalent|Alias|Optional|"
+    r"(?:Like|Same as|Similar to|As(?! of\b|\sat\b)|Called|Used|Returns?|Raised|Set|Equivalent|Alias|Optional|"
     r"Deprecated|Required|Defaults?)\b"
     r"|\(|(?:The|A|An) (?:[\w-]+ ){1,3}(?:that|which) \w+(?: \w+){0,4}\.$"
 )

@@ -217,7 +217,7 @@ def _counted(following: str) -> list[str]:
     match = _PHRASE.match(following)
     held: list[str] = []
     for word in match[1].split() if match else []:
-        if word in _NO_NOUNS or (held and word.endswith(("ed", "ly"))):
+        if word in STOP_WORDS or (held and (word in _NO_NOUNS or word.endswith(("ed", "ly")))):
             break
         held.append(stem(word))
     return held[:3]
