@@ -32,12 +32,12 @@ def disagreement(left: Fact, right: Fact) -> ConflictKind | None:
         return None  # Within one source, the author knew both sentences.
     if _denies(left, right):
         return aged(left, right) or ConflictKind.PLAIN
-    apart = other_circumstances(left, right)
-    if apart is None:
-        return None
     found = _different_figures(left, right) or _different_values(left, right)
-    if found is not ConflictKind.PLAIN or apart is ConflictKind.STALE:
-        return found and (apart if apart is ConflictKind.STALE else found)
+    apart = other_circumstances(left, right) if found else None
+    if found is None or apart is None:
+        return None
+    if apart is ConflictKind.STALE or found is not ConflictKind.PLAIN:
+        return apart if apart is ConflictKind.STALE else found
     if left.circumstances ^ right.circumstances:
         return ConflictKind.SCOPE
     return aged(left, right) or ConflictKind.PLAIN

@@ -5,7 +5,7 @@ put together, and weighed.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from activities.research.alignment import NEWER_BY, disagreement, keys_of, stated_at
@@ -19,8 +19,9 @@ __all__ = ["Fact", "choose", "facts_of", "find_conflicts", "subject_of"]
 
 TRUST_MARGIN = 0.15
 CONFLICTS_MAX = 50
-BLOCK_MAX = 60
-"""Facts that share a kind of value and a name; larger blocks are compared by the words they share only."""
+BLOCK_MAX = 40
+"""Facts that share a kind of value, a name and a property are all compared up to this number."""
+HEAVIEST_MAX = 12
 
 
 def find_conflicts(findings: Sequence[Finding], claims: Mapping[str, Claim]) -> tuple[Conflict, ...]:
@@ -40,17 +41,33 @@ def find_conflicts(findings: Sequence[Finding], claims: Mapping[str, Claim]) -> 
     return tuple(found[:CONFLICTS_MAX])
 
 
-def pairs(facts: Sequence[Fact]) -> Iterator[tuple[int, int]]:
-    """Yield the pairs of facts that may disagree: they say the same kind of thing of the same name."""
+def pairs(facts: Sequence[Fact]) -> list[tuple[int, int]]:
+    """Return the pairs of facts that may disagree: they say the same kind of thing of the same name.
+
+    At most HEAVIEST_MAX facts of a block are compared with all of it, so that the work grows with the number of facts
+    and not with its square; facts come heaviest first.
+    """
     blocks: dict[tuple[str, str], list[int]] = {}
     for index, fact in enumerate(facts):
         for key in keys_of(fact):
             blocks.setdefault(key, []).append(index)
     seen: set[tuple[int, int]] = set()
-    for indices in blocks.values():
-        if len(indices) <= BLOCK_MAX:
+    for (kind, _), indices in blocks.items():
+        if kind.startswith("!"):
+            _across(facts, indices, seen)
+        elif len(indices) <= BLOCK_MAX:
             seen.update(combinations(indices, 2))
-    yield from sorted(seen)
+        else:
+            seen.update((left, right) for left in indices[:HEAVIEST_MAX] for right in indices if left < right)
+    return sorted(seen)
+
+
+def _across(facts: Sequence[Fact], indices: Sequence[int], seen: set[tuple[int, int]]) -> None:
+    """Add the pairs of which one denies: only they can deny one another."""
+    denying = [index for index in indices if facts[index].denies]
+    affirming = [index for index in indices if facts[index].affirms]
+    for left in denying[:HEAVIEST_MAX]:
+        seen.update((min(left, right), max(left, right)) for right in affirming[:BLOCK_MAX] if left != right)
 
 
 def _conflict(facts: list[Fact], kind: ConflictKind) -> Conflict:

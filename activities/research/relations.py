@@ -28,8 +28,17 @@ class Relation:
 @dataclass(frozen=True)
 class _Kind:
     name: str
-    cues: re.Pattern[str]
+    cues: frozenset[str]
+    """It is looked for only where one of these words stands."""
     patterns: tuple[re.Pattern[str], ...]
+
+
+_OTHER_CUES = {
+    "winner": "went goes awarded",
+    "head": "leads heads runs chairs manages",
+    "maker": "makes produces manufactures",
+    "owner": "owns",
+}
 
 
 def _named(pattern: str) -> re.Pattern[str]:
@@ -67,8 +76,8 @@ def _role(name: str, done: str, agents: str, works: str) -> _Kind:
         patterns.append(rf"NAME(?:makes|manufactures|produces) (?:the|its)? ?(?=[A-Z])")
     if name == "owner":
         patterns.append(rf"NAME(?:owns) (?:the )?(?=[A-Z])")
-    cues = _either(f"{done} {_gerunds(done)} {agents} {works} leads heads runs chairs manages makes produces owns went goes")
-    return _Kind(name, re.compile(rf"\b(?:{cues})\b", re.IGNORECASE), tuple(map(_named, patterns)))
+    cues = f"{done} {_gerunds(done)} {agents} {works} {_OTHER_CUES.get(name, '')}"
+    return _Kind(name, frozenset(words(cues)), tuple(map(_named, patterns)))
 
 
 def _gerunds(done: str) -> str:
@@ -76,7 +85,8 @@ def _gerunds(done: str) -> str:
 
 
 _KINDS = tuple(_role(name, *rows) for name, rows in table_of("roles").items()) + tuple(
-    _Kind(name, re.compile(""), tuple(map(_named, patterns))) for name, patterns in table_of("places").items()
+    _Kind(name, frozenset(re.findall(r"[a-z]{3,}", " ".join(patterns).lower())), tuple(map(_named, patterns)))
+    for name, patterns in table_of("places").items()
 )
 _ROLE_WORDS = words_of("role_names")
 _SUFFIXES = words_of("name_suffixes")
@@ -86,8 +96,9 @@ _SUFFIXES = words_of("name_suffixes")
 def relations_of(text: str) -> tuple[Relation, ...]:
     """Return the names that stand in a known relation to the subject of a sentence."""
     found: dict[Relation, None] = {}
+    used = frozenset(words(text))
     for kind in _KINDS:
-        if not kind.cues.search(text):
+        if not kind.cues & used:
             continue
         for pattern in kind.patterns:
             for match in pattern.finditer(text):

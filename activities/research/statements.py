@@ -85,6 +85,16 @@ class Fact:
     """Words of a row's value, where it is neither a figure nor a date."""
     sources: frozenset[str]
 
+    @property
+    def denies(self) -> bool:
+        """Tell whether any clause of it is denied."""
+        return any(each.negative for each in self.polar)
+
+    @property
+    def affirms(self) -> bool:
+        """Tell whether any clause of it is not denied."""
+        return any(not each.negative for each in self.polar)
+
 
 def facts_of(finding: Finding, claims: Mapping[str, Claim]) -> list[Fact]:
     """Read the sentences of a finding's best claim, each for itself, without lists and what leans on absent text."""
@@ -332,9 +342,13 @@ def _placings(text: str, values: tuple[Value, ...], subject: frozenset[str]) -> 
     return {preposition: frozenset(held) for preposition, held in found.items()}
 
 
+_BEHIND = re.compile(r"((?: [a-z-]+){1,3})")
+
+
 def _head_of(name: str, text: str) -> frozenset[str]:
-    match = re.search(rf"\b{re.escape(name)}\b((?: [a-z-]+){{1,3}})", text, re.IGNORECASE)
-    if not match or re.match(r" [A-Z]", match[1]):
+    at = text.lower().find(name)
+    match = _BEHIND.match(text, at + len(name)) if at >= 0 else None
+    if not match:
         return frozenset()
     held: list[str] = []
     for word in match[1].split():

@@ -85,12 +85,14 @@ class Event:
     """A decade, or a bound (before 1990)."""
 
 
+_CONCEPTS = {
+    word: f"={number}" for number, group in reversed(list(enumerate(_GROUPS))) for word in group
+}
+
+
 def concept(word_stem: str) -> str:
     """Return what a stem stands for: a group of words of one meaning, or itself."""
-    for number, group in enumerate(_GROUPS):
-        if word_stem in group:
-            return f"={number}"
-    return word_stem
+    return _CONCEPTS.get(word_stem, word_stem)
 
 
 def concepts_of(text: str) -> frozenset[str]:
@@ -235,7 +237,11 @@ def _without_unit(clause: str, figure: Figure, text: str) -> str:
     raw = text[figure.start : figure.end]
     if figure.dimension == "count":
         return clause
-    return re.sub(rf"{re.escape(raw)}[\s\u00a0-]*[\w%°/²³·]*", " ", clause, count=1)
+    before, found, after = clause.partition(raw)
+    return f"{before} {_UNIT_BEHIND.sub(' ', after, count=1)}" if found else clause
+
+
+_UNIT_BEHIND = re.compile(r"^[\s\u00a0-]*[\w%°/²³·]*")
 
 
 _WHOLE_OF = re.compile(r"(?:[^,]{1,40}, )?(?:[Tt]he|[Aa]n?|[Ii]ts|[Tt]heir) ((?:[a-z'’-]+ ){0,2}[a-z-]+) of (?:the |an? )?(?:[a-z-]+ )?(?=[A-Z])")
@@ -322,11 +328,13 @@ _PHRASES = tuple(
     for said, _, meant in (row.partition("=") for row in rows_of("phrases"))
 )
 """Verbs of several words (went up: built)."""
+_ANY_PHRASE = re.compile("|".join(said.pattern for said, _ in _PHRASES), re.IGNORECASE)
 
 
 def _events_in(text: str) -> frozenset[int]:
-    for said, meant in _PHRASES:
-        text = said.sub(meant, text)
+    if _ANY_PHRASE.search(text):
+        for said, meant in _PHRASES:
+            text = said.sub(meant, text)
     stems = frozenset(terms(re.sub(r"(?<=\w )[A-Z][\w-]*", " ", text)))
     return frozenset(number for number, group in enumerate(_EVENTS) if group & stems)
 
