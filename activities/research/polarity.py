@@ -51,13 +51,28 @@ def _read(part: str) -> tuple[frozenset[str], bool]:
     return frozenset(held) - _DENIALS - _WEAK, flips % 2 == 1
 
 
+_PAIRS = [(stem(left), stem(right)) for left, _, right in (pair.partition(":") for pair in words_of("antonyms")) if right]
+_OPPOSITE: dict[str, frozenset[str]] = {}
+for _left, _right in _PAIRS:
+    _OPPOSITE[_left] = _OPPOSITE.get(_left, frozenset()) | {_right}
+    _OPPOSITE[_right] = _OPPOSITE.get(_right, frozenset()) | {_left}
+
+
+def antonym_of(term: str) -> frozenset[str]:
+    """Return the stems that say the opposite of a stem."""
+    opposite = _OPPOSITE.get(term, frozenset())
+    if term.startswith("un") and len(term) > 5:
+        opposite |= {stem(term[2:])}
+    return opposite | {f"un{term}"}
+
+
 ORDINALS = {
     word: number
     for number, group in enumerate(
         ("first 1st", "second 2nd", "third 3rd", "fourth 4th", "fifth 5th", "sixth 6th", "seventh 7th", "eighth 8th"), 1
     )
     for word in group.split()
-} | {"ninth": 9, "9th": 9, "tenth": 10, "10th": 10, "last": 99}
+} | {"ninth": 9, "9th": 9, "tenth": 10, "10th": 10}
 _UNRANKED = frozenset(stem(word) for word in ("century", "quarter", "half", "time", "edition", "floor", "generation"))
 
 
