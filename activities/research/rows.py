@@ -1,6 +1,6 @@
 """Rows: facts that are no sentences: lines of tables, `label: value` lines, short items of lists.
 
-A row is quoted verbatim and said with what stands above it: `Heading > Section — Power: 420 kW`. The gate
+A row is quoted verbatim and said with what stands above it: `Heading · Section — Power: 420 kW`. The gate
 (`citations.py`) accepts such a text only where the row and lines above it in the snapshot show every part of it.
 """
 
@@ -15,7 +15,10 @@ from activities.research.text import display, normalise, words
 
 MARK = " — "
 """Between what stands above a row and the row."""
-PATH = " > "
+PATH = " · "
+"""Between the parts of what stands above it."""
+HEADINGS = " > "
+"""Between the headings of a passage (`documents/passages.py`)."""
 PATH_PARTS_MAX = 3
 LABEL_WORDS_MAX = 6
 VALUE_WORDS_MAX = 12
@@ -50,7 +53,7 @@ class Row:
 
     def said(self, path: str) -> str:
         """Return the row as one line of text below the headings it stands under."""
-        parts = [part for part in path.split(PATH) if part and not re.fullmatch(r"p\. \d+", part)]
+        parts = [part for part in path.split(HEADINGS) if part and not re.fullmatch(r"p\. \d+", part)]
         if self.above and len(parts) < 2 and self.above not in parts:
             parts.append(self.above)
         parts = parts[:1] + parts[1:][1 - PATH_PARTS_MAX :]

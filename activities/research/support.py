@@ -37,7 +37,7 @@ def check_support(sentence: str, quotes: Sequence[str]) -> Support:
         return Support(True)
     evidence = " \n".join(display(quote) for quote in quotes)
     for kind, missing in (
-        ("figure", _missing_figures(sentence, evidence)),
+        ("figure", _missing_figures(sentence, evidence) or _missing_digits(sentence, evidence)),
         ("date", _missing_dates(sentence, evidence)),
         ("version", _missing_versions(sentence, evidence)),
         ("rank", _missing_ranks(sentence, evidence)),
@@ -49,7 +49,8 @@ def check_support(sentence: str, quotes: Sequence[str]) -> Support:
     if contained(_concepts(sentence), _concepts(evidence)) < CONTENT_OVERLAP_MIN:
         return Support(False, "the cited text uses other words")
     nearest = _nearest(sentence, quotes)
-    if bool(negations(sentence)) != bool(negations(nearest)) or _denied_otherwise(sentence, nearest):
+    more = negations(sentence) > negations(evidence)
+    if more or bool(negations(sentence)) != bool(negations(nearest)) or _denied_otherwise(sentence, nearest):
         return Support(False, "the cited text says it with the opposite negation")
     if opposed(sentence, nearest) or _antonyms(sentence, evidence):
         return Support(False, "the cited text uses the opposite word")
@@ -103,6 +104,23 @@ def _bare(figure: Figure, sentence: str, digits: set[str], said: frozenset[str])
     raw = sentence[figure.start : figure.end]
     as_is = re.fullmatch(r"\d+(?:\.\d+)?", raw) and figure.value == Decimal(raw)
     return bool(as_is) and raw in digits and (figure.dimension == "plain" or concept(figure.unit) in said)
+
+
+_DIGITS = re.compile(r"\d+(?:[.,'’]\d+)*")
+
+
+def _missing_digits(sentence: str, evidence: str) -> list[str]:
+    """Return the numbers that are neither in the evidence as they are nor read as a whole (1,8000)."""
+    shown = set(_DIGITS.findall(evidence))
+    read = {(figure.start, figure.end) for figure in figures(sentence)}
+    dated = [(date.start, date.end) for date in dates(sentence)]
+    return [
+        match.group()
+        for match in _DIGITS.finditer(sentence)
+        if match.group() not in shown
+        and match.span() not in read
+        and not any(start <= match.start() and match.end() <= end for start, end in dated)
+    ]
 
 
 def _missing_dates(sentence: str, evidence: str) -> list[str]:
