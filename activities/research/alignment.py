@@ -21,7 +21,7 @@ from schema.contracts.research import ConflictKind
 NEWER_BY = timedelta(days=90)
 
 TELLING = frozenset(
-    "power speed voltage temperature frequency torque thrust rate energy pressure mass current area length volume data".split()
+    ["power", "speed", "voltage", "temperature", "frequency", "torque", "thrust", "rate", "energy", "pressure", "mass", "current", "area", "length", "volume", "data"]
 )
 """Dimensions that say by themselves, for one subject, what was measured, unless words say otherwise."""
 
@@ -143,14 +143,18 @@ def _after_subject(template: tuple[str, ...], at: int, fact: Fact) -> bool:
     return at > 0 and template[at - 1] in {stem(name) for name in fact.subject} and template[at + 1 : at + 2] != ()
 
 
-_RANKS = frozenset(stem(word) for word in "first second third fourth fifth sixth seventh eighth ninth tenth last".split())
+_RANKS = frozenset(
+    stem(word) for word in ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "last"]
+)
 
 
 def _ranks(left: Fact, right: Fact) -> bool:
     return bool(left.rank and right.rank and left.rank != right.rank and left.ranked == right.ranked)
 
 
-_PLACES = frozenset({"at", "in", "under", "during", "with", "without", "when", "if", "above", "below", "for", "from", "among", "on"})
+_PLACES = frozenset(
+    {"at", "in", "under", "during", "with", "without", "when", "if", "above", "below", "for", "from", "among", "on"}
+)
 
 
 def _placed_apart(left: Fact, right: Fact) -> bool:
@@ -217,7 +221,8 @@ def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact) -> bool:
 
 
 _FITS = {
-    dimension: frozenset(concept(stem(word)) for word in str(words_).split()) for dimension, words_ in table_of("fits").items()
+    dimension: frozenset(concept(stem(word)) for word in str(words_).split())
+    for dimension, words_ in table_of("fits").items()
 }
 _FITS |= dict.fromkeys(CURRENCIES, _FITS["USD"])
 
@@ -283,8 +288,10 @@ def _different_values(left: Fact, right: Fact) -> ConflictKind | None:
     return None
 
 
-_LATEST = frozenset(stem(word) for word in "latest current stable newest recent".split())
-_NEEDS = frozenset(stem(word) for word in "require requires needs need supports support depends minimum runs later newer least".split())
+_LATEST = frozenset(stem(word) for word in ["latest", "current", "stable", "newest", "recent"])
+_NEEDS = frozenset(
+    stem(word) for word in ["require", "requires", "needs", "need", "supports", "support", "depends", "minimum", "runs", "later", "newer", "least"]
+)
 
 
 def _same_requirement(left: Fact, right: Fact) -> bool:
@@ -358,7 +365,11 @@ def _different_names(left: Fact, right: Fact) -> bool:
     for ours in left.relations:
         peers = [theirs for theirs in right.relations if theirs.kind == ours.kind]
         others = frozenset[str]().union(*(right.names - peer.value for peer in peers))
-        if peers and (left.names - ours.value) & others and not any(same_name(ours.value, peer.value) for peer in peers):
+        if (
+            peers
+            and (left.names - ours.value) & others
+            and not any(same_name(ours.value, peer.value) for peer in peers)
+        ):
             return not (left.part ^ right.part) or bool(left.part & right.part)
     return False
 
@@ -398,6 +409,35 @@ def _denies(left: Fact, right: Fact) -> bool:
             if overlap(ours.words, theirs.words) >= 0.6 and nested >= 0.8:
                 return True
     return False
+
+
+def repeats(fact: Fact, loser: Fact, winner: Fact) -> bool:
+    """Tell whether a fact says again what a loser says against the winner."""
+    if not same_subject(fact, loser) or other_circumstances(fact, loser) is None:
+        return False
+    for disputed in loser.values:
+        against = [each for each in winner.values if comparable(disputed, each)]
+        if against and not any(agree(disputed, each) for each in against):
+            for value in fact.values:
+                if (
+                    comparable(value, disputed)
+                    and agree(value, disputed)
+                    and not any(agree(value, each) for each in against)
+                ):
+                    return same_attribute(value, disputed, fact, loser)
+    if (loser.versions - winner.versions) & fact.versions:
+        return True
+    events = {(event.iso, kind) for event in loser.events for kind in event.events}
+    if events - {(event.iso, kind) for event in winner.events for kind in event.events} and any(
+        (event.iso, kind) in events for event in fact.events for kind in event.events
+    ):
+        return not any(event.iso == other.iso for event in fact.events for other in winner.events)
+    return any(
+        ours.kind == theirs.kind and same_name(ours.value, theirs.value)
+        for ours in fact.relations
+        for theirs in loser.relations
+        if not any(other.kind == theirs.kind and same_name(other.value, ours.value) for other in winner.relations)
+    )
 
 
 def stated_at(fact: Fact) -> datetime | None:

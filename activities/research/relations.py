@@ -71,11 +71,11 @@ def _role(name: str, done: str, agents: str, works: str) -> _Kind:
     if name == "winner":
         patterns.append(rf"\b(?:went|awarded|goes) to {_SMALL}NAME")
     if name == "head":
-        patterns.append(rf"NAME(?:leads|heads|runs|chairs|manages) (?:the )?(?=[A-Z])")
+        patterns.append(r"NAME(?:leads|heads|runs|chairs|manages) (?:the )?(?=[A-Z])")
     if name == "maker":
-        patterns.append(rf"NAME(?:makes|manufactures|produces) (?:the|its)? ?(?=[A-Z])")
+        patterns.append(r"NAME(?:makes|manufactures|produces) (?:the|its)? ?(?=[A-Z])")
     if name == "owner":
-        patterns.append(rf"NAME(?:owns) (?:the )?(?=[A-Z])")
+        patterns.append(r"NAME(?:owns) (?:the )?(?=[A-Z])")
     cues = f"{done} {_gerunds(done)} {agents} {works} {_OTHER_CUES.get(name, '')}"
     return _Kind(name, frozenset(words(cues)), tuple(map(_named, patterns)))
 
@@ -109,9 +109,7 @@ def relations_of(text: str) -> tuple[Relation, ...]:
 
 def _words_of_name(name: str) -> frozenset[str]:
     skipped = _ROLE_WORDS | _SUFFIXES
-    return frozenset(
-        word for word in words(name) if word not in skipped and not word.isdigit() and len(word) > 1
-    )
+    return frozenset(word for word in words(name) if word not in skipped and not word.isdigit() and len(word) > 1)
 
 
 def same_name(left: frozenset[str], right: frozenset[str]) -> bool:

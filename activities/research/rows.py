@@ -104,6 +104,11 @@ def rows_of(text: str) -> list[Row]:
     return found
 
 
+def row_at(text: str, start: int, end: int) -> Row | None:
+    """Return the row that a span of `text` lies in, or that it is; None where it has more with it."""
+    return next((row for row in rows_of(text) if row.start <= start + 2 and end - 2 <= row.end), None)
+
+
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     start = 0
     for line in text.splitlines(keepends=True):
@@ -178,7 +183,9 @@ def _says(label: str, value: str) -> bool:
     """Tell whether a label and its value are worth a claim: words before, a figure, a date or a few words behind."""
     if not re.search(r"[^\W\d_]", label) or len(label.split()) > LABEL_WORDS_MAX or re.match(r"\w+://|//", value):
         return False
-    short = len(value.split()) <= 6 and bool(re.search(r"\w", value)) and not re.search(r"[{}<>\[\]\\`]|://|\(\)", value)
+    short = (
+        len(value.split()) <= 6 and bool(re.search(r"\w", value)) and not re.search(r"[{}<>\[\]\\`]|://|\(\)", value)
+    )
     return _has_value(value) or short
 
 
