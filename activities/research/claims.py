@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from activities.research.quantities import dates, designations, figures, names, negations, quotations, versions
+from activities.research.alignment import disagreement, keys_of
+from activities.research.polarity import polar, rank
+from activities.research.quantities import dates, designations, figures, names, quotations, versions
 from activities.research.questions import PLACING_WEIGHT, key_terms, query_terms, single_questions, specific_terms
+from activities.research.relations import relations_of
+from activities.research.rows import rows_of
 from activities.research.similarity import Bm25, overlap, select_diverse
+from activities.research.statements import Fact, facts_of
 from activities.research.text import (
     STATEMENT_CHARACTERS_MAX,
     STOP_WORDS,
@@ -27,7 +32,7 @@ from activities.research.text import (
 )
 from activities.research.values import designated, subject_names
 from activities.research.wanted import wanted
-from schema.contracts.research import AgentView, Claim, Passage, SourceRef
+from schema.contracts.research import AgentView, Claim, Finding, Passage, SourceRef
 from schema.ids import CLAIM, derived_id
 
 CLAIMS_PER_CALL_MAX = 8
@@ -69,6 +74,13 @@ class Candidate:
     """It points back, and what it points to could not be had."""
     own: str = ""
     """The sentence alone, where `quote` has the one before it with it."""
+    said: str = ""
+    """A row with what stands above it, in one line; nothing for sentences."""
+
+    @property
+    def statement(self) -> str:
+        """Return the claim's text."""
+        return self.said or normalise(self.quote)
 
 
 def claim_id(snapshot_sha256: str, start: int, end: int, text: str) -> str:
@@ -103,8 +115,39 @@ def candidates(regions: Sequence[Region]) -> list[Candidate]:
     for region in regions:
         read = sentences(region.text, cut_start=region.start > 0)
         for number, sentence in enumerate(read):
-            if not is_navigation(sentence.text) and has_verb(display(sentence.text)):
+            shown = display(sentence.text)
+            if not is_navigation(sentence.text) and (has_verb(shown) or _states_value(shown)):
                 found.append(_candidate(region, sentence, read[max(0, number - ANTECEDENTS_MAX) : number]))
+        found += _rows_between(region, read)
+    return found
+
+
+def _states_value(shown: str) -> bool:
+    """Tell whether a sentence whose verb is not known (recycles, churns) states a value all the same."""
+    return bool(figures(shown) or dates(shown) or relations_of(shown)) and bool(subject_names(shown))
+
+
+def _rows_between(region: Region, read: Sequence[Sentence]) -> list[Candidate]:
+    """Return the rows of a region that are no part of its sentences."""
+    found = []
+    spans = [(sentence.start, sentence.end) for sentence in read]
+    for place, row in enumerate(rows_of(region.text)):
+        if any(start < row.end and row.start < end for start, end in spans):
+            continue
+        start = region.start + row.start
+        heading = region.heading_at(start)
+        found.append(
+            Candidate(
+                source=region.source,
+                start=start,
+                end=region.start + row.end,
+                quote=region.text[row.start : row.end],
+                heading=heading,
+                place=place,
+                leans=False,
+                said=row.said(heading or region.source.title),
+            )
+        )
     return found
 
 
@@ -165,7 +208,7 @@ def extract(view: AgentView, passages: Sequence[Passage]) -> tuple[Claim, ...]:
     said = {normalise(claim.text).lower() for claim in view.claims}
     pool = []
     for candidate in candidates(stitch(passages)):
-        text = normalise(candidate.quote).lower()
+        text = candidate.statement.lower()
         if text not in said and not _overlaps(candidate, known):
             pool.append(candidate)
             said.add(text)
@@ -180,7 +223,50 @@ def extract(view: AgentView, passages: Sequence[Passage]) -> tuple[Claim, ...]:
         if not any(_spans_meet(pool[index], other) for other in taken):
             taken.append(pool[index])
             claims.append(_claim(pool[index], weights[index], view.subtask.number))
-    return tuple(claims)
+    left = [candidate for candidate in pool if not any(_spans_meet(candidate, other) for other in taken)]
+    room = min(RIVALS_PER_CALL_MAX, CLAIMS_PER_AGENT_MAX - len(view.claims) - len(claims))
+    others = [_claim(candidate, 0.0, view.subtask.number) for candidate in left]
+    return (*claims, *_rivals((*view.claims, *claims), others, room))
+
+
+RIVALS_PER_CALL_MAX = 4
+
+
+def rivals_in(passages: Sequence[Passage], held: Sequence[Claim], agent_number: int) -> list[Claim]:
+    """Draw from passages what contradicts claims that are held, whoever drew those."""
+    meet = [(claim.source.snapshot_sha256, claim.start, claim.end) for claim in held]
+    pool = [each for each in candidates(stitch(passages)) if not _overlaps(each, set(meet))]
+    return _rivals(held, [_claim(each, 0.0, agent_number) for each in pool], RIVALS_PER_CALL_MAX)
+
+
+def _rivals(held: Sequence[Claim], others: Sequence[Claim], room: int) -> list[Claim]:
+    """Return what contradicts a claim that is held: whoever reads the one must see the other, however it is worded."""
+    ours = [(claim, fact, frozenset(keys_of(fact))) for claim in held for fact in _facts(claim)]
+    if not ours or room <= 0:
+        return []
+    sayable = frozenset().union(*(keys for _, _, keys in ours))
+    names = frozenset(name for _, name in sayable)
+    found: list[Claim] = []
+    for other in others:
+        if len(found) >= room:
+            break
+        if not names & {"", *words(other.text), *words(other.source.title)}:
+            continue
+        theirs = [(fact, frozenset(keys_of(fact))) for fact in _facts(other)]
+        against = [
+            claim.relevance
+            for claim, fact, keys in ours
+            for peer, others_keys in theirs
+            if keys & others_keys and disagreement(fact, peer)
+        ]
+        if against:
+            found.append(other.model_copy(update={"relevance": max(against)}))
+    return found
+
+
+def _facts(claim: Claim) -> list[Fact]:
+    alone = Finding(id="", text=claim.text, subtask_number=0, claim_ids=(claim.id,), weight=0.0)
+    return facts_of(alone, {claim.id: claim})
 
 
 def _worth_keeping(question: str, pool: Sequence[Candidate], known: Sequence[Claim]) -> list[float]:
@@ -205,7 +291,7 @@ def _spans_meet(left: Candidate, right: Candidate) -> bool:
 
 
 def _claim(candidate: Candidate, weight: float, agent_number: int) -> Claim:
-    text = normalise(candidate.quote)
+    text = candidate.statement
     return Claim(
         id=claim_id(candidate.source.snapshot_sha256, candidate.start, candidate.end, text),
         agent_number=agent_number,
@@ -229,6 +315,7 @@ class Profile:
     """Figures, dates, versions and designations."""
     names: frozenset[str]
     negative: bool
+    rank: int
 
 
 @lru_cache(maxsize=16_384)
@@ -243,7 +330,8 @@ def profile(text: str) -> Profile:
         first=content[0] if content else "",
         values=frozenset(values | designations(shown)),
         names=frozenset(names(shown)),
-        negative=negations(shown) % 2 == 1,
+        negative=polar(shown)[0].negative,
+        rank=rank(shown)[0],
     )
 
 
@@ -256,7 +344,7 @@ def alike(left: str, right: str) -> float:
 def differ(left: str, right: str) -> bool:
     """Tell whether two statements have different figures, dates or versions, or only one of them denies."""
     ours, theirs = profile(left), profile(right)
-    return ours.values != theirs.values or ours.negative != theirs.negative
+    return ours.values != theirs.values or ours.negative != theirs.negative or ours.rank != theirs.rank
 
 
 def relevance(question: str, pool: Sequence[Candidate]) -> list[float]:

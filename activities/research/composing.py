@@ -7,8 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from activities.research.conflicts import lost
 from activities.research.phrases import counted, say
 from activities.research.questions import query_terms
+from activities.research.rows import read_said
 from activities.research.text import display, lacks_subject, leans_on_previous, terms
 from schema.contracts.research import Brief, Claim, Conflict, Finding, Report, Section, Sentence, Subtask
 
@@ -41,8 +43,7 @@ class Material:
     """The findings of each subtask without those that another one is preferred to, best first."""
 
     def __post_init__(self) -> None:
-        chosen = {conflict.chosen_finding_id for conflict in self.conflicts}
-        disputed = {finding for conflict in self.conflicts for finding in conflict.finding_ids} - chosen
+        disputed = lost(self.conflicts, self.findings, self.claims)
         self.by_subtask = {subtask.number: [] for subtask in self.subtasks}
         for finding in sorted(self.findings, key=lambda finding: (-finding.weight, finding.id)):
             if finding.id not in disputed and self.claims_of(finding):
@@ -89,8 +90,8 @@ SUMMARY_OF_BEST_MIN = 0.8
 
 
 def _reads_alone(finding: Finding, material: Material) -> bool:
-    shown = display(material.claims_of(finding)[0].quote)
-    return not (lacks_subject(shown) or leans_on_previous(shown) or shown.endswith("?"))
+    text = shown(material.claims_of(finding)[0])
+    return not (lacks_subject(text) or leans_on_previous(text) or text.endswith("?"))
 
 
 _NAMELESS = re.compile(
@@ -116,9 +117,12 @@ def quoted(finding: Finding, material: Material) -> Sentence:
     sources: dict[str, str] = {}
     for claim in backing:
         sources.setdefault(claim.source.snapshot_sha256, claim.id)
-    return Sentence(
-        text=display(backing[0].quote), claim_ids=tuple(list(sources.values())[:CITATIONS_PER_SENTENCE_MAX])
-    )
+    return Sentence(text=shown(backing[0]), claim_ids=tuple(list(sources.values())[:CITATIONS_PER_SENTENCE_MAX]))
+
+
+def shown(claim: Claim) -> str:
+    """Return a claim as a report says it: its quotation, or its row with what stands above it."""
+    return claim.text if read_said(claim.text) else display(claim.quote)
 
 
 def scope_note(material: Material, phrase: str) -> tuple[Sentence, ...]:
@@ -184,7 +188,8 @@ def disagreements(material: Material) -> list[Section]:
         sides = [side for side in sides if material.claims_of(side)]
         if len(sides) < 2:
             continue
-        sides.sort(key=lambda side: side.id != conflict.chosen_finding_id)
+        kept = (conflict.chosen_finding_id, *conflict.agreeing_finding_ids)
+        sides.sort(key=lambda side: kept.index(side.id) if side.id in kept else len(kept))
         sentences = [Sentence(text=say("disagree", subject=conflict.subject, kind=_KINDS[conflict.kind.value]))]
         for number, side in enumerate(sides):
             sentences += [Sentence(text=say("another_says" if number else "one_says")), quoted(side, material)]

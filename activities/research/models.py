@@ -30,7 +30,7 @@ from activities.research.answers import (
     WrittenSummary,
     schema_of,
 )
-from activities.research.claims import claim_id, differ
+from activities.research.claims import claim_id, differ, rivals_in
 from activities.research.composing import (
     ANALYSIS,
     ANALYSIS_PER_SUBTASK_MAX,
@@ -46,13 +46,15 @@ from activities.research.composing import (
     report_title,
     scope_note,
 )
-from activities.research.conflicts import choose, facts_of, find_conflicts, subject_of
+from activities.research.conflicts import conflict_of, contradict, find_conflicts, subject_of
 from activities.research.findings import merge_claims
 from activities.research.prompting import fenced, repair_text, system_text
 from activities.research.questions import QUESTION_CHARACTERS_MAX, TITLE_CHARACTERS_MAX, plan_subtasks
 from activities.research.quotes import locate
 from activities.research.reasoner import ModelConfig, Role, ToolHint
+from activities.research.rows import row_at
 from activities.research.similarity import contained, overlap
+from activities.research.statements import facts_of
 from activities.research.support import check_support
 from activities.research.text import normalise, terms
 from schema.contracts.common import Tokens
@@ -161,18 +163,22 @@ class ModelReasoner:
                 claim = _claim(drawn, batch, view.subtask.number)
                 if claim is not None and claim.id not in known:
                     claims.setdefault(claim.id, claim)
+        # A model that draws only one of two contradicting statements must not hide the other.
+        for claim in rivals_in(passages, (*view.claims, *claims.values()), view.subtask.number):
+            claims.setdefault(claim.id, claim)
         return Reasoned(value=tuple(claims.values()), tokens=tokens)
 
     async def merge(self, brief: Brief, claims: Sequence[Claim]) -> Reasoned[tuple[Finding, ...]]:
         """Group by code first; then let the model find repetitions in other words, batch by batch."""
         findings, tokens = list(merge_claims(claims)), Tokens()
+        by_id = {claim.id: claim for claim in claims}
         for batch in self._batches(findings):
             if len(batch) < 2:
                 continue
             answer, used = await self._ask("writer", "merge", Merging, [fenced("findings", _listed(batch))])
             tokens += used
             for group in answer.groups:
-                findings = _joined(findings, _named(group.findings, batch))
+                findings = _joined(findings, _named(group.findings, batch), by_id)
         findings.sort(key=lambda finding: (-finding.weight, finding.id))
         return Reasoned(value=tuple(findings), tokens=tokens)
 
@@ -497,9 +503,16 @@ def _claim(drawn: DrawnClaim, batch: Sequence[Passage], agent_number: int) -> Cl
         span = locate(drawn.quote, passage.text)
         if span is None:
             continue
+        row = row_at(passage.text, *span)
+        if row is not None:
+            span = (row.start, row.end)
         quote = passage.text[span[0] : span[1]]
-        statement = normalise(drawn.statement)[:STATEMENT_CHARACTERS_MAX]
-        if not statement or not check_support(statement, [quote]).ok:
+        statement = (
+            row.said(passage.heading or passage.source.title)
+            if row
+            else normalise(drawn.statement)[:STATEMENT_CHARACTERS_MAX]
+        )
+        if row is None and (not statement or not check_support(statement, [quote]).ok):
             statement = normalise(quote)
         start, end = passage.start + span[0], passage.start + span[1]
         return Claim(
@@ -527,14 +540,18 @@ def _named(short_ids: Iterable[str], findings: Sequence[Finding]) -> list[Findin
     return [findings[number - 1] for number in dict.fromkeys(numbers) if 0 < number <= len(findings)]
 
 
-def _joined(findings: list[Finding], same: list[Finding]) -> list[Finding]:
-    """Put findings together that the model calls the same, unless their figures or their polarity differ."""
+def _joined(findings: list[Finding], same: list[Finding], claims: Mapping[str, Claim]) -> list[Finding]:
+    """Put findings together that the model calls the same, unless they differ in a value or contradict each other."""
     ids = {finding.id for finding in findings}
     same = [finding for finding in same if finding.id in ids]
     if len(same) < 2:
         return findings
     first = same[0]
-    others = [finding for finding in same[1:] if not differ(first.text, finding.text)]
+    others = [
+        finding
+        for finding in same[1:]
+        if not differ(first.text, finding.text) and not contradict(first, finding, claims)
+    ]
     merged_ids = tuple(dict.fromkeys(claim for finding in (first, *others) for claim in finding.claim_ids))
     weight = max(finding.weight for finding in (first, *others))
     merged = first.model_copy(update={"claim_ids": merged_ids, "weight": weight})
@@ -547,17 +564,10 @@ def _conflict(seen: SeenConflict, batch: Sequence[Finding], claims: Mapping[str,
     facts = [fact for finding in named for fact in facts_of(finding, claims)[-1:]]
     if len(facts) < 2:
         return None
-    kind = ConflictKind(seen.kind)
-    chosen, reason = choose(facts, kind)
     subject = normalise(seen.subject)[:120]
     said = terms(" ".join(finding.text for finding in named))
-    return Conflict(
-        subject=subject if subject and contained(terms(subject), said) >= 0.6 else subject_of(facts),
-        finding_ids=tuple(fact.finding.id for fact in facts),
-        chosen_finding_id=chosen.finding.id if chosen else None,
-        reason=reason,
-        kind=kind,
-    )
+    told = subject if subject and contained(terms(subject), said) >= 0.6 else subject_of(facts)
+    return conflict_of([[fact] for fact in facts], ConflictKind(seen.kind), told)
 
 
 def _known_conflict(conflict: Conflict, others: Sequence[Conflict]) -> bool:

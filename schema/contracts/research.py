@@ -207,6 +207,8 @@ class Conflict(Contract):
     reason: str
     """Why that one was chosen, or why none was; printed in the report."""
     kind: ConflictKind = ConflictKind.PLAIN
+    agreeing_finding_ids: tuple[str, ...] = ()
+    """Those that say what the chosen one says, in other words."""
 
 
 class Sentence(Contract):

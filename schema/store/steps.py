@@ -77,7 +77,8 @@ _MEMORY = Statement(
             select jsonb_agg(jsonb_build_object(
                 'step', act.sequence_number, 'tool', coalesce(act.tool_name, ''), 'arguments', act.input,
                 'ok', act.status = 'completed', 'error', act.error ->> 'detail',
-                'results', coalesce(act.output -> 'results', '[]'), 'snapshots', coalesce(act.output -> 'snapshots', '[]'))
+                'results', coalesce(act.output -> 'results', '[]'),
+                'snapshots', coalesce(act.output -> 'snapshots', '[]'))
                 order by act.sequence_number)
             from steps act
             where act.org_id = run.org_id and act.run_id = run.id and act.attempt = :attempt
