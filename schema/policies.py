@@ -105,8 +105,8 @@ PROVIDER_DOWN = timedelta(seconds=30)
 """How long a provider that failed is left alone by every worker; a longer Retry-After counts."""
 PROVIDER_REFUSED = timedelta(minutes=10)
 """The same for one that refused its key."""
-PROVIDER_WAIT_MAX = timedelta(seconds=10)
-"""A provider whose rate is used up for longer than this counts as failed; a shorter wait is Temporal's retry."""
+PROVIDER_QUEUE = timedelta(seconds=45)
+"""How long a search waits for its turn where every provider is asked as often as it allows."""
 FEEDS_MAX = 50
 FEED_ENTRIES_MAX = 200
 FEED_KEPT = timedelta(minutes=5)

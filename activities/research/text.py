@@ -105,7 +105,7 @@ def is_other_script(text: str) -> bool:
 
 def count_words(texts: Iterable[str]) -> int:
     """Count the word tokens of all `texts`."""
-    return sum(len(WORD.findall(text)) for text in texts)
+    return sum(len(words(text)) for text in texts)
 
 
 @lru_cache(maxsize=16_384)

@@ -4,6 +4,7 @@ One request in three seconds and one connection at a time are asked for. An erro
 begins with `http://arxiv.org/api/errors`.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,7 @@ class ArXiv:
             "sortBy": "relevance",
         }
         answer = await get(http, f"{self.url}/api/query", parameters, {"accept": "application/atom+xml"})
-        feed = feedparser.parse(answer.body)
+        feed = await asyncio.to_thread(feedparser.parse, answer.body)
         if not feed.version:
             raise SourceUnavailable(f"{self.info.title} answered no feed.", provider=self.info.name)
         for entry in feed.entries:

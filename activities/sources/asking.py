@@ -2,10 +2,12 @@
 
 Providers are asked in the operator's order until one finds something. One that is away, limits its rate, refuses its
 key or answers nonsense is left alone for a while by all workers, becomes a note for the run's log, and the next one is
-asked. Nothing is tried again here: a search that nobody answered is a failed call, and retries are Temporal's.
+asked. A search whose turn has not come waits for it, a while; nothing that failed is tried again here: a search that
+nobody answered is a failed call, and retries are Temporal's.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +20,7 @@ from infra.shared import Shared
 from schema.contracts.research import SourceKind
 from schema.contracts.tools import SourceNote
 from schema.errors import BlockedAddress, SourceTemporarilyUnavailable, SourceUnavailable, SwissbrainError
-from schema.policies import PROVIDER_DOWN, PROVIDER_REFUSED, PROVIDER_WAIT_MAX
+from schema.policies import PROVIDER_DOWN, PROVIDER_QUEUE, PROVIDER_REFUSED
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +38,16 @@ class Searched:
     notes: tuple[SourceNote, ...] = ()
 
 
+@dataclass
+class _Asked:
+    """What a search has come to so far."""
+
+    found: list[Found] = field(default_factory=list)
+    provider: str | None = None
+    answered: bool = False
+    notes: list[SourceNote] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Sources:
     """The providers of this deployment, and the manners that all workers share."""
@@ -46,6 +58,7 @@ class Sources:
     """Reaches the providers, on private addresses too where the configuration names one; never the pages they find."""
     missing: Sequence[SourceNote] = ()
     """Providers that the configuration names, and that lack what they need."""
+    queue_s: float = PROVIDER_QUEUE.total_seconds()
 
     def of(self, kind: SourceKind) -> list[SearchProvider]:
         """Return the providers of a kind, in the order in which they are asked."""
@@ -55,37 +68,53 @@ class Sources:
         """Ask until one finds something.
 
         Raises:
-            SourceTemporarilyUnavailable: all that might answer have used up their rate for a moment.
+            SourceTemporarilyUnavailable: all that might answer are asked as often as they allow, for too long.
             SourceUnavailable: nobody answered; `notes` says why.
         """
-        notes, waits, answered = list[SourceNote](), list[float](), False
-        for provider in self.of(kind):
+        asked = _Asked()
+        waiting, deadline = self.of(kind), time.monotonic() + self.queue_s
+        while True:
+            waiting, wait_s = await self._round(waiting, query, asked)
+            if asked.found or not waiting:
+                break
+            if asked.answered:
+                break  # Somebody knows of nothing: that is an answer too, and no reason to wait for others.
+            if time.monotonic() + wait_s > deadline:
+                raise SourceTemporarilyUnavailable(
+                    f"The providers of {kind.value} sources are asked as often as they allow.",
+                    retry_after_s=wait_s,
+                    notes=_dumped(asked.notes),
+                )
+            await asyncio.sleep(wait_s)
+        if asked.answered:
+            return Searched(asked.found, asked.provider, tuple(asked.notes))
+        said = "; ".join(f"{note.provider}: {note.reason}" for note in asked.notes)
+        raise SourceUnavailable(
+            f"No provider of {kind.value} sources answered. {said}"[:500], notes=_dumped(asked.notes)
+        )
+
+    async def _round(
+        self, providers: Sequence[SearchProvider], query: Query, asked: "_Asked"
+    ) -> tuple[list[SearchProvider], float]:
+        """Ask each whose turn it is, until one finds something; return those whose turn it is not yet, and when."""
+        waiting, waits = list[SearchProvider](), list[float]()
+        for provider in providers:
             info = provider.info
-            reason = await self.shared.recall(_down(info.name))
-            if reason is None:
-                wait = await self.shared.admit(info.name, info.rate)
-                if 0 < wait <= PROVIDER_WAIT_MAX.total_seconds():
-                    waits.append(wait)
+            result: list[Found] | str | None = await self.shared.recall(_down(info.name))
+            if result is None:
+                if wait_s := await self.shared.admit(info.name, info.rate):
+                    waiting.append(provider)
+                    waits.append(wait_s)
                     continue
-                result = await self._ask(provider, query) if not wait else "its rate is used up"
-                if not isinstance(result, str):
-                    answered = True
-                    if result:
-                        return Searched(result, info.name, tuple(notes))
-                    continue
-                reason = result
-            notes.append(SourceNote(provider=info.name, kind=kind, reason=reason))
-        if answered:
-            return Searched([], None, tuple(notes))
-        facts: dict[str, Any] = {"notes": [note.model_dump(mode="json") for note in notes]}
-        if waits:
-            raise SourceTemporarilyUnavailable(
-                f"The providers of {kind.value} sources are asked as often as they allow.",
-                retry_after_s=min(waits),
-                **facts,
-            )
-        said = "; ".join(f"{note.provider}: {note.reason}" for note in notes)
-        raise SourceUnavailable(f"No provider of {kind.value} sources answered. {said}"[:500], **facts)
+                result = await self._ask(provider, query)
+            if isinstance(result, str):
+                asked.notes.append(SourceNote(provider=info.name, kind=info.kind, reason=result))
+                continue
+            asked.answered = True
+            if result:
+                asked.found, asked.provider = result, info.name
+                break
+        return waiting, min(waits, default=0.0)
 
     async def _ask(self, provider: SearchProvider, query: Query) -> list[Found] | str:
         """Return what a provider found, or why it did not answer; then it is left alone for a while."""
@@ -98,13 +127,17 @@ class Sources:
             reason, for_s = f"it did not answer within {info.timeout_s:g} s", PROVIDER_DOWN.total_seconds()
         except (SourceUnavailable, SourceTemporarilyUnavailable, BlockedAddress) as error:
             reason, for_s = _reason(error)
-        except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
             # A shape that nobody documents, deep inside: the provider's fault, and no reason to fail a run.
             log.warning("source answered out of form", provider=info.name, error=repr(error))
             reason, for_s = "it answered in a form that it does not document", PROVIDER_DOWN.total_seconds()
         await self.shared.remember(_down(info.name), reason, for_s)
         log.info("source degraded", provider=info.name, reason=reason)
         return reason
+
+
+def _dumped(notes: Sequence[SourceNote]) -> Any:
+    return [note.model_dump(mode="json") for note in notes]
 
 
 def _down(name: str) -> str:

@@ -9,17 +9,18 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx2
 import structlog
-from mcp import Client, MCPError, StdioServerParameters, stdio_client
-from mcp.client.streamable_http import streamable_http_client
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, model_validator
 
 from schema.contracts.research import SourceKind
 from schema.errors import SourceTemporarilyUnavailable, SourceUnavailable
 from schema.policies import MCP_SERVERS_MAX, MCP_TEXT_CHARACTERS_MAX, MCP_TOOLS_MAX
+
+if TYPE_CHECKING:
+    # The SDK takes a second to import, which only a deployment with servers should pay.
+    from mcp import Client
 
 LIST_TIMEOUT_S = 20.0
 
@@ -106,6 +107,9 @@ async def call_tool(server: McpServer, tool: McpTool, arguments: Mapping[str, An
         SourceTemporarilyUnavailable: the server could not be reached, or did not answer.
         SourceUnavailable: it said that the call failed, or answered no text.
     """
+    import httpx2
+    from mcp import MCPError
+
     try:
         async with asyncio.timeout(server.timeout_s), _session(server) as client:
             result = await client.call_tool(tool.name, dict(arguments))
@@ -124,7 +128,11 @@ async def call_tool(server: McpServer, tool: McpTool, arguments: Mapping[str, An
 
 
 @asynccontextmanager
-async def _session(server: McpServer) -> AsyncIterator[Client]:
+async def _session(server: McpServer) -> "AsyncIterator[Client]":
+    import httpx2
+    from mcp import Client, StdioServerParameters, stdio_client
+    from mcp.client.streamable_http import streamable_http_client
+
     if server.command is not None:
         environment = {name: value.get_secret_value() for name, value in server.env.items()}
         parameters = StdioServerParameters(command=server.command, args=list(server.args), env=environment)

@@ -220,7 +220,7 @@ async def test_a_page_that_robots_forbid_costs_nothing(
         outcome = await run(on, org, "At what temperature does gallium melt?", ["web"])
         async with on.db.transaction(org.id) as session:
             rows = await agents.list_acts(session, org.id, outcome.run_id, attempt=1, agent_number=1)
-            used = await billing.list_usage(session, org.id, outcome.run_id)
+            used, _ = await billing.list_usage(session, org.id, limit=100, run_id=outcome.run_id)
         assert await on.violations() == {}
     [refused] = [row for row in rows if row.error is not None]
     assert refused.error["detail"].startswith("robots.txt forbids")

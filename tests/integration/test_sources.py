@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -262,7 +263,7 @@ async def test_workers_share_a_rate(settings: Settings, world: ProviderServers) 
 
 
 async def test_a_rate_that_is_used_up_for_a_moment_is_worth_another_try(world: ProviderServers) -> None:
-    found = sources(world, "arxiv")
+    found = replace(sources(world, "arxiv"), queue_s=0.0)
     await ask(found, SourceKind.ACADEMIC)
     with pytest.raises(SourceTemporarilyUnavailable) as limited:
         await ask(found, SourceKind.ACADEMIC)
@@ -270,6 +271,14 @@ async def test_a_rate_that_is_used_up_for_a_moment_is_worth_another_try(world: P
     assert 0 < limited.value.retry_after_s <= 3
     both = sources(world, "arxiv", "openalex", shared=found.shared)
     assert (await ask(both, SourceKind.ACADEMIC)).provider == "openalex"
+    patient = await ask(replace(found, queue_s=30.0), SourceKind.ACADEMIC)
+    assert (patient.provider, patient.notes) == ("arxiv", ()), "its turn came"
+
+
+async def test_hostile_documents_are_no_crash(world: ProviderServers) -> None:
+    world.fail("searxng", "nested")
+    with pytest.raises(SourceUnavailable, match="does not document"):
+        await ask(sources(world, "searxng"), SourceKind.WEB)
 
 
 async def test_robots_are_asked(world: ProviderServers) -> None:

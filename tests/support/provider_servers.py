@@ -386,6 +386,7 @@ async def _failed(fault: Fault) -> Response:
         "html": HTMLResponse("<html><title>Just a moment...</title><p>Please verify that you are human.</p></html>"),
         "plain": PlainTextResponse("Please limit requests to one every 5 seconds or contact us for larger queries."),
         "empty": JSONResponse({}),
+        "nested": Response(b"[" * 200_000, media_type="application/json"),
         "odd_form": JSONResponse(
             {"results": "none", "data": 7, "articles": "x", "web": {"results": 3}, "message": 1, "query": 1}
         ),
