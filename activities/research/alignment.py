@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 
 from activities.research.lexicon import table_of
+from activities.research.polarity import antonym_of
 from activities.research.relations import same_name
 from activities.research.similarity import contained, overlap
 from activities.research.statements import EMPTY, EVENT_STEMS, VERB_STEMS, Fact
@@ -69,7 +70,11 @@ def _coded_value(fact: Fact) -> bool:
 
 def _heads_apart(left: Fact, right: Fact) -> bool:
     """Tell whether a name they share stands for different things (the Orlen pump, the Orlen valve)."""
-    return any(not left.heads[name] & right.heads[name] for name in left.heads.keys() & right.heads.keys())
+    for name in left.heads.keys() & right.heads.keys():
+        ours, theirs = left.heads[name], right.heads[name]
+        if ours[0] not in theirs and theirs[0] not in ours:
+            return True
+    return False
 
 
 def other_circumstances(left: Fact, right: Fact) -> ConflictKind | None:
@@ -78,6 +83,9 @@ def other_circumstances(left: Fact, right: Fact) -> ConflictKind | None:
     Else STALE where each says itself of when it is, and PLAIN where nothing keeps them apart.
     """
     if contrasting(left.stems - right.stems, right.stems - left.stems) and not _ranks(left, right):
+        return None
+    ours, theirs = left.stems - right.stems, right.stems - left.stems
+    if left.values and any(antonym_of(term) & theirs for term in ours):
         return None
     if left.part != right.part and left.values:
         parts = left.part | right.part
@@ -176,7 +184,9 @@ def _conditions_apart(left: Fact, right: Fact) -> bool:
 
 def comparable(left: Value, right: Value) -> bool:
     """Tell whether two figures may be of one kind: one dimension, counted things of one name, the same per what."""
-    if left.condition or right.condition or left.per != right.per:
+    if left.condition or right.condition:
+        return False
+    if left.per != right.per and not ({left.per, right.per} - {""} <= {""} | left.concepts | right.concepts and "" in (left.per, right.per)):
         return False
     ours, theirs = left.figure.dimension, right.figure.dimension
     if ours == theirs == "count":
@@ -209,15 +219,19 @@ def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact) -> bool:
     shared = overlap(here, there)
     if {dimension, right.figure.dimension} <= {"count", "plain"}:
         return dimension == "count" or bool(grouped_here & grouped_there) or shared >= 0.4
+    if {left.predicate, right.predicate} - {""} and left.predicate != right.predicate:
+        told = {left.predicate, right.predicate} - {""}
+        if not told <= ours.stems & theirs.stems:
+            return False
     if grouped_here & grouped_there:
         rest_here, rest_there = here - grouped_there, there - grouped_here
         return shared >= 0.2 or not rest_here or not rest_there or len(rest_here) + len(rest_there) <= 6
     if dimension in TELLING:
         return _alone(left, ours) and _alone(right, theirs)
-    if dimension in CURRENCIES or dimension == "time":
-        tied = bool(here & there) or bool((ours.names & theirs.names) - ours.subject)
+    if dimension in CURRENCIES or dimension in ("time", "share"):
+        tied = bool(here & there) or bool((ours.names & theirs.names) - ours.subject) or bool(common(ours, theirs))
         return shared >= 0.34 or (tied and _alone(left, ours) and _alone(right, theirs))
-    return shared >= (0.25 if dimension == "share" else 0.5)
+    return shared >= 0.5
 
 
 _FITS = {
@@ -227,10 +241,18 @@ _FITS = {
 _FITS |= dict.fromkeys(CURRENCIES, _FITS["USD"])
 
 
+def common(left: Fact, right: Fact) -> frozenset[str]:
+    """Return the stems that two facts share, without names, what the names stand for, and empty words."""
+    heads = frozenset().union(*map(frozenset, (*left.heads.values(), *right.heads.values()))) if left.heads or right.heads else frozenset()
+    named = frozenset(stem(name) for name in left.names | right.names)
+    return (left.words & right.words) - named - heads - EMPTY
+
+
 def fitting(concepts: frozenset[str], value: Value) -> frozenset[str]:
     """Return the attributes among some concepts that a figure of its dimension may tell."""
     grouped = frozenset(each for each in concepts if each.startswith("="))
-    return grouped & _FITS.get(value.figure.dimension, grouped)
+    dimension = value.figure.dimension
+    return grouped & _FITS.get(dimension, frozenset() if dimension in TELLING else grouped)
 
 
 def _alone(value: Value, fact: Fact) -> bool:
@@ -302,7 +324,7 @@ def _same_requirement(left: Fact, right: Fact) -> bool:
         return bool(left.names & right.names)
     if not _same_owner(left, right):
         return False
-    if not (left.versioned & right.versioned):
+    if not (left.versioned & right.versioned) - {"version", "release", "v"}:
         return False
     return bool(left.stems & _NEEDS and right.stems & _NEEDS) or overlap(left.words, right.words) >= 0.5
 
@@ -335,7 +357,9 @@ def _same_made(left: Fact, right: Fact) -> bool:
     """Tell whether two sentences with one date each, and no known event, say the same of it in nearly the same words."""
     if len(left.events) != 1 or len(right.events) != 1 or left.events[0].events or right.events[0].events:
         return False
-    return overlap(left.words, right.words) >= 0.6 and bool(left.words & right.words)
+    if left.values or right.values or left.cumulative or right.cumulative:
+        return False
+    return bool(common(left, right))
 
 
 def _same_object(left: Fact, right: Fact) -> bool:
@@ -400,6 +424,8 @@ def _denies(left: Fact, right: Fact) -> bool:
     if left.circumstances != right.circumstances or left.versions != right.versions:
         return False
     if contrasting(left.stems - right.stems, right.stems - left.stems):
+        return False
+    if any(comparable(ours, theirs) and not agree(ours, theirs) for ours in left.values for theirs in right.values):
         return False
     for ours in left.polar:
         for theirs in right.polar:

@@ -38,6 +38,7 @@ _OTHER_CUES = {
     "head": "leads heads runs chairs manages",
     "maker": "makes produces manufactures",
     "owner": "owns",
+    "holder": "holds",
 }
 
 
@@ -74,6 +75,8 @@ def _role(name: str, done: str, agents: str, works: str) -> _Kind:
         patterns.append(r"NAME(?:leads|heads|runs|chairs|manages) (?:the )?(?=[A-Z])")
     if name == "maker":
         patterns.append(r"NAME(?:makes|manufactures|produces) (?:the|its)? ?(?=[A-Z])")
+    if name == "holder":
+        patterns.append(r"NAME(?:holds) (?:the )?(?:[a-z]+ )?(?=record|title|patent|trophy)")
     if name == "owner":
         patterns.append(r"NAME(?:owns) (?:the )?(?=[A-Z])")
     cues = f"{done} {_gerunds(done)} {agents} {works} {_OTHER_CUES.get(name, '')}"

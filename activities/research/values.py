@@ -70,6 +70,8 @@ class Value:
     """As written, for what rounding may explain."""
     bound: str
     """`least` or `most` where the figure is a limit (at most 2 GB); rough bounds (more than 40,000) have none."""
+    predicate: str
+    """Stem of an adjective that the figure goes with (navigable for 120 km), or nothing."""
     condition: bool
     """It says under which circumstances another figure holds (at 1,800 rpm)."""
 
@@ -199,6 +201,7 @@ def _value(text: str, figure: Figure, inside: re.Match[str] | None, clause: str,
         modifiers=frozenset(counted[:-1]),
         digits=text[figure.start : figure.end],
         bound=bound,
+        predicate=_predicate(before),
         condition=not alone and bool(_CONDITION.search(before)),
     )
 
@@ -208,6 +211,15 @@ def _concepts(clause: str, figure: Figure, text: str) -> frozenset[str]:
     here = concepts_of(_without_unit(clause, figure, text))
     named = frozenset(stem(word) for name in names(text) for word in words(name))
     return here if here - named else concepts_of(_without_unit(text, figure, text))
+
+
+_ADJECTIVE = re.compile(r"\b(?:is|are|was|were) ([a-z]{4,}) (?:for|to|over|within|by|at|from)\b[^\d.;]{0,16}$")
+
+
+def _predicate(before: str) -> str:
+    match = _ADJECTIVE.search(before)
+    told = stem(match[1]) if match else ""
+    return told if told and concept(told) == told and not match[1].endswith(("ed", "ing")) else ""
 
 
 _PHRASE = re.compile(r"\s*(?:thousand|millions?|billions?|mn|bn|dozen)?\s*((?:[a-zà-ÿ][a-zà-ÿ'’-]*[ ]?){1,4})")
@@ -258,7 +270,10 @@ def part_of(text: str) -> frozenset[str]:
     """Return the part of its subject that a sentence is about (the battery of the Kolibri); a property is no part."""
     match = _WHOLE_OF.match(text) or _STANDS_ON.match(text) or _OWN.match(text)
     held = frozenset(terms(match[1])) if match else frozenset()
-    return frozenset() if any(concept(term) != term for term in held) else held
+    return frozenset() if held & _MEASURES or any(concept(term) != term for term in held) else held
+
+
+_MEASURES = frozenset(stem(word) for word in words_of("measures"))
 
 
 def _number(digits: str) -> Decimal | None:
