@@ -186,7 +186,7 @@ def comparable(left: Value, right: Value) -> bool:
     """Tell whether two figures may be of one kind: one dimension, counted things of one name, the same per what."""
     if left.condition or right.condition:
         return False
-    if left.per != right.per and not ({left.per, right.per} - {""} <= {""} | left.concepts | right.concepts and "" in (left.per, right.per)):
+    if left.per != right.per and not _per_elsewhere(left, right) and not _per_elsewhere(right, left):
         return False
     ours, theirs = left.figure.dimension, right.figure.dimension
     if ours == theirs == "count":
@@ -198,6 +198,11 @@ def comparable(left: Value, right: Value) -> bool:
         counted, other = (left, right) if ours == "count" else (right, left)
         return counted.noun in other.concepts
     return ours == theirs
+
+
+def _per_elsewhere(bare: Value, full: Value) -> bool:
+    """Tell whether the one says apart from its figure what the other says with it (60 mg of X a day)."""
+    return not bare.per and stem(full.per.rsplit(" ", 1)[-1]) in bare.concepts
 
 
 def _nouns(value: Value) -> frozenset[str]:

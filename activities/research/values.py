@@ -21,7 +21,7 @@ _NUMBERS = {word: number for number, group in enumerate(groups_of("numbers"), 2)
 _NUMBER_WORD = re.compile(rf"\b(?P<word>{'|'.join(_NUMBERS)})(?=[ -][a-z]{{3}})", re.IGNORECASE)
 _CLAUSE = re.compile(r";|,\s+(?:(?:and|but|while|whereas|though|although)\s+)?|\s(?:and|but|while|whereas|though)\s")
 _PER = re.compile(
-    r"\s*(?:%|[\w°µ³²]+)?\s*(?:per|an?|each|every|/)\s*(?P<many>100\s*)?"
+    r"\s*(?:(?:thousand|millions?|billions?|mn|bn) )?(?:%|[\w°µ³²]+)?\s*(?:per|an?|each|every|/)\s*(?P<many>100\s*)?"
     r"(?P<of>h|hour|day|week|month|year|annum|second|s|min|minute|km|kilomet\w+|mile|person|head|user|unit|piece|kg|night|seat)\b"
 )
 _RANGE = re.compile(
@@ -213,7 +213,7 @@ def _concepts(clause: str, figure: Figure, text: str) -> frozenset[str]:
     return here if here - named else concepts_of(_without_unit(text, figure, text))
 
 
-_ADJECTIVE = re.compile(r"\b(?:is|are|was|were) ([a-z]{4,}) (?:for|to|over|within|by|at|from)\b[^\d.;]{0,16}$")
+_ADJECTIVE = re.compile(r"\b(?:is|are|was|were) ([a-z]{2,}(?:able|ible|al|ive|ous|ful|ic|ant|ent)) (?:for|to|over|within|by|at|from)\b[^\d.;]{0,16}$")
 
 
 def _predicate(before: str) -> str:
