@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 
 from activities.research.lexicon import table_of
-from activities.research.polarity import antonym_of
+from activities.research.polarity import ORDINALS, antonym_of
 from activities.research.relations import same_name
 from activities.research.similarity import contained, overlap
 from activities.research.statements import EMPTY, EVENT_STEMS, VERB_STEMS, Fact
@@ -22,7 +22,10 @@ from schema.contracts.research import ConflictKind
 NEWER_BY = timedelta(days=90)
 
 TELLING = frozenset(
-    ["power", "speed", "voltage", "temperature", "frequency", "torque", "thrust", "rate", "energy", "pressure", "mass", "current", "area", "length", "volume", "data"]
+    [
+        *("power", "speed", "voltage", "temperature", "frequency", "torque", "thrust", "rate", "energy"),
+        *("pressure", "mass", "current", "area", "length", "volume", "data"),
+    ]
 )
 """Dimensions that say by themselves, for one subject, what was measured, unless words say otherwise."""
 
@@ -151,9 +154,7 @@ def _after_subject(template: tuple[str, ...], at: int, fact: Fact) -> bool:
     return at > 0 and template[at - 1] in {stem(name) for name in fact.subject} and template[at + 1 : at + 2] != ()
 
 
-_RANKS = frozenset(
-    stem(word) for word in ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "last"]
-)
+_RANKS = frozenset(stem(word) for word in (*ORDINALS, "last"))
 
 
 def _ranks(left: Fact, right: Fact) -> bool:
@@ -248,7 +249,11 @@ _FITS |= dict.fromkeys(CURRENCIES, _FITS["USD"])
 
 def common(left: Fact, right: Fact) -> frozenset[str]:
     """Return the stems that two facts share, without names, what the names stand for, and empty words."""
-    heads = frozenset().union(*map(frozenset, (*left.heads.values(), *right.heads.values()))) if left.heads or right.heads else frozenset()
+    heads = (
+        frozenset().union(*map(frozenset, (*left.heads.values(), *right.heads.values())))
+        if left.heads or right.heads
+        else frozenset()
+    )
     named = frozenset(stem(name) for name in left.names | right.names)
     return (left.words & right.words) - named - heads - EMPTY
 
@@ -317,7 +322,21 @@ def _different_values(left: Fact, right: Fact) -> ConflictKind | None:
 
 _LATEST = frozenset(stem(word) for word in ["latest", "current", "stable", "newest", "recent"])
 _NEEDS = frozenset(
-    stem(word) for word in ["require", "requires", "needs", "need", "supports", "support", "depends", "minimum", "runs", "later", "newer", "least"]
+    stem(word)
+    for word in [
+        "require",
+        "requires",
+        "needs",
+        "need",
+        "supports",
+        "support",
+        "depends",
+        "minimum",
+        "runs",
+        "later",
+        "newer",
+        "least",
+    ]
 )
 
 
@@ -359,7 +378,7 @@ def _different_dates(left: Fact, right: Fact) -> bool:
 
 
 def _same_made(left: Fact, right: Fact) -> bool:
-    """Tell whether two sentences with one date each, and no known event, say the same of it in nearly the same words."""
+    """Tell whether two sentences with one date each, and no known event, share what they say of it."""
     if len(left.events) != 1 or len(right.events) != 1 or left.events[0].events or right.events[0].events:
         return False
     if left.values or right.values or left.cumulative or right.cumulative:

@@ -247,7 +247,9 @@ def _leading_name(text: str) -> frozenset[str]:
     owner = re.match(r"([A-Z][\w-]+)['’]s\b", text)
     if owner and owner[1].lower() not in STOP_WORDS:
         return frozenset({owner[1].lower()})
-    apposed = re.match(r"([A-Z][\w-]+), (?:an?|the|which|whose|who|based|founded|headquartered|home|located|built)\b", text)
+    apposed = re.match(
+        r"([A-Z][\w-]+), (?:an?|the|which|whose|who|based|founded|headquartered|home|located|built)\b", text
+    )
     if apposed and apposed[1].lower() not in STOP_WORDS:
         return frozenset({apposed[1].lower()})
     match = re.match(r"(?:The )?([A-Z][\w-]+) ([a-z]+)\b", text)
@@ -272,8 +274,8 @@ def _attribute_words(text: str, named: frozenset[str]) -> frozenset[str]:
 
 
 _STATED = re.compile(
-    r"\b(?:as (?:of|at)|status(?: of)?|stand|last updated|updated|currently|effective)[:,]?\s*(?:the end of |early |late )?"
-    r"(?:\()?$",
+    r"\b(?:as (?:of|at)|status(?: of)?|stand|last updated|updated|currently|effective)[:,]?\s*"
+    r"(?:the end of |early |late )?(?:\()?$",
     re.IGNORECASE,
 )
 
@@ -321,8 +323,8 @@ def _end_of(figure: Figure, text: str) -> int:
 _CIRCUMSTANCES = frozenset(stem(word) for word in words_of("circumstances"))
 _BOUNDS = re.compile(r"\b(?:if|when|unless|except)\b", re.IGNORECASE)
 _CUMULATIVE = re.compile(
-    r"\b(?:since (?:records|then|its|the beginning)|so far|to date|in all|in total|altogether|overall|cumulative(?:ly)?|"
-    r"over the years|throughout|in its (?:history|lifetime)|ever since)\b",
+    r"\b(?:since (?:records|then|its|the beginning)|so far|to date|in all|in total|altogether|overall|"
+    r"cumulative(?:ly)?|over the years|throughout|in its (?:history|lifetime)|ever since)\b",
     re.IGNORECASE,
 )
 

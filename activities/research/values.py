@@ -33,8 +33,8 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 _AT_LEAST = re.compile(
-    r"(?:\bmore than|\bover|(?P<hard>\bat least|\ba minimum of|\bfrom(?: the age of)?|\bno (?:less|fewer) than|≥)|\babove|\bupwards of"
-    r"|\bexceeds?|\bin excess of|>)\s*"
+    r"(?:\bmore than|\bover|(?P<hard>\bat least|\ba minimum of|\bfrom(?: the age of)?|\bno (?:less|fewer) than|≥)"
+    r"|\babove|\bupwards of|\bexceeds?|\bin excess of|>)\s*"
     r"(?:[$€£¥]|CHF|EUR|USD)?\s*$",
     re.IGNORECASE,
 )
@@ -213,13 +213,16 @@ def _concepts(clause: str, figure: Figure, text: str) -> frozenset[str]:
     return here if here - named else concepts_of(_without_unit(text, figure, text))
 
 
-_ADJECTIVE = re.compile(r"\b(?:is|are|was|were) ([a-z]{2,}(?:able|ible|al|ive|ous|ful|ic|ant|ent)) (?:for|to|over|within|by|at|from)\b[^\d.;]{0,16}$")
+_ADJECTIVE = re.compile(
+    r"\b(?:is|are|was|were) ([a-z]{2,}(?:able|ible|al|ive|ous|ful|ic|ant|ent)) "
+    r"(?:for|to|over|within|by|at|from)\b[^\d.;]{0,16}$"
+)
 
 
 def _predicate(before: str) -> str:
     match = _ADJECTIVE.search(before)
     told = stem(match[1]) if match else ""
-    return told if told and concept(told) == told and not match[1].endswith(("ed", "ing")) else ""
+    return told if concept(told) == told else ""
 
 
 _PHRASE = re.compile(r"\s*(?:thousand|millions?|billions?|mn|bn|dozen)?\s*((?:[a-zà-ÿ][a-zà-ÿ'’-]*[ ]?){1,4})")
@@ -257,10 +260,12 @@ _UNIT_BEHIND = re.compile(r"^[\s\u00a0-]*[\w%°/²³·]*")
 
 
 _WHOLE_OF = re.compile(
-    r"(?:[^,]{1,40}, )?(?:[Tt]he|[Aa]n?|[Ii]ts|[Tt]heir) ((?:[a-z'’-]+ ){0,2}[a-z-]+) of (?:the |an? )?(?:[a-z-]+ )?(?=[A-Z])"
+    r"(?:[^,]{1,40}, )?(?:[Tt]he|[Aa]n?|[Ii]ts|[Tt]heir) ((?:[a-z'’-]+ ){0,2}[a-z-]+) of "
+    r"(?:the |an? )?(?:[a-z-]+ )?(?=[A-Z])"
 )
 _STANDS_ON = re.compile(
-    r"(?:[^,]{1,40}, )?(?:[Tt]he|[Aa]n?) ((?:[a-z'’-]+ ){0,2}[a-z-]+) (?:on|in|at|inside|for|near|under) (?:the )?(?=[A-Z])"
+    r"(?:[^,]{1,40}, )?(?:[Tt]he|[Aa]n?) ((?:[a-z'’-]+ ){0,2}[a-z-]+) "
+    r"(?:on|in|at|inside|for|near|under) (?:the )?(?=[A-Z])"
 )
 _OWN = re.compile(r"(?:(?:its|their|his|her)|.*?[A-Z][\w-]*['’]s) ((?:[a-z-]+ )?[a-z-]+)\b")
 
@@ -387,7 +392,8 @@ _MODEL = re.compile(
 _NUMBERED = re.compile(r"\b([A-Z][A-Za-z]+) (\d+\.\d+)(?=(?:['’]s)?\s+(?:[a-z]+(?:s|ed)|has|can|will|and|or)\b)")
 """Releases that a sentence is about (Brindle 2.0 requires)."""
 _VARIANT = re.compile(
-    r"(?<![.!?] )(?<!^)\b([A-Z][a-zà-ÿ]+) (XXL|XL|XS|SE|GT|RS|LT|EX|II|III|IV|VI|VII|VIII|IX|Pro|Max|Mini|Plus|Ultra|Lite|Air|[B-HJ-Z])\b(?!\.)"
+    r"(?<![.!?] )(?<!^)\b([A-Z][a-zà-ÿ]+) "
+    r"(XXL|XL|XS|SE|GT|RS|LT|EX|II|III|IV|VI|VII|VIII|IX|Pro|Max|Mini|Plus|Ultra|Lite|Air|[B-HJ-Z])\b(?!\.)"
 )
 _MONTHS = frozenset(name for group in groups_of("months") for name in group)
 
