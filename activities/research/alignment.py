@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 
 from activities.research.lexicon import table_of
+from activities.research.polarity import ORDINALS, antonym_of
 from activities.research.relations import same_name
 from activities.research.similarity import contained, overlap
 from activities.research.statements import EMPTY, EVENT_STEMS, VERB_STEMS, Fact
@@ -22,22 +23,8 @@ NEWER_BY = timedelta(days=90)
 
 TELLING = frozenset(
     [
-        "power",
-        "speed",
-        "voltage",
-        "temperature",
-        "frequency",
-        "torque",
-        "thrust",
-        "rate",
-        "energy",
-        "pressure",
-        "mass",
-        "current",
-        "area",
-        "length",
-        "volume",
-        "data",
+        *("power", "speed", "voltage", "temperature", "frequency", "torque", "thrust", "rate", "energy"),
+        *("pressure", "mass", "current", "area", "length", "volume", "data"),
     ]
 )
 """Dimensions that say by themselves, for one subject, what was measured, unless words say otherwise."""
@@ -86,7 +73,11 @@ def _coded_value(fact: Fact) -> bool:
 
 def _heads_apart(left: Fact, right: Fact) -> bool:
     """Tell whether a name they share stands for different things (the Orlen pump, the Orlen valve)."""
-    return any(not left.heads[name] & right.heads[name] for name in left.heads.keys() & right.heads.keys())
+    for name in left.heads.keys() & right.heads.keys():
+        ours, theirs = left.heads[name], right.heads[name]
+        if ours[0] not in theirs and theirs[0] not in ours:
+            return True
+    return False
 
 
 def other_circumstances(left: Fact, right: Fact) -> ConflictKind | None:
@@ -95,6 +86,9 @@ def other_circumstances(left: Fact, right: Fact) -> ConflictKind | None:
     Else STALE where each says itself of when it is, and PLAIN where nothing keeps them apart.
     """
     if contrasting(left.stems - right.stems, right.stems - left.stems) and not _ranks(left, right):
+        return None
+    ours, theirs = left.stems - right.stems, right.stems - left.stems
+    if left.values and any(antonym_of(term) & theirs for term in ours):
         return None
     if left.part != right.part and left.values:
         parts = left.part | right.part
@@ -160,10 +154,7 @@ def _after_subject(template: tuple[str, ...], at: int, fact: Fact) -> bool:
     return at > 0 and template[at - 1] in {stem(name) for name in fact.subject} and template[at + 1 : at + 2] != ()
 
 
-_RANKS = frozenset(
-    stem(word)
-    for word in ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "last"]
-)
+_RANKS = frozenset(stem(word) for word in (*ORDINALS, "last"))
 
 
 def _ranks(left: Fact, right: Fact) -> bool:
@@ -194,7 +185,9 @@ def _conditions_apart(left: Fact, right: Fact) -> bool:
 
 def comparable(left: Value, right: Value) -> bool:
     """Tell whether two figures may be of one kind: one dimension, counted things of one name, the same per what."""
-    if left.condition or right.condition or left.per != right.per:
+    if left.condition or right.condition:
+        return False
+    if left.per != right.per and not _per_elsewhere(left, right) and not _per_elsewhere(right, left):
         return False
     ours, theirs = left.figure.dimension, right.figure.dimension
     if ours == theirs == "count":
@@ -206,6 +199,11 @@ def comparable(left: Value, right: Value) -> bool:
         counted, other = (left, right) if ours == "count" else (right, left)
         return counted.noun in other.concepts
     return ours == theirs
+
+
+def _per_elsewhere(bare: Value, full: Value) -> bool:
+    """Tell whether the one says apart from its figure what the other says with it (60 mg of X a day)."""
+    return not bare.per and stem(full.per.rsplit(" ", 1)[-1]) in bare.concepts
 
 
 def _nouns(value: Value) -> frozenset[str]:
@@ -227,15 +225,19 @@ def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact) -> bool:
     shared = overlap(here, there)
     if {dimension, right.figure.dimension} <= {"count", "plain"}:
         return dimension == "count" or bool(grouped_here & grouped_there) or shared >= 0.4
+    if {left.predicate, right.predicate} - {""} and left.predicate != right.predicate:
+        told = {left.predicate, right.predicate} - {""}
+        if not told <= ours.stems & theirs.stems:
+            return False
     if grouped_here & grouped_there:
         rest_here, rest_there = here - grouped_there, there - grouped_here
         return shared >= 0.2 or not rest_here or not rest_there or len(rest_here) + len(rest_there) <= 6
     if dimension in TELLING:
         return _alone(left, ours) and _alone(right, theirs)
-    if dimension in CURRENCIES or dimension == "time":
-        tied = bool(here & there) or bool((ours.names & theirs.names) - ours.subject)
+    if dimension in CURRENCIES or dimension in ("time", "share"):
+        tied = bool(here & there) or bool((ours.names & theirs.names) - ours.subject) or bool(common(ours, theirs))
         return shared >= 0.34 or (tied and _alone(left, ours) and _alone(right, theirs))
-    return shared >= (0.25 if dimension == "share" else 0.5)
+    return shared >= 0.5
 
 
 _FITS = {
@@ -245,10 +247,22 @@ _FITS = {
 _FITS |= dict.fromkeys(CURRENCIES, _FITS["USD"])
 
 
+def common(left: Fact, right: Fact) -> frozenset[str]:
+    """Return the stems that two facts share, without names, what the names stand for, and empty words."""
+    heads = (
+        frozenset().union(*map(frozenset, (*left.heads.values(), *right.heads.values())))
+        if left.heads or right.heads
+        else frozenset()
+    )
+    named = frozenset(stem(name) for name in left.names | right.names)
+    return (left.words & right.words) - named - heads - EMPTY
+
+
 def fitting(concepts: frozenset[str], value: Value) -> frozenset[str]:
     """Return the attributes among some concepts that a figure of its dimension may tell."""
     grouped = frozenset(each for each in concepts if each.startswith("="))
-    return grouped & _FITS.get(value.figure.dimension, grouped)
+    dimension = value.figure.dimension
+    return grouped & _FITS.get(dimension, frozenset() if dimension in TELLING else grouped)
 
 
 def _alone(value: Value, fact: Fact) -> bool:
@@ -334,7 +348,7 @@ def _same_requirement(left: Fact, right: Fact) -> bool:
         return bool(left.names & right.names)
     if not _same_owner(left, right):
         return False
-    if not (left.versioned & right.versioned):
+    if not (left.versioned & right.versioned) - {"version", "release", "v"}:
         return False
     return bool(left.stems & _NEEDS and right.stems & _NEEDS) or overlap(left.words, right.words) >= 0.5
 
@@ -364,10 +378,12 @@ def _different_dates(left: Fact, right: Fact) -> bool:
 
 
 def _same_made(left: Fact, right: Fact) -> bool:
-    """Tell whether two sentences with one date each, and no known event, say the same of it in nearly the same words."""
+    """Tell whether two sentences with one date each, and no known event, share what they say of it."""
     if len(left.events) != 1 or len(right.events) != 1 or left.events[0].events or right.events[0].events:
         return False
-    return overlap(left.words, right.words) >= 0.6 and bool(left.words & right.words)
+    if left.values or right.values or left.cumulative or right.cumulative:
+        return False
+    return bool(common(left, right))
 
 
 def _same_object(left: Fact, right: Fact) -> bool:
@@ -432,6 +448,8 @@ def _denies(left: Fact, right: Fact) -> bool:
     if left.circumstances != right.circumstances or left.versions != right.versions:
         return False
     if contrasting(left.stems - right.stems, right.stems - left.stems):
+        return False
+    if any(comparable(ours, theirs) and not agree(ours, theirs) for ours in left.values for theirs in right.values):
         return False
     for ours in left.polar:
         for theirs in right.polar:

@@ -7,7 +7,7 @@ the exact spans of every sentence stand in the sidecar (`RenderedReport.sidecar`
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from activities.documents.builder import page_at
@@ -393,21 +393,25 @@ def _check_line(
     if list(dict.fromkeys(span.n for span in record.spans)) != numbers:
         problems.append(problem("number", f"the sidecar cites {sorted({span.n for span in record.spans})}"))
     for span in record.spans:
-        source, whole = entries.get(span.n), texts.get(span.snapshot_sha256)
-        if source is None or source.snapshot_sha256 != span.snapshot_sha256:
-            problems.append(problem("number", f"[{span.n}] is another source"))
-        elif (span.start, span.end) not in source.spans:
-            problems.append(problem("entry", f"entry [{span.n}] does not list the span"))
-        if whole is None:
-            problems.append(problem("snapshot", f"snapshot {span.snapshot_sha256} is missing or altered"))
-        elif whole[span.start : span.end] != span.quote:
-            problems.append(problem("quote", "the snapshot says something else there"))
-        elif _cuts_word(whole, span.start) or _cuts_word(whole, span.end):
-            problems.append(problem("quote", "the span begins or ends within a word"))
+        problems += [problem(code, detail) for code, detail in _check_span(span, entries, texts)]
     verdict = check_support(text, [span.quote for span in record.spans])
     if not verdict.ok:
         problems.append(problem("support", verdict.reason))
     return problems
+
+
+def _check_span(span: CitedSpan, entries: Mapping[int, CitedSource], texts: _Texts) -> Iterator[tuple[str, str]]:
+    source, whole = entries.get(span.n), texts.get(span.snapshot_sha256)
+    if source is None or source.snapshot_sha256 != span.snapshot_sha256:
+        yield "number", f"[{span.n}] is another source"
+    elif (span.start, span.end) not in source.spans:
+        yield "entry", f"entry [{span.n}] does not list the span"
+    if whole is None:
+        yield "snapshot", f"snapshot {span.snapshot_sha256} is missing or altered"
+    elif whole[span.start : span.end] != span.quote:
+        yield "quote", "the snapshot says something else there"
+    elif _cuts_word(whole, span.start) or _cuts_word(whole, span.end):
+        yield "quote", "the span begins or ends within a word"
 
 
 def _cuts_word(text: str, at: int) -> bool:

@@ -30,7 +30,7 @@ from activities.research.text import (
     uninflected,
     words,
 )
-from activities.research.values import designated, subject_names
+from activities.research.values import designated, spelled_out, subject_names
 from activities.research.wanted import wanted
 from schema.contracts.research import AgentView, Claim, Finding, Passage, SourceRef
 from schema.ids import CLAIM, derived_id
@@ -124,7 +124,8 @@ def candidates(regions: Sequence[Region]) -> list[Candidate]:
 
 def _states_value(shown: str) -> bool:
     """Tell whether a sentence whose verb is not known (recycles, churns) states a value all the same."""
-    return bool(figures(shown) or dates(shown) or relations_of(shown)) and bool(subject_names(shown))
+    valued = figures(spelled_out(shown)) or dates(shown) or relations_of(shown)
+    return bool(valued) and bool(subject_names(shown))
 
 
 def _rows_between(region: Region, read: Sequence[Sentence]) -> list[Candidate]:

@@ -1,7 +1,7 @@
 """Conflicts: statements that cannot all be true, and the reason to prefer one.
 
-What a statement is, and when two of them disagree, is told in `statements.py` and `alignment.py`; here pairs are chosen,
-put together, and weighed.
+What a statement is, and when two of them disagree, is told in `statements.py` and `alignment.py`; here pairs are
+chosen, put together, and weighed.
 """
 
 import re
@@ -140,7 +140,7 @@ def conflict_of(sides: Sequence[Sequence[Fact]], kind: ConflictKind, subject: st
 
 
 def choose(sides: Sequence[Sequence[Fact]], kind: ConflictKind) -> tuple[int | None, str]:
-    """Choose the side to prefer: the newer statement, the more trusted source, the one with more independent sources."""
+    """Choose the side to prefer: the newer, the more trusted, the one with more independent sources, in this order."""
     if kind is ConflictKind.SCOPE:
         return None, "The statements name different circumstances and may both hold."
     dated = sorted(((at, -index) for index, side in enumerate(sides) if (at := _stated(side))), reverse=True)

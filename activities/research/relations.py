@@ -38,6 +38,7 @@ _OTHER_CUES = {
     "head": "leads heads runs chairs manages",
     "maker": "makes produces manufactures",
     "owner": "owns",
+    "holder": "holds",
 }
 
 
@@ -54,7 +55,8 @@ def _role(name: str, done: str, agents: str, works: str) -> _Kind:
     if done:
         patterns += [
             rf"\b(?:{_either(done)}){_WHEN} by {_SMALL}NAME",
-            rf"NAME(?:has |had |have )?(?:\w+ly )?\b(?:{_either(done)}) (?:(?:the|an?|its)\b ?)?(?:[a-z]+ ){{0,3}}?(?=[\"“\dA-Z])",
+            rf"NAME(?:has |had |have )?(?:\w+ly )?\b(?:{_either(done)}) (?:(?:the|an?|its)\b ?)?"
+            r"(?:[a-z]+ ){0,3}?(?=[\"“\dA-Z])",
             rf"\b(?:{_either(_gerunds(done))}) .{{2,60}}? (?:belongs|goes|is due) to {_SMALL}NAME",
         ]
     if agents:
@@ -74,6 +76,8 @@ def _role(name: str, done: str, agents: str, works: str) -> _Kind:
         patterns.append(r"NAME(?:leads|heads|runs|chairs|manages) (?:the )?(?=[A-Z])")
     if name == "maker":
         patterns.append(r"NAME(?:makes|manufactures|produces) (?:the|its)? ?(?=[A-Z])")
+    if name == "holder":
+        patterns.append(r"NAME(?:holds) (?:the )?(?:[a-z]+ )?(?=record|title|patent|trophy)")
     if name == "owner":
         patterns.append(r"NAME(?:owns) (?:the )?(?=[A-Z])")
     cues = f"{done} {_gerunds(done)} {agents} {works} {_OTHER_CUES.get(name, '')}"

@@ -83,7 +83,7 @@ def rows_of(text: str) -> list[Row]:
         if re.match(r"\s{4}|\t", line):
             continue
         cells = _cells(line)
-        if cells and not inside and _is_header(cells):
+        if cells and not inside and _is_header(cells, _below(text, start)):
             header, inside = cells, True
             continue
         if cells:
@@ -129,8 +129,18 @@ def _cells(line: str) -> list[str]:
     return cells if 2 <= len(cells) <= CELLS_MAX and re.search(r"\s\|\s|^\|", line) else []
 
 
-def _is_header(cells: Sequence[str]) -> bool:
-    return not any(_has_value(cell) for cell in cells[1:]) or _is_generic(cells[0])
+def _below(text: str, start: int) -> list[str]:
+    """Return the cells of the next line of a table that is no rule."""
+    following = text[start:].split("\n", 3)[1:3]
+    return next((cells for line in following if (cells := _cells(line))), [])
+
+
+def _is_header(cells: Sequence[str], below: Sequence[str]) -> bool:
+    if _is_generic(cells[0]) or (len(cells) == 2 and _is_generic(cells[1])):
+        return True
+    if len(cells) == 2:  # Else it is the first pair of a table without a head.
+        return len(below) == 2 and _has_value(below[1]) and not _has_value(cells[1])
+    return not any(_has_value(cell) for cell in cells[1:])
 
 
 def _of_table(cells: Sequence[str], header: Sequence[str]) -> list[Field]:

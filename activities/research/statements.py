@@ -77,7 +77,7 @@ class Fact:
     part: frozenset[str]
     cumulative: bool
     placings: Mapping[str, frozenset[str]]
-    heads: Mapping[str, frozenset[str]]
+    heads: Mapping[str, tuple[str, ...]]
     """Name -> the common nouns right behind it (lamp, in *the Lumo desk lamp costs*)."""
     label: frozenset[str]
     """Stems of a row's label."""
@@ -247,7 +247,14 @@ def _leading_name(text: str) -> frozenset[str]:
     owner = re.match(r"([A-Z][\w-]+)['’]s\b", text)
     if owner and owner[1].lower() not in STOP_WORDS:
         return frozenset({owner[1].lower()})
+    apposed = re.match(
+        r"([A-Z][\w-]+), (?:an?|the|which|whose|who|based|founded|headquartered|home|located|built)\b", text
+    )
+    if apposed and apposed[1].lower() not in STOP_WORDS:
+        return frozenset({apposed[1].lower()})
     match = re.match(r"(?:The )?([A-Z][\w-]+) ([a-z]+)\b", text)
+    if match and re.search(r"[a-z]{4,}s$", match[1]) and subject_names(text):
+        return frozenset()
     if not match or match.group(1).lower() in STOP_WORDS or not has_verb(match.group(2)):
         return frozenset()
     is_attribute = concept(stem(match.group(1).lower())).startswith("=")
@@ -267,8 +274,8 @@ def _attribute_words(text: str, named: frozenset[str]) -> frozenset[str]:
 
 
 _STATED = re.compile(
-    r"\b(?:as (?:of|at)|status(?: of)?|stand|last updated|updated|currently|effective)[:,]?\s*(?:the end of |early |late )?"
-    r"(?:\()?$",
+    r"\b(?:as (?:of|at)|status(?: of)?|stand|last updated|updated|currently|effective)[:,]?\s*"
+    r"(?:the end of |early |late )?(?:\()?$",
     re.IGNORECASE,
 )
 
@@ -316,8 +323,8 @@ def _end_of(figure: Figure, text: str) -> int:
 _CIRCUMSTANCES = frozenset(stem(word) for word in words_of("circumstances"))
 _BOUNDS = re.compile(r"\b(?:if|when|unless|except)\b", re.IGNORECASE)
 _CUMULATIVE = re.compile(
-    r"\b(?:since (?:records|then|its|the beginning)|so far|to date|in all|in total|altogether|overall|cumulative(?:ly)?|"
-    r"over the years|throughout|in its (?:history|lifetime)|ever since)\b",
+    r"\b(?:since (?:records|then|its|the beginning)|so far|to date|in all|in total|altogether|overall|"
+    r"cumulative(?:ly)?|over the years|throughout|in its (?:history|lifetime)|ever since)\b",
     re.IGNORECASE,
 )
 
@@ -349,15 +356,15 @@ def _placings(text: str, values: tuple[Value, ...], subject: frozenset[str]) -> 
 _BEHIND = re.compile(r"((?: [a-z-]+){1,3})")
 
 
-def _head_of(name: str, text: str) -> frozenset[str]:
+def _head_of(name: str, text: str) -> tuple[str, ...]:
     at = text.lower().find(name)
     match = _BEHIND.match(text, at + len(name)) if at >= 0 else None
     if not match:
-        return frozenset()
+        return ()
     held: list[str] = []
     for word in match[1].split():
         done = word.endswith(("s", "ed")) and (word in VERBS or word.endswith("ed"))
         if done or word in STOP_WORDS or stem(word) in EVENT_STEMS:
             break
         held.append(word)
-    return frozenset(concept(stem(word)) for word in held if stem(word) not in EMPTY)
+    return tuple(concept(stem(word)) for word in held if stem(word) not in EMPTY)

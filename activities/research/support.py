@@ -1,7 +1,7 @@
 """Support: does a cited span show what a sentence says?
 
-The test is mechanical and one-sided: what passes may still be badly put, but a figure, a date, a version, a rank, a name
-or a quotation that the span does not have, a changed polarity, or words the span does not use are always found.
+The test is mechanical and one-sided: what passes may still be badly put, but a figure, a date, a version, a rank, a
+name or a quotation that the span does not have, a changed polarity, or words the span does not use are always found.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Units: what stands behind a number, as dimension and factor, so that 1.5 km and 1,500 m are one length.
 
-The everyday spellings are data (`lexicon.toml`). Compounds and SI prefixes (cubic metres, hPa, GJ) come from pint, whose
-registry takes half a second to build and is therefore built at the first spelling that needs it. A word that pint would
-take for a unit only by chance (*hands*, *points*, *as*) is none here: what is passed on to it is bounded by `_SPELLED`.
+The everyday spellings are data (`lexicon.toml`). Compounds and SI prefixes (cubic metres, hPa, GJ) come from pint,
+whose registry takes half a second to build and is therefore built at the first spelling that needs it. A word that
+pint would take for a unit only by chance (*hands*, *points*, *as*) is none here: `_SPELLED` bounds what it is asked.
 """
 
 import re

@@ -21,7 +21,7 @@ _NUMBERS = {word: number for number, group in enumerate(groups_of("numbers"), 2)
 _NUMBER_WORD = re.compile(rf"\b(?P<word>{'|'.join(_NUMBERS)})(?=[ -][a-z]{{3}})", re.IGNORECASE)
 _CLAUSE = re.compile(r";|,\s+(?:(?:and|but|while|whereas|though|although)\s+)?|\s(?:and|but|while|whereas|though)\s")
 _PER = re.compile(
-    r"\s*(?:%|[\w°µ³²]+)?\s*(?:per|an?|each|every|/)\s*(?P<many>100\s*)?"
+    r"\s*(?:(?:thousand|millions?|billions?|mn|bn) )?(?:%|[\w°µ³²]+)?\s*(?:per|an?|each|every|/)\s*(?P<many>100\s*)?"
     r"(?P<of>h|hour|day|week|month|year|annum|second|s|min|minute|km|kilomet\w+|mile|person|head|user|unit|piece|kg|night|seat)\b"
 )
 _RANGE = re.compile(
@@ -33,8 +33,8 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 _AT_LEAST = re.compile(
-    r"(?:\bmore than|\bover|(?P<hard>\bat least|\ba minimum of|\bfrom(?: the age of)?|\bno (?:less|fewer) than|≥)|\babove|\bupwards of"
-    r"|\bexceeds?|\bin excess of|>)\s*"
+    r"(?:\bmore than|\bover|(?P<hard>\bat least|\ba minimum of|\bfrom(?: the age of)?|\bno (?:less|fewer) than|≥)"
+    r"|\babove|\bupwards of|\bexceeds?|\bin excess of|>)\s*"
     r"(?:[$€£¥]|CHF|EUR|USD)?\s*$",
     re.IGNORECASE,
 )
@@ -70,6 +70,8 @@ class Value:
     """As written, for what rounding may explain."""
     bound: str
     """`least` or `most` where the figure is a limit (at most 2 GB); rough bounds (more than 40,000) have none."""
+    predicate: str
+    """Stem of an adjective that the figure goes with (navigable for 120 km), or nothing."""
     condition: bool
     """It says under which circumstances another figure holds (at 1,800 rpm)."""
 
@@ -199,6 +201,7 @@ def _value(text: str, figure: Figure, inside: re.Match[str] | None, clause: str,
         modifiers=frozenset(counted[:-1]),
         digits=text[figure.start : figure.end],
         bound=bound,
+        predicate=_predicate(before),
         condition=not alone and bool(_CONDITION.search(before)),
     )
 
@@ -208,6 +211,18 @@ def _concepts(clause: str, figure: Figure, text: str) -> frozenset[str]:
     here = concepts_of(_without_unit(clause, figure, text))
     named = frozenset(stem(word) for name in names(text) for word in words(name))
     return here if here - named else concepts_of(_without_unit(text, figure, text))
+
+
+_ADJECTIVE = re.compile(
+    r"\b(?:is|are|was|were) ([a-z]{2,}(?:able|ible|al|ive|ous|ful|ic|ant|ent)) "
+    r"(?:for|to|over|within|by|at|from)\b[^\d.;]{0,16}$"
+)
+
+
+def _predicate(before: str) -> str:
+    match = _ADJECTIVE.search(before)
+    told = stem(match[1]) if match else ""
+    return told if concept(told) == told else ""
 
 
 _PHRASE = re.compile(r"\s*(?:thousand|millions?|billions?|mn|bn|dozen)?\s*((?:[a-zà-ÿ][a-zà-ÿ'’-]*[ ]?){1,4})")
@@ -245,10 +260,12 @@ _UNIT_BEHIND = re.compile(r"^[\s\u00a0-]*[\w%°/²³·]*")
 
 
 _WHOLE_OF = re.compile(
-    r"(?:[^,]{1,40}, )?(?:[Tt]he|[Aa]n?|[Ii]ts|[Tt]heir) ((?:[a-z'’-]+ ){0,2}[a-z-]+) of (?:the |an? )?(?:[a-z-]+ )?(?=[A-Z])"
+    r"(?:[^,]{1,40}, )?(?:[Tt]he|[Aa]n?|[Ii]ts|[Tt]heir) ((?:[a-z'’-]+ ){0,2}[a-z-]+) of "
+    r"(?:the |an? )?(?:[a-z-]+ )?(?=[A-Z])"
 )
 _STANDS_ON = re.compile(
-    r"(?:[^,]{1,40}, )?(?:[Tt]he|[Aa]n?) ((?:[a-z'’-]+ ){0,2}[a-z-]+) (?:on|in|at|inside|for|near|under) (?:the )?(?=[A-Z])"
+    r"(?:[^,]{1,40}, )?(?:[Tt]he|[Aa]n?) ((?:[a-z'’-]+ ){0,2}[a-z-]+) "
+    r"(?:on|in|at|inside|for|near|under) (?:the )?(?=[A-Z])"
 )
 _OWN = re.compile(r"(?:(?:its|their|his|her)|.*?[A-Z][\w-]*['’]s) ((?:[a-z-]+ )?[a-z-]+)\b")
 
@@ -258,7 +275,10 @@ def part_of(text: str) -> frozenset[str]:
     """Return the part of its subject that a sentence is about (the battery of the Kolibri); a property is no part."""
     match = _WHOLE_OF.match(text) or _STANDS_ON.match(text) or _OWN.match(text)
     held = frozenset(terms(match[1])) if match else frozenset()
-    return frozenset() if any(concept(term) != term for term in held) else held
+    return frozenset() if held & _MEASURES or any(concept(term) != term for term in held) else held
+
+
+_MEASURES = frozenset(stem(word) for word in words_of("measures"))
 
 
 def _number(digits: str) -> Decimal | None:
@@ -372,7 +392,8 @@ _MODEL = re.compile(
 _NUMBERED = re.compile(r"\b([A-Z][A-Za-z]+) (\d+\.\d+)(?=(?:['’]s)?\s+(?:[a-z]+(?:s|ed)|has|can|will|and|or)\b)")
 """Releases that a sentence is about (Brindle 2.0 requires)."""
 _VARIANT = re.compile(
-    r"(?<![.!?] )(?<!^)\b([A-Z][a-zà-ÿ]+) (XXL|XL|XS|SE|GT|RS|LT|EX|II|III|IV|VI|VII|VIII|IX|Pro|Max|Mini|Plus|Ultra|Lite|Air|[B-HJ-Z])\b(?!\.)"
+    r"(?<![.!?] )(?<!^)\b([A-Z][a-zà-ÿ]+) "
+    r"(XXL|XL|XS|SE|GT|RS|LT|EX|II|III|IV|VI|VII|VIII|IX|Pro|Max|Mini|Plus|Ultra|Lite|Air|[B-HJ-Z])\b(?!\.)"
 )
 _MONTHS = frozenset(name for group in groups_of("months") for name in group)
 
