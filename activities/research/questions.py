@@ -180,6 +180,45 @@ def query_terms(question: str) -> tuple[QueryTerm, ...]:
     return tuple(found.values())
 
 
+_AUXILIARY = r"(?:do|does|did|has|have|had|is|are|was|were|can|could|should|will|would|must|may)"
+_DONE_BY = re.compile(rf"\b{_AUXILIARY}\s+(?P<subject>(?:the |an? )?.+)$", re.IGNORECASE)
+_PROPERTY_OF = re.compile(r"\b(?:what|which|who|where|how)\b.*\b(?:of|for)\s+(?:the |an? )?(?P<subject>[^,?]+)$", re.IGNORECASE)
+_SUBJECT_WORDS_MAX = 4
+
+
+@lru_cache(maxsize=4_096)
+def subject_terms(question: str) -> frozenset[str]:
+    """Return the stems of what a question is about: its names, else what its grammar makes the subject.
+
+    *How long does the timeout of Corvid last* is about Corvid, *what does a deque do* about deques.
+    """
+    question = without_context(question).strip(" ?.")
+    asked = query_terms(question)
+    named = frozenset(term.stem for term in asked if term.is_name and term.is_core)
+    if named:
+        return named
+    known = {term.stem for term in asked if term.is_core}
+    for pattern in (_PROPERTY_OF, _DONE_BY):
+        if match := pattern.search(question):
+            found = [stem(word) for word in _up_to_verb(words(match["subject"])) if stem(word) in known]
+            if found:
+                return frozenset(found)
+    return frozenset()
+
+
+def _up_to_verb(tokens: list[str]) -> list[str]:
+    """Return the first words of a clause, up to its verb or to what places it (a shelf, in *a shelf have in memory*)."""
+    found: list[str] = []
+    for token in tokens:
+        if found and (token in _VERBS or token in _PLACING or token in STOP_WORDS or token.endswith("ed")):
+            break
+        if token in ("i", "we", "you", "one", "they", "it"):
+            return []
+        if token not in STOP_WORDS:
+            found.append(token)
+    return found[:_SUBJECT_WORDS_MAX]
+
+
 def plan_subtasks(brief: Brief) -> tuple[Subtask, ...]:
     """Cut the task of `brief` into 1 to `agents_max` subtasks, numbered from 1."""
     task = _tidied(brief.task)
