@@ -13,7 +13,6 @@ from activities.research.text import (
     STATEMENT_CHARACTERS_MAX,
     Sentence,
     display,
-    has_verb,
     is_navigation,
     leans_on_previous,
     normalise,
@@ -27,7 +26,7 @@ from schema.ids import CLAIM, derived_id
 
 CLAIMS_PER_CALL_MAX = 8
 CLAIMS_PER_AGENT_MAX = 24
-RELEVANCE_MIN = 0.5
+RELEVANCE_MIN = 0.3
 RELEVANCE_OF_BEST_MIN = 0.75
 """A sentence is kept only where it is at least this part as relevant as the best one."""
 
@@ -100,7 +99,7 @@ def candidates(regions: Sequence[Region]) -> list[Candidate]:
     for region in regions:
         read = sentences(region.text, cut_start=region.start > 0)
         for number, sentence in enumerate(read):
-            if not is_navigation(sentence.text) and has_verb(display(sentence.text)):
+            if not is_navigation(sentence.text):
                 found.append(_candidate(region, sentence, read[max(0, number - ANTECEDENTS_MAX) : number]))
     return found
 
@@ -114,7 +113,7 @@ def _candidate(region: Region, sentence: Sentence, before: Sequence[Sentence]) -
     start, leans = sentence.start, leans_on_previous(sentence.text)
     if leans or _is_definite(display(sentence.text)):
         for earlier in reversed(before):
-            if not has_verb(display(earlier.text)) or not _adjoin(region.text, earlier, sentence):
+            if not _adjoin(region.text, earlier, sentence):
                 break
             if _is_definite(display(earlier.text)):
                 continue
@@ -124,7 +123,7 @@ def _candidate(region: Region, sentence: Sentence, before: Sequence[Sentence]) -
             if leans or subject_names(display(earlier.text)):
                 start, leans = earlier.start, False
             break
-        if leans and before and has_verb(display(before[-1].text)) and _adjoin(region.text, before[-1], sentence):
+        if leans and before and _adjoin(region.text, before[-1], sentence):
             start = before[-1].start
     quote = region.text[start : sentence.end]
     absolute = region.start + start

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from activities.research.phrases import counted, say
 from activities.research.questions import query_terms
-from activities.research.text import display, lacks_subject, leans_on_previous, terms
+from activities.research.text import as_sentence, display, lacks_subject, leans_on_previous, terms
 from schema.contracts.research import Brief, Claim, Conflict, Finding, Report, Section, Sentence, Subtask
 
 SUMMARY_STATEMENTS_MAX = 6
@@ -117,7 +117,7 @@ def quoted(finding: Finding, material: Material) -> Sentence:
     for claim in backing:
         sources.setdefault(claim.source.snapshot_sha256, claim.id)
     return Sentence(
-        text=display(backing[0].quote), claim_ids=tuple(list(sources.values())[:CITATIONS_PER_SENTENCE_MAX])
+        text=as_sentence(backing[0].quote), claim_ids=tuple(list(sources.values())[:CITATIONS_PER_SENTENCE_MAX])
     )
 
 

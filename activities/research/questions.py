@@ -39,6 +39,7 @@ _LEAD = re.compile(
     )\s*(?P<article>(?:the|a|an)\s+)?""",
     re.IGNORECASE | re.VERBOSE,
 )
+_AUXILIARY = r"(?:do|does|did|has|have|had|is|are|was|were|can|could|should|will|would|must|may)"
 _ASKS = re.compile(r"(?:what|how|why|when|where|which|who|whose|whether|is|are|do|does|did|can|should|will)\b", re.I)
 _NEW_CLAUSE = re.compile(
     r"(?:,?\s+and\s+(?:also\s+)?|,\s+|;\s+(?:and\s+)?)(?=(?:what|how|why|when|where|which|who|whether)\b)", re.I
@@ -76,15 +77,24 @@ _BROAD = re.compile(
 _INSTRUCTION_WORDS = frozenset(stem(word) for word in words_of("instructions"))
 
 
+_FILLER_PHRASE = re.compile(
+    r"\b(?:(?:kinds?|sorts?|types?|numbers?|lists?|parts?)(?= of\b)|key(?= (?:findings|points|facts|features|aspects|"
+    r"differences|questions|figures|takeaways|trends|issues|players)\b))|^\s*(?:please )?list\b",
+    re.IGNORECASE,
+)
+"""Words that say little in these phrases only: a *kind of* pump, *key* findings; but the keys of a list."""
+
+
 @lru_cache(maxsize=4_096)
 def _key_terms(question: str) -> tuple[tuple[str, float], ...]:
     weights: dict[str, float] = {}
     context = _CONTEXT.search(question)
+    fillers = {word for phrase in _FILLER_PHRASE.findall(question) for word in words(phrase)}
     for part, weight in ((_CONTEXT.sub("", question), 1.0), (context.group() if context else "", CONTEXT_WEIGHT)):
         for word in words(part):
             if word in STOP_WORDS or len(word) == 1:
                 continue
-            generic = word in GENERIC_WORDS or stem(word) in _GENERIC_STEMS
+            generic = word in fillers or word in GENERIC_WORDS or stem(word) in _GENERIC_STEMS
             weights.setdefault(stem(word), GENERIC_WEIGHT if generic else weight)
     return tuple(weights.items())
 
@@ -153,11 +163,15 @@ PLACING_WEIGHT = 0.4
 _PLACING = words_of("placing")
 
 
+_IDENTIFIER = re.compile(r"\b\w+(?:[._]\w+)+\b(?:\(\))?|\b\w+\(\)|__\w+__|\b[a-z\d]+(?:-[a-z\d]+)*\d[a-z\d-]*\b")
+"""Names of code (lru_cache, os.path, __hash__, h11): names, whatever their capitals."""
+
+
 @lru_cache(maxsize=4_096)
 def query_terms(question: str) -> tuple[QueryTerm, ...]:
     """Return the content words of a question, once per stem, in order."""
     weights = key_terms(question)
-    named = {name for name in names(question) for name in words(name)}
+    named = {word for name in (*names(question), *_IDENTIFIER.findall(question)) for word in words(name)}
     coded = {word for name in designations(question) for word in words(name)}
     sequence = words(question)
     found: dict[str, QueryTerm] = {}
@@ -180,7 +194,6 @@ def query_terms(question: str) -> tuple[QueryTerm, ...]:
     return tuple(found.values())
 
 
-_AUXILIARY = r"(?:do|does|did|has|have|had|is|are|was|were|can|could|should|will|would|must|may)"
 _DONE_BY = re.compile(rf"\b{_AUXILIARY}\s+(?P<subject>(?:the |an? )?.+)$", re.IGNORECASE)
 _PROPERTY_OF = re.compile(r"\b(?:what|which|who|where|how)\b.*\b(?:of|for)\s+(?:the |an? )?(?P<subject>[^,?]+)$", re.IGNORECASE)
 _SUBJECT_WORDS_MAX = 4
@@ -377,10 +390,12 @@ def _enumeration(clause: str) -> list[tuple[str, str]]:
     if not lead or _WHOLE.search(clause):
         return []
     head, body = clause[: lead.end()], clause[lead.end() :]
-    pieces = [piece.strip() for piece in re.split(r"\s*,\s*(?:and|or|&)\s+|\s*,\s*|\s+(?:and|or|&)\s+", body)]
-    if len(pieces) < 2 or not re.search(r"\s(?:and|or|&)\s", body) or _PRONOUN.match(body):
+    pieces = [piece.strip() for piece in re.split(r"\s*,\s*(?:and|&)\s+|\s*,\s*|\s+(?:and|&)\s+", body)]
+    if len(pieces) < 2 or not re.search(r"\s(?:and|&)\s", body) or _PRONOUN.match(body):
         return []
     last, tail = _cut_tail(pieces[-1])
+    if re.match(_AUXILIARY + r"\b", tail, re.IGNORECASE) and re.search(rf"\b{_AUXILIARY}\b", head, re.IGNORECASE):
+        return []  # Two verbs: the tail belongs to the last piece alone (how can it walk X and test whether Y is Z).
     first = pieces[0]
     if re.fullmatch(r"[A-Z]\S*", first) and (said := re.fullmatch(r"([A-Z]\S*) ([a-z].*)", last)):
         last, tail = said.group(1), f"{said.group(2)} {tail}".strip()  # What names are said to do.

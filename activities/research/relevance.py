@@ -16,6 +16,7 @@ from activities.research.similarity import Bm25
 from activities.research.text import (
     STOP_WORDS,
     display,
+    has_verb,
     lacks_subject,
     leans_on_previous,
     singular,
@@ -23,7 +24,7 @@ from activities.research.text import (
     uninflected,
     words,
 )
-from activities.research.values import designated, subject_names
+from activities.research.values import concept, designated, subject_names
 from activities.research.wanted import wanted
 from schema.contracts.research import SourceRef
 
@@ -33,6 +34,8 @@ ABOVE, BEFORE = 0.85, 0.7
 """What a word counts that stands in the headings or the title, or right before the sentence."""
 INFLECTED = 0.9
 """What another form of a word counts (chained, chain)."""
+SYNONYM = 0.75
+"""What a word counts that means the same property (weighs, mass; see the lexicon)."""
 STEM_MATCH = 0.45
 """What a word counts that shares only its stem with a word of the question (generators, generate)."""
 PREFIX_MATCH = 0.6
@@ -176,6 +179,7 @@ class _Asked:
         found = {singular(word) for word in tokens}
         inflected = {uninflected(word) for word in tokens}
         stems = set(terms(text))
+        concepts = {concept(each) for each in stems}
         return [
             1.0
             if term.singular in found
@@ -183,6 +187,8 @@ class _Asked:
             if uninflected(term.word) in inflected
             else PREFIX_MATCH
             if _shares_prefix(term.word, inflected)
+            else SYNONYM
+            if concept(term.stem) in concepts and concept(term.stem) != term.stem
             else STEM_MATCH
             if term.stem in stems
             else 0.0
@@ -205,7 +211,8 @@ class _Asked:
             (self._explains and self._defines(shown, exactly=True), 1.15),
             (self._defined and self._defines(shown, exactly=True), 1.2),
             (self._explains and self._defines(shown), 1.05),
-            (lacks_subject(shown), 0.8),
+            (lacks_subject(shown), 0.85),
+            (not has_verb(shown), 0.85),
             (self._is_about_another(shown), 0.4),
             (not self._names_designation(f"{shown} {statement.heading} {statement.source.title}"), 0.6),
             (statement.leans, 0.75),
