@@ -184,6 +184,7 @@ def query_terms(question: str) -> tuple[QueryTerm, ...]:
             and after not in named
             and after not in STOP_WORDS
             and before not in ("the", "a", "an")
+            and not re.fullmatch(_AUXILIARY, before)
             and not _is_done(after)
         )
         compared = sequence[max(0, at - 2) : at] in (["compared", "with"], ["compared", "to"])

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Protocol
 
+from activities.research.lexicon import words_of
 from activities.research.quantities import dates, designations, figures, quotations
 from activities.research.questions import PLACING_WEIGHT, query_terms, specific_terms, subject_terms
 from activities.research.similarity import Bm25
@@ -24,8 +25,8 @@ from activities.research.text import (
     uninflected,
     words,
 )
-from activities.research.values import concept, designated, subject_names
-from activities.research.wanted import wanted
+from activities.research.values import designated, subject_names
+from activities.research.wanted import meanings, wanted
 from schema.contracts.research import SourceRef
 
 OWN_SHARE, CONTEXT_SHARE, PHRASE_SHARE = 0.45, 0.45, 0.1
@@ -38,9 +39,9 @@ SYNONYM = 0.75
 """What a word counts that means the same property (weighs, mass; see the lexicon)."""
 STEM_MATCH = 0.45
 """What a word counts that shares only its stem with a word of the question (generators, generate)."""
-PREFIX_MATCH = 0.6
+PREFIX_MATCH = 0.5
 PREFIX_LENGTH_MIN = 5
-"""What a word counts that a word of the question begins, or the other way round (async, asynchronous)."""
+"""What a word counts that begins as a word of the question does (async, asynchronous)."""
 FORM_MIN, FORM_MAX = 0.6, 1.2
 """The form of a sentence changes its weight within these bounds."""
 SUBJECT_ABSENT = 0.3
@@ -108,6 +109,9 @@ class _Asked:
         self._core = [number for number, term in enumerate(self._terms) if term.is_core]
         about = subject_terms(question)
         self._subject_at = [number for number, term in enumerate(self._terms) if term.stem in about]
+        self._distinctive = max(
+            self._subject_at, key=lambda number: (index.idf(self._terms[number].stem), -number), default=-1
+        )
         self._designations = designations(question)
         self._wanted = wanted(question)
         self._explains = bool(re.match(r"\s*(?:what |how (?:do|does)|explain|describe|define)", question, re.I))
@@ -128,6 +132,8 @@ class _Asked:
             max(there, ABOVE * over, BEFORE * earlier)
             for there, over, earlier in zip(here, above, before, strict=True)
         ]
+        if self._speaks_of_another(said, here):
+            around = [here[number] if number in self._subject_at else value for number, value in enumerate(around)]
         weight = OWN_SHARE * self._share(own) + CONTEXT_SHARE * self._share(around)
         weight += PHRASE_SHARE * self._in_phrase(f"{shown} {statement.heading}")
         weight *= self._aboutness(around) * self._form(statement, shown)
@@ -135,12 +141,21 @@ class _Asked:
             weight *= 0.8
         return max(answer, min(1.0, weight))
 
+    def _speaks_of_another(self, said: str, here: Sequence[float]) -> bool:
+        """Tell whether a sentence begins with a name, and not the one asked about; then its headings do not count."""
+        named = [number for number in self._subject_at if self._terms[number].is_name]
+        if not named or any(here[number] for number in named) or leans_on_previous(said):
+            return False
+        return bool(subject_names(_before_verb(said)))
+
     def _aboutness(self, around: Sequence[float]) -> float:
         """Return 1 where the subject of the question is named, here or around; less where it is not."""
         total = sum(self._weights[number] for number in self._subject_at)
         if not total:
             return 1.0
         held = sum(self._weights[number] * min(1.0, around[number] / BEFORE) for number in self._subject_at) / total
+        if not around[self._distinctive]:
+            held *= 0.5  # The Ostvital Bridge is not the Ardrotal Bridge.
         return SUBJECT_ABSENT + (1 - SUBJECT_ABSENT) * held
 
     def _answer(self, statement: Statement, shown: str, said: str) -> float:
@@ -152,7 +167,7 @@ class _Asked:
         if not subject or (statement.leans and subject < 1):
             return 0.0
         others = sum(1 for term in self._terms if term.is_core and not term.is_name and term.stem in set(terms(said)))
-        weight = subject * (0.4 + 0.4 * value) + min(0.15, 0.05 * others)
+        weight = subject * (0.5 + 0.4 * value) + min(0.15, 0.05 * others)
         return min(0.95, weight * (0.9 if shown.endswith("?") else 1.0))
 
     def _subject(self, statement: Statement, shown: str) -> float:
@@ -171,7 +186,8 @@ class _Asked:
             return 1.0
         if asked.subject <= here | there and not subject_names(shown) - set(words(context)):
             return 0.75
-        return 0.6 if asked.subject & here else 0.0
+        is_distinct = self._distinctive < 0 or self._terms[self._distinctive].stem in here
+        return 0.6 if asked.subject & here and is_distinct else 0.0
 
     def _matches(self, text: str) -> list[float]:
         """Return how well `text` has each word of the question: itself 1, another form or word of its stem less."""
@@ -179,16 +195,16 @@ class _Asked:
         found = {singular(word) for word in tokens}
         inflected = {uninflected(word) for word in tokens}
         stems = set(terms(text))
-        concepts = {concept(each) for each in stems}
+        meant = frozenset[int]().union(*(meanings(each) for each in stems))
         return [
             1.0
             if term.singular in found
             else INFLECTED
             if uninflected(term.word) in inflected
-            else PREFIX_MATCH
-            if _shares_prefix(term.word, inflected)
             else SYNONYM
-            if concept(term.stem) in concepts and concept(term.stem) != term.stem
+            if meanings(term.stem) & meant
+            else PREFIX_MATCH
+            if not term.is_name and _shares_prefix(term.word, inflected)
             else STEM_MATCH
             if term.stem in stems
             else 0.0
@@ -227,8 +243,8 @@ class _Asked:
 
     def _is_about_another(self, shown: str) -> bool:
         """Tell whether a sentence names another member of the family that the question asks about (Zephyr-8)."""
-        named = designations(shown)
-        return bool(self._designations and named) and not self._designations & named
+        asked, named = self._wanted.designations, designated(shown)
+        return bool(asked and named) and not asked & named
 
     def _names_designation(self, text: str) -> bool:
         return not self._designations or bool(self._designations & designations(text))
@@ -245,13 +261,23 @@ class _Asked:
         return len(subject) <= 5 and any(self._terms[number].singular in subject for number in self._core)
 
 
+def _before_verb(text: str) -> str:
+    """Return the words of a sentence before its verb, as far as the lexicon knows verbs."""
+    pieces = text.split()
+    for number, piece in enumerate(pieces):
+        word = piece.strip(".,;:()\"'“”").lower()
+        if number and (word in _VERBS or word.endswith("ed")):
+            return " ".join(pieces[:number]) + " x"
+    return ""
+
+
+_VERBS = words_of("verbs")
+
+
 def _shares_prefix(word: str, found: set[str]) -> bool:
-    if len(word) < PREFIX_LENGTH_MIN:
-        return False
-    return any(
-        len(other) >= PREFIX_LENGTH_MIN and other != word and (other.startswith(word) or word.startswith(other))
-        for other in found
-    )
+    """Tell whether one of `found` begins as `word` does, as far as related words do (dense, density)."""
+    needed = max(PREFIX_LENGTH_MIN, round(0.75 * len(word)))
+    return len(word) >= needed and any(other.startswith(word[:needed]) for other in found if len(other) >= needed)
 
 
 _DEFINES = re.compile(

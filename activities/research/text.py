@@ -55,6 +55,8 @@ def singular(word: str) -> str:
 def uninflected(word: str) -> str:
     """Return a lower-case word without the endings of its forms (chained, chaining, chains); *generator* stays."""
     word = singular(word)
+    if len(word) > 4 and word.endswith("ied"):
+        return word[:-3] + "y"
     for ending in ("ing", "ed"):
         if len(word) > len(ending) + 2 and word.endswith(ending):
             word = word.removesuffix(ending)
@@ -371,12 +373,12 @@ _DEBRIS = re.compile(
 )
 _SIGN = re.compile(r"https?://|www\.|::|->|=>|>>>|[{}|\\<>]|\w=\w|(?<=\s)=(?=\s)|==|\w\(\w+=")
 """Signs of code; one among many words is part of a sentence (do not override variables (override=False))."""
-WORDS_PER_SIGN = 8
+WORDS_PER_SIGN = 10
 
 
 def _is_code(bare: str) -> bool:
     """Tell whether the signs of code outweigh the words."""
-    pieces = bare.split()
+    pieces = re.sub(r"\([^()]*\)", " ", bare).split()
     signs = sum(1 for piece in pieces if _SIGN.search(piece))
     return signs * WORDS_PER_SIGN > len(pieces)
 
