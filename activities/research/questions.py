@@ -158,6 +158,11 @@ def _is_done(word: str) -> bool:
     return word in _VERBS or word.endswith(("ed", "tten", "wn"))
 
 
+def _ends_phrase(sequence: list[str], at: int) -> bool:
+    """Tell whether a phrase ends before a place: the word before it is a verb then, no noun (listen on, listen)."""
+    return at >= len(sequence) or sequence[at] in STOP_WORDS
+
+
 _VERBS = words_of("verbs")
 PLACING_WEIGHT = 0.4
 _PLACING = words_of("placing")
@@ -184,7 +189,7 @@ def query_terms(question: str) -> tuple[QueryTerm, ...]:
             and after not in named
             and after not in STOP_WORDS
             and before not in ("the", "a", "an")
-            and not re.fullmatch(_AUXILIARY, before)
+            and not (re.fullmatch(_AUXILIARY, before) and _ends_phrase(sequence, at + 2))  # Does Corvid listen on ...
             and not _is_done(after)
         )
         compared = sequence[max(0, at - 2) : at] in (["compared", "with"], ["compared", "to"])
