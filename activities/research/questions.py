@@ -201,7 +201,9 @@ def query_terms(question: str) -> tuple[QueryTerm, ...]:
 
 
 _DONE_BY = re.compile(rf"\b{_AUXILIARY}\s+(?P<subject>(?:the |an? )?.+)$", re.IGNORECASE)
-_PROPERTY_OF = re.compile(r"\b(?:what|which|who|where|how)\b.*\b(?:of|for)\s+(?:the |an? )?(?P<subject>[^,?]+)$", re.IGNORECASE)
+_PROPERTY_OF = re.compile(
+    r"\b(?:what|which|who|where|how)\b.*\b(?:of|for)\s+(?:the |an? )?(?P<subject>[^,?]+)$", re.IGNORECASE
+)
 _SUBJECT_WORDS_MAX = 4
 
 

@@ -129,8 +129,7 @@ class _Asked:
         above = self._matches(f"{statement.heading} {statement.source.title}")
         before = self._matches(display(statement.before))
         around = [
-            max(there, ABOVE * over, BEFORE * earlier)
-            for there, over, earlier in zip(here, above, before, strict=True)
+            max(there, ABOVE * over, BEFORE * earlier) for there, over, earlier in zip(here, above, before, strict=True)
         ]
         if self._speaks_of_another(said, here):
             around = [here[number] if number in self._subject_at else value for number, value in enumerate(around)]

@@ -410,7 +410,12 @@ def is_statement(verbatim: str, *, cut: bool = False) -> bool:
     if not STATEMENT_CHARACTERS_MIN <= len(shown) <= STATEMENT_CHARACTERS_MAX or not _is_whole(shown, cut):
         return False
     bare = _COMPARED.sub('""', shown)
-    if _DEBRIS.search(bare) or _is_code(bare) or shown.count("(") != shown.count(")") or shown.count("“") != shown.count("”"):
+    if (
+        _DEBRIS.search(bare)
+        or _is_code(bare)
+        or shown.count("(") != shown.count(")")
+        or shown.count("“") != shown.count("”")
+    ):
         return False
     tokens = words(shown)
     if shown.isascii() or any(token in FUNCTION_WORDS for token in tokens):

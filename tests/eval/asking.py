@@ -96,7 +96,10 @@ class StackAsker:
     def _upload(self, files: Mapping[str, bytes]) -> None:
         names = sorted(files)
         for start in range(0, len(names), UPLOAD_BATCH):
-            batch = [("file", (name, files[name], "application/octet-stream")) for name in names[start : start + UPLOAD_BATCH]]
+            batch = [
+                ("file", (name, files[name], "application/octet-stream"))
+                for name in names[start : start + UPLOAD_BATCH]
+            ]
             answer = self.stack.call("POST", "/api/v1/documents", files=batch)
             assert answer.status_code in (200, 201, 202), answer.text
         deadline = time.monotonic() + 600

@@ -1,6 +1,7 @@
 """Files of the formats that the product reads, written by hand: the same content gives the same bytes."""
 
 import html
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -14,8 +15,19 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def as_text(title: str, parts: Sequence[str], dated: str = "") -> bytes:
     """Write a plain text; it has no place for a date but its own words."""
-    paragraphs = [textwrap.fill(part, LINE_WIDTH) if "\n" not in part else part for part in parts]
+    paragraphs = [part if "\n" in part else "\n".join(_wrapped(part)) for part in parts]
     return "\n\n".join([title, *paragraphs]).encode() + b"\n"
+
+
+def _wrapped(text: str) -> list[str]:
+    """Wrap a paragraph so that no line begins like an item of a numbered list (50. The ...)."""
+    lines: list[str] = []
+    for line in textwrap.wrap(text, LINE_WIDTH):
+        if lines and re.match(r"\d+[.)](?:\s|$)", line):
+            first, _, line = line.partition(" ")
+            lines[-1] += f" {first}"
+        lines += [line] if line else []
+    return lines
 
 
 def as_markdown(title: str, parts: Sequence[str], dated: str = "") -> bytes:
@@ -40,9 +52,7 @@ def _html_part(part: str) -> str:
     if part.startswith("|"):
         rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if " --- " not in line]
         head = "".join(f"<th>{html.escape(cell)}</th>" for cell in rows[0])
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:]
-        )
+        body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:])
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     if part.startswith("- "):
         return "<ul>" + "".join(f"<li>{html.escape(line.removeprefix('- '))}</li>" for line in lines) + "</ul>"
@@ -53,7 +63,7 @@ def as_pdf(title: str, parts: Sequence[str], dated: str = "") -> bytes:
     """Write a PDF of one page of Helvetica, text wrapped to lines, its date in the document's information."""
     lines = [title, ""]
     for part in parts:
-        lines += [*textwrap.wrap(part, LINE_WIDTH), ""]
+        lines += [*_wrapped(part), ""]
     shown = " T* ".join(f"({_pdf_escaped(line)}) Tj" for line in lines)
     stream = f"BT /F1 11 Tf 15 TL 60 780 Td {shown} ET".encode("cp1252")
     stamp = f" /CreationDate (D:{dated.replace('-', '')}080000Z)" if dated else ""
@@ -62,7 +72,8 @@ def as_pdf(title: str, parts: Sequence[str], dated: str = "") -> bytes:
         b"<< /Type /Pages /Count 1 /Kids [5 0 R] >>",
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 3 0 R >> >> >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R"
+        b" /Resources << /Font << /F1 3 0 R >> >> >>",
         f"<< /Title ({_pdf_escaped(title)}){stamp} >>".encode("cp1252"),
     ]
     out = bytearray(b"%PDF-1.4\n")

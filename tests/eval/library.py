@@ -8,24 +8,26 @@ import importlib
 import inspect
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from types import ModuleType
 
 from tests.support.texts import package_descriptions, python_topics
 
-MODULES = """
-abc argparse array ast asyncio base64 bisect calendar cmd codecs collections colorsys configparser contextlib copy csv
-dataclasses datetime decimal difflib doctest email enum filecmp fileinput fnmatch fractions functools getopt getpass
-gettext glob gzip hashlib heapq hmac html http imaplib inspect io ipaddress itertools json keyword linecache locale
-logging mailbox mimetypes netrc operator os pathlib pickle pkgutil platform plistlib poplib pprint profile queue quopri
-random re sched secrets selectors shelve shlex shutil signal site smtplib socket socketserver sqlite3 ssl stat
-statistics string struct subprocess sysconfig tabnanny tarfile tempfile textwrap threading timeit tokenize trace
-traceback types typing unittest urllib.parse urllib.request urllib.robotparser uuid venv warnings wave weakref
-webbrowser xmlrpc.client zipapp zipfile zlib
-asyncpg click fsspec h11 httpx idna jinja2 jsonschema markdown_it mako minio packaging.version pluggy
-psutil pydantic pypdfium2 redis rich sqlalchemy starlette structlog temporalio typer uvicorn watchfiles websockets
-""".split()
+MODULES = tuple(
+    """
+    abc argparse array ast asyncio base64 bisect calendar cmd codecs collections colorsys configparser contextlib
+    copy csv dataclasses datetime decimal difflib doctest email enum filecmp fileinput fnmatch fractions functools
+    getopt getpass gettext glob gzip hashlib heapq hmac html http imaplib inspect io ipaddress itertools json
+    keyword linecache locale logging mailbox mimetypes netrc operator os pathlib pickle pkgutil platform plistlib
+    poplib pprint profile queue quopri random re sched secrets selectors shelve shlex shutil signal site smtplib
+    socket socketserver sqlite3 ssl stat statistics string struct subprocess sysconfig tabnanny tarfile tempfile
+    textwrap threading timeit tokenize trace traceback types typing unittest urllib.parse urllib.request
+    urllib.robotparser uuid venv warnings wave weakref webbrowser xmlrpc.client zipapp zipfile zlib asyncpg click
+    fsspec h11 httpx idna jinja2 jsonschema markdown_it mako minio packaging.version pluggy psutil pydantic
+    pypdfium2 redis rich sqlalchemy starlette structlog temporalio typer uvicorn watchfiles websockets
+    """.split()
+)
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "swissbrain-eval"
 DEBIAN = {"postgresql-doc-15": "usr/share/doc/postgresql-doc-15/html", "sqlite3-doc": "usr/share/doc/sqlite3"}
 DESCRIPTIONS_MAX = 400
@@ -69,17 +71,24 @@ def _public(module: ModuleType) -> Iterator[tuple[str, object]]:
                 yield name, member
 
 
-def debian_manuals() -> tuple[dict[str, bytes], str]:
-    """Return the pages of the Debian manuals, and what to say where they cannot be had."""
+PAGES_EVERY = 5
+
+
+def debian_manuals(wanted: Set[str]) -> tuple[dict[str, bytes], str]:
+    """Return the wanted pages of the Debian manuals among every fifth of the others, so that reading them ends.
+
+    Returns: the pages by name, and what to say where they cannot be had.
+    """
     files: dict[str, bytes] = {}
     for package, folder in DEBIAN.items():
         try:
             root = _unpacked(package) / folder
         except (OSError, subprocess.SubprocessError) as reason:
             return {}, f"skipped: the Debian manuals cannot be had here ({type(reason).__name__})"
-        for page in sorted(root.rglob("*.html")):
-            if 500 < page.stat().st_size < 400_000:
-                files[f"{package.split('-')[0]}-{page.name}"] = page.read_bytes()
+        for number, page in enumerate(sorted(root.rglob("*.html"))):
+            name = f"{package.split('-')[0]}-{page.name}"
+            if name in wanted or (number % PAGES_EVERY == 0 and 500 < page.stat().st_size < 200_000):
+                files[name] = page.read_bytes()
     return files, ""
 
 

@@ -34,8 +34,16 @@ class Measure:
 
     def row(self) -> tuple[str, ...]:
         """Return it as a row of a table."""
-        bound = f"≥ {self.floor:g}" if self.floor is not None else f"≤ {self.ceiling:g}" if self.ceiling is not None else ""
-        shown = "-" if self.value is None else f"{self.value:.0f}" if float(self.value).is_integer() and self.value > 1 else f"{self.value:.3f}"
+        bound = (
+            f"≥ {self.floor:g}" if self.floor is not None else f"≤ {self.ceiling:g}" if self.ceiling is not None else ""
+        )
+        shown = (
+            "-"
+            if self.value is None
+            else f"{self.value:.0f}"
+            if float(self.value).is_integer() and self.value > 1
+            else f"{self.value:.3f}"
+        )
         return (self.name, shown, self.of, bound, "" if self.ok else "MISSED")
 
 
@@ -61,7 +69,9 @@ class Table:
         """Return it as Markdown."""
         rows = [("measure", "value", "counted", "bound", ""), *(measure.row() for measure in self.measures)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+        lines = [
+            "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+        ]
         lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
         return "\n".join([f"### {self.title}", "", *lines, "", *(f"{note}\n" for note in self.notes)])
 

@@ -84,7 +84,9 @@ class Judge:
         tally.asked += 1
         found = self.is_found(fact, answer)
         tally.found += found
-        where = [each for each in self._world.statements if (each.thing, each.attribute) == (fact.thing, fact.attribute)]
+        where = [
+            each for each in self._world.statements if (each.thing, each.attribute) == (fact.thing, fact.attribute)
+        ]
         counted = tally.in_prose if any(each.in_prose for each in where) else tally.listed
         counted[0] += found
         counted[1] += 1
@@ -97,7 +99,9 @@ class Judge:
             counts[1] += right
             counts[2] += 1
             if not (disclosed and right):
-                tally.wrong.append(f"{fact.conflict}: {fact.question} {fact.value} / {fact.other}: disclosed {disclosed}, right {right}")
+                tally.wrong.append(
+                    f"{fact.conflict}: {fact.question} {fact.value} / {fact.other}: disclosed {disclosed}, right {right}"
+                )
 
     def is_found(self, fact: Fact, answer: Answer) -> bool:
         """Tell whether a cited sentence says the fact's value of the fact's thing."""
@@ -130,7 +134,11 @@ class Judge:
         return True, chosen == fact.value
 
     def _side(self, fact: Fact, sentence: Mapping[str, Any]) -> str | None:
-        same = [each.value for each in self.said_by(sentence) if (each.thing, each.attribute) == (fact.thing, fact.attribute)]
+        same = [
+            each.value
+            for each in self.said_by(sentence)
+            if (each.thing, each.attribute) == (fact.thing, fact.attribute)
+        ]
         return same[0] if same else None
 
     @staticmethod
@@ -183,15 +191,19 @@ def run(bench: Bench, *, seed: int, split: Split) -> list[Table]:
             *tasks(world, WIDE_TASKS, AGENTS, seed=seed, conflicts=False),
             *tasks(world, CONFLICT_TASKS, AGENTS, seed=seed, conflicts=True),
         ]
-        for facts, answer in zip(many, asker.ask([wide_task(each) for each in many], agents=AGENTS, tokens=TOKENS), strict=True):
+        for facts, answer in zip(
+            many, asker.ask([wide_task(each) for each in many], agents=AGENTS, tokens=TOKENS), strict=True
+        ):
             judge.judge(facts, answer, wide)
         few = small_tasks(world, SMALL_TASKS)
         asked = [small_task(facts, number) for number, facts in enumerate(few)]
         for facts, answer in zip(few, asker.ask(asked, agents=3, tokens=TOKENS), strict=True):
             judge.judge(facts, answer, small)
     title = f"(a) planted facts, {len(world.files)} documents, seed {seed}, templates {split}"
-    return [_table(f"{title}: {len(many)} tasks of {AGENTS} questions, {AGENTS} agents", wide, floor=0.9),
-            _table(f"{title}: {len(few)} tasks of two questions on one thing", small, floor=0.9)]
+    return [
+        _table(f"{title}: {len(many)} tasks of {AGENTS} questions, {AGENTS} agents", wide, floor=0.9),
+        _table(f"{title}: {len(few)} tasks of two questions on one thing", small, floor=0.9),
+    ]
 
 
 def _table(title: str, tally: Tally, *, floor: float) -> Table:
@@ -206,7 +218,10 @@ def _table(title: str, tally: Tally, *, floor: float) -> Table:
         *tally.citations.measures(),
     ]
     for kind, (disclosed, right, total) in sorted(tally.conflicts.items()):
-        table.measures += [share(f"conflict, {kind}: disclosed", disclosed, total), share(f"conflict, {kind}: right choice", right, total)]
+        table.measures += [
+            share(f"conflict, {kind}: disclosed", disclosed, total),
+            share(f"conflict, {kind}: right choice", right, total),
+        ]
     table.notes = _notes(tally)
     return table
 

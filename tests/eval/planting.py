@@ -88,24 +88,50 @@ def _kinds() -> dict[str, dict[str, Any]]:
     return tomllib.loads(DATA.read_text("utf-8"))
 
 
-_STARTS = "Bra Cor Del Fen Gar Hal Jor Kel Lam Mor Nor Ost Pel Quil Ras Sel Tor Ul Vel Wex Yar Zan Ard Brel Crin".split()
-_MIDDLES = "da ga li mo na ro sti ta ve vi lo ri".split()
+_STARTS = [
+    "Bra",
+    "Cor",
+    "Del",
+    "Fen",
+    "Gar",
+    "Hal",
+    "Jor",
+    "Kel",
+    "Lam",
+    "Mor",
+    "Nor",
+    "Ost",
+    "Pel",
+    "Quil",
+    "Ras",
+    "Sel",
+    "Tor",
+    "Ul",
+    "Vel",
+    "Wex",
+    "Yar",
+    "Zan",
+    "Ard",
+    "Brel",
+    "Crin",
+]
+_MIDDLES = ["da", "ga", "li", "mo", "na", "ro", "sti", "ta", "ve", "vi", "lo", "ri"]
 _ENDS = {
-    "pump": "x n k ra".split(),
-    "company": "en berg sson ard".split(),
-    "town": "moor stad wick holm ford".split(),
-    "software": "base kit flow d".split(),
-    "bridge": "au eck tal".split(),
-    "compound": "trin zol mab dine".split(),
-    "bird": "ow el ern".split(),
-    "ferry": "ia ana is".split(),
-    "material": "lon ite um".split(),
+    "pump": ["x", "n", "k", "ra"],
+    "company": ["en", "berg", "sson", "ard"],
+    "town": ["moor", "stad", "wick", "holm", "ford"],
+    "software": ["base", "kit", "flow", "d"],
+    "bridge": ["au", "eck", "tal"],
+    "compound": ["trin", "zol", "mab", "dine"],
+    "bird": ["ow", "el", "ern"],
+    "ferry": ["ia", "ana", "is"],
+    "material": ["lon", "ite", "um"],
 }
-_TRADES = "Furniture,Dairy,Optics,Foods,Instruments,Textiles".split(",")
-_BIRDS = "warbler,plover,heron,bunting,wader,finch".split(",")
-_FIRMS = "Works,Hydraulics,Industries,Lines,Marine,Engineering".split(",")
-_GIVEN = "Anna,Peter,Maria,Jonas,Ingrid,Tomas,Clara,Viktor,Elena,Henrik,Rosa,Stefan".split(",")
-_LICENCES = "MIT,Apache 2.0,BSD,Mozilla,ISC,zlib".split(",")
+_TRADES = ["Furniture", "Dairy", "Optics", "Foods", "Instruments", "Textiles"]
+_BIRDS = ["warbler", "plover", "heron", "bunting", "wader", "finch"]
+_FIRMS = ["Works", "Hydraulics", "Industries", "Lines", "Marine", "Engineering"]
+_GIVEN = ["Anna", "Peter", "Maria", "Jonas", "Ingrid", "Tomas", "Clara", "Viktor", "Elena", "Henrik", "Rosa", "Stefan"]
+_LICENCES = ["MIT", "Apache 2.0", "BSD", "Mozilla", "ISC", "zlib"]
 
 
 class _Planter:
@@ -294,7 +320,9 @@ class _Planter:
         filler = self.random.choice
         forms = ("md", "html", "pdf")
         if conflict == "stale":
-            self._store(f"{slug}-report", thing, [filler(_FILLERS), right[0][2]], right, dated="2025-03-14", forms=forms)
+            self._store(
+                f"{slug}-report", thing, [filler(_FILLERS), right[0][2]], right, dated="2025-03-14", forms=forms
+            )
             older = f"{self.random.randrange(2012, 2019)}-05-02"
             self._store(f"{slug}-archive", thing, [filler(_FILLERS), wrong[0][2]], wrong, "stale", older, forms)
         elif conflict == "majority":
@@ -427,4 +455,3 @@ def tasks(world: World, count: int, size: int, *, seed: int, conflicts: bool | N
             return
         pool = [fact for fact in pool if fact not in chosen]
         yield chosen
-

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.eval.asking import Answer, Asker, Bench
-from tests.eval.library import debian_manuals, library
+from tests.eval.library import library
 from tests.eval.metrics import Citations, Measure, Table, folded, share, statements
 from tests.eval.planting import Split
 
@@ -48,26 +48,22 @@ def run(bench: Bench, *, seed: int, split: Split) -> list[Table]:
     with bench.asker(files) as asker:
         for name in splits:
             chosen = [question for question in asked if question.split == name]
-            tables.append(_answered(asker, chosen, f"(b) real documentation, {len(files)} documents: {len(chosen)} questions, {name}"))
+            tables.append(
+                answered(
+                    asker, chosen, f"(b) real documentation, {len(files)} documents: {len(chosen)} questions, {name}"
+                )
+            )
             without = [each["ask"] for each in data["nothing"] if each["split"] == name]
             tables.append(_unanswered(asker, without, f"(b) {len(without)} questions without an answer there, {name}"))
     return tables
 
 
-def manuals(bench: Bench, *, seed: int, split: Split) -> list[Table]:
-    """Measure the same over the manuals of PostgreSQL and SQLite, where Debian's packages can be had."""
-    files, reason = debian_manuals()
-    if not files:
-        return [Table("(b) manuals of PostgreSQL and SQLite", notes=[reason])]
-    asked, _ = questions("manuals")
-    with bench.asker(files) as asker:
-        return [_answered(asker, asked, f"(b) manuals of PostgreSQL and SQLite, {len(files)} pages: {len(asked)} questions")]
-
-
-def _answered(asker: Asker, asked: Sequence[Question], title: str) -> Table:
+def answered(asker: Asker, asked: Sequence[Question], title: str) -> Table:
     found = cited = first = pages = sources = lines = 0
     citations, missed = Citations(), []
-    for question, answer in zip(asked, asker.ask([each.ask for each in asked], agents=AGENTS, tokens=TOKENS), strict=True):
+    for question, answer in zip(
+        asked, asker.ask([each.ask for each in asked], agents=AGENTS, tokens=TOKENS), strict=True
+    ):
         citations.add(answer.sidecar, asker.texts)
         said = statements(answer.sidecar)
         right = [each for each in said if set(_pages(each, asker)) & set(question.pages)]
@@ -127,7 +123,9 @@ def _unanswered(asker: Asker, asked: Sequence[str], title: str) -> Table:
     table.measures = [
         share("false answers (something is cited all the same)", len(false), len(asked), ceiling=0.1),
         share("the report says that nothing was found", honest, len(asked), floor=0.9),
-        Measure(f"runs charged more than {CREDITS_FOR_NOTHING_MAX:g} credit", dear, ceiling=0, of=f"of {len(asked)} runs"),
+        Measure(
+            f"runs charged more than {CREDITS_FOR_NOTHING_MAX:g} credit", dear, ceiling=0, of=f"of {len(asked)} runs"
+        ),
     ]
     table.notes = false
     return table
