@@ -228,7 +228,7 @@ def subject_terms(question: str) -> frozenset[str]:
 
 
 def _up_to_verb(tokens: list[str]) -> list[str]:
-    """Return the first words of a clause, up to its verb or to what places it (a shelf, in *a shelf have in memory*)."""
+    """Return the first words of a clause, up to its verb or to what places it (shelf, in *a shelf have in memory*)."""
     found: list[str] = []
     for token in tokens:
         if found and (token in _VERBS or token in _PLACING or token in STOP_WORDS or token.endswith("ed")):

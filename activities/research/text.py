@@ -397,7 +397,7 @@ _POINTER = re.compile(
     r"section|sections|diagram|is|are)|(?:found|available) here|head over to|check out|take a look|these examples|"
     r"you will find|guide you through|"
     r"see the [\w ]+ (?:section|documentation|docs)|refer to the|documentation for|for details)\b|"
-    r"\b(?:below|as follows|following|example|examples|follows|e\.g\.|i\.e\.|features|steps?|like so|like this|usage)[.:]$|"
+    r"\b(?:below|as follows|following|examples?|follows|e\.g\.|i\.e\.|features|steps?|like so|like this|usage)[.:]$|"
     r"\b(?:following|below)\b[^.]*:$",
     re.IGNORECASE,
 )

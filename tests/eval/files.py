@@ -3,9 +3,17 @@
 import html
 import re
 import textwrap
+import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 
 LINE_WIDTH = 92
+DATA = Path(__file__).parent / "data"
+
+
+def words_of(name: str) -> list[str]:
+    """Return a word list of `data/words.toml`."""
+    return str(tomllib.loads((DATA / "words.toml").read_text("utf-8"))[name]).split()
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -12,22 +12,10 @@ from collections.abc import Iterator, Set
 from pathlib import Path
 from types import ModuleType
 
+from tests.eval.files import words_of
 from tests.support.texts import package_descriptions, python_topics
 
-MODULES = tuple(
-    """
-    abc argparse array ast asyncio base64 bisect calendar cmd codecs collections colorsys configparser contextlib
-    copy csv dataclasses datetime decimal difflib doctest email enum filecmp fileinput fnmatch fractions functools
-    getopt getpass gettext glob gzip hashlib heapq hmac html http imaplib inspect io ipaddress itertools json
-    keyword linecache locale logging mailbox mimetypes netrc operator os pathlib pickle pkgutil platform plistlib
-    poplib pprint profile queue quopri random re sched secrets selectors shelve shlex shutil signal site smtplib
-    socket socketserver sqlite3 ssl stat statistics string struct subprocess sysconfig tabnanny tarfile tempfile
-    textwrap threading timeit tokenize trace traceback types typing unittest urllib.parse urllib.request
-    urllib.robotparser uuid venv warnings wave weakref webbrowser xmlrpc.client zipapp zipfile zlib asyncpg click
-    fsspec h11 httpx idna jinja2 jsonschema markdown_it mako minio packaging.version pluggy psutil pydantic
-    pypdfium2 redis rich sqlalchemy starlette structlog temporalio typer uvicorn watchfiles websockets
-    """.split()
-)
+MODULES = words_of("modules")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "swissbrain-eval"
 DEBIAN = {"postgresql-doc-15": "usr/share/doc/postgresql-doc-15/html", "sqlite3-doc": "usr/share/doc/sqlite3"}
 DESCRIPTIONS_MAX = 400

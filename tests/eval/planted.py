@@ -100,7 +100,8 @@ class Judge:
             counts[2] += 1
             if not (disclosed and right):
                 tally.wrong.append(
-                    f"{fact.conflict}: {fact.question} {fact.value} / {fact.other}: disclosed {disclosed}, right {right}"
+                    f"{fact.conflict}: {fact.question} {fact.value} / {fact.other}: "
+                    f"disclosed {disclosed}, right {right}"
                 )
 
     def is_found(self, fact: Fact, answer: Answer) -> bool:
@@ -117,7 +118,7 @@ class Judge:
         The part on disagreements gives both sides, the chosen one first, and then the reason. For a difference of
         circumstances both statements hold: shown anywhere is disclosed, and choosing one is wrong.
         """
-        values = [value for value in (fact.value, fact.other)]
+        values = [fact.value, fact.other]
         told = [each for each in answer.sidecar["sentences"] if each["section"] == DISAGREEMENTS]
         sides = [self._side(fact, sentence) for sentence in told]
         both = all(value in sides for value in values)

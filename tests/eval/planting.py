@@ -14,11 +14,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.eval.files import as_html, as_markdown, as_pdf, as_text, table
+from tests.eval.files import as_html, as_markdown, as_pdf, as_text, table, words_of
 
 Split = Literal["develop", "held-out"]
 Role = Literal["current", "stale", "rival"]
-"""current: what a report should say. stale: once right, in an older document. rival: contradicts without being older."""
+"""current: what a report should say. stale: once right, in an older document. rival: contradicts it, no older."""
 ConflictKind = Literal["stale", "majority", "tie", "unit", "scope"]
 
 THINGS_PER_KIND = 12
@@ -88,34 +88,8 @@ def _kinds() -> dict[str, dict[str, Any]]:
     return tomllib.loads(DATA.read_text("utf-8"))
 
 
-_STARTS = [
-    "Bra",
-    "Cor",
-    "Del",
-    "Fen",
-    "Gar",
-    "Hal",
-    "Jor",
-    "Kel",
-    "Lam",
-    "Mor",
-    "Nor",
-    "Ost",
-    "Pel",
-    "Quil",
-    "Ras",
-    "Sel",
-    "Tor",
-    "Ul",
-    "Vel",
-    "Wex",
-    "Yar",
-    "Zan",
-    "Ard",
-    "Brel",
-    "Crin",
-]
-_MIDDLES = ["da", "ga", "li", "mo", "na", "ro", "sti", "ta", "ve", "vi", "lo", "ri"]
+_STARTS = words_of("starts")
+_MIDDLES = words_of("middles")
 _ENDS = {
     "pump": ["x", "n", "k", "ra"],
     "company": ["en", "berg", "sson", "ard"],

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.eval.asking import Bench, StackAsker
-from tests.eval.files import as_html, as_markdown, as_pdf, as_text, table
+from tests.eval.files import as_html, as_markdown, as_pdf, as_text, table, words_of
 from tests.eval.metrics import Measure, Table, folded, numbers, share
 from tests.eval.planting import Split
 from tests.support.stack import Stack
@@ -57,52 +57,8 @@ class Wide:
     """(item, column) -> value; a cell that nothing states is not there."""
 
 
-_FIRST = [
-    "Al",
-    "Bor",
-    "Cal",
-    "Dun",
-    "Ek",
-    "Far",
-    "Gran",
-    "Hol",
-    "Is",
-    "Jen",
-    "Kor",
-    "Lin",
-    "Mar",
-    "Nev",
-    "Or",
-    "Pal",
-    "Ros",
-    "Sol",
-    "Tav",
-    "Und",
-    "Ver",
-    "Wil",
-    "Yor",
-    "Zel",
-]
-_LAST = [
-    "bach",
-    "dale",
-    "fors",
-    "gard",
-    "heim",
-    "land",
-    "mark",
-    "nes",
-    "rup",
-    "sund",
-    "ton",
-    "vik",
-    "wald",
-    "borg",
-    "feld",
-    "holt",
-    "mere",
-    "nau",
-]
+_FIRST = words_of("first")
+_LAST = words_of("last")
 _TRADE = ["Optics", "Foods", "Paper", "Robotics", "Textiles", "Shipping", "Tools", "Glass", "Dairy", "Timber"]
 _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
     "founded": {
