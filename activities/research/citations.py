@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from activities.research.composing import ANALYSIS, DISAGREEMENTS, KEY_FINDINGS, RECOMMENDATIONS
+from activities.research.context import context_of
 from activities.research.markdown import autolink, escape, unescape
 from activities.research.phrases import is_connective, say
 from activities.research.support import check_support, contributes
@@ -143,6 +144,20 @@ def _sections(report: Report) -> list[Section]:
     return sections
 
 
+@dataclass(frozen=True)
+class _Backing:
+    """A claim and the spans that show it: its quotation and, for a row, the lines above it."""
+
+    claim: Claim
+    text: str
+    """What is said where the sentence itself cannot be shown."""
+    spans: tuple[tuple[int, int, str], ...]
+
+    @property
+    def quotes(self) -> list[str]:
+        return [quote for _, _, quote in self.spans]
+
+
 @dataclass
 class _Gate:
     """Checks sentence by sentence, numbers sources, and counts."""
@@ -183,7 +198,7 @@ class _Gate:
             self.sentences.append(CitedSentence(section=section, text=text))
             return escape(text)
         known = [self.claims[claim] for claim in dict.fromkeys(sentence.claim_ids) if claim in self.claims]
-        checked = self._passed(text, [claim for claim in known if self._is_exact(claim)])
+        checked = self._passed(text, [self._backing(claim) for claim in known if self._is_exact(claim)])
         if checked is None:
             self.dropped += 1
             return None
@@ -192,7 +207,7 @@ class _Gate:
         text, backing = checked
         self._said.add(text.lower())
         self.supported += 1
-        spans = [self._span(claim) for claim in backing]
+        spans = list(dict.fromkeys(span for each in backing for span in self._spans(each)))
         self.sentences.append(CitedSentence(section=section, text=text, spans=tuple(spans)))
         marks = "".join(f"[{number}]" for number in dict.fromkeys(span.n for span in spans))
         return f"{escape(text)} {marks}"
@@ -209,29 +224,38 @@ class _Gate:
                 self._texts[sha256] = None
         return self._texts[sha256]
 
-    def _passed(self, text: str, backing: list[Claim]) -> tuple[str, list[Claim]] | None:
+    def _backing(self, claim: Claim) -> "_Backing":
+        """Return a claim with what its sentence may rest on: a row has the lines above it with it."""
+        text = self._snapshot(claim.source.snapshot_sha256) or ""
+        context = context_of(claim, text)
+        if context is None:
+            return _Backing(claim, display(claim.quote), ((claim.start, claim.end, claim.quote),))
+        above = tuple((start, end, text[start:end]) for start, end in context.spans)
+        return _Backing(claim, context.text, (*above, (claim.start, claim.end, claim.quote)))
+
+    def _passed(self, text: str, backing: list["_Backing"]) -> tuple[str, list["_Backing"]] | None:
         """Return the sentence and the claims that show it; else its first quotation instead; else nothing."""
         if not backing:
             return None
-        fitting = [claim for claim in backing if contributes(text, claim.quote)]
-        if fitting and check_support(text, [claim.quote for claim in fitting]).ok:
+        # A row is said with what stands above it; a title that the snapshot does not have falls away.
+        text = next((each.text for each in backing if text == normalise(each.claim.text)), text)
+        fitting = [each for each in backing if contributes(text, " ".join(each.quotes))]
+        if fitting and check_support(text, [quote for each in fitting for quote in each.quotes]).ok:
             return text, fitting
         self.repaired += 1
         best = backing[0]
-        return display(best.quote), [best]
+        return best.text, [best]
 
-    def _span(self, claim: Claim) -> CitedSpan:
+    def _spans(self, backing: "_Backing") -> list[CitedSpan]:
+        claim = backing.claim
         sha256 = claim.source.snapshot_sha256
         number = self.numbers.setdefault(sha256, len(self.numbers) + 1)
-        self.cited.setdefault(sha256, (claim.source, set()))[1].add((claim.start, claim.end))
-        return CitedSpan(
-            n=number,
-            claim_id=claim.id,
-            snapshot_sha256=sha256,
-            start=claim.start,
-            end=claim.end,
-            quote=claim.quote,
-        )
+        cited = self.cited.setdefault(sha256, (claim.source, set()))[1]
+        cited.update((start, end) for start, end, _ in backing.spans)
+        return [
+            CitedSpan(n=number, claim_id=claim.id, snapshot_sha256=sha256, start=start, end=end, quote=quote)
+            for start, end, quote in backing.spans
+        ]
 
     def sources(self) -> list[CitedSource]:
         found = []
@@ -369,10 +393,16 @@ def _check_line(
             problems.append(problem("snapshot", f"snapshot {span.snapshot_sha256} is missing or altered"))
         elif whole[span.start : span.end] != span.quote:
             problems.append(problem("quote", "the snapshot says something else there"))
+        elif _cuts_word(whole, span.start) or _cuts_word(whole, span.end):
+            problems.append(problem("quote", "the span begins or ends within a word"))
     verdict = check_support(text, [span.quote for span in record.spans])
     if not verdict.ok:
         problems.append(problem("support", verdict.reason))
     return problems
+
+
+def _cuts_word(text: str, at: int) -> bool:
+    return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum() and text[at].isascii()
 
 
 def _check_numbering(lines: Sequence[tuple[str, list[int]]], entries: Mapping[int, CitedSource]) -> list[Problem]:

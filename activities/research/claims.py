@@ -5,10 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from activities.research.quantities import dates, designations, figures, names, negations, versions
+from activities.research.alignment import disagreement, keys_of
+from activities.research.polarity import polar, rank
+from activities.research.quantities import dates, designations, figures, names, versions
 from activities.research.questions import single_questions
 from activities.research.relevance import relevance
+from activities.research.rows import rows_of
 from activities.research.similarity import overlap, select_diverse
+from activities.research.statements import Fact, facts_of
 from activities.research.text import (
     STATEMENT_CHARACTERS_MAX,
     Sentence,
@@ -18,10 +22,11 @@ from activities.research.text import (
     normalise,
     sentences,
     terms,
+    words,
 )
 from activities.research.values import subject_names
 from activities.research.wanted import wanted
-from schema.contracts.research import AgentView, Claim, Passage, SourceRef
+from schema.contracts.research import AgentView, Claim, Finding, Passage, SourceRef
 from schema.ids import CLAIM, derived_id
 
 CLAIMS_PER_CALL_MAX = 8
@@ -65,6 +70,13 @@ class Candidate:
     """The sentence alone, where `quote` has the one before it with it."""
     before: str = ""
     """What stands right before it in the region: it may say what the sentence is about."""
+    said: str = ""
+    """A row with what stands above it, in one line; nothing for sentences."""
+
+    @property
+    def statement(self) -> str:
+        """Return the claim's text."""
+        return self.said or normalise(self.quote)
 
 
 def claim_id(snapshot_sha256: str, start: int, end: int, text: str) -> str:
@@ -101,6 +113,31 @@ def candidates(regions: Sequence[Region]) -> list[Candidate]:
         for number, sentence in enumerate(read):
             if not is_navigation(sentence.text):
                 found.append(_candidate(region, sentence, read[max(0, number - ANTECEDENTS_MAX) : number]))
+        found += _rows_between(region, read)
+    return found
+
+
+def _rows_between(region: Region, read: Sequence[Sentence]) -> list[Candidate]:
+    """Return the rows of a region that are no part of its sentences."""
+    found = []
+    spans = [(sentence.start, sentence.end) for sentence in read]
+    for place, row in enumerate(rows_of(region.text)):
+        if any(start < row.end and row.start < end for start, end in spans):
+            continue
+        start = region.start + row.start
+        heading = region.heading_at(start)
+        found.append(
+            Candidate(
+                source=region.source,
+                start=start,
+                end=region.start + row.end,
+                quote=region.text[row.start : row.end],
+                heading=heading,
+                place=place,
+                leans=False,
+                said=row.said(heading or region.source.title),
+            )
+        )
     return found
 
 
@@ -163,7 +200,7 @@ def extract(view: AgentView, passages: Sequence[Passage]) -> tuple[Claim, ...]:
     said = {normalise(claim.text).lower() for claim in view.claims}
     pool = []
     for candidate in candidates(stitch(passages)):
-        text = normalise(candidate.quote).lower()
+        text = candidate.statement.lower()
         if text not in said and not _overlaps(candidate, known):
             pool.append(candidate)
             said.add(text)
@@ -178,7 +215,43 @@ def extract(view: AgentView, passages: Sequence[Passage]) -> tuple[Claim, ...]:
         if not any(_spans_meet(pool[index], other) for other in taken):
             taken.append(pool[index])
             claims.append(_claim(pool[index], weights[index], view.subtask.number))
-    return tuple(claims)
+    left = [candidate for candidate in pool if not any(_spans_meet(candidate, other) for other in taken)]
+    room = min(RIVALS_PER_CALL_MAX, CLAIMS_PER_AGENT_MAX - len(view.claims) - len(claims))
+    others = [_claim(candidate, 0.0, view.subtask.number) for candidate in left]
+    return (*claims, *_rivals((*view.claims, *claims), others, room))
+
+
+RIVALS_PER_CALL_MAX = 4
+
+
+def _rivals(held: Sequence[Claim], others: Sequence[Claim], room: int) -> list[Claim]:
+    """Return what contradicts a claim that is held: whoever reads the one must see the other, however it is worded."""
+    ours = [(claim, fact, frozenset(keys_of(fact))) for claim in held for fact in _facts(claim)]
+    if not ours or room <= 0:
+        return []
+    sayable = frozenset().union(*(keys for _, _, keys in ours))
+    names = frozenset(name for _, name in sayable)
+    found: list[Claim] = []
+    for other in others:
+        if len(found) >= room:
+            break
+        if not names & {"", *words(other.text), *words(other.source.title)}:
+            continue
+        theirs = [(fact, frozenset(keys_of(fact))) for fact in _facts(other)]
+        against = [
+            claim.relevance
+            for claim, fact, keys in ours
+            for peer, others_keys in theirs
+            if keys & others_keys and disagreement(fact, peer)
+        ]
+        if against:
+            found.append(other.model_copy(update={"relevance": max(against)}))
+    return found
+
+
+def _facts(claim: Claim) -> list[Fact]:
+    alone = Finding(id="", text=claim.text, subtask_number=0, claim_ids=(claim.id,), weight=0.0)
+    return facts_of(alone, {claim.id: claim})
 
 
 def _worth_keeping(question: str, pool: Sequence[Candidate], known: Sequence[Claim]) -> list[float]:
@@ -203,7 +276,7 @@ def _spans_meet(left: Candidate, right: Candidate) -> bool:
 
 
 def _claim(candidate: Candidate, weight: float, agent_number: int) -> Claim:
-    text = normalise(candidate.quote)
+    text = candidate.statement
     return Claim(
         id=claim_id(candidate.source.snapshot_sha256, candidate.start, candidate.end, text),
         agent_number=agent_number,
@@ -227,6 +300,7 @@ class Profile:
     """Figures, dates, versions and designations."""
     names: frozenset[str]
     negative: bool
+    rank: int
 
 
 @lru_cache(maxsize=16_384)
@@ -241,7 +315,8 @@ def profile(text: str) -> Profile:
         first=content[0] if content else "",
         values=frozenset(values | designations(shown)),
         names=frozenset(names(shown)),
-        negative=negations(shown) % 2 == 1,
+        negative=polar(shown)[0].negative,
+        rank=rank(shown)[0],
     )
 
 
@@ -254,4 +329,4 @@ def alike(left: str, right: str) -> float:
 def differ(left: str, right: str) -> bool:
     """Tell whether two statements have different figures, dates or versions, or only one of them denies."""
     ours, theirs = profile(left), profile(right)
-    return ours.values != theirs.values or ours.negative != theirs.negative
+    return ours.values != theirs.values or ours.negative != theirs.negative or ours.rank != theirs.rank

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from activities.research.phrases import counted, say
 from activities.research.questions import query_terms
-from activities.research.text import as_sentence, display, lacks_subject, leans_on_previous, terms
+from activities.research.rows import read_said
+from activities.research.text import as_sentence, lacks_subject, leans_on_previous, terms
 from schema.contracts.research import Brief, Claim, Conflict, Finding, Report, Section, Sentence, Subtask
 
 SUMMARY_STATEMENTS_MAX = 6
@@ -89,8 +90,8 @@ SUMMARY_OF_BEST_MIN = 0.8
 
 
 def _reads_alone(finding: Finding, material: Material) -> bool:
-    shown = display(material.claims_of(finding)[0].quote)
-    return not (lacks_subject(shown) or leans_on_previous(shown) or shown.endswith("?"))
+    text = shown(material.claims_of(finding)[0])
+    return not (lacks_subject(text) or leans_on_previous(text) or text.endswith("?"))
 
 
 _NAMELESS = re.compile(
@@ -117,8 +118,13 @@ def quoted(finding: Finding, material: Material) -> Sentence:
     for claim in backing:
         sources.setdefault(claim.source.snapshot_sha256, claim.id)
     return Sentence(
-        text=as_sentence(backing[0].quote), claim_ids=tuple(list(sources.values())[:CITATIONS_PER_SENTENCE_MAX])
+        text=shown(backing[0]), claim_ids=tuple(list(sources.values())[:CITATIONS_PER_SENTENCE_MAX])
     )
+
+
+def shown(claim: Claim) -> str:
+    """Return a claim as a report says it: its quotation, or its row with what stands above it."""
+    return claim.text if read_said(claim.text) else as_sentence(claim.quote)
 
 
 def scope_note(material: Material, phrase: str) -> tuple[Sentence, ...]:

@@ -30,3 +30,8 @@ def table_of(name: str) -> dict[str, list[str]]:
     """Return a table of named rows."""
     table: dict[str, list[str]] = _lexicon()[name]
     return table
+
+
+def rows_of(name: str) -> tuple[str, ...]:
+    """Return a list of lines."""
+    return tuple(_lexicon()["lines"][name])

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
-from activities.research.lexicon import groups_of, pairs_of, table_of, words_of
+from activities.research.lexicon import groups_of, pairs_of, words_of
 from activities.research.text import STOP_WORDS, stem, words
+from activities.research.units import CURRENCIES, TABLE, Unit, unit_of
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,13 @@ class Figure:
     start: int
     end: int
 
+    known: Unit | None = None
+    """The unit, where it is one of measurement or money."""
+
     @property
     def base(self) -> Decimal:
         """Return the value in the dimension's base unit."""
-        return self.value * _UNITS[self.unit][1] if self.unit in _UNITS else self.value
+        return (self.value - self.known.offset) * self.known.factor if self.known else self.value
 
     def agrees_with(self, other: "Figure") -> bool:
         """Tell whether both say the same, up to what a conversion of units rounds away (1 %)."""
@@ -39,20 +43,9 @@ class Figure:
         return abs(self.base - other.base) <= Decimal("0.01") * max(abs(self.base), abs(other.base))
 
 
-def _units() -> dict[str, tuple[str, Decimal, str]]:
-    """Read the table of units into spelling -> (dimension, factor to the base unit, canonical spelling)."""
-    found: dict[str, tuple[str, Decimal, str]] = {}
-    for dimension, entries in table_of("units").items():
-        for entry in entries:
-            canonical, factor, *spellings = entry.split()
-            for spelling in (canonical, *spellings):
-                found[spelling] = (dimension, Decimal(factor), canonical)
-    return found
-
-
-_SPELLINGS = _units()
-_UNITS = {canonical: (dimension, factor) for dimension, factor, canonical in _SPELLINGS.values()}
-_CURRENCY = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "CHF": "CHF", "EUR": "EUR", "USD": "USD"}
+_CURRENCY = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₩": "KRW"} | {
+    code: code for code in CURRENCIES
+}
 _SCALES = {
     "thousand": Decimal(1_000),
     "million": Decimal(10**6),
@@ -65,17 +58,23 @@ _SCALES = {
     "dozen": Decimal(12),
 }
 
+_BRIEF = {"k": Decimal(1_000), "m": Decimal(10**6), "M": Decimal(10**6), "b": Decimal(10**9)}
+"""Behind an amount of money (£3.2m)."""
+_CODES = "|".join(sorted(CURRENCIES))
 _NUMBER = r"\d{1,3}(?:[,'’\u202f\u00a0]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
-_UNIT_WORD = r"°\s?[CF]\b|%|[A-Za-zµ·]+(?:/[a-z]+)?[²³]?"
+_UNIT_WORD = (
+    r"°\s?[CF]\b|%|(?:cubic|square|nautical)\s[a-z]+|[A-Za-zµΩ·]+(?:/[A-Za-z]+)?(?:[²³]|\^[23])?"
+)
 _FIGURE = re.compile(
-    rf"(?<![\w.])(?<![^\W\d_]-)(?P<currency>US\$|[$€£¥]|(?:CHF|EUR|USD)\s)?\s?(?P<sign>[-−])?(?P<number>{_NUMBER})"
+    rf"(?<![\w.])(?<![^\W\d_]-)(?P<currency>US\$|[$€£¥₹₩]|(?:{_CODES})\s)?\s?"
+    rf"(?P<sign>[-−])?(?P<number>{_NUMBER})"
     rf"(?:(?P<gap>[\s\u00a0\u202f-]?)(?P<scale>thousand|millions?|billions?|trillion|mn|bn|dozen)\b)?"
-    rf"(?:(?P<space>[\s\u00a0\u202f-]{{0,2}})(?P<unit>per\s?cent\b|percentage points|{_UNIT_WORD}))?"
+    rf"(?:(?P<space>[\s\u00a0\u202f-]{{0,2}})(?P<unit>per\s?cent\b|percentage points?|{_UNIT_WORD}))?"
 )
 _MONTHS = {month: number for number, names in enumerate(groups_of("months"), 1) for month in names}
 _MONTH = "|".join(sorted((name.capitalize() for name in _MONTHS), key=len, reverse=True))
 _LONG_UNITS = "|".join(
-    re.escape(spelling) for spelling in sorted(_SPELLINGS) if spelling.isascii() and len(spelling) > 1
+    re.escape(spelling) for spelling in sorted(TABLE) if spelling.isascii() and len(spelling) > 1
 )
 _DATE = re.compile(
     rf"(?P<iso>\b\d{{4}}-\d{{2}}-\d{{2}}\b)"
@@ -179,24 +178,24 @@ def _figure(match: re.Match[str]) -> Figure | None:
     currency = (match.group("currency") or "").strip()
     if currency:
         unit = _CURRENCY[currency]
-        return Figure(value, unit, _UNITS[unit][0], start, end)
-    unit, dimension = _unit_of(match.group("unit") or "", spaced=bool(match.group("space")))
-    return Figure(value, unit, dimension, start, end)
+        value *= _BRIEF.get(match.group("unit") or "", Decimal(1))
+        return Figure(value, unit, TABLE[unit].dimension, start, end, TABLE[unit])
+    unit, dimension, known = _unit_of(match.group("unit") or "", spaced=bool(match.group("space")))
+    return Figure(value, unit, dimension, start, end, known)
 
 
-def _unit_of(word: str, *, spaced: bool) -> tuple[str, str]:
-    spelled = re.sub(r"\s", "", word) if word[:1] == "°" else word.strip()
-    spelled = {"per cent": "%", "percent": "%", "percentage points": "%"}.get(spelled, spelled)
-    if spelled in _SPELLINGS:
-        dimension, _, canonical = _SPELLINGS[spelled]
-        return canonical, dimension
-    lower = spelled.lower()
-    if lower in _SPELLINGS and len(lower) > 3:
-        dimension, _, canonical = _SPELLINGS[lower]
-        return canonical, dimension
+_SHARES = {"per cent": "%", "percent": "%", "percentage points": "pp", "percentage point": "pp"}
+
+
+def _unit_of(word: str, *, spaced: bool) -> tuple[str, str, Unit | None]:
+    spelled = re.sub(r"\s", "", word) if word[:1] == "°" else " ".join(word.split())
+    known = unit_of(_SHARES.get(spelled, spelled))
+    if known is not None:
+        return known.canonical, known.dimension, known
+    lower = spelled.split(" ", 1)[0].lower()
     if not spaced or not lower.isalpha() or lower in _NO_NOUN or len(lower) < 3:
-        return "", "plain"
-    return stem(lower), "count"
+        return "", "plain", None
+    return stem(lower), "count", None
 
 
 _NAME = re.compile(

@@ -60,6 +60,10 @@ class Statement(Protocol):
     @property
     def own(self) -> str: ...
     @property
+    def said(self) -> str: ...
+    @property
+    def statement(self) -> str: ...
+    @property
     def before(self) -> str: ...
     @property
     def heading(self) -> str: ...
@@ -76,7 +80,7 @@ def relevance(question: str, pool: Sequence[Statement]) -> list[float]:
     """
     if not specific_terms(question):
         return _by_position(pool)
-    asked = _Asked(question, Bm25([terms(display(statement.quote)) for statement in pool]))
+    asked = _Asked(question, Bm25([terms(display(statement.statement)) for statement in pool]))
     return [round(asked.relevance(statement), 4) for statement in pool]
 
 
@@ -119,7 +123,7 @@ class _Asked:
 
     def relevance(self, statement: Statement) -> float:
         """Weigh one statement."""
-        shown = display(statement.quote)
+        shown = display(statement.statement)
         said = display(statement.own) if statement.own else shown
         answer = self._answer(statement, shown, said)
         own = self._matches(said)
@@ -226,8 +230,8 @@ class _Asked:
             (self._explains and self._defines(shown, exactly=True), 1.15),
             (self._defined and self._defines(shown, exactly=True), 1.2),
             (self._explains and self._defines(shown), 1.05),
-            (lacks_subject(shown), 0.85),
-            (not has_verb(shown), 0.85),
+            (not statement.said and lacks_subject(shown), 0.85),
+            (not statement.said and not has_verb(shown), 0.85),
             (self._is_about_another(shown), 0.4),
             (not self._names_designation(f"{shown} {statement.heading} {statement.source.title}"), 0.6),
             (statement.leans, 0.75),

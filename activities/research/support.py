@@ -1,18 +1,22 @@
 """Support: does a cited span show what a sentence says?
 
-The test is mechanical and one-sided: what passes may still be badly put, but a figure, a date, a version, a name or a
-quotation that the span does not have, a changed polarity, or words the span does not use are always found.
+The test is mechanical and one-sided: what passes may still be badly put, but a figure, a date, a version, a rank, a name
+or a quotation that the span does not have, a changed polarity, or words the span does not use are always found.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
-from activities.research.quantities import dates, figures, names, negations, opposed, quotations, versions
+from activities.research.lexicon import words_of
+from activities.research.polarity import ORDINALS, antonym_of
+from activities.research.quantities import Figure, dates, figures, names, negations, opposed, quotations, versions
 from activities.research.similarity import contained
-from activities.research.text import display, normalise, sentences, terms, words
+from activities.research.text import FUNCTION_WORDS, GENERIC_WORDS, display, normalise, sentences, stem, terms, words
+from activities.research.values import concept, spelled_out
 
-CONTENT_OVERLAP_MIN = 0.5
+CONTENT_OVERLAP_MIN = 0.6
 """Part of a sentence's content words that the cited spans must use."""
 CLAIM_OVERLAP_MIN = 0.2
 """Part of a sentence's content words that each single cited span must use; below it the citation is decoration."""
@@ -28,31 +32,42 @@ class Support:
 
 def check_support(sentence: str, quotes: Sequence[str]) -> Support:
     """Tell whether the cited `quotes` together show what `sentence` says, and what is missing."""
-    evidence = " \n".join(quotes)
-    if _folded(sentence) and _folded(sentence) in (_folded(quote) for quote in quotes):
+    shown = _plain(sentence)
+    if shown and shown in (_plain(quote) for quote in quotes):
         return Support(True)
+    evidence = " \n".join(display(quote) for quote in quotes)
     for kind, missing in (
-        ("figure", _missing_figures(sentence, evidence)),
+        ("figure", _missing_figures(sentence, evidence) or _missing_digits(sentence, evidence)),
         ("date", _missing_dates(sentence, evidence)),
         ("version", _missing_versions(sentence, evidence)),
+        ("rank", _missing_ranks(sentence, evidence)),
         ("name", _missing_names(sentence, evidence)),
         ("quotation", _missing_quotations(sentence, evidence)),
     ):
         if missing:
             return Support(False, f"{kind} “{missing[0]}” does not occur in the cited text")
-    if contained(terms(sentence), terms(evidence)) < CONTENT_OVERLAP_MIN:
+    if contained(_concepts(sentence), _concepts(evidence)) < CONTENT_OVERLAP_MIN:
         return Support(False, "the cited text uses other words")
     nearest = _nearest(sentence, quotes)
-    if bool(negations(sentence)) != bool(negations(nearest)):
+    more = negations(sentence) > negations(evidence)
+    if more or bool(negations(sentence)) != bool(negations(nearest)) or _denied_otherwise(sentence, nearest):
         return Support(False, "the cited text says it with the opposite negation")
-    if opposed(sentence, nearest):
+    if opposed(sentence, nearest) or _antonyms(sentence, evidence):
         return Support(False, "the cited text uses the opposite word")
     return Support(True)
 
 
 def contributes(sentence: str, quote: str) -> bool:
     """Tell whether one of several cited spans has anything to do with the sentence."""
-    return contained(terms(sentence), terms(quote)) >= CLAIM_OVERLAP_MIN
+    return contained(_concepts(sentence), _concepts(quote)) >= CLAIM_OVERLAP_MIN
+
+
+def _concepts(text: str) -> frozenset[str]:
+    return frozenset(map(concept, terms(text)))
+
+
+def _plain(text: str) -> str:
+    return display(text).casefold()
 
 
 def _folded(text: str) -> str:
@@ -60,23 +75,52 @@ def _folded(text: str) -> str:
 
 
 def _missing_figures(sentence: str, evidence: str) -> list[str]:
-    shown = figures(evidence)
+    shown = figures(spelled_out(evidence))
     digits = set(re.findall(r"\d+(?:[.,'’]\d+)*", evidence))
-    missing = []
-    for figure in figures(sentence):
-        raw = sentence[figure.start : figure.end]
-        same = any(
-            other.value == figure.value
-            and (other.unit == figure.unit or "plain" in (other.dimension, figure.dimension))
-            for other in shown
-        )
-        # A counted noun may be worded differently; a unit of measurement may not.
-        loose = figure.dimension in ("count", "plain") and (
-            raw in digits or any(other.value == figure.value for other in shown)
-        )
-        if not same and not loose:
-            missing.append(raw)
-    return missing
+    said = _concepts(evidence)
+    spelled = spelled_out(sentence)
+    return [
+        spelled[figure.start : figure.end]
+        for figure in figures(spelled)
+        if not any(_shows(other, figure, evidence, said) for other in shown)
+        and not (figure.dimension in ("count", "plain") and _bare(figure, spelled, digits, said))
+    ]
+
+
+def _shows(shown: Figure, figure: Figure, evidence: str, said: frozenset[str]) -> bool:
+    """Tell whether a figure of the evidence is the sentence's: the same value, with the same unit or counted thing."""
+    if shown.value != figure.value:
+        return False
+    if shown.unit == figure.unit or figure.dimension == "plain":
+        return True
+    if figure.dimension == "count":  # A counted noun may be worded differently, but it must be there.
+        return concept(figure.unit) in said or shown.dimension == "count" and concept(shown.unit) == concept(figure.unit)
+    # The unit may stand in a column's head: Power (kW) | 420.
+    return shown.dimension == "plain" and bool(re.search(rf"(?<![\w]){re.escape(figure.unit)}(?![\w])", evidence))
+
+
+def _bare(figure: Figure, sentence: str, digits: set[str], said: frozenset[str]) -> bool:
+    """Tell whether a number stands in the evidence as digits of something that is no figure there (a name, a year)."""
+    raw = sentence[figure.start : figure.end]
+    as_is = re.fullmatch(r"\d+(?:\.\d+)?", raw) and figure.value == Decimal(raw)
+    return bool(as_is) and raw in digits and (figure.dimension == "plain" or concept(figure.unit) in said)
+
+
+_DIGITS = re.compile(r"\d+(?:[.,'’]\d+)*")
+
+
+def _missing_digits(sentence: str, evidence: str) -> list[str]:
+    """Return the numbers that are neither in the evidence as they are nor read as a whole (1,8000)."""
+    shown = set(_DIGITS.findall(evidence))
+    read = {(figure.start, figure.end) for figure in figures(sentence)}
+    dated = [(date.start, date.end) for date in dates(sentence)]
+    return [
+        match.group()
+        for match in _DIGITS.finditer(sentence)
+        if match.group() not in shown
+        and match.span() not in read
+        and not any(start <= match.start() and match.end() <= end for start, end in dated)
+    ]
 
 
 def _missing_dates(sentence: str, evidence: str) -> list[str]:
@@ -89,14 +133,35 @@ def _missing_versions(sentence: str, evidence: str) -> list[str]:
     return [version for version, _, _ in versions(sentence) if version not in digits]
 
 
+def _missing_ranks(sentence: str, evidence: str) -> list[str]:
+    shown = {ORDINALS[word] for word in words(evidence) if word in ORDINALS}
+    return [word for word in words(sentence) if word in ORDINALS and ORDINALS[word] not in shown]
+
+
+_OPENERS = FUNCTION_WORDS | GENERIC_WORDS | words_of("common_capitals") | words_of("openers")
+
+
 def _missing_names(sentence: str, evidence: str) -> list[str]:
     shown = set(words(evidence)) | {name.lower() for name in names(evidence)}
     folded = normalise(evidence).lower()
-    return [
+    missing = [
         name
         for name in names(sentence)
         if name not in shown and name.rstrip("s") not in shown and not re.search(rf"(?<!\w){re.escape(name)}", folded)
     ]
+    return missing + _missing_opener(sentence, evidence)
+
+
+def _missing_opener(sentence: str, evidence: str) -> list[str]:
+    """Return the first word of a sentence where it may be a name that the evidence does not have."""
+    first = re.match(r"[\"'“‘(]*([A-ZÀ-Ý][\w’'-]*)", sentence)
+    if not first:
+        return []
+    word = re.sub(r"['’]s$", "", first[1].lower())
+    if any(part in _OPENERS for part in words(word)) or word.endswith("ly"):
+        return []
+    known = {concept(term) for term in terms(evidence)} | {stem(each) for each in words(evidence)}
+    return [] if all(concept(stem(part)) in known or stem(part) in known for part in words(word)) else [first[1]]
 
 
 def _missing_quotations(sentence: str, evidence: str) -> list[str]:
@@ -114,3 +179,29 @@ def _nearest(sentence: str, quotes: Sequence[str]) -> str:
 def _split(quote: str) -> list[str]:
     parts = [sentence.text for sentence in sentences(quote)]
     return [*parts, quote] if len(parts) != 1 else [quote]
+
+
+_NEGATIONS = words_of("negations")
+_SKIPPED = FUNCTION_WORDS - _NEGATIONS
+
+
+def _denied(text: str) -> frozenset[str]:
+    """Return the stems that stand right behind a negation."""
+    held, tokens = set(), words(text)
+    for at, token in enumerate(tokens):
+        if token in _NEGATIONS or token.replace("’", "'").endswith("n't"):
+            behind = [word for word in tokens[at + 1 : at + 6] if word not in _SKIPPED and word not in _NEGATIONS]
+            held |= {stem(word) for word in behind[:1]}
+    return frozenset(held)
+
+
+def _denied_otherwise(sentence: str, nearest: str) -> bool:
+    """Tell whether one of both denies a word that the other one has without denying it."""
+    ours, theirs = _denied(sentence), _denied(nearest)
+    return bool((ours - theirs) & set(terms(nearest)) or (theirs - ours) & set(terms(sentence)))
+
+
+def _antonyms(sentence: str, evidence: str) -> bool:
+    """Tell whether the sentence has a word that the evidence does not, but its opposite (closed, open)."""
+    said = set(terms(evidence))
+    return any(term not in said and antonym_of(term) & said for term in terms(sentence))

@@ -422,7 +422,7 @@ def is_statement(verbatim: str, *, cut: bool = False) -> bool:
         functional = sum(1 for token in tokens if token in FUNCTION_WORDS)
         if (
             len(tokens) < (STATEMENT_WORDS_MIN if not _FIGURED.search(shown) else 4)
-            or (functional < 1 and not (_VERBS & set(tokens)))
+            or (functional < 1 and not _VERBS & set(tokens) and not re.search(r"\d.*\.$", shown))
             or (len(tokens) >= 9 and functional < 2)
         ):
             return False
@@ -462,7 +462,7 @@ def leans_on_previous(text: str) -> bool:
 
 _IMPERATIVES = words_of("imperatives")
 _FRAGMENT = re.compile(
-    r"(?:Like|Same as|Similar to|As|Called|Used|Returns?|Raised|Set|Equivalent|Alias|Optional|"
+    r"(?:Like|Same as|Similar to|As(?! of\b|\sat\b)|Called|Used|Returns?|Raised|Set|Equivalent|Alias|Optional|"
     r"Deprecated|Required|Defaults?)\b"
     r"|\(|(?:The|A|An) (?:[\w-]+ ){1,3}(?:that|which) \w+(?: \w+){0,4}\.$"
 )

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from activities.research.lexicon import groups_of, table_of, words_of
-from activities.research.quantities import Figure, dates, figures, names
+from activities.research.lexicon import groups_of, rows_of, table_of, words_of
+from activities.research.quantities import Figure, dates, figures, names, versions
 from activities.research.text import STOP_WORDS, stem, terms, words
+from activities.research.units import unit_of
 
 _GROUPS = tuple(frozenset(stem(word) for word in group) for group in groups_of("attributes"))
 _EVENTS = tuple(frozenset(stem(word) for word in group) for group in groups_of("events"))
@@ -32,12 +33,14 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 _AT_LEAST = re.compile(
-    r"(?:\bmore than|\bover|\bat least|\babove|\bupwards of|\ba minimum of|\bexceeds?|\bfrom|>|≥)\s*"
+    r"(?:\bmore than|\bover|(?P<hard>\bat least|\ba minimum of|\bfrom(?: the age of)?|\bno (?:less|fewer) than|≥)|\babove|\bupwards of"
+    r"|\bexceeds?|\bin excess of|>)\s*"
     r"(?:[$€£¥]|CHF|EUR|USD)?\s*$",
     re.IGNORECASE,
 )
 _AT_MOST = re.compile(
-    r"(?:\bless than|\bunder|\bat most|\bup to|\bbelow|\bno more than|\ba maximum of|\bas much as|<|≤)\s*"
+    r"(?:\bless than|\bfewer than|\bunder|(?P<hard>\bat most|\bup to|\bno more than|\bnot more than|\ba maximum of"
+    r"|\bas (?:much|many|large|long|high|big|far|heavy|fast|old) as|\bcapped at|\blimited to|≤)|\bbelow|<)\s*"
     r"(?:[$€£¥]|CHF|EUR|USD)?\s*$",
     re.IGNORECASE,
 )
@@ -59,8 +62,14 @@ class Value:
     per: str
     concepts: frozenset[str]
     """Stems of the clause it stands in, words of one meaning put together."""
+    noun: str
+    """What the last word of the counted phrase stands for (student, in *310 boarding students*), or nothing."""
+    modifiers: frozenset[str]
+    """Stems of the words before it in that phrase (board)."""
     digits: str
     """As written, for what rounding may explain."""
+    bound: str
+    """`least` or `most` where the figure is a limit (at most 2 GB); rough bounds (more than 40,000) have none."""
     condition: bool
     """It says under which circumstances another figure holds (at 1,800 rpm)."""
 
@@ -76,20 +85,14 @@ class Event:
     """A decade, or a bound (before 1990)."""
 
 
-@dataclass(frozen=True)
-class Relation:
-    """A name in a relation to the subject: made by X, headquartered in Y."""
-
-    kind: str
-    value: frozenset[str]
+_CONCEPTS = {
+    word: f"={number}" for number, group in reversed(list(enumerate(_GROUPS))) for word in group
+}
 
 
 def concept(word_stem: str) -> str:
     """Return what a stem stands for: a group of words of one meaning, or itself."""
-    for number, group in enumerate(_GROUPS):
-        if word_stem in group:
-            return f"={number}"
-    return word_stem
+    return _CONCEPTS.get(word_stem, word_stem)
 
 
 def concepts_of(text: str) -> frozenset[str]:
@@ -142,24 +145,36 @@ def values_of(text: str) -> tuple[Value, ...]:
 
 def _designated(text: str) -> list[tuple[int, int]]:
     """Return the spans of numbers that name (Zephyr 9, model 5, Unit 4)."""
-    named = re.compile(
-        r"\b(?:[Mm]odel|[Mm]ark|[Tt]ype|[Ss]eries|[Nn]o\.|[Cc]hapter|[A-Z][a-z]{2,})\s(\d{1,4}[A-Za-z]?)\b(?!\s*%|[.,]\d)"
-    )
-    spans = []
-    for match in named.finditer(text):
-        following = text[match.end() : match.end() + 2]
-        if (match.start() > 0 and not re.match(r"\s[a-zA-Z°]", following)) or (
-            match.start() > 0 and match.group(1)[-1:].isalpha()
-        ):
-            spans.append(match.span(1))
-    return spans
+    spans = [match.span(1) for match in _NUMBERED_THING.finditer(text)]
+    return spans + [match.span(2) for match in _DESIGNATED.finditer(text) if _names(match, text)]
+
+
+_NUMBERED_THING = re.compile(
+    r"\b(?:[Mm]odel|[Mm]ark|[Tt]ype|[Ss]eries|[Nn]o\.|[Cc]hapter)\s(\d{1,4}[A-Za-z]?)\b(?!\s*%|[.,]\d)"
+)
+_COUNTED = frozenset({"people", "men", "women", "children", "percent", "per", "staff", "million", "billion", "thousand"})
+
+
+def _names(match: re.Match[str], text: str) -> bool:
+    """Tell whether the number behind a name belongs to the name (the Quanta 7 charger), and counts nothing."""
+    before, number = match[1].lower(), match[2]
+    if match.start() == 0 and not number[-1:].isalpha() and before in STOP_WORDS | _NOT_NAMES:
+        return False
+    if before in _MONTHS | _UNIT_NAMES | _NOT_NAMES or re.fullmatch(r"(?:1[5-9]|20)\d\d", number):
+        return False
+    following = re.match(r"\s?(%|°|[a-zµ]+)", text[match.end() :])
+    if not following or number[-1:].isalpha():
+        return True
+    word = following[1]
+    plural = word.endswith("s") and word not in words_of("verbs") and len(word) > 3
+    return not (plural or word in _COUNTED or not word.isalpha() or unit_of(word) is not None)
 
 
 def _value(text: str, figure: Figure, inside: re.Match[str] | None, clause: str, *, alone: bool) -> Value:
     factor = figure.base / figure.value if figure.value else Decimal(1)
     low = high = figure.base
     start = figure.start
-    about = False
+    about, bound = False, ""
     if inside is not None:
         first = _number(inside["low"])
         if first is not None and first <= figure.value:
@@ -167,11 +182,12 @@ def _value(text: str, figure: Figure, inside: re.Match[str] | None, clause: str,
     before = text[:start]
     if _ABOUT.search(before):
         about = True
-    elif _AT_LEAST.search(before):
-        high = low * _SCALED if low > 0 else low
-    elif _AT_MOST.search(before):
-        low = Decimal(0)
-    per = _PER.match(text[figure.end :])
+    elif least := _AT_LEAST.search(before):
+        high, bound = (low * _SCALED if low > 0 else low), "least" if least["hard"] else ""
+    elif most := _AT_MOST.search(before):
+        low, bound = Decimal(0), "most" if most["hard"] else ""
+    per = _PER.match(text[figure.end :]) if "/" not in figure.unit else None
+    counted = _counted(text[figure.end :]) if figure.dimension == "count" else []
     return Value(
         figure=figure,
         low=low,
@@ -179,7 +195,10 @@ def _value(text: str, figure: Figure, inside: re.Match[str] | None, clause: str,
         about=about,
         per=_per_of(per) if per else "",
         concepts=_concepts(clause, figure, text),
+        noun=concept(counted[-1]) if counted else "",
+        modifiers=frozenset(counted[:-1]),
         digits=text[figure.start : figure.end],
+        bound=bound,
         condition=not alone and bool(_CONDITION.search(before)),
     )
 
@@ -189,6 +208,21 @@ def _concepts(clause: str, figure: Figure, text: str) -> frozenset[str]:
     here = concepts_of(_without_unit(clause, figure, text))
     named = frozenset(stem(word) for name in names(text) for word in words(name))
     return here if here - named else concepts_of(_without_unit(text, figure, text))
+
+
+_PHRASE = re.compile(r"\s*(?:thousand|millions?|billions?|mn|bn|dozen)?\s*((?:[a-zà-ÿ][a-zà-ÿ'’-]*[ ]?){1,4})")
+_NO_NOUNS = STOP_WORDS | words_of("verbs") | words_of("auxiliaries") | frozenset({"per", "each"})
+
+
+def _counted(following: str) -> list[str]:
+    """Return the stems of the noun phrase behind a number, its head last."""
+    match = _PHRASE.match(following)
+    held: list[str] = []
+    for word in match[1].split() if match else []:
+        if word in STOP_WORDS or (held and (word in _NO_NOUNS or word.endswith(("ed", "ly")))):
+            break
+        held.append(stem(word))
+    return held[:3]
 
 
 def _per_of(match: re.Match[str]) -> str:
@@ -203,11 +237,16 @@ def _without_unit(clause: str, figure: Figure, text: str) -> str:
     raw = text[figure.start : figure.end]
     if figure.dimension == "count":
         return clause
-    return re.sub(rf"{re.escape(raw)}[\s\u00a0-]*[\w%°/²³·]*", " ", clause, count=1)
+    before, found, after = clause.partition(raw)
+    return f"{before} {_UNIT_BEHIND.sub(' ', after, count=1)}" if found else clause
 
 
-_WHOLE_OF = re.compile(
-    r"(?:the|an?|its|their|his|her) ((?:[a-z-]+ ){0,2}[a-z-]+) of (?:the |an? )?(?=[A-Z])", re.IGNORECASE
+_UNIT_BEHIND = re.compile(r"^[\s\u00a0-]*[\w%°/²³·]*")
+
+
+_WHOLE_OF = re.compile(r"(?:[^,]{1,40}, )?(?:[Tt]he|[Aa]n?|[Ii]ts|[Tt]heir) ((?:[a-z'’-]+ ){0,2}[a-z-]+) of (?:the |an? )?(?:[a-z-]+ )?(?=[A-Z])")
+_STANDS_ON = re.compile(
+    r"(?:[^,]{1,40}, )?(?:[Tt]he|[Aa]n?) ((?:[a-z'’-]+ ){0,2}[a-z-]+) (?:on|in|at|inside|for|near|under) (?:the )?(?=[A-Z])"
 )
 _OWN = re.compile(r"(?:(?:its|their|his|her)|.*?[A-Z][\w-]*['’]s) ((?:[a-z-]+ )?[a-z-]+)\b")
 
@@ -215,7 +254,7 @@ _OWN = re.compile(r"(?:(?:its|their|his|her)|.*?[A-Z][\w-]*['’]s) ((?:[a-z-]+ 
 @lru_cache(maxsize=16_384)
 def part_of(text: str) -> frozenset[str]:
     """Return the part of its subject that a sentence is about (the battery of the Kolibri); a property is no part."""
-    match = _WHOLE_OF.search(text) or _OWN.match(text)
+    match = _WHOLE_OF.match(text) or _STANDS_ON.match(text) or _OWN.match(text)
     held = frozenset(terms(match[1])) if match else frozenset()
     return frozenset() if any(concept(term) != term for term in held) else held
 
@@ -227,14 +266,17 @@ def _number(digits: str) -> Decimal | None:
 
 def agree(left: Value, right: Value) -> bool:
     """Tell whether two figures of one dimension may both be right: ranges, bounds, rounding, conversion of units."""
+    if left.bound and left.bound == right.bound:
+        ours, theirs = (left.low, right.low) if left.bound == "least" else (left.high, right.high)
+        return abs(ours - theirs) <= Decimal("0.015") * max(abs(ours), abs(theirs))
     if left.low <= right.high and right.low <= left.high:
         return True
-    ours, theirs = left.figure, right.figure
+    here, there = left.figure, right.figure
     gap = min(abs(left.low - right.high), abs(right.low - left.high))
-    size = max(abs(ours.base), abs(theirs.base)) or Decimal(1)
+    size = max(abs(here.base), abs(there.base)) or Decimal(1)
     if left.about or right.about:
         return gap <= Decimal("0.06") * size
-    if ours.unit != theirs.unit and ours.dimension not in ("count", "plain"):
+    if here.unit != there.unit and here.dimension not in ("count", "plain"):
         return gap <= Decimal("0.015") * size
     return _rounds(left, right) or _rounds(right, left)
 
@@ -281,37 +323,24 @@ def events_of(text: str) -> tuple[Event, ...]:
     return tuple(found)
 
 
+_PHRASES = tuple(
+    (re.compile(rf"\b(?:{said})\b", re.IGNORECASE), meant)
+    for said, _, meant in (row.partition("=") for row in rows_of("phrases"))
+)
+"""Verbs of several words (went up: built)."""
+_ANY_PHRASE = re.compile("|".join(said.pattern for said, _ in _PHRASES), re.IGNORECASE)
+
+
 def _events_in(text: str) -> frozenset[int]:
+    if _ANY_PHRASE.search(text):
+        for said, meant in _PHRASES:
+            text = said.sub(meant, text)
     stems = frozenset(terms(re.sub(r"(?<=\w )[A-Z][\w-]*", " ", text)))
     return frozenset(number for number, group in enumerate(_EVENTS) if group & stems)
 
 
-_N = r"(?:[A-Z][\w.&'’-]*(?:\s+(?:of|de|van|von|the|and|&)\s+(?=[A-Z]))?\s*){1,5}"
-_RELATIONS = tuple(
-    (kind, re.compile(pattern.replace("NAME", f"(?P<name>{_N})")))
-    for kind, patterns in table_of("relations").items()
-    for pattern in patterns
-)
 _ROLE_WORDS = words_of("role_names")
 _SUFFIXES = words_of("name_suffixes")
-
-
-@lru_cache(maxsize=16_384)
-def relations_of(text: str) -> tuple[Relation, ...]:
-    """Return the names that stand in a known relation to the subject of a sentence."""
-    found: dict[Relation, None] = {}
-    for kind, pattern in _RELATIONS:
-        for match in pattern.finditer(text):
-            value = frozenset(
-                word
-                for word in words(match["name"])
-                if word not in _ROLE_WORDS | _SUFFIXES and not word.isdigit() and len(word) > 1
-            )
-            if value:
-                found[Relation(kind, value)] = None
-    return tuple(found)
-
-
 _UNIT_NAMES = frozenset(
     {
         "chf",
@@ -338,22 +367,28 @@ _DESIGNATED = re.compile(r"\b([A-Z][A-Za-z]+)[ -](\d{1,4}[A-Za-z]{0,2})\b(?![.,]
 _MODEL = re.compile(
     r"\b(?:[Mm]odel|[Mm]ark|[Tt]ype|[Vv]ariant|[Uu]nit|[Ll]ine|[Pp]lant|[Pp]hase|[Ss]ite)\s([A-Z]|\d{1,3}|[IVX]{1,4})\b"
 )
+_NUMBERED = re.compile(r"\b([A-Z][A-Za-z]+) (\d+\.\d+)(?=(?:['’]s)?\s+(?:[a-z]+(?:s|ed)|has|can|will|and|or)\b)")
+"""Releases that a sentence is about (Brindle 2.0 requires)."""
+_VARIANT = re.compile(
+    r"(?<![.!?] )(?<!^)\b([A-Z][a-zà-ÿ]+) (XXL|XL|XS|SE|GT|RS|LT|EX|II|III|IV|VI|VII|VIII|IX|Pro|Max|Mini|Plus|Ultra|Lite|Air|[B-HJ-Z])\b(?!\.)"
+)
 _MONTHS = frozenset(name for group in groups_of("months") for name in group)
 
 
 @lru_cache(maxsize=16_384)
 def designated(text: str) -> frozenset[str]:
     """Return the names that tell one member of a family from another, however they are spelled (Zephyr-9, Zephyr 9)."""
+    taken = [(start, end) for _, start, end in versions(text)]
     found = {re.sub(r"[\s-]", "", name) for name in names(text) if re.search(r"\d", name)}
     for match in _DESIGNATED.finditer(text):
-        following = text[match.end() :]
-        is_figure = match.start() == 0 or re.match(r"\s?(?:%|[a-z])", following)
-        if (
-            match[1].lower() not in _MONTHS | _UNIT_NAMES
-            and not (is_figure and match.start() == 0)
-            and not re.fullmatch(r"(?:1[5-9]|20)\d\d", match[2])
-        ):
+        if not any(start < match.end() and match.start() < end for start, end in taken) and _names(match, text):
             found.add(f"{match[1]}{match[2]}".lower())
+    found |= {
+        f"{match[1]}{match[2]}".lower()
+        for match in _NUMBERED.finditer(text)
+        if not any(start <= match.start(2) < end for start, end in taken)
+    }
+    found |= {f"{match[1]}{match[2]}".lower() for match in _VARIANT.finditer(text) if match[1].lower() not in _SUFFIXES}
     found |= {f"model {match[1].lower()}" for match in _MODEL.finditer(text)}
     return frozenset(found - _UNIT_NAMES)
 

@@ -8,14 +8,15 @@ from itertools import pairwise
 from activities.research.lexicon import groups_of, table_of
 from activities.research.quantities import dates, figures, versions
 from activities.research.questions import query_terms, without_context
+from activities.research.relations import relations_of
 from activities.research.text import STOP_WORDS, stem, words
-from activities.research.values import concept, designated, relations_of, spelled_out, subject_names
+from activities.research.units import CURRENCIES
+from activities.research.values import concept, designated, spelled_out, subject_names
 
 _ASKS = {
     dimension: frozenset(stem(word) for row in rows for word in row.split())
     for dimension, rows in table_of("asks").items()
 }
-_MONEY = frozenset({"USD", "EUR", "CHF", "GBP", "JPY"})
 _SYNONYMS = {f"={number}": group for number, group in enumerate(groups_of("attributes"))}
 _UNITS = {
     dimension: tuple(word for entry in entries for word in entry.split() if word.isalpha() and len(word) > 1)
@@ -65,7 +66,7 @@ class Wanted:
 
     def _has_value(self, text: str) -> bool:
         found = {figure.dimension for figure in figures(spelled_out(text))}
-        if found & _MONEY:
+        if found & CURRENCIES:
             found.add("money")
         if "date" in self.dimensions and dates(text):
             return True
