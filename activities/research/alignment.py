@@ -143,14 +143,18 @@ def _after_subject(template: tuple[str, ...], at: int, fact: Fact) -> bool:
     return at > 0 and template[at - 1] in {stem(name) for name in fact.subject} and template[at + 1 : at + 2] != ()
 
 
-_RANKS = frozenset(stem(word) for word in "first second third fourth fifth sixth seventh eighth ninth tenth last".split())
+_RANKS = frozenset(
+    stem(word) for word in "first second third fourth fifth sixth seventh eighth ninth tenth last".split()
+)
 
 
 def _ranks(left: Fact, right: Fact) -> bool:
     return bool(left.rank and right.rank and left.rank != right.rank and left.ranked == right.ranked)
 
 
-_PLACES = frozenset({"at", "in", "under", "during", "with", "without", "when", "if", "above", "below", "for", "from", "among", "on"})
+_PLACES = frozenset(
+    {"at", "in", "under", "during", "with", "without", "when", "if", "above", "below", "for", "from", "among", "on"}
+)
 
 
 def _placed_apart(left: Fact, right: Fact) -> bool:
@@ -217,7 +221,8 @@ def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact) -> bool:
 
 
 _FITS = {
-    dimension: frozenset(concept(stem(word)) for word in str(words_).split()) for dimension, words_ in table_of("fits").items()
+    dimension: frozenset(concept(stem(word)) for word in str(words_).split())
+    for dimension, words_ in table_of("fits").items()
 }
 _FITS |= dict.fromkeys(CURRENCIES, _FITS["USD"])
 
@@ -284,7 +289,9 @@ def _different_values(left: Fact, right: Fact) -> ConflictKind | None:
 
 
 _LATEST = frozenset(stem(word) for word in "latest current stable newest recent".split())
-_NEEDS = frozenset(stem(word) for word in "require requires needs need supports support depends minimum runs later newer least".split())
+_NEEDS = frozenset(
+    stem(word) for word in "require requires needs need supports support depends minimum runs later newer least".split()
+)
 
 
 def _same_requirement(left: Fact, right: Fact) -> bool:
@@ -358,7 +365,11 @@ def _different_names(left: Fact, right: Fact) -> bool:
     for ours in left.relations:
         peers = [theirs for theirs in right.relations if theirs.kind == ours.kind]
         others = frozenset[str]().union(*(right.names - peer.value for peer in peers))
-        if peers and (left.names - ours.value) & others and not any(same_name(ours.value, peer.value) for peer in peers):
+        if (
+            peers
+            and (left.names - ours.value) & others
+            and not any(same_name(ours.value, peer.value) for peer in peers)
+        ):
             return not (left.part ^ right.part) or bool(left.part & right.part)
     return False
 

@@ -117,9 +117,7 @@ def quoted(finding: Finding, material: Material) -> Sentence:
     sources: dict[str, str] = {}
     for claim in backing:
         sources.setdefault(claim.source.snapshot_sha256, claim.id)
-    return Sentence(
-        text=shown(backing[0]), claim_ids=tuple(list(sources.values())[:CITATIONS_PER_SENTENCE_MAX])
-    )
+    return Sentence(text=shown(backing[0]), claim_ids=tuple(list(sources.values())[:CITATIONS_PER_SENTENCE_MAX]))
 
 
 def shown(claim: Claim) -> str:

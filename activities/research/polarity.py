@@ -51,7 +51,9 @@ def _read(part: str) -> tuple[frozenset[str], bool]:
     return frozenset(held) - _DENIALS - _WEAK, flips % 2 == 1
 
 
-_PAIRS = [(stem(left), stem(right)) for left, _, right in (pair.partition(":") for pair in words_of("antonyms")) if right]
+_PAIRS = [
+    (stem(left), stem(right)) for left, _, right in (pair.partition(":") for pair in words_of("antonyms")) if right
+]
 _OPPOSITE: dict[str, frozenset[str]] = {}
 for _left, _right in _PAIRS:
     _OPPOSITE[_left] = _OPPOSITE.get(_left, frozenset()) | {_right}

@@ -62,9 +62,7 @@ _BRIEF = {"k": Decimal(1_000), "m": Decimal(10**6), "M": Decimal(10**6), "b": De
 """Behind an amount of money (£3.2m)."""
 _CODES = "|".join(sorted(CURRENCIES))
 _NUMBER = r"\d{1,3}(?:[,'’\u202f\u00a0]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
-_UNIT_WORD = (
-    r"°\s?[CF]\b|%|(?:cubic|square|nautical)\s[a-z]+|[A-Za-zµΩ·]+(?:/[A-Za-z]+)?(?:[²³]|\^[23])?"
-)
+_UNIT_WORD = r"°\s?[CF]\b|%|(?:cubic|square|nautical)\s[a-z]+|[A-Za-zµΩ·]+(?:/[A-Za-z]+)?(?:[²³]|\^[23])?"
 _FIGURE = re.compile(
     rf"(?<![\w.])(?<![^\W\d_]-)(?P<currency>US\$|[$€£¥₹₩]|(?:{_CODES})\s)?\s?"
     rf"(?P<sign>[-−])?(?P<number>{_NUMBER})"
@@ -73,9 +71,7 @@ _FIGURE = re.compile(
 )
 _MONTHS = {month: number for number, names in enumerate(groups_of("months"), 1) for month in names}
 _MONTH = "|".join(sorted((name.capitalize() for name in _MONTHS), key=len, reverse=True))
-_LONG_UNITS = "|".join(
-    re.escape(spelling) for spelling in sorted(TABLE) if spelling.isascii() and len(spelling) > 1
-)
+_LONG_UNITS = "|".join(re.escape(spelling) for spelling in sorted(TABLE) if spelling.isascii() and len(spelling) > 1)
 _DATE = re.compile(
     rf"(?P<iso>\b\d{{4}}-\d{{2}}-\d{{2}}\b)"
     rf"|\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\.?\s+(?P<month>{_MONTH})\.?,?\s+(?P<year>\d{{4}})\b"

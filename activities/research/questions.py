@@ -227,6 +227,34 @@ def subject_terms(question: str) -> frozenset[str]:
     return frozenset()
 
 
+_FOR_TIME = re.compile(r"(?:since )?when\b|(?:in|since) (?:what|which) (?:year|month)\b|what year\b", re.IGNORECASE)
+_FOR_NAME = re.compile(
+    r"(?:for |to |by |from |in |at )?(?:who|whom|whose|where|(?:what|which) (?:company|firm|person|people|author|maker|"
+    r"manufacturer|town|city|country|place|organi[sz]ation|language|licen[cs]e))\b",
+    re.IGNORECASE,
+)
+_THING = re.compile(
+    r"(?:(?:on|at|to|in|under) )?(?:which|what) (?:(?:is|are|was|were) the )?(?:[a-z]+ )?(?P<thing>[a-z]+)"
+    r"(?= (?:of|for|does|do|did|is|are)\b)"
+)
+
+
+def asks_for_time(question: str) -> bool:
+    """Tell whether a date or a year would answer."""
+    return bool(_FOR_TIME.match(question.strip()))
+
+
+def asks_for_name(question: str) -> bool:
+    """Tell whether a name would answer."""
+    return bool(_FOR_NAME.match(question.strip()))
+
+
+def thing_asked(question: str) -> str | None:
+    """Return the stem of the thing whose value is asked for (port, in *which port does X use*)."""
+    match = _THING.match(question.strip().lower())
+    return stem(match["thing"]) if match and match["thing"] not in STOP_WORDS else None
+
+
 def _up_to_verb(tokens: list[str]) -> list[str]:
     """Return the first words of a clause, up to its verb or to what places it (shelf, in *a shelf have in memory*)."""
     found: list[str] = []

@@ -109,9 +109,7 @@ def relations_of(text: str) -> tuple[Relation, ...]:
 
 def _words_of_name(name: str) -> frozenset[str]:
     skipped = _ROLE_WORDS | _SUFFIXES
-    return frozenset(
-        word for word in words(name) if word not in skipped and not word.isdigit() and len(word) > 1
-    )
+    return frozenset(word for word in words(name) if word not in skipped and not word.isdigit() and len(word) > 1)
 
 
 def same_name(left: frozenset[str], right: frozenset[str]) -> bool:

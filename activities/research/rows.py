@@ -178,7 +178,9 @@ def _says(label: str, value: str) -> bool:
     """Tell whether a label and its value are worth a claim: words before, a figure, a date or a few words behind."""
     if not re.search(r"[^\W\d_]", label) or len(label.split()) > LABEL_WORDS_MAX or re.match(r"\w+://|//", value):
         return False
-    short = len(value.split()) <= 6 and bool(re.search(r"\w", value)) and not re.search(r"[{}<>\[\]\\`]|://|\(\)", value)
+    short = (
+        len(value.split()) <= 6 and bool(re.search(r"\w", value)) and not re.search(r"[{}<>\[\]\\`]|://|\(\)", value)
+    )
     return _has_value(value) or short
 
 

@@ -147,7 +147,9 @@ def _of_sentence(finding: Finding, backing: tuple[Claim, ...], parts: Sequence[s
     if not named:
         named = frozenset(term for term in words(title) if not term.isdigit() and term not in STOP_WORDS)
         coded = coded or designated(title)
-    valued = frozenset().union(*(relation.value for relation in relations_of(text))) if relations_of(text) else frozenset()
+    valued = (
+        frozenset().union(*(relation.value for relation in relations_of(text))) if relations_of(text) else frozenset()
+    )
     return _fact(finding, backing, text, named, (subject - valued) or (named - valued) or named, coded)
 
 
@@ -305,7 +307,9 @@ _ARTICLES = frozenset({"the", "a", "an", "its", "is", "are", "was", "were", "has
 def _end_of(figure: Figure, text: str) -> int:
     if figure.known is None:
         return figure.end
-    match = re.match(r"[\s\u00a0-]*(?:thousand|millions?|billions?|mn|bn)?\s*(?:°\s?[CF]|%|[\w/²³·]+)", text[figure.end :])
+    match = re.match(
+        r"[\s\u00a0-]*(?:thousand|millions?|billions?|mn|bn)?\s*(?:°\s?[CF]|%|[\w/²³·]+)", text[figure.end :]
+    )
     return figure.end + match.end() if match else figure.end
 
 

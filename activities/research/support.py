@@ -94,7 +94,9 @@ def _shows(shown: Figure, figure: Figure, evidence: str, said: frozenset[str]) -
     if shown.unit == figure.unit or figure.dimension == "plain":
         return True
     if figure.dimension == "count":  # A counted noun may be worded differently, but it must be there.
-        return concept(figure.unit) in said or shown.dimension == "count" and concept(shown.unit) == concept(figure.unit)
+        return (
+            concept(figure.unit) in said or shown.dimension == "count" and concept(shown.unit) == concept(figure.unit)
+        )
     # The unit may stand in a column's head: Power (kW) | 420.
     return shown.dimension == "plain" and bool(re.search(rf"(?<![\w]){re.escape(figure.unit)}(?![\w])", evidence))
 

@@ -85,9 +85,7 @@ class Event:
     """A decade, or a bound (before 1990)."""
 
 
-_CONCEPTS = {
-    word: f"={number}" for number, group in reversed(list(enumerate(_GROUPS))) for word in group
-}
+_CONCEPTS = {word: f"={number}" for number, group in reversed(list(enumerate(_GROUPS))) for word in group}
 
 
 def concept(word_stem: str) -> str:
@@ -152,7 +150,9 @@ def _designated(text: str) -> list[tuple[int, int]]:
 _NUMBERED_THING = re.compile(
     r"\b(?:[Mm]odel|[Mm]ark|[Tt]ype|[Ss]eries|[Nn]o\.|[Cc]hapter)\s(\d{1,4}[A-Za-z]?)\b(?!\s*%|[.,]\d)"
 )
-_COUNTED = frozenset({"people", "men", "women", "children", "percent", "per", "staff", "million", "billion", "thousand"})
+_COUNTED = frozenset(
+    {"people", "men", "women", "children", "percent", "per", "staff", "million", "billion", "thousand"}
+)
 
 
 def _names(match: re.Match[str], text: str) -> bool:
@@ -244,7 +244,9 @@ def _without_unit(clause: str, figure: Figure, text: str) -> str:
 _UNIT_BEHIND = re.compile(r"^[\s\u00a0-]*[\w%°/²³·]*")
 
 
-_WHOLE_OF = re.compile(r"(?:[^,]{1,40}, )?(?:[Tt]he|[Aa]n?|[Ii]ts|[Tt]heir) ((?:[a-z'’-]+ ){0,2}[a-z-]+) of (?:the |an? )?(?:[a-z-]+ )?(?=[A-Z])")
+_WHOLE_OF = re.compile(
+    r"(?:[^,]{1,40}, )?(?:[Tt]he|[Aa]n?|[Ii]ts|[Tt]heir) ((?:[a-z'’-]+ ){0,2}[a-z-]+) of (?:the |an? )?(?:[a-z-]+ )?(?=[A-Z])"
+)
 _STANDS_ON = re.compile(
     r"(?:[^,]{1,40}, )?(?:[Tt]he|[Aa]n?) ((?:[a-z'’-]+ ){0,2}[a-z-]+) (?:on|in|at|inside|for|near|under) (?:the )?(?=[A-Z])"
 )

@@ -246,12 +246,12 @@ def _listed(source: CitedSource) -> str:
     return ", ".join(f"{start}–{end}" for start, end in source.spans)
 
 
-def _swaps(
-    markdown: str, sidecar: Sidecar, snapshots: Mapping[str, str], chance: random.Random
-) -> Iterator[Mutation]:
+def _swaps(markdown: str, sidecar: Sidecar, snapshots: Mapping[str, str], chance: random.Random) -> Iterator[Mutation]:
     cited = [sentence for sentence in sidecar.sentences if sentence.spans]
     for sentence in cited:
-        others = [other for other in cited if not {span.n for span in other.spans} & {span.n for span in sentence.spans}]
+        others = [
+            other for other in cited if not {span.n for span in other.spans} & {span.n for span in sentence.spans}
+        ]
         if not others:
             continue
         other = chance.choice(others)

@@ -65,6 +65,9 @@ async def test_the_reports_are_worth_mutating(corpus: ReadCorpus) -> None:
         outcome = await asked(corpus, question)
         other = reworded(outcome, corpus.snapshots)
         reworded_count += other.quality.supported - other.quality.repaired
-        kinds |= {each.kind for each in mutations(outcome.rendered.markdown, outcome.rendered.sidecar, corpus.snapshots, seed=seed)}
+        kinds |= {
+            each.kind
+            for each in mutations(outcome.rendered.markdown, outcome.rendered.sidecar, corpus.snapshots, seed=seed)
+        }
     assert reworded_count >= 5
     assert kinds >= set(ALTERATIONS) - {"alter a scale", "take a negation away"}

@@ -1,0 +1,104 @@
+"""Asked: disagreements about the very thing that was asked. Pure.
+
+A question for one property of something named (who operates X, how long is X) says what its answers have in common,
+however they are worded: two sources that answer it with different values disagree. `alignment.py` has no question; it
+must see from the words alone that two statements are of one property.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
+
+from activities.research.alignment import aged, fitting, other_circumstances
+from activities.research.questions import asks_for_name, asks_for_time, single_questions, thing_asked
+from activities.research.relations import same_name
+from activities.research.statements import Fact
+from activities.research.text import stem, words
+from activities.research.units import CURRENCIES
+from activities.research.values import Value, agree
+from activities.research.wanted import Wanted, wanted
+from schema.contracts.research import ConflictKind
+
+ANSWERS_MAX = 40
+"""Facts that answer one question are compared pair by pair up to this number."""
+
+
+def asked_disagreements(questions: Iterable[str], facts: Sequence[Fact]) -> Iterator[tuple[int, int, ConflictKind]]:
+    """Yield (left, right, kind) for the facts that answer a question with different values.
+
+    Args:
+        questions: as the subtasks have them; several may stand in one.
+    """
+    for question in (single for each in questions for single in single_questions(each)):
+        answering = [index for index, fact in enumerate(facts) if _is_about(wanted(question), fact)][:ANSWERS_MAX]
+        for left, right in combinations(answering, 2):
+            kind = _disagreement(question, facts[left], facts[right])
+            if kind is not None:
+                yield left, right, kind
+
+
+def _is_about(asked: Wanted, fact: Fact) -> bool:
+    """Tell whether a fact is of the subject asked about."""
+    if asked.designations:
+        return bool(asked.designations & fact.designations)
+    return bool(asked.subject) and asked.subject <= {stem(name) for name in fact.names}
+
+
+def _disagreement(question: str, left: Fact, right: Fact) -> ConflictKind | None:
+    if left.sources & right.sources or not other_circumstances(left, right):
+        return None
+    kind = _compared(question, left, right)
+    return kind if kind is not ConflictKind.PLAIN else aged(left, right) or ConflictKind.PLAIN
+
+
+def _compared(question: str, left: Fact, right: Fact) -> ConflictKind | None:
+    """Compare what two facts answer: dates where the question is for a time, else figures, else names."""
+    asked = wanted(question)
+    if asks_for_time(question):
+        return ConflictKind.PLAIN if _different_dates(left, right) else None
+    ours, theirs = _figures(question, asked, left), _figures(question, asked, right)
+    if len(ours) == len(theirs) == 1:
+        if agree(ours[0], theirs[0]):
+            return None
+        same_number = ours[0].figure.value == theirs[0].figure.value
+        return ConflictKind.UNIT if same_number and ours[0].figure.unit != theirs[0].figure.unit else ConflictKind.PLAIN
+    if ours or theirs or not asks_for_name(question):
+        return None
+    one, other = _named(asked, left), _named(asked, right)
+    return ConflictKind.PLAIN if one and other and not same_name(one, other) else None
+
+
+def _different_dates(left: Fact, right: Fact) -> bool:
+    if len(left.events) != 1 or len(right.events) != 1:
+        return False
+    ours, theirs = left.events[0], right.events[0]
+    if ours.loose or theirs.loose or (ours.events and theirs.events and not ours.events & theirs.events):
+        return False
+    return not ours.iso.startswith(theirs.iso) and not theirs.iso.startswith(ours.iso)
+
+
+def _figures(question: str, asked: Wanted, fact: Fact) -> list[Value]:
+    """Return the figures of a fact that may answer: of a wanted dimension, or of the thing that is asked for (port)."""
+    thing = thing_asked(question)
+    named = thing is not None and thing in fact.stems
+    found = []
+    for value in fact.values:
+        dimension = value.figure.dimension
+        wanted_here = (
+            dimension in asked.dimensions
+            or (dimension in CURRENCIES and "money" in asked.dimensions)
+            or (dimension == "count" and "count" in asked.dimensions and value.noun in asked.attributes)
+            or (dimension in ("count", "plain") and named)
+        )
+        other = fitting(value.concepts, value)
+        if wanted_here and not value.condition and (not other or not asked.attributes or other & asked.attributes):
+            found.append(value)
+    return found
+
+
+def _named(asked: Wanted, fact: Fact) -> frozenset[str]:
+    """Return the one name that a fact gives besides its subject; nothing where it gives none, or several."""
+    given = {relation.value for relation in fact.relations}
+    if given:
+        return next(iter(given)) if len(given) == 1 else frozenset()
+    spoken = set(words(fact.text))
+    return frozenset(name for name in fact.names if stem(name) not in asked.subject and name in spoken)
