@@ -5,17 +5,16 @@ however they are worded: two sources that answer it with different values disagr
 must see from the words alone that two statements are of one property.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import combinations
 
-from activities.research.alignment import aged, fitting, other_circumstances
+from activities.research.alignment import aged, fitting, heads_apart, other_circumstances
 from activities.research.questions import asks_for_name, asks_for_time, single_questions, thing_asked
-from activities.research.relations import same_name
 from activities.research.statements import Fact
-from activities.research.text import stem, words
+from activities.research.text import STOP_WORDS, stem, words
 from activities.research.units import CURRENCIES
 from activities.research.values import Value, agree
-from activities.research.wanted import Wanted, wanted
+from activities.research.wanted import Wanted, meanings, wanted
 from schema.contracts.research import ConflictKind
 
 ANSWERS_MAX = 40
@@ -40,14 +39,22 @@ def _is_about(asked: Wanted, fact: Fact) -> bool:
     """Tell whether a fact is of the subject asked about."""
     if asked.designations:
         return bool(asked.designations & fact.designations)
-    return bool(asked.subject) and asked.subject <= {stem(name) for name in fact.names}
+    return bool(asked.subject) and asked.subject <= {stem(word) for word in (*fact.names, *words(fact.text))}
 
 
 def _disagreement(question: str, left: Fact, right: Fact) -> ConflictKind | None:
-    if left.sources & right.sources or not other_circumstances(left, right):
+    if left.sources & right.sources or heads_apart(left, right):
+        return None
+    if not other_circumstances(left, right, by_make=False):
         return None
     kind = _compared(question, left, right)
-    return kind if kind is not ConflictKind.PLAIN else aged(left, right) or ConflictKind.PLAIN
+    if kind is not ConflictKind.PLAIN:
+        return kind
+    if stale := aged(left, right):
+        return stale
+    # Of sources of one age, a figure of a part is another figure; an older one is what it was once.
+    apart = left.values and right.values and left.part != right.part
+    return None if apart else ConflictKind.PLAIN
 
 
 def _compared(question: str, left: Fact, right: Fact) -> ConflictKind | None:
@@ -57,14 +64,17 @@ def _compared(question: str, left: Fact, right: Fact) -> ConflictKind | None:
         return ConflictKind.PLAIN if _different_dates(left, right) else None
     ours, theirs = _figures(question, asked, left), _figures(question, asked, right)
     if len(ours) == len(theirs) == 1:
-        if agree(ours[0], theirs[0]):
-            return None
-        same_number = ours[0].figure.value == theirs[0].figure.value
-        return ConflictKind.UNIT if same_number and ours[0].figure.unit != theirs[0].figure.unit else ConflictKind.PLAIN
+        mine, yours = fitting(ours[0].concepts, ours[0]), fitting(theirs[0].concepts, theirs[0])
+        if mine and yours and not mine & yours:
+            return None  # How long and wide is it: two properties in one question.
+        one, other = ours[0].figure, theirs[0].figure
+        if one.value == other.value and one.unit != other.unit and "plain" not in (one.dimension, other.dimension):
+            return ConflictKind.UNIT
+        return None if agree(ours[0], theirs[0]) else ConflictKind.PLAIN
     if ours or theirs or not asks_for_name(question):
         return None
-    one, other = _named(asked, left), _named(asked, right)
-    return ConflictKind.PLAIN if one and other and not same_name(one, other) else None
+    name, rival = _named(question, asked, left), _named(question, asked, right)
+    return ConflictKind.PLAIN if name and rival and not (name <= rival or rival <= name) else None
 
 
 def _different_dates(left: Fact, right: Fact) -> bool:
@@ -95,10 +105,17 @@ def _figures(question: str, asked: Wanted, fact: Fact) -> list[Value]:
     return found
 
 
-def _named(asked: Wanted, fact: Fact) -> frozenset[str]:
-    """Return the one name that a fact gives besides its subject; nothing where it gives none, or several."""
+def _named(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
+    """Return the one name that a fact gives besides its subject, in words of the question or of their meaning."""
+    property_asked = {stem(word) for word in words(question) if word not in STOP_WORDS} - asked.subject
+    if not property_asked & fact.stems and not _meant(property_asked) & _meant(fact.stems):
+        return frozenset()
     given = {relation.value for relation in fact.relations}
     if given:
         return next(iter(given)) if len(given) == 1 else frozenset()
     spoken = set(words(fact.text))
     return frozenset(name for name in fact.names if stem(name) not in asked.subject and name in spoken)
+
+
+def _meant(stems: Set[str]) -> frozenset[int]:
+    return frozenset[int]().union(*(meanings(each) for each in stems))

@@ -47,7 +47,13 @@ def find_conflicts(
     found = []
     for members in groups.members():
         between = [kinds[pair] for pair in combinations(members, 2) if pair in kinds]
-        found.append(_conflict([facts[member] for member in members], between[0]))
+        allies = {
+            facts[member].text: [
+                facts[other] for other in members if (min(member, other), max(member, other)) not in kinds
+            ]
+            for member in members
+        }
+        found.append(_conflict([facts[member] for member in members], between[0], allies))
     return tuple(found[:CONFLICTS_MAX])
 
 
@@ -80,8 +86,8 @@ def _across(facts: Sequence[Fact], indices: Sequence[int], seen: set[tuple[int, 
         seen.update((min(left, right), max(left, right)) for right in affirming[:BLOCK_MAX] if left != right)
 
 
-def _conflict(facts: list[Fact], kind: ConflictKind) -> Conflict:
-    chosen, reason = choose(facts, kind)
+def _conflict(facts: list[Fact], kind: ConflictKind, allies: Mapping[str, Sequence[Fact]]) -> Conflict:
+    chosen, reason = choose(facts, kind, allies)
     return Conflict(
         subject=subject_of(facts),
         finding_ids=tuple(dict.fromkeys(fact.finding.id for fact in facts)),
@@ -91,8 +97,15 @@ def _conflict(facts: list[Fact], kind: ConflictKind) -> Conflict:
     )
 
 
-def choose(facts: Sequence[Fact], kind: ConflictKind) -> tuple[Fact | None, str]:
-    """Choose the statement to prefer: the newer source, the more trusted one, the one with more independent sources."""
+def choose(
+    facts: Sequence[Fact], kind: ConflictKind, allies: Mapping[str, Sequence[Fact]] | None = None
+) -> tuple[Fact | None, str]:
+    """Choose the statement to prefer: the newer source, the more trusted one, the one with more independent sources.
+
+    Args:
+        allies: text of a fact -> the facts of the disagreement that do not contradict it, itself included: their
+            sources speak for it too.
+    """
     if kind is ConflictKind.SCOPE:
         return None, "The statements name different circumstances and may both hold."
     if kind is ConflictKind.UNIT:
@@ -105,11 +118,18 @@ def choose(facts: Sequence[Fact], kind: ConflictKind) -> tuple[Fact | None, str]
     if trust[0][0] - trust[1][0] >= TRUST_MARGIN:
         best = facts[-trust[0][1]]
         return best, f"Preferred: the more trusted source (trust {trust[0][0]:.2f} against {trust[1][0]:.2f})."
-    support = sorted(((independent_sources(fact.claims), -index) for index, fact in enumerate(facts)), reverse=True)
-    if support[0][0] > support[1][0]:
+    support = sorted(((_support(fact, allies or {}), -index) for index, fact in enumerate(facts)), reverse=True)
+    others = [
+        count for count, index in support if facts[-index] not in (allies or {}).get(facts[-support[0][1]].text, ())
+    ]
+    if others and support[0][0] > others[0]:
         best = facts[-support[0][1]]
-        return best, f"Preferred: {support[0][0]} independent sources against {support[1][0]}."
+        return best, f"Preferred: {support[0][0]} independent sources against {others[0]}."
     return None, "Neither age, trust nor number of the sources gives a reason to prefer one."
+
+
+def _support(fact: Fact, allies: Mapping[str, Sequence[Fact]]) -> int:
+    return independent_sources([claim for each in allies.get(fact.text) or (fact,) for claim in each.claims])
 
 
 def _trust(fact: Fact) -> float:

@@ -301,7 +301,10 @@ class _Planter:
             self._store(f"{slug}-archive", thing, [filler(_FILLERS), wrong[0][2]], wrong, "stale", older, forms)
         elif conflict == "majority":
             self._store(f"{slug}-first", thing, [filler(_FILLERS), right[0][2]], right)
-            again = [(attribute, value, self._say(thing, attribute, value, named=True))]
+            # Two witnesses, not a copy: the second one uses other words.
+            while (other_words := self._say(thing, attribute, value, named=True)) == right[0][2]:
+                pass
+            again = [(attribute, value, other_words)]
             self._store(f"{slug}-second", thing, [again[0][2], filler(_FILLERS)], again)
             self._store(f"{slug}-third", thing, [filler(_FILLERS), wrong[0][2]], wrong, "rival")
         elif conflict == "tie":
