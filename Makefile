@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MODEL ?= qwen2.5-coder-1.5b
 
 .PHONY: help
 help: ## List every command
@@ -22,6 +23,14 @@ setup: $(VENV)/.installed ## Make .venv with everything the product and its test
 .PHONY: up
 up: setup ## Start the embedded stack, the API and a worker on this machine
 	$(BIN)/swissbrain up
+
+.PHONY: local-model
+local-model: setup ## The same with a language model that runs here (first time: compiles, fetches 1.1 GB)
+	@# Not for this very processor: virtual machines name instructions that they then refuse.
+	$(BIN)/python -c 'import llama_cpp, sse_starlette' 2>/dev/null || \
+		CMAKE_ARGS=-DGGML_NATIVE=OFF $(BIN)/python -m pip install --quiet --editable '.[local-llm]'
+	$(BIN)/swissbrain model get $(MODEL)
+	$(BIN)/swissbrain up --local-model $(MODEL)
 
 .PHONY: demo
 demo: setup ## Watch a real run lose its worker half way and finish, with its report and its bill

@@ -10,11 +10,12 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import structlog
+import uvloop
 from temporalio.client import (
     Client,
     Schedule,
@@ -37,9 +38,13 @@ from activities.reconcile.activities import ReconcileActivities
 from activities.research.reasoner import ModelConfig, Reasoner, build_reasoner
 from activities.research.vendor import load_litellm
 from activities.runs.lifecycle import RunActivities
-from activities.runs.planning import PlanActivities
+from activities.runs.planning import Offer, PlanActivities
 from activities.runs.reporting import ReportActivities
+from activities.sources.asking import Sources
+from activities.sources.catalogue import SourceConfig, build_sources
+from activities.sources.mcp import list_tools, read_servers
 from activities.tools.executor import ToolExecutor
+from activities.tools.mcp_tool import McpSource, mcp_sources
 from activities.tools.registry import ToolRegistry, builtin_tools
 from infra.database import Database
 from infra.http import SafeHttpClient
@@ -48,7 +53,10 @@ from infra.logging import configure_logging
 from infra.objects import ObjectStore
 from infra.orchestrator import Orchestrator
 from infra.settings import Settings
+from infra.shared import Shared
 from infra.temporal import connect
+from schema.contracts.research import SourceKind
+from schema.contracts.tools import SourceNote
 from schema.errors import SwissbrainError
 from schema.policies import RECONCILE_EVERY, STICKY_TIMEOUT, TaskQueue
 from workflows.agent import AgentWorkflow
@@ -73,8 +81,12 @@ class Parts:
     objects: ObjectStore
     live: Live
     http: SafeHttpClient
+    sources: Sources
+    mcp: Sequence[McpSource]
     reasoner: Reasoner
     orchestrator: Orchestrator
+    thinkers: int = 20
+    """Calls of the reasoner at once; what waits, waits in Temporal's queue and not in a call."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +107,7 @@ class Station:
 def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     """Return what each task queue needs; the one place that wires activities to their dependencies."""
     run = RunActivities(parts.db, parts.live)
-    plan = PlanActivities(parts.db, parts.live, parts.reasoner)
+    plan = PlanActivities(parts.db, parts.live, parts.reasoner, offer_of(parts))
     report = ReportActivities(parts.db, parts.objects, parts.live, parts.reasoner)
     think = ThinkActivities(parts.db, parts.objects, parts.live, parts.reasoner)
     executor = ToolExecutor(tools)
@@ -105,11 +117,20 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     documents = DocumentActivities(parts.db, parts.objects)
     return [
         Station(TaskQueue.RUNS, workflows=WORKFLOWS),
-        Station(TaskQueue.AGENTS, [plan.plan, report.write, think.think], WORKFLOWS, slots=20),
+        Station(TaskQueue.AGENTS, [plan.plan, report.write, think.think], WORKFLOWS, slots=parts.thinkers),
         Station(TaskQueue.TOOLS, [act.act], slots=50),
         Station(TaskQueue.TOOLS_CPU, [documents.ingest], slots=2),
         Station(TaskQueue.BILLING, [run.begin, run.transition, run.settle, close.close, reconcile.sweep], slots=20),
     ]
+
+
+def offer_of(parts: Parts) -> Offer:
+    """Return what runs can be offered."""
+    extra: dict[SourceKind, tuple[str, ...]] = {}
+    for tool in parts.mcp:
+        extra[tool.server.kind] = (*extra.get(tool.server.kind, ()), tool.spec.name)
+    kinds = frozenset(provider.info.kind for provider in parts.sources.providers)
+    return Offer(kinds=kinds, missing=tuple(parts.sources.missing), extra=extra)
 
 
 def build_worker(parts: Parts, station: Station, task_queue: str, **overrides: Any) -> Worker:
@@ -160,7 +181,11 @@ async def run_worker(settings: Settings, role: str) -> None:
     client = await connect(settings, runtime=Runtime(telemetry=TelemetryConfig()))
     async with AsyncExitStack() as stack:
         parts = await open_parts(settings, client, stack)
-        wanted = [item for item in stations(parts, builtin_tools()) if role in ("all", item.queue.value)]
+        wanted = [
+            item
+            for item in stations(parts, builtin_tools(parts.sources, parts.mcp))
+            if role in ("all", item.queue.value)
+        ]
         if role in ("all", TaskQueue.RUNS.value):
             await ensure_schedules(client, settings.task_queue(TaskQueue.RUNS))
         workers = [build_worker(parts, item, settings.task_queue(item.queue)) for item in wanted]
@@ -183,6 +208,35 @@ def model_config(settings: Settings) -> ModelConfig:
         planner=settings.model_planner,
         researcher=settings.model_researcher,
         writer=settings.model_writer,
+        timeout_s=settings.model_timeout_s,
+        answer_form=settings.model_answer_form,
+        prompt_characters_max=settings.model_prompt_characters,
+        answer_tokens_max=settings.model_answer_tokens,
+    )
+
+
+def source_config(settings: Settings) -> SourceConfig:
+    """Return where agents may look besides the corpus."""
+    names = (
+        *("searxng", "brave", "tavily", "wikipedia", "marginalia", "openalex", "arxiv", "crossref"),
+        *("semantic_scholar", "gdelt", "newsapi"),
+    )
+    urls = {name: getattr(settings, f"{name}_url") for name in names}
+    keys = {
+        "brave": settings.brave_api_key,
+        "tavily": settings.tavily_api_key,
+        "marginalia": settings.marginalia_api_key,
+        "openalex": settings.openalex_api_key,
+        "semantic_scholar": settings.semantic_scholar_api_key,
+        "newsapi": settings.newsapi_key,
+    }
+    return SourceConfig(
+        enabled=settings.sources,
+        urls={name: url for name, url in urls.items() if url},
+        keys={name: key for name, key in keys.items() if key},
+        feeds=settings.news_feeds,
+        contact=settings.contact_email,
+        user_agent=settings.http_user_agent,
     )
 
 
@@ -194,14 +248,27 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
     stack.push_async_callback(objects.close)
     live = Live(settings.redis_url.get_secret_value())
     stack.push_async_callback(live.close)
+    shared = Shared(settings.redis_url.get_secret_value())
+    stack.push_async_callback(shared.close)
+    servers = read_servers(settings.mcp_servers.get_secret_value()) if settings.mcp_servers else {}
+    mcp = mcp_sources(servers, await list_tools(servers))
+    silent = [
+        SourceNote(provider=f"mcp:{name}", kind=server.kind, reason="it offered no tools when the worker started")
+        for name, server in servers.items()
+        if not any(tool.tool.server == name for tool in mcp)
+    ]
+    sources = build_sources(source_config(settings), shared)
     return Parts(
         client=client,
         db=db,
         objects=objects,
         live=live,
-        http=SafeHttpClient(settings.fetch_allowed_private_hosts),
-        reasoner=build_reasoner(model_config(settings)),
+        http=SafeHttpClient(settings.fetch_allowed_private_hosts, user_agent=settings.http_user_agent),
+        sources=replace(sources, missing=(*sources.missing, *silent)),
+        mcp=mcp,
+        reasoner=build_reasoner(model_config(settings), [tool.hint for tool in mcp]),
         orchestrator=Orchestrator(client, settings),
+        thinkers=settings.model_concurrency,
     )
 
 
@@ -212,7 +279,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     settings = Settings()
     configure_logging(level=settings.log_level, log_format=settings.log_format, service="worker")
-    asyncio.run(run_worker(settings, options.role))
+    uvloop.run(run_worker(settings, options.role))
     return 0
 
 

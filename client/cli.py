@@ -39,9 +39,17 @@ def up(
     data_dir: Annotated[Path, typer.Option(help="Where all data is kept.")] = Path(".swissbrain"),
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the API.")] = 8000,
     host: Annotated[str, typer.Option(help="Address that the API binds.")] = "127.0.0.1",
+    local_model: Annotated[str | None, typer.Option(help="Run this model here and use it; see `model`.")] = None,
 ) -> None:
     """Start everything on this machine: servers, API and worker. Ctrl-C stops it; the data stays."""
-    _become("infra.embedded", "--data-dir", str(data_dir), "--host", host, "--port", str(port))
+    more = ("--local-model", local_model) if local_model else ()
+    _become("infra.embedded", "--data-dir", str(data_dir), "--host", host, "--port", str(port), *more)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def model(context: typer.Context) -> None:
+    """Models for this machine: `model list`, `model get [NAME]`, `model serve [NAME]`."""
+    _become("infra.local_model", *context.args)
 
 
 @app.command()

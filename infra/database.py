@@ -10,13 +10,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from infra.settings import Settings
 from schema.errors import StorageUnavailable
+from schema.store.direct import Connection
 
 CONNECT_TIMEOUT_S = 5.0
 IDLE_IN_TRANSACTION_TIMEOUT_S = 60.0
@@ -49,6 +50,53 @@ def plain_url(url: str) -> str:
     return "postgresql://" + async_url(url).partition("://")[2]
 
 
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that opens a transaction and names its organisation in one round trip."""
+
+    _organisation = ""
+    _begins_within_s: float | None = None
+
+    def assume(self, organisation: str, begins_within_s: float | None = None) -> None:
+        """Say whom row-level security lets through in the transactions that follow; nobody until it is said."""
+        self._organisation, self._begins_within_s = organisation, begins_within_s
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        """Send a statement; to the one that asyncpg opens a transaction with, the organisation is added."""
+        if query.startswith("BEGIN"):
+            # No parameters in a message of several statements. Quotes are doubled, and a backslash means itself
+            # (standard_conforming_strings, see below). is_local = true: the setting ends with the transaction, so a
+            # pooled connection never keeps it.
+            literal = self._organisation.replace("'", "''")
+            query = f"{query} SELECT set_config('app.org_id', '{literal}', true);"
+            timeout = timeout or self._begins_within_s
+        return str(await super().execute(query, *args, timeout=timeout))
+
+
+class _DirectPool:
+    """asyncpg's own pool, made at its first use: a Database is made outside of any event loop."""
+
+    def __init__(self, url: str, size: int, timeout_s: float, options: dict[str, Any]) -> None:
+        async def leave(_connection: Any) -> None:
+            """Reset nothing: a transaction leaves nothing behind that outlives it, and the round trip costs."""
+
+        self._pool: Any = None
+        self._timeout_s = timeout_s
+        self._options = {**options, "dsn": plain_url(url), "min_size": 0, "max_size": size, "reset": leave}
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """Lend a connection that is open."""
+        if self._pool is None:
+            self._pool = asyncpg.create_pool(**self._options)
+        await self._pool  # Returns at once when it is initialised.
+        async with self._pool.acquire(timeout=self._timeout_s) as connection:
+            yield connection
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            await self._pool.close()
+
+
 class Database:
     """A pool of connections to PostgreSQL.
 
@@ -72,28 +120,31 @@ class Database:
             statement_timeout_s: PostgreSQL ends a longer statement; 0 means never.
             application_name: shown in pg_stat_activity.
         """
+        options = {
+            "connection_class": _Connection,
+            "timeout": CONNECT_TIMEOUT_S,
+            "command_timeout": statement_timeout_s + ANSWER_GRACE_S if statement_timeout_s else None,
+            "server_settings": {
+                "application_name": application_name,
+                "timezone": "UTC",
+                "standard_conforming_strings": "on",
+                "statement_timeout": str(int(statement_timeout_s * 1000)),
+                "idle_in_transaction_session_timeout": str(int(IDLE_IN_TRANSACTION_TIMEOUT_S * 1000)),
+            },
+        }
         self.engine: AsyncEngine = create_async_engine(
             async_url(url),
             pool_size=pool_size,
             max_overflow=pool_overflow,
             pool_timeout=pool_timeout_s,
             pool_recycle=1800,
-            # A restarted server costs a round trip per checkout, not a failed request per pooled connection.
-            pool_pre_ping=True,
             json_serializer=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
-            connect_args={
-                "timeout": CONNECT_TIMEOUT_S,
-                "command_timeout": statement_timeout_s + ANSWER_GRACE_S if statement_timeout_s else None,
-                "server_settings": {
-                    "application_name": application_name,
-                    "timezone": "UTC",
-                    "statement_timeout": str(int(statement_timeout_s * 1000)),
-                    "idle_in_transaction_session_timeout": str(int(IDLE_IN_TRANSACTION_TIMEOUT_S * 1000)),
-                },
-            },
+            connect_args=options,
         )
+        event.listen(self.engine.sync_engine, "checkout", _check_out)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._begins_within_s = pool_timeout_s + ANSWER_GRACE_S
+        self._direct = _DirectPool(url, pool_size, pool_timeout_s, options)
 
     @classmethod
     def from_settings(cls, settings: Settings, *, application_name: str = "swissbrain") -> "Database":
@@ -121,16 +172,32 @@ class Database:
                 (idempotency key, operation key, upsert) may be repeated after it, and all of ours is.
         """
         async with translated(), self._sessions() as session, session.begin():
-            # is_local = true: the setting ends with the transaction, so a pooled connection never keeps it.
-            setting = text("SELECT set_config('app.org_id', :org_id, true)")
             try:
                 async with asyncio.timeout(self._begins_within_s):
-                    await session.execute(setting, {"org_id": org_id or ""})
-            except TimeoutError as error:  # A pooled connection may lead to a server that hangs.
+                    connection = await session.connection()
+            except TimeoutError as error:  # A server that hangs accepts no new connection.
                 raise StorageUnavailable("The database does not answer.") from error
+            # BEGIN is sent with the block's first statement, and this with it.
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            driver.assume(org_id or "", self._begins_within_s)
             yield session
             await session.flush()
             # From here the commit may land, whether or not we hear of it.
+
+    @asynccontextmanager
+    async def direct(self, org_id: str) -> AsyncIterator[Connection]:
+        """Run one transaction as `transaction` does, without SQLAlchemy between: for what every step of an agent sends.
+
+        The connections are a second pool of at most `pool_size`, opened as they are needed.
+
+        Raises:
+            StorageUnavailable: as `transaction` does.
+        """
+        async with translated(), self._direct.connection() as connection:
+            connection.assume(org_id, self._begins_within_s)
+            async with connection.transaction():
+                yield connection
+                # From here the commit may land, whether or not we hear of it.
 
     async def ping(self) -> None:
         """Run a query; raise StorageUnavailable where PostgreSQL does not answer."""
@@ -139,7 +206,26 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._direct.close()
         await self.engine.dispose()
+
+
+def _check_out(adapted: Any, _record: Any, _proxy: Any) -> None:
+    """Hand out no connection that was lost while it was idle, and none that still names an organisation.
+
+    Costs no round trip: a server that ends, or ends the connection, says so. One that hangs does not; the time that
+    a transaction may take to begin is for those.
+    """
+    driver = adapted.driver_connection
+    if driver.is_closed():
+        raise InvalidatePoolError("the server has closed this connection, and most likely every other")
+    driver.assume("")
+
+
+async def driver_of(session: AsyncSession) -> Connection:
+    """Return the driver's connection below a session, for a `Statement` in the session's own transaction."""
+    connection: Connection = (await (await session.connection()).get_raw_connection()).driver_connection  # type: ignore[assignment]
+    return connection
 
 
 @asynccontextmanager
@@ -156,7 +242,11 @@ async def translated() -> AsyncIterator[None]:
         if (unavailable := _unavailable(error)) is not None:
             raise unavailable from error
         raise
-    except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+    except asyncpg.PostgresError as error:
+        if (unavailable := _unavailable_state(error.sqlstate or "")) is not None:
+            raise unavailable from error
+        raise
+    except asyncpg.InterfaceError as error:
         raise StorageUnavailable("The database does not answer.") from error
     except (OSError, TimeoutError) as error:
         if not _from_driver(error):
@@ -166,12 +256,16 @@ async def translated() -> AsyncIterator[None]:
 
 def _unavailable(error: DBAPIError) -> StorageUnavailable | None:
     state = getattr(error.orig, "sqlstate", None) or ""
+    if not state and (error.connection_invalidated or isinstance(error, InterfaceError | OperationalError)):
+        return StorageUnavailable("The database does not answer.")
+    return _unavailable_state(state)
+
+
+def _unavailable_state(state: str) -> StorageUnavailable | None:
     if state in _AGAIN:
         return StorageUnavailable("The database asks to try again.", retry_after_s=0.1, sqlstate=state)
     if state.startswith(_AWAY) and state != "57014":
         return StorageUnavailable("The database does not answer.", sqlstate=state)
-    if not state and (error.connection_invalidated or isinstance(error, InterfaceError | OperationalError)):
-        return StorageUnavailable("The database does not answer.")
     return None
 
 

@@ -92,6 +92,7 @@ class SafeHttpClient:
         *,
         resolver: Resolver = resolve,
         ssl_context: ssl.SSLContext | None = None,
+        user_agent: str = USER_AGENT,
         timeout_s: float = FETCH_TIMEOUT.total_seconds(),
         connect_timeout_s: float = FETCH_CONNECT_TIMEOUT.total_seconds(),
         read_timeout_s: float = READ_TIMEOUT_S,
@@ -101,11 +102,13 @@ class SafeHttpClient:
 
         Args:
             private_hosts: `host:port` of services on private addresses that are open by configuration.
+            user_agent: how requests introduce themselves; what robots.txt is asked for too.
             timeout_s: for the whole request: resolving, every hop, the body.
         """
         self._private_hosts = tuple(private_hosts)
         self._resolver = resolver
         self._ssl_context = ssl_context or httpx.create_ssl_context(trust_env=False)
+        self.user_agent = user_agent
         self._timeout_s = timeout_s
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
@@ -138,7 +141,7 @@ class SafeHttpClient:
             SourceTemporarilyUnavailable: it hung, broke off, or answered that it is busy or failing.
             SourceUnavailable: it said no, or what it sent cannot be taken.
         """
-        sent = {"user-agent": USER_AGENT, "accept": "*/*"} | {k.lower(): v for k, v in (headers or {}).items()}
+        sent = {"user-agent": self.user_agent, "accept": "*/*"} | {k.lower(): v for k, v in (headers or {}).items()}
         target = check_url(url, self._private_hosts)
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -338,10 +341,24 @@ def _check_status(status: int, headers: Mapping[str, str], host: str) -> None:
     if 200 <= status < 300:
         return
     if status in _BUSY:
-        raise SourceTemporarilyUnavailable(
-            f"{host} answered {status}.", retry_after_s=_retry_after_s(headers.get("retry-after", "")), status=status
-        )
+        raise SourceTemporarilyUnavailable(f"{host} answered {status}.", retry_after_s=_wait_s(headers), status=status)
     raise SourceUnavailable(f"{host} answered {status}.", status=status)
+
+
+def _wait_s(headers: Mapping[str, str]) -> float | None:
+    """Return how long a server that is busy asks to be left alone, where it says so."""
+    if "retry-after" in headers:
+        return _retry_after_s(headers["retry-after"])
+    # `X-RateLimit-Remaining: 0, 1000` and `X-RateLimit-Reset: 1, 1419704`: one figure per window, in seconds. The
+    # windows that are used up count; a figure that is a moment (seconds since 1970) is none that can be waited for.
+    resets = [part.strip() for part in headers.get("x-ratelimit-reset", "").split(",")]
+    left = [part.strip() for part in headers.get("x-ratelimit-remaining", "").split(",")]
+    used_up = [
+        float(reset)
+        for number, reset in enumerate(resets)
+        if reset.isdigit() and len(reset) < 8 and (len(left) != len(resets) or left[number] == "0")
+    ]
+    return min(max(used_up), _RETRY_AFTER_MAX_S) if used_up else None
 
 
 def _retry_after_s(value: str) -> float | None:

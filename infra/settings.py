@@ -117,12 +117,73 @@ class Settings(BaseSettings):
     model_planner: str | None = Field(default=None, description="Model that decomposes and decides; default: `model`.")
     model_researcher: str | None = Field(default=None, description="Model of the agents; default: `model`.")
     model_writer: str | None = Field(default=None, description="Model that writes the report; default: `model`.")
+    model_timeout_s: float = Field(default=120.0, gt=0, le=550, description="Longest wait for one answer of a model.")
+    model_concurrency: int = Field(
+        default=20, ge=1, le=200, description="Calls of a model at once, per worker; 1 for one that runs beside it."
+    )
+    model_prompt_characters: int = Field(
+        default=16_000, ge=1_000, description="Characters of sources that one prompt shows; small models need fewer."
+    )
+    model_answer_form: Literal["json_schema", "json_object_of_schema", "json_object", "prompt"] = Field(
+        default="json_schema",
+        description="How the model's server is asked for JSON at first; where it refuses (400, 422), the looser forms "
+        "follow. `json_object_of_schema`: a `schema` beside `json_object`, for servers that fail at `json_schema`.",
+    )
+    model_answer_tokens: int = Field(default=4_000, ge=200, description="Tokens that one answer may have.")
 
     # Outbound HTTP
     fetch_allowed_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Comma-separated `host:port` of services on loopback or private addresses that outbound HTTP may "
-        "reach, such as a self-hosted search engine. Everything else private is refused.",
+        "reach. Everything else private is refused. Addresses of sources (below) need not be named here.",
+    )
+    http_user_agent: str = Field(
+        default="Swissbrain/1 (research agent)",
+        pattern=r"^[A-Za-z][A-Za-z_-]*(/[!-~][ -~]*)?$",
+        description="How outbound requests introduce themselves; what stands before the `/` is looked up in "
+        "robots.txt. Add an address that can be written to: Wikipedia wants one.",
+    )
+
+    # Sources
+    sources: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated names of the providers that agents may search, in the order in which they are "
+        "asked (see below); `all`: every one that has what it needs. Empty: nothing leaves the deployment but "
+        "requests for pages that the user names.",
+    )
+    searxng_url: str | None = Field(default=None, description="Address of a SearXNG instance with its JSON format on.")
+    brave_api_key: SecretStr | None = Field(default=None, description="Key of the Brave Search API.")
+    brave_url: str | None = Field(default=None, description="Replaces `https://api.search.brave.com`.")
+    tavily_api_key: SecretStr | None = Field(default=None, description="Key of Tavily.")
+    tavily_url: str | None = Field(default=None, description="Replaces `https://api.tavily.com`.")
+    marginalia_api_key: SecretStr | None = Field(default=None, description="Key of Marginalia Search.")
+    marginalia_url: str | None = Field(default=None, description="Replaces `https://api2.marginalia-search.com`.")
+    wikipedia_url: str | None = Field(
+        default=None,
+        description="`api.php` of a MediaWiki; `{language}` stands for the query's language. Replaces Wikipedia's.",
+    )
+    openalex_api_key: SecretStr | None = Field(
+        default=None, description="Key of OpenAlex; without it a few searches a day are free."
+    )
+    openalex_url: str | None = Field(default=None, description="Replaces `https://api.openalex.org`.")
+    semantic_scholar_api_key: SecretStr | None = Field(
+        default=None, description="Key of Semantic Scholar; without it a rate is shared with everybody."
+    )
+    semantic_scholar_url: str | None = Field(default=None, description="Replaces `https://api.semanticscholar.org`.")
+    arxiv_url: str | None = Field(default=None, description="Replaces `https://export.arxiv.org`.")
+    crossref_url: str | None = Field(default=None, description="Replaces `https://api.crossref.org`.")
+    newsapi_key: SecretStr | None = Field(default=None, description="Key of NewsAPI.org.")
+    newsapi_url: str | None = Field(default=None, description="Replaces `https://newsapi.org`.")
+    gdelt_url: str | None = Field(default=None, description="Replaces `https://api.gdeltproject.org`.")
+    news_feeds: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Comma-separated addresses of RSS or Atom feeds that the provider `feeds` searches."
+    )
+    contact_email: str | None = Field(
+        default=None, description="Told to Crossref and OpenAlex, which serve callers better that can be written to."
+    )
+    mcp_servers: SecretStr | None = Field(
+        default=None,
+        description="MCP servers whose tools agents may call, as JSON: see *MCP servers* below.",
     )
 
     # Logs
@@ -136,14 +197,19 @@ class Settings(BaseSettings):
             raise ValueError("must start with postgresql://")
         return url
 
-    @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "model_base_url", "api_public_url", mode="after")
+    @field_validator(
+        *("s3_endpoint_url", "s3_public_endpoint_url", "model_base_url", "api_public_url", "searxng_url", "brave_url"),
+        *("tavily_url", "marginalia_url", "wikipedia_url", "openalex_url", "semantic_scholar_url", "arxiv_url"),
+        *("crossref_url", "newsapi_url", "gdelt_url"),
+        mode="after",
+    )
     @classmethod
     def _is_http(cls, url: str | None) -> str | None:
         if url is not None and not re.match(r"^https?://[^/]+", url):
             raise ValueError("must start with http:// or https://")
         return url.rstrip("/") if url is not None else None
 
-    @field_validator("fetch_allowed_private_hosts", mode="before")
+    @field_validator("fetch_allowed_private_hosts", "sources", "news_feeds", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -158,6 +224,14 @@ class Settings(BaseSettings):
         for entry in value:
             if not re.match(r"^(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}$", entry):
                 raise ValueError(f"{entry!r} is not host:port")
+        return value
+
+    @field_validator("news_feeds", mode="after")
+    @classmethod
+    def _are_http(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            if not re.match(r"^https?://[^/]+", url):
+                raise ValueError(f"{url!r} must start with http:// or https://")
         return value
 
     @model_validator(mode="after")

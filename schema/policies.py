@@ -93,6 +93,35 @@ DOCUMENT_CHARACTERS_MAX = 5_000_000
 PASSAGE_CHARACTERS = 900
 PASSAGES_PER_SEARCH_MAX = 20
 
+# Sources outside the corpus.
+SEARCH_RESULTS_MAX = 20
+SEARCH_PAGES_MAX = 5
+SNIPPET_CHARACTERS_MAX = 500
+ABSTRACT_CHARACTERS_MAX = 20_000
+PROVIDER_BYTES_MAX = 5 * 1024 * 1024
+PROVIDER_REQUESTS_PER_SEARCH_MAX = 3
+"""Pages that one search asks one provider for."""
+PROVIDER_DOWN = timedelta(seconds=30)
+"""How long a provider that failed is left alone by every worker; a longer Retry-After counts."""
+PROVIDER_REFUSED = timedelta(minutes=10)
+"""The same for one that refused its key."""
+PROVIDER_WAIT_MAX = timedelta(seconds=10)
+"""A provider whose rate is used up for longer than this counts as failed; a shorter wait is Temporal's retry."""
+FEEDS_MAX = 50
+FEED_ENTRIES_MAX = 200
+FEED_KEPT = timedelta(minutes=5)
+ROBOTS_BYTES_MAX = 500 * 1024
+"""RFC 9309, 2.5: a crawler reads at least 500 KiB."""
+ROBOTS_KEPT = timedelta(hours=1)
+MCP_SERVERS_MAX = 20
+MCP_TOOLS_MAX = 50
+MCP_TEXT_CHARACTERS_MAX = 500_000
+FETCHES_PER_SEARCH_MAX = 3
+"""Results of one search that an agent without a model opens."""
+FETCHES_PER_HOST_MAX = 2
+FETCHES_IN_VAIN_MAX = 3
+"""An agent without a model opens no more results once this many in a row brought nothing new."""
+
 # Streams.
 STREAM_PING = timedelta(seconds=15)
 STREAM_POLL = timedelta(seconds=1)

@@ -7,7 +7,7 @@ about the list price of a mid-size hosted model (3 USD per million tokens read, 
 
 from schema.money import PCR_PER_UCR, UCR_PER_CREDIT
 
-PRICE_VERSION = "2026-11-1"
+PRICE_VERSION = "2026-11-2"
 
 _CREDIT_PCR = UCR_PER_CREDIT * PCR_PER_UCR
 
@@ -20,8 +20,14 @@ TOOL_CALL_PCR: dict[str, int] = {
     "corpus.search": _CREDIT_PCR // 50,
     "document.read": _CREDIT_PCR // 100,
     "web.fetch": _CREDIT_PCR // 20,
+    "web.search": _CREDIT_PCR // 20,
+    "academic.search": _CREDIT_PCR // 20,
+    "news.search": _CREDIT_PCR // 20,
 }
-"""Price of one successful call of a tool."""
+"""Price of one successful call of a tool, whoever answered it; below what a step needs (`STEP_NEEDS_PCR`)."""
+MCP_PREFIX = "mcp."
+MCP_CALL_PCR = _CREDIT_PCR // 20
+"""Price of one successful call of any tool of an MCP server."""
 
 STEP_NEEDS_PCR = {"extractive": _CREDIT_PCR // 10, "model": 3 * _CREDIT_PCR // 2}
 """What an agent must have left before a step begins; a step that would cost more is not begun."""
@@ -50,7 +56,7 @@ def tool_pcr(tool: str) -> int:
     Raises:
         KeyError: the tool has no price; a tool without a price cannot be registered.
     """
-    return TOOL_CALL_PCR[tool]
+    return MCP_CALL_PCR if tool.startswith(MCP_PREFIX) else TOOL_CALL_PCR[tool]
 
 
 def quote_ucr(agents_max: int, tokens_max: int) -> int:

@@ -7,6 +7,7 @@ from temporalio import activity
 
 from activities.agents.memory import pack_output
 from activities.boundary import is_worth_another_try
+from activities.sources.notes import note_degraded
 from activities.tools.context import ToolContext
 from activities.tools.executor import ToolExecutor
 from activities.usage import tool_usage
@@ -15,15 +16,17 @@ from infra.http import SafeHttpClient
 from infra.live import Live
 from infra.objects import ObjectStore
 from schema.contracts.agent import ActInput, ActResult
-from schema.contracts.tools import ToolOutput
+from schema.contracts.tools import SourceNote, ToolOutput
 from schema.errors import SwissbrainError
 from schema.events import EventType
 from schema.policies import RETRY_ATTEMPTS_TOOL
 from schema.prices import tool_pcr
 from schema.states import StepStatus
-from schema.store import agents, billing, clock, documents, events, research, runs
+from schema.store import research, steps
 from schema.store.agents import NewStep
+from schema.store.direct import Connection
 from schema.store.events import NewEvent
+from schema.store.steps import FinishedStep, RecordedStep
 
 
 class ActActivities:
@@ -50,11 +53,10 @@ class ActActivities:
             DependencyError: worth another try, which Temporal makes.
             HoldClosed: the attempt was settled meanwhile.
         """
-        async with self._db.transaction(input.org_id) as session:
-            started_at = await clock.now(session)
-            if (step := await agents.find_step(session, input.org_id, input.operation_key)) is not None:
-                return self._recorded(input.call.tool, step.error)
-            run = await runs.get_run(session, input.org_id, input.run_id)
+        async with self._db.direct(input.org_id) as connection:
+            start = await steps.start(connection, input.org_id, input.run_id, operation_key=input.operation_key)
+        if start.recorded is not None:
+            return self._recorded(input, start.recorded)
         context = ToolContext(
             org_id=input.org_id,
             run_id=input.run_id,
@@ -62,7 +64,7 @@ class ActActivities:
             step=input.step,
             query=input.subtask.question,
             # The run's own time, not this moment's: the same run scores its sources the same after any delay.
-            now=run.created_at,
+            now=start.run_created_at,
             db=self._db,
             objects=self._objects,
             http=self._http,
@@ -73,18 +75,24 @@ class ActActivities:
         except SwissbrainError as error:
             if is_worth_another_try(error, activity.info().attempt, RETRY_ATTEMPTS_TOOL):
                 raise
-            result = await self._record_failure(input, started_at, error)
+            result = await self._record_failure(input, start.now, error)
         else:
-            result = await self._record(input, started_at, output)
+            result = await self._record(input, start.now, output)
         await self._live.publish(input.run_id)
         return result
 
     @staticmethod
-    def _recorded(tool: str, error: dict[str, Any] | None) -> ActResult:
+    def _recorded(input: ActInput, step: RecordedStep) -> ActResult:
         """Return the result of a call that an earlier try of this activity made and recorded, with the same price."""
-        if error is not None:
-            return ActResult(ok=False, error_code=error.get("code"))
-        return ActResult(ok=True, spent_pcr=tool_pcr(tool))
+        if step.error is not None:
+            return ActResult(ok=False, error_code=step.error.get("code"))
+        return ActResult(ok=True, spent_pcr=tool_pcr(input.call.tool))
+
+    async def _recorded_meanwhile(self, connection: Connection, input: ActInput) -> ActResult:
+        """Return the result of the other try that was under way at the same time and came first."""
+        start = await steps.start(connection, input.org_id, input.run_id, operation_key=input.operation_key)
+        assert start.recorded is not None
+        return self._recorded(input, start.recorded)
 
     def _step(self, input: ActInput, started_at: datetime, **fields: Any) -> NewStep:
         return NewStep(
@@ -106,38 +114,36 @@ class ActActivities:
         usage = tool_usage(input.operation_key, input.call.tool)
         org_id, run_id = input.org_id, input.run_id
         sources = {passage.source.snapshot_sha256: passage.source for passage in reversed(output.passages)}
-        async with self._db.transaction(org_id) as session:
-            await runs.lock_attempt(session, org_id, run_id, input.attempt)
-            spent_pcr = await billing.meter(
-                session, org_id, run_id=run_id, attempt=input.attempt, agent_number=input.agent_number, items=[usage]
-            )
-            for snapshot in sorted(output.snapshots, key=lambda item: item.object.sha256):
-                await documents.put_snapshot(session, org_id, snapshot.object)
-            await research.put_sources(session, org_id, run_id, sources.values())
-            if await agents.record_step(session, org_id, self._step(input, started_at, output=packed)):
-                text = f"Agent {input.agent_number}: {input.call.tool} returned {len(output.passages)} passages"
-                data = {"step": input.step, "tool": input.call.tool, "sources": len(sources)}
-                await events.append(
-                    session,
-                    org_id,
-                    run_id,
-                    NewEvent(EventType.TOOL_COMPLETED, text, "info", input.agent_number, data),
-                )
-        return ActResult(ok=True, spent_pcr=spent_pcr)
+        text = f"Agent {input.agent_number}: {input.call.tool} returned {_what(output)}"
+        data = {"step": input.step, "tool": input.call.tool, "sources": len(sources)}
+        event = NewEvent(EventType.TOOL_COMPLETED, text, "info", input.agent_number, data)
+        async with self._db.direct(org_id) as connection:
+            opening = await steps.open_attempt(connection, org_id, run_id, input.attempt)
+            await research.put_snapshots(connection, org_id, [snapshot.object for snapshot in output.snapshots])
+            await research.put_sources(connection, org_id, run_id, sources.values())
+            step = self._step(input, started_at, output=packed)
+            if not await steps.record(connection, org_id, opening, FinishedStep(step, event, usage)):
+                return await self._recorded_meanwhile(connection, input)
+            await note_degraded(connection, org_id, run_id, output.notes)
+        return ActResult(ok=True, spent_pcr=opening.amount_pcr(usage))
 
     async def _record_failure(self, input: ActInput, started_at: datetime, error: SwissbrainError) -> ActResult:
         facts = {"code": error.code, "detail": error.detail}
         org_id, run_id = input.org_id, input.run_id
-        async with self._db.transaction(org_id) as session:
-            await runs.lock_attempt(session, org_id, run_id, input.attempt)
+        text = f"Agent {input.agent_number}: {input.call.tool} failed: {error.detail}"
+        data = {"step": input.step, "tool": input.call.tool, "code": error.code}
+        event = NewEvent(EventType.TOOL_FAILED, text, "warning", input.agent_number, data)
+        async with self._db.direct(org_id) as connection:
+            opening = await steps.open_attempt(connection, org_id, run_id, input.attempt)
             step = self._step(input, started_at, status=StepStatus.FAILED, error=facts)
-            if await agents.record_step(session, org_id, step):
-                text = f"Agent {input.agent_number}: {input.call.tool} failed: {error.detail}"
-                data = {"step": input.step, "tool": input.call.tool, "code": error.code}
-                await events.append(
-                    session,
-                    org_id,
-                    run_id,
-                    NewEvent(EventType.TOOL_FAILED, text, "warning", input.agent_number, data),
-                )
+            if not await steps.record(connection, org_id, opening, FinishedStep(step, event)):
+                return await self._recorded_meanwhile(connection, input)
+            notes = [SourceNote.model_validate(note) for note in error.facts.get("notes", ())]
+            await note_degraded(connection, org_id, run_id, notes)
         return ActResult(ok=False, error_code=error.code)
+
+
+def _what(output: ToolOutput) -> str:
+    """Say what a call brought."""
+    results = f"{len(output.results)} results and " if output.results else ""
+    return f"{results}{len(output.passages)} passages"

@@ -17,9 +17,10 @@ from schema.events import EventType
 from schema.ids import CLAIM, derived_id
 from schema.prices import step_needs_pcr
 from schema.states import TERMINAL, AgentStatus
-from schema.store import agents, billing, clock, dead_letters, events, research, runs
+from schema.store import agents, dead_letters, events, runs, steps
 from schema.store.agents import AgentProgress, NewStep
 from schema.store.events import NewEvent
+from schema.store.steps import FinishedStep
 from schema.tables.runs import Run
 
 
@@ -58,24 +59,26 @@ class ThinkActivities:
             ProviderUnavailable, ProviderRateLimited, ProviderAnswerInvalid, ProviderRefused: the model failed.
             HoldClosed: the attempt was settled meanwhile.
         """
-        async with self._db.transaction(input.org_id) as session:
-            started_at = await clock.now(session)
-            if (recorded := await agents.find_step(session, input.org_id, input.operation_key)) is not None:
-                return ThinkResult.model_validate(recorded.output)
-            run = await runs.get_run(session, input.org_id, input.run_id)
-            acts = await agents.list_acts(
-                session, input.org_id, input.run_id, attempt=input.attempt, agent_number=input.agent_number
+        async with self._db.direct(input.org_id) as connection:
+            memory = await steps.remember(
+                connection,
+                input.org_id,
+                input.run_id,
+                attempt=input.attempt,
+                agent_number=input.agent_number,
+                operation_key=input.operation_key,
             )
-            claims = await research.claims_of(session, input.org_id, input.run_id, agent_number=input.agent_number)
+        if memory.recorded is not None:
+            return ThinkResult.model_validate(memory.recorded.output)
         must_stop = input.finishing or input.stop_reason is not None
         needs_pcr = step_needs_pcr(self._reasoner.name)
         if input.budget_pcr < needs_pcr and not must_stop:
             return ThinkResult(outcome="out_of_budget", needs_pcr=needs_pcr)
         view = AgentView(
-            brief=brief_of(run),
+            brief=memory.brief,
             subtask=input.subtask,
-            steps=await recall(self._objects, acts),
-            claims=claims,
+            steps=await recall(self._objects, memory),
+            claims=memory.claims,
             tools=input.tools,
             steps_left=input.steps_left,
         )
@@ -88,7 +91,7 @@ class ThinkActivities:
             kind="think",
             name="think",
             operation_key=input.operation_key,
-            started_at=started_at,
+            started_at=memory.now,
             input={"steps_left": input.steps_left, "claims": len(view.claims)},
         )
         result = await self._record(input, thought, step)
@@ -123,46 +126,41 @@ class ThinkActivities:
     async def _record(self, input: ThinkInput, thought: _Thought, step: NewStep) -> ThinkResult:
         usage = reasoner_usage(input.operation_key, self._reasoner.name, thought.tokens)
         finished = isinstance(thought.action, Finish)
-        org_id, run_id, number = input.org_id, input.run_id, input.agent_number
-        async with self._db.transaction(org_id) as session:
-            await runs.lock_attempt(session, org_id, run_id, input.attempt)
-            spent_pcr = await billing.meter(
-                session, org_id, run_id=run_id, attempt=input.attempt, agent_number=number, items=[usage]
-            )
+        org_id, run_id = input.org_id, input.run_id
+        progress = AgentProgress(
+            number=input.agent_number,
+            attempt=input.attempt,
+            status=AgentStatus.COMPLETED if finished else AgentStatus.RUNNING,
+            steps=input.step + 1,
+            tokens=thought.tokens.total,
+            outcome=thought.action.reason if finished else None,
+        )
+        async with self._db.direct(org_id) as connection:
+            opening = await steps.open_attempt(connection, org_id, run_id, input.attempt)
             result = ThinkResult(
                 outcome="finished" if finished else "act",
                 call=None if isinstance(thought.action, Finish) else thought.action,
-                spent_pcr=spent_pcr,
+                spent_pcr=opening.amount_pcr(usage),
                 tokens=thought.tokens.total,
             )
-            new_claims = await research.put_claims(
-                session, org_id, run_id, agent_number=number, step=input.step, claims=thought.claims
-            )
             recorded = NewStep(**{**vars(step), "output": result.model_dump(mode="json")})
-            if await agents.record_step(session, org_id, recorded):
-                progress = AgentProgress(
-                    number=number,
-                    attempt=input.attempt,
-                    status=AgentStatus.COMPLETED if finished else AgentStatus.RUNNING,
-                    steps=input.step + 1,
-                    tokens=thought.tokens.total,
-                    claims=new_claims,
-                    outcome=thought.action.reason if finished else None,
-                )
-                await agents.advance(session, org_id, run_id, progress)
-                await agents.add_tokens(session, org_id, run_id, thought.tokens.total)
-                await events.append(session, org_id, run_id, *_events(input, thought, new_claims))
+            done = FinishedStep(recorded, _event(input, thought), usage, progress, thought.claims)
+            if not await steps.record(connection, org_id, opening, done):
+                # Another try was under way at the same time and came first: what it decided is what stands.
+                first = await steps.start(connection, org_id, run_id, operation_key=input.operation_key)
+                assert first.recorded is not None
+                return ThinkResult.model_validate(first.recorded.output)
         return result
 
 
-def _events(input: ThinkInput, thought: _Thought, new_claims: int) -> list[NewEvent]:
+def _event(input: ThinkInput, thought: _Thought) -> NewEvent:
     number, action = input.agent_number, thought.action
-    data = {"step": input.step, "claims": new_claims, "tokens": thought.tokens.total}
+    data = {"step": input.step, "tokens": thought.tokens.total}
     if isinstance(action, ToolCall):
         text = f"Agent {number} wants {action.tool}" + (f": {action.reason}" if action.reason else "")
-        return [NewEvent(EventType.AGENT_THOUGHT, text, "debug", number, {**data, "tool": action.tool})]
+        return NewEvent(EventType.AGENT_THOUGHT, text, "debug", number, {**data, "tool": action.tool})
     text = f"Agent {number} completed: {action.reason or 'subtask answered'}"
-    return [NewEvent(EventType.AGENT_COMPLETED, text, "info", number, data)]
+    return NewEvent(EventType.AGENT_COMPLETED, text, "info", number, data)
 
 
 class CloseAgentActivities:

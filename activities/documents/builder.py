@@ -2,7 +2,8 @@
 
 The form of every extracted text, whatever it was extracted from: blocks are separated by an empty line, lines of one
 list or table by a line break; prose never begins with a space; **a line that begins with four spaces is code**, so that
-whoever draws statements from a text can leave it out, wherever the text was cut.
+whoever draws statements from a text can leave it out, wherever the text was cut; a form feed between two blocks ends a
+page, so that whoever has the text and an offset knows the page (`page_at`).
 """
 
 import re
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 CODE_INDENT = "    "
+PAGE_BREAK = "\x0c"
 
 _REMOVED = re.compile(
     # Controls except tab and line feed, soft hyphen, zero-width and bidirectional controls, surrogates, noncharacters.
@@ -66,6 +68,8 @@ class TextBuilder:
     _length: int = 0
     _open: bool = False
     """The last block is prose, which a line may continue."""
+    _turned: int = 0
+    """Pages that began since the last block."""
 
     @property
     def length(self) -> int:
@@ -98,7 +102,7 @@ class TextBuilder:
 
     def page(self) -> None:
         """Note that a page begins with the next block."""
-        self.pages.append(self._length + 2 if self._length else 0)
+        self._turned += 1
 
     def text(self) -> str:
         """Return the whole text."""
@@ -111,14 +115,24 @@ class TextBuilder:
             self._open = True
 
     def _append(self, text: str, separator: str) -> int:
-        if self._length:
+        if self._turned:
+            # The first page needs no mark: it begins with the text.
+            separator = "\n" + PAGE_BREAK * (self._turned - (not self.pages)) + "\n"
+        if self._length or PAGE_BREAK in separator:
             self._parts.append(separator)
             self._length += len(separator)
         self._open = False
         start = self._length
+        self.pages += [start] * self._turned
+        self._turned = 0
         self._parts.append(text)
         self._length += len(text)
         return start
+
+
+def page_at(text: str, offset: int) -> int | None:
+    """Return the page, from 1, on which an offset of an extracted text lies; None where the text has no pages."""
+    return text.count(PAGE_BREAK, 0, offset) + 1 if PAGE_BREAK in text else None
 
 
 def _cleaned(text: str) -> str:

@@ -1,20 +1,28 @@
 """Acting: which tool an agent without a model calls next, and when it has enough.
 
-Search with the question's own words, read a promising document in full, ask again for what is not covered yet, look
-elsewhere, stop.
+Search with the question's own words, open the best results, read a promising document in full, ask again for what is
+not covered yet, look elsewhere, stop. Results of searches outside the corpus are only pointers: evidence comes from
+opening them.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from activities.research.quantities import designations
 from activities.research.questions import GENERIC_WEIGHT, key_terms, query_terms, single_questions, specific_terms
-from activities.research.text import stem, terms, words
+from activities.research.text import WORD, is_unspaced, stem, terms, words
 from activities.research.wanted import wanted
-from schema.contracts.research import AgentView, Claim, Finish, Passage, StepRecord, ToolCall
-from schema.policies import PASSAGES_PER_SEARCH_MAX
+from schema.contracts.research import AgentView, Claim, Finish, FoundItem, Passage, SourceKind, StepRecord, ToolCall
+from schema.policies import (
+    FETCHES_IN_VAIN_MAX,
+    FETCHES_PER_HOST_MAX,
+    FETCHES_PER_SEARCH_MAX,
+    PASSAGES_PER_SEARCH_MAX,
+)
 
-SEARCH_TOOLS = ("corpus.search", "web.search", "academic.search", "news.search")
+CORPUS_TOOL = "corpus.search"
+SEARCH_TOOLS = (CORPUS_TOOL, "web.search", "academic.search", "news.search")
 """In order of preference: the organisation's own documents come first."""
 READ_TOOL = "document.read"
 FETCH_TOOL = "web.fetch"
@@ -27,19 +35,25 @@ COVERAGE_ENOUGH = 0.8
 DOCUMENTS_READ_MAX = 2
 QUERIES_PER_TOOL_MAX = 4
 QUERY_TERMS_MAX = 12
+QUERY_CHARACTERS_MAX = 200
 
 
 def next_action(view: AgentView) -> ToolCall | Finish:
     """Choose the next act of an agent; the same view gives the same act."""
     if view.steps_left <= 0:
         return Finish(reason="no steps left")
-    act = _fetch_named(view) or _first_search(view) or _asked_otherwise(view)
+    corpus_first = _search_tools(view)[:1] == [CORPUS_TOOL]
+    act = _fetch_named(view) or _each_kind(view)
+    # A search outside the corpus brings pointers: they are opened before the next question is asked.
+    act = act or _first_search(view, QUERIES_PER_TOOL_MAX if corpus_first else 1)
+    act = act or (_asked_otherwise(view) if corpus_first else None)
     if act is not None:
         return act
     covered = coverage(view)
     if len(view.claims) >= CLAIMS_ENOUGH and covered >= COVERAGE_ENOUGH:
         return Finish(reason=f"enough evidence: {len(view.claims)} claims cover the question")
-    act = _read_on(view) or _deeper_search(view) or _reformulated(view) or _other_search(view)
+    act = _open_result(view) or _first_search(view, QUERIES_PER_TOOL_MAX) or _read_on(view)
+    act = act or _deeper_search(view) or _reformulated(view) or _other_search(view)
     if act is not None:
         return act
     if not view.claims:
@@ -60,7 +74,8 @@ def _calls(view: AgentView, tool: str) -> list[StepRecord]:
 
 
 def _tried(view: AgentView, tool: str) -> set[str]:
-    return {str(step.arguments.get(TOOL_ARGUMENT[tool], "")) for step in _calls(view, tool)}
+    name = TOOL_ARGUMENT.get(tool) or view.tool_arguments.get(tool, "")
+    return {str(step.arguments.get(name, "")) for step in _calls(view, tool)}
 
 
 def _fetch_named(view: AgentView) -> ToolCall | None:
@@ -74,22 +89,90 @@ def _fetch_named(view: AgentView) -> ToolCall | None:
 
 
 def _search_tools(view: AgentView) -> list[str]:
-    return [tool for tool in SEARCH_TOOLS if tool in view.tools]
+    """Return what the agent can search with, by preference; what only ever failed is left alone."""
+    usable = [tool for tool in (*SEARCH_TOOLS, *view.tool_arguments) if tool in view.tools]
+    return [tool for tool in usable if not (calls := _calls(view, tool)) or any(step.ok for step in calls)]
 
 
-def _first_search(view: AgentView) -> ToolCall | None:
+def _search(view: AgentView, tool: str, query: str, reason: str) -> ToolCall:
+    return ToolCall(tool=tool, arguments={view.tool_arguments.get(tool, "query"): query}, reason=reason)
+
+
+def _each_kind(view: AgentView) -> ToolCall | None:
+    """Ask every kind of source that the user named once, before going deeper anywhere."""
+    named = view.brief.context.get("sources")
+    if not isinstance(named, list) or len(named) < 2:
+        return None
+    query = search_query(single_questions(view.subtask.question)[0])
+    for tool in _search_tools(view):
+        if query and not _calls(view, tool):
+            return _search(view, tool, query, "the user named this kind of source")
+    return None
+
+
+def _first_search(view: AgentView, questions_max: int) -> ToolCall | None:
     tools = _search_tools(view)
     if not tools:
         return None
-    for question in single_questions(view.subtask.question)[:QUERIES_PER_TOOL_MAX]:
+    for question in single_questions(view.subtask.question)[:questions_max]:
         query = search_query(question)
         if query and query not in _tried(view, tools[0]):
-            return ToolCall(tool=tools[0], arguments={"query": query}, reason="first search")
+            return _search(view, tools[0], query, "first search")
     return None
+
+
+def _open_result(view: AgentView) -> ToolCall | None:
+    """Open the best result that was not opened yet, of the host that was opened least, until nothing new comes."""
+    if FETCH_TOOL not in view.tools:
+        return None
+    found = {item.read_url: item for step in reversed(view.steps) for item in step.results}
+    searches = sum(1 for step in view.steps if step.results)
+    opened = [step for step in _calls(view, FETCH_TOOL) if step.arguments.get("url") in found]
+    if len(opened) >= searches * FETCHES_PER_SEARCH_MAX or _in_vain(view, opened) >= FETCHES_IN_VAIN_MAX:
+        return None
+    hosts = Counter(_host(str(step.arguments["url"])) for step in opened)
+    item = _best_unread(view, list(found.values()), hosts)
+    if item is None:
+        return None
+    arguments = {"url": item.read_url, "kind": item.kind.value}
+    return ToolCall(tool=FETCH_TOOL, arguments=arguments, reason=f"“{item.title[:100]}” looks like it answers")
+
+
+def _best_unread(view: AgentView, found: Sequence[FoundItem], hosts: Counter[str]) -> FoundItem | None:
+    tried = _tried(view, FETCH_TOOL)
+    on_topic = any(item.score.relevance > 0 for item in found)
+    unread = [
+        item
+        for item in found
+        if item.read_url not in tried
+        and hosts[_host(item.read_url)] < FETCHES_PER_HOST_MAX
+        # An abstract that came with the search is read already.
+        and not (item.has_text and item.full_text_url is None)
+        and (item.score.relevance > 0 or not on_topic)
+    ]
+    return min(unread, key=lambda item: (hosts[_host(item.read_url)], -round(item.score.combined, 9)), default=None)
+
+
+def _in_vain(view: AgentView, opened: Sequence[StepRecord]) -> int:
+    """Count the last results in a row that brought no claim."""
+    cited = {claim.source.snapshot_sha256 for claim in view.claims}
+    count = 0
+    for step in reversed(opened):
+        if cited & set(step.snapshots):
+            break
+        count += 1
+    return count
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").removeprefix("www.")
 
 
 def search_query(question: str) -> str:
     """Return the words to search for: the question's own and its names; a short one takes some of its topic."""
+    if is_unspaced(question):
+        # Whoever indexes such a script cuts it himself, and better than into pairs.
+        return " ".join(WORD.findall(question))[:QUERY_CHARACTERS_MAX]
     asked = query_terms(question)
     found = [term.word for term in asked if term.weight == 1.0 or term.is_name]
     if len(found) < 2:
@@ -127,11 +210,16 @@ def _read_on(view: AgentView) -> ToolCall | None:
     """Read the document that answered best so far beyond the passages that were found."""
     if len(view.claims) >= 2 * CLAIMS_ENOUGH:
         return None
-    reads = _calls(view, READ_TOOL) + [step for step in _calls(view, FETCH_TOOL) if not _is_named(view, step)]
+    pointed_to = {item.read_url for step in view.steps for item in step.results}
+    fetched = [step for step in _calls(view, FETCH_TOOL) if not _is_named(view, step)]
+    reads = _calls(view, READ_TOOL) + [step for step in fetched if step.arguments.get("url") not in pointed_to]
     if len(reads) >= DOCUMENTS_READ_MAX:
         return None
+    read_already = {sha256 for step in _calls(view, FETCH_TOOL) for sha256 in step.snapshots}
     for claim in _best_sources(view.claims):
         source = claim.source
+        if source.snapshot_sha256 in read_already or source.kind is SourceKind.ACADEMIC:
+            continue
         if source.document_id and READ_TOOL in view.tools and source.document_id not in _tried(view, READ_TOOL):
             return ToolCall(
                 tool=READ_TOOL,
@@ -178,8 +266,11 @@ def _deeper_search(view: AgentView) -> ToolCall | None:
     calls = [step for tool in _search_tools(view)[:1] for step in _calls(view, tool)]
     if len(view.claims) >= CLAIMS_FEW or len(calls) != 1 or not calls[0].ok:
         return None
-    arguments = {**calls[0].arguments, "limit": PASSAGES_PER_SEARCH_MAX}
-    return ToolCall(tool=calls[0].tool, arguments=arguments, reason="little evidence yet; looking at more passages")
+    if calls[0].tool not in SEARCH_TOOLS:
+        return None
+    more = {"limit": PASSAGES_PER_SEARCH_MAX} if calls[0].tool == CORPUS_TOOL else {"page": 2}
+    arguments = {**calls[0].arguments, **more}
+    return ToolCall(tool=calls[0].tool, arguments=arguments, reason="little evidence yet; looking further down")
 
 
 def _reformulated(view: AgentView) -> ToolCall | None:
@@ -188,7 +279,8 @@ def _reformulated(view: AgentView) -> ToolCall | None:
     if not tools:
         return None
     tool = tools[0]
-    if len(_calls(view, tool)) >= QUERIES_PER_TOOL_MAX:
+    # Pairs of characters, put together anew, are no question in a script without spaces.
+    if len(_calls(view, tool)) >= QUERIES_PER_TOOL_MAX or is_unspaced(view.subtask.question):
         return None
     said = {term for claim in view.claims for term in terms(claim.text)}
     wanted = [term.word for term in query_terms(view.subtask.question) if term.weight > GENERIC_WEIGHT]
@@ -197,7 +289,7 @@ def _reformulated(view: AgentView) -> ToolCall | None:
     for query in _variants(view, missing, anchor):
         if query and query not in _tried(view, tool):
             reason = f"not covered yet: {', '.join(missing[:4])}" if missing else "too little evidence; other words"
-            return ToolCall(tool=tool, arguments={"query": query}, reason=reason)
+            return _search(view, tool, query, reason)
     return None
 
 
@@ -226,5 +318,5 @@ def _other_search(view: AgentView) -> ToolCall | None:
         return None
     for tool in _search_tools(view)[1:]:
         if not _calls(view, tool):
-            return ToolCall(tool=tool, arguments={"query": query}, reason="too little evidence; looking elsewhere")
+            return _search(view, tool, query, "too little evidence; looking elsewhere")
     return None

@@ -21,7 +21,24 @@ from schema.contracts.research import ConflictKind
 NEWER_BY = timedelta(days=90)
 
 TELLING = frozenset(
-    "power speed voltage temperature frequency torque thrust rate energy pressure mass current area length volume data".split()
+    [
+        "power",
+        "speed",
+        "voltage",
+        "temperature",
+        "frequency",
+        "torque",
+        "thrust",
+        "rate",
+        "energy",
+        "pressure",
+        "mass",
+        "current",
+        "area",
+        "length",
+        "volume",
+        "data",
+    ]
 )
 """Dimensions that say by themselves, for one subject, what was measured, unless words say otherwise."""
 
@@ -145,7 +162,8 @@ def _after_subject(template: tuple[str, ...], at: int, fact: Fact) -> bool:
 
 
 _RANKS = frozenset(
-    stem(word) for word in "first second third fourth fifth sixth seventh eighth ninth tenth last".split()
+    stem(word)
+    for word in ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "last"]
 )
 
 
@@ -289,9 +307,23 @@ def _different_values(left: Fact, right: Fact) -> ConflictKind | None:
     return None
 
 
-_LATEST = frozenset(stem(word) for word in "latest current stable newest recent".split())
+_LATEST = frozenset(stem(word) for word in ["latest", "current", "stable", "newest", "recent"])
 _NEEDS = frozenset(
-    stem(word) for word in "require requires needs need supports support depends minimum runs later newer least".split()
+    stem(word)
+    for word in [
+        "require",
+        "requires",
+        "needs",
+        "need",
+        "supports",
+        "support",
+        "depends",
+        "minimum",
+        "runs",
+        "later",
+        "newer",
+        "least",
+    ]
 )
 
 
@@ -410,6 +442,35 @@ def _denies(left: Fact, right: Fact) -> bool:
             if overlap(ours.words, theirs.words) >= 0.6 and nested >= 0.8:
                 return True
     return False
+
+
+def repeats(fact: Fact, loser: Fact, winner: Fact) -> bool:
+    """Tell whether a fact says again what a loser says against the winner."""
+    if not same_subject(fact, loser) or other_circumstances(fact, loser) is None:
+        return False
+    for disputed in loser.values:
+        against = [each for each in winner.values if comparable(disputed, each)]
+        if against and not any(agree(disputed, each) for each in against):
+            for value in fact.values:
+                if (
+                    comparable(value, disputed)
+                    and agree(value, disputed)
+                    and not any(agree(value, each) for each in against)
+                ):
+                    return same_attribute(value, disputed, fact, loser)
+    if (loser.versions - winner.versions) & fact.versions:
+        return True
+    events = {(event.iso, kind) for event in loser.events for kind in event.events}
+    if events - {(event.iso, kind) for event in winner.events for kind in event.events} and any(
+        (event.iso, kind) in events for event in fact.events for kind in event.events
+    ):
+        return not any(event.iso == other.iso for event in fact.events for other in winner.events)
+    return any(
+        ours.kind == theirs.kind and same_name(ours.value, theirs.value)
+        for ours in fact.relations
+        for theirs in loser.relations
+        if not any(other.kind == theirs.kind and same_name(other.value, ours.value) for other in winner.relations)
+    )
 
 
 def stated_at(fact: Fact) -> datetime | None:

@@ -7,9 +7,10 @@ the exact spans of every sentence stand in the sidecar (`RenderedReport.sidecar`
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from activities.documents.builder import page_at
 from activities.research.composing import ANALYSIS, DISAGREEMENTS, KEY_FINDINGS, RECOMMENDATIONS
 from activities.research.context import context_of
 from activities.research.markdown import autolink, escape, unescape
@@ -59,6 +60,8 @@ class CitedSource(Contract):
     snapshot_sha256: str
     score: float
     spans: tuple[tuple[int, int], ...]
+    pages: tuple[int, ...] = ()
+    """On which pages the spans begin, where the source has pages."""
 
 
 class Sidecar(Contract):
@@ -272,9 +275,14 @@ class _Gate:
                     snapshot_sha256=sha256,
                     score=round(source.score.combined, 4),
                     spans=tuple(sorted(spans)),
+                    pages=self._pages(sha256, [start for start, _ in spans]),
                 )
             )
         return found
+
+    def _pages(self, sha256: str, offsets: Iterable[int]) -> tuple[int, ...]:
+        text = self._snapshot(sha256) or ""
+        return tuple(sorted({page for offset in offsets if (page := page_at(text, offset)) is not None}))
 
     def list_sources(self) -> list[str]:
         lines: list[str] = []
@@ -286,8 +294,9 @@ class _Gate:
 def _entry(source: CitedSource) -> str:
     published = f", published {source.published_at[:10]}" if source.published_at else ""
     spans = ", ".join(f"{start}–{end}" for start, end in source.spans)
+    pages = f", p. {', '.join(map(str, source.pages))}" if source.pages else ""
     return (
-        f"[{source.n}] {escape(source.title or source.uri)} ({source.kind}{published}). {autolink(source.uri)} "
+        f"[{source.n}] {escape(source.title or source.uri)} ({source.kind}{published}{pages}). {autolink(source.uri)} "
         f"Snapshot `{source.snapshot_sha256}`, characters {spans}."
     )
 

@@ -224,6 +224,13 @@ def extract(view: AgentView, passages: Sequence[Passage]) -> tuple[Claim, ...]:
 RIVALS_PER_CALL_MAX = 4
 
 
+def rivals_in(passages: Sequence[Passage], held: Sequence[Claim], agent_number: int) -> list[Claim]:
+    """Draw from passages what contradicts claims that are held, whoever drew those."""
+    meet = [(claim.source.snapshot_sha256, claim.start, claim.end) for claim in held]
+    pool = [each for each in candidates(stitch(passages)) if not _overlaps(each, set(meet))]
+    return _rivals(held, [_claim(each, 0.0, agent_number) for each in pool], RIVALS_PER_CALL_MAX)
+
+
 def _rivals(held: Sequence[Claim], others: Sequence[Claim], room: int) -> list[Claim]:
     """Return what contradicts a claim that is held: whoever reads the one must see the other, however it is worded."""
     ours = [(claim, fact, frozenset(keys_of(fact))) for claim in held for fact in _facts(claim)]

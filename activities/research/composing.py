@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from activities.research.conflicts import lost
 from activities.research.phrases import counted, say
 from activities.research.questions import query_terms
 from activities.research.rows import read_said
@@ -42,8 +43,7 @@ class Material:
     """The findings of each subtask without those that another one is preferred to, best first."""
 
     def __post_init__(self) -> None:
-        chosen = {conflict.chosen_finding_id for conflict in self.conflicts}
-        disputed = {finding for conflict in self.conflicts for finding in conflict.finding_ids} - chosen
+        disputed = lost(self.conflicts, self.findings, self.claims)
         self.by_subtask = {subtask.number: [] for subtask in self.subtasks}
         for finding in sorted(self.findings, key=lambda finding: (-finding.weight, finding.id)):
             if finding.id not in disputed and self.claims_of(finding):
@@ -188,7 +188,8 @@ def disagreements(material: Material) -> list[Section]:
         sides = [side for side in sides if material.claims_of(side)]
         if len(sides) < 2:
             continue
-        sides.sort(key=lambda side: side.id != conflict.chosen_finding_id)
+        kept = (conflict.chosen_finding_id, *conflict.agreeing_finding_ids)
+        sides.sort(key=lambda side: kept.index(side.id) if side.id in kept else len(kept))
         sentences = [Sentence(text=say("disagree", subject=conflict.subject, kind=_KINDS[conflict.kind.value]))]
         for number, side in enumerate(sides):
             sentences += [Sentence(text=say("another_says" if number else "one_says")), quoted(side, material)]

@@ -6,17 +6,16 @@ put together, and weighed.
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from datetime import datetime
+from itertools import combinations, product
 
-from activities.research.alignment import NEWER_BY, disagreement, keys_of, stated_at
+from activities.research.alignment import NEWER_BY, disagreement, keys_of, repeats, stated_at
 from activities.research.asked import asked_disagreements
 from activities.research.findings import independent_sources
 from activities.research.similarity import Groups
 from activities.research.statements import VERBS, Fact, facts_of
 from activities.research.text import stem, terms
 from schema.contracts.research import Claim, Conflict, ConflictKind, Finding
-
-__all__ = ["Fact", "choose", "facts_of", "find_conflicts", "subject_of"]
 
 TRUST_MARGIN = 0.15
 CONFLICTS_MAX = 50
@@ -46,15 +45,64 @@ def find_conflicts(
         groups.join(left, right)
     found = []
     for members in groups.members():
+        sides = _sides(members, kinds)
         between = [kinds[pair] for pair in combinations(members, 2) if pair in kinds]
-        allies = {
-            facts[member].text: [
-                facts[other] for other in members if (min(member, other), max(member, other)) not in kinds
-            ]
-            for member in members
-        }
-        found.append(_conflict([facts[member] for member in members], between[0], allies))
+        found.append(conflict_of([[facts[member] for member in side] for side in sides], between[0]))
     return tuple(found[:CONFLICTS_MAX])
+
+
+def _sides(members: Sequence[int], kinds: Mapping[tuple[int, int], ConflictKind]) -> list[list[int]]:
+    """Put those together that do not disagree; heaviest first."""
+    sides: list[list[int]] = []
+    for member in members:
+        side = next((side for side in sides if not any((other, member) in kinds for other in side)), None)
+        if side is None:
+            sides.append([member])
+        else:
+            side.append(member)
+    return sides
+
+
+def contradict(left: Finding, right: Finding, claims: Mapping[str, Claim]) -> bool:
+    """Tell whether two findings contradict each other in any of their sentences."""
+    theirs = facts_of(right, claims)
+    return any(disagreement(ours, other) for ours in facts_of(left, claims) for other in theirs)
+
+
+def lost(conflicts: Sequence[Conflict], findings: Sequence[Finding], claims: Mapping[str, Claim]) -> frozenset[str]:
+    """Return the findings that only a section on disagreements may state: the losing sides, and who repeats them.
+
+    Where no side is preferred, all of them are.
+    """
+    if not conflicts:
+        return frozenset()
+    losing: set[str] = set()
+    for conflict in conflicts:
+        losing |= set(conflict.finding_ids) - {conflict.chosen_finding_id, *conflict.agreeing_finding_ids}
+    facts = {finding.id: facts_of(finding, claims) for finding in findings}
+    disputed = _disputed(conflicts, facts)
+    for finding_id, said in facts.items():
+        rivals = {id(pair): pair for fact in said for key in keys_of(fact) for pair in disputed.get(key, ())}
+        if any(repeats(fact, loser, winner) for fact in said for loser, winner in rivals.values()):
+            losing.add(finding_id)
+    return frozenset(losing)
+
+
+def _disputed(
+    conflicts: Sequence[Conflict], facts: Mapping[str, Sequence[Fact]]
+) -> dict[tuple[str, str], list[tuple[Fact, Fact]]]:
+    """Return the pairs of (loser, winner), by what both say something of."""
+    found: dict[tuple[str, str], list[tuple[Fact, Fact]]] = {}
+    for conflict in conflicts:
+        winners = facts.get(conflict.chosen_finding_id or "", ())
+        kept = {conflict.chosen_finding_id, *conflict.agreeing_finding_ids}
+        losers = [fact for each in conflict.finding_ids if each not in kept for fact in facts.get(each, ())]
+        for loser, winner in product(losers, winners):
+            if disagreement(loser, winner):
+                pair = (loser, winner)
+                for key in set(keys_of(loser)) & set(keys_of(winner)):
+                    found.setdefault(key, []).append(pair)
+    return found
 
 
 def pairs(facts: Sequence[Fact]) -> list[tuple[int, int]]:
@@ -86,50 +134,46 @@ def _across(facts: Sequence[Fact], indices: Sequence[int], seen: set[tuple[int, 
         seen.update((min(left, right), max(left, right)) for right in affirming[:BLOCK_MAX] if left != right)
 
 
-def _conflict(facts: list[Fact], kind: ConflictKind, allies: Mapping[str, Sequence[Fact]]) -> Conflict:
-    chosen, reason = choose(facts, kind, allies)
+def conflict_of(sides: Sequence[Sequence[Fact]], kind: ConflictKind, subject: str = "") -> Conflict:
+    """Describe a disagreement between sides, each of facts that say the same."""
+    facts = [fact for side in sides for fact in side]
+    chosen, reason = choose(sides, kind)
+    agreeing = sides[chosen][1:] if chosen is not None else ()
     return Conflict(
-        subject=subject_of(facts),
+        subject=subject or subject_of(facts),
         finding_ids=tuple(dict.fromkeys(fact.finding.id for fact in facts)),
-        chosen_finding_id=chosen.finding.id if chosen else None,
+        chosen_finding_id=sides[chosen][0].finding.id if chosen is not None else None,
         reason=reason,
         kind=kind,
+        agreeing_finding_ids=tuple(dict.fromkeys(fact.finding.id for fact in agreeing)),
     )
 
 
-def choose(
-    facts: Sequence[Fact], kind: ConflictKind, allies: Mapping[str, Sequence[Fact]] | None = None
-) -> tuple[Fact | None, str]:
-    """Choose the statement to prefer: the newer source, the more trusted one, the one with more independent sources.
-
-    Args:
-        allies: text of a fact -> the facts of the disagreement that do not contradict it, itself included: their
-            sources speak for it too.
-    """
+def choose(sides: Sequence[Sequence[Fact]], kind: ConflictKind) -> tuple[int | None, str]:
+    """Choose the side to prefer: the newer statement, the more trusted source, the one with more independent sources."""
     if kind is ConflictKind.SCOPE:
         return None, "The statements name different circumstances and may both hold."
+    dated = sorted(((at, -index) for index, side in enumerate(sides) if (at := _stated(side))), reverse=True)
+    if len(dated) == len(sides) and dated[0][0] - dated[1][0] >= NEWER_BY:
+        newest = f"{dated[0][0]:%Y-%m-%d}"
+        return -dated[0][1], f"Preferred: the newer source ({newest}; the other is of {dated[1][0]:%Y-%m-%d})."
+    trust = sorted(((max(map(_trust, side)), -index) for index, side in enumerate(sides)), reverse=True)
+    if trust[0][0] - trust[1][0] >= TRUST_MARGIN:
+        return -trust[0][1], f"Preferred: the more trusted source (trust {trust[0][0]:.2f} against {trust[1][0]:.2f})."
+    support = sorted(((_independent(side), -index) for index, side in enumerate(sides)), reverse=True)
+    if support[0][0] > support[1][0]:
+        return -support[0][1], f"Preferred: {support[0][0]} independent sources against {support[1][0]}."
     if kind is ConflictKind.UNIT:
         return None, "The same number stands with different units; one of them is likely a slip."
-    dated = sorted(((at, index) for index, fact in enumerate(facts) if (at := stated_at(fact))), reverse=True)
-    if len(dated) == len(facts) and dated[0][0] - dated[1][0] >= NEWER_BY:
-        newest = f"{dated[0][0]:%Y-%m-%d}"
-        return facts[dated[0][1]], f"Preferred: the newer source ({newest}; the other is of {dated[1][0]:%Y-%m-%d})."
-    trust = sorted(((_trust(fact), -index) for index, fact in enumerate(facts)), reverse=True)
-    if trust[0][0] - trust[1][0] >= TRUST_MARGIN:
-        best = facts[-trust[0][1]]
-        return best, f"Preferred: the more trusted source (trust {trust[0][0]:.2f} against {trust[1][0]:.2f})."
-    support = sorted(((_support(fact, allies or {}), -index) for index, fact in enumerate(facts)), reverse=True)
-    others = [
-        count for count, index in support if facts[-index] not in (allies or {}).get(facts[-support[0][1]].text, ())
-    ]
-    if others and support[0][0] > others[0]:
-        best = facts[-support[0][1]]
-        return best, f"Preferred: {support[0][0]} independent sources against {others[0]}."
     return None, "Neither age, trust nor number of the sources gives a reason to prefer one."
 
 
-def _support(fact: Fact, allies: Mapping[str, Sequence[Fact]]) -> int:
-    return independent_sources([claim for each in allies.get(fact.text) or (fact,) for claim in each.claims])
+def _stated(side: Sequence[Fact]) -> datetime | None:
+    return max((at for fact in side if (at := stated_at(fact))), default=None)
+
+
+def _independent(side: Sequence[Fact]) -> int:
+    return independent_sources([claim for fact in side for claim in fact.claims])
 
 
 def _trust(fact: Fact) -> float:

@@ -13,6 +13,7 @@ from activities.research.composing import Material, compose_report
 from activities.research.conflicts import find_conflicts
 from activities.research.findings import merge_claims
 from activities.research.questions import plan_subtasks
+from activities.research.reasoner import ToolHint
 from activities.research.text import count_words
 from schema.contracts.common import Tokens
 from schema.contracts.research import (
@@ -37,6 +38,10 @@ class ExtractiveReasoner:
 
     name = "extractive"
 
+    def __init__(self, hints: Sequence[ToolHint] = ()) -> None:
+        # Without a model only tools that take one text can be called: they are asked as a search is.
+        self._arguments = {hint.name: hint.argument for hint in hints if hint.argument}
+
     async def decompose(self, brief: Brief) -> Reasoned[tuple[Subtask, ...]]:
         """Cut the task along its own grammar; see `questions.py`."""
         subtasks = plan_subtasks(brief)
@@ -44,6 +49,8 @@ class ExtractiveReasoner:
 
     async def next_action(self, view: AgentView) -> Reasoned[ToolCall | Finish]:
         """Follow the search policy of `acting.py`."""
+        if self._arguments:
+            view = view.model_copy(update={"tool_arguments": self._arguments})
         action: ToolCall | Finish = acting.next_action(view)
         return _reasoned(action, [view.subtask.question], [action.reason])
 

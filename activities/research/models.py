@@ -6,6 +6,7 @@ repair round for an unusable answer; every other retry is Temporal's. No prompt 
 findings and sections go in batches.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
@@ -29,7 +30,7 @@ from activities.research.answers import (
     WrittenSummary,
     schema_of,
 )
-from activities.research.claims import claim_id, differ
+from activities.research.claims import claim_id, differ, rivals_in
 from activities.research.composing import (
     ANALYSIS,
     ANALYSIS_PER_SUBTASK_MAX,
@@ -45,13 +46,15 @@ from activities.research.composing import (
     report_title,
     scope_note,
 )
-from activities.research.conflicts import choose, facts_of, find_conflicts, subject_of
+from activities.research.conflicts import conflict_of, contradict, find_conflicts, subject_of
 from activities.research.findings import merge_claims
 from activities.research.prompting import fenced, repair_text, system_text
 from activities.research.questions import QUESTION_CHARACTERS_MAX, TITLE_CHARACTERS_MAX, plan_subtasks
 from activities.research.quotes import locate
-from activities.research.reasoner import ModelConfig, Role
+from activities.research.reasoner import ModelConfig, Role, ToolHint
+from activities.research.rows import row_at
 from activities.research.similarity import contained, overlap
+from activities.research.statements import facts_of
 from activities.research.support import check_support
 from activities.research.text import normalise, terms
 from schema.contracts.common import Tokens
@@ -76,22 +79,26 @@ from schema.errors import ProviderAnswerInvalid
 A = TypeVar("A", bound=Answer)
 T = TypeVar("T")
 
-ANSWER_TOKENS_MAX = 4_000
-PASSAGES_CHARACTERS_PER_PROMPT = 16_000
 CLAIMS_PER_PROMPT_MAX = 12
+FINDINGS_PER_PROMPT_MIN = 5
 FINDINGS_PER_PROMPT_MAX = 50
 FINDING_CHARACTERS_MAX = 500
 STEPS_SHOWN_MAX = 12
+RESULTS_SHOWN_MAX = 10
+SNIPPET_SHOWN_MAX = 200
 CLAIMS_SHOWN_MAX = 24
 DRAFT_CHARACTERS_MAX = 8_000
 STATEMENT_CHARACTERS_MAX = 600
 TASK_CHARACTERS_MAX = 8_000
+TOOL_CHARACTERS_MAX = 1_500
 
 
 class Form(Enum):
     """How a server is told what to return, from the strictest to the loosest."""
 
     JSON_SCHEMA = "json_schema"
+    JSON_OBJECT_OF_SCHEMA = "json_object_of_schema"
+    """`json_object` with a `schema` beside it: what llama.cpp's Python server and some hosted ones take."""
     JSON_OBJECT = "json_object"
     PROMPT = "prompt"
 
@@ -107,8 +114,9 @@ class Unusable(ValueError):
 class ModelReasoner:
     """A model in three roles: planner, researcher, writer."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, hints: Sequence[ToolHint] = ()) -> None:
         self._config = config
+        self._hints = {hint.name: hint for hint in hints}
         self.name = config.model or config.for_role("researcher") or "model"
 
     async def decompose(self, brief: Brief) -> Reasoned[tuple[Subtask, ...]]:
@@ -123,22 +131,25 @@ class ModelReasoner:
         """Let the model choose; a call that is not allowed, a repetition or an address from nowhere ends the agent."""
         if view.steps_left <= 0:
             return Reasoned[ToolCall | Finish](value=Finish(reason="no steps left"))
-        usable = [tool for tool in view.tools if tool in TOOL_ARGUMENT]
+        usable = [tool for tool in view.tools if tool in TOOL_ARGUMENT or tool in self._hints]
+        hints = [self._hints[tool] for tool in usable if tool in self._hints]
+        data = [fenced("question", _question(view)), fenced("evidence", _known(view)), fenced("acts", _acts(view))]
         answer, tokens = await self._ask(
             "planner",
             "next_action",
             NextAction,
-            [fenced("question", _question(view)), fenced("evidence", _known(view)), fenced("acts", _acts(view))],
-            tools=", ".join(f"{tool} ({TOOL_ARGUMENT[tool]})" for tool in usable) or "none",
+            # What a tool from outside says of itself was written by others: data, like everything they write.
+            [*data, *([fenced("tools", _described(hints))] if hints else [])],
+            tools=", ".join(f"{tool} ({_argument(tool, self._hints)})" for tool in usable) or "none",
             steps_left=view.steps_left,
         )
-        return Reasoned[ToolCall | Finish](value=_action(answer, view, usable), tokens=tokens)
+        return Reasoned[ToolCall | Finish](value=_action(answer, view, usable, self._hints), tokens=tokens)
 
     async def extract_claims(self, view: AgentView, passages: tuple[Passage, ...]) -> Reasoned[tuple[Claim, ...]]:
         """Let the model draw statements; those whose quotation is not in a passage are dropped."""
         tokens, claims = Tokens(), dict[str, Claim]()
         known = {claim.id for claim in view.claims}
-        for batch in _passage_batches(passages):
+        for batch in _passage_batches(passages, self._config.prompt_characters_max):
             shown = [fenced(f"passage {number}", passage.text) for number, passage in enumerate(batch, 1)]
             answer, used = await self._ask(
                 "researcher",
@@ -152,18 +163,22 @@ class ModelReasoner:
                 claim = _claim(drawn, batch, view.subtask.number)
                 if claim is not None and claim.id not in known:
                     claims.setdefault(claim.id, claim)
+        # A model that draws only one of two contradicting statements must not hide the other.
+        for claim in rivals_in(passages, (*view.claims, *claims.values()), view.subtask.number):
+            claims.setdefault(claim.id, claim)
         return Reasoned(value=tuple(claims.values()), tokens=tokens)
 
     async def merge(self, brief: Brief, claims: Sequence[Claim]) -> Reasoned[tuple[Finding, ...]]:
         """Group by code first; then let the model find repetitions in other words, batch by batch."""
         findings, tokens = list(merge_claims(claims)), Tokens()
-        for batch in _batches(sorted(findings, key=lambda finding: (finding.subtask_number, -finding.weight))):
+        by_id = {claim.id: claim for claim in claims}
+        for batch in self._batches(findings):
             if len(batch) < 2:
                 continue
             answer, used = await self._ask("writer", "merge", Merging, [fenced("findings", _listed(batch))])
             tokens += used
             for group in answer.groups:
-                findings = _joined(findings, _named(group.findings, batch))
+                findings = _joined(findings, _named(group.findings, batch), by_id)
         findings.sort(key=lambda finding: (-finding.weight, finding.id))
         return Reasoned(value=tuple(findings), tokens=tokens)
 
@@ -172,7 +187,7 @@ class ModelReasoner:
     ) -> Reasoned[tuple[Conflict, ...]]:
         """Compare by code; then let the model name contradictions it missed. The preference is always code's."""
         conflicts, tokens = list(find_conflicts(findings, claims)), Tokens()
-        for batch in _batches(sorted(findings, key=lambda finding: (finding.subtask_number, -finding.weight))):
+        for batch in self._batches(findings):
             if len(batch) < 2:
                 continue
             answer, used = await self._ask(
@@ -200,7 +215,7 @@ class ModelReasoner:
             return Reasoned(value=compose_report(material))
         tokens, sections = Tokens(), [Section(title=ANALYSIS)]
         for subtask in subtasks:
-            found = material.by_subtask.get(subtask.number, [])[: 3 * ANALYSIS_PER_SUBTASK_MAX]
+            found = material.by_subtask.get(subtask.number, [])[: min(3 * ANALYSIS_PER_SUBTASK_MAX, self._findings_max)]
             if found:
                 section, used = await self._analysis(subtask, found)
                 sections.append(section)
@@ -225,9 +240,9 @@ class ModelReasoner:
         return Section(title=subtask.title, level=3, paragraphs=kept), tokens
 
     async def _summary(self, material: Material) -> tuple[dict[str, tuple[Sentence, ...]], Tokens]:
-        each = max(1, FINDINGS_PER_PROMPT_MAX // max(1, len(material.by_subtask)))
+        each = max(1, self._findings_max // max(1, len(material.by_subtask)))
         best = [finding for found in material.by_subtask.values() for finding in found[:each]]
-        best = best[:FINDINGS_PER_PROMPT_MAX]
+        best = best[: self._findings_max]
         answer, tokens = await self._ask(
             "writer",
             "write_summary",
@@ -244,6 +259,17 @@ class ModelReasoner:
             for title, sentences in written.items()
         }, tokens
 
+    @property
+    def _findings_max(self) -> int:
+        """How many findings one prompt lists: as many as fit where they are of common length."""
+        return max(FINDINGS_PER_PROMPT_MIN, min(FINDINGS_PER_PROMPT_MAX, self._config.prompt_characters_max // 300))
+
+    def _batches(self, findings: Sequence[Finding]) -> Iterable[Sequence[Finding]]:
+        """Return the findings subtask by subtask, best first, in parts that fit a prompt."""
+        order = sorted(findings, key=lambda finding: (finding.subtask_number, -finding.weight))
+        for start in range(0, len(order), self._findings_max):
+            yield order[start : start + self._findings_max]
+
     async def _ask(
         self, role: Role, prompt: str, answer: type[A], data: Sequence[str], **values: int | str
     ) -> tuple[A, Tokens]:
@@ -258,7 +284,7 @@ class ModelReasoner:
             completion = await self._send(role, prompt, answer, talk, values)
             tokens += completion.tokens
             try:
-                return _read(completion, answer), tokens
+                return self._read(completion, answer), tokens
             except Unusable as error:
                 if last:
                     raise ProviderAnswerInvalid(
@@ -281,14 +307,15 @@ class ModelReasoner:
         model = self._config.for_role(role) or self.name
         key = (model, self._config.base_url or "")
         forms = list(Form)
-        first = forms.index(_UNDERSTOOD.get(key, Form.JSON_SCHEMA))
+        first = forms.index(_UNDERSTOOD.get(key, Form(self._config.answer_form)))
         for form in forms[first:]:
-            system = system_text(prompt, answer, with_schema=form is not Form.JSON_SCHEMA, **values)
+            said = form in (Form.JSON_SCHEMA, Form.JSON_OBJECT_OF_SCHEMA)
+            system = system_text(prompt, answer, with_schema=not said, **values)
             try:
                 completion = await vendor.complete(
                     model=model,
                     messages=[{"role": "system", "content": system}, *talk],
-                    max_tokens=ANSWER_TOKENS_MAX,
+                    max_tokens=self._config.answer_tokens_max,
                     timeout_s=self._config.timeout_s,
                     base_url=self._config.base_url,
                     api_key=self._config.api_key,
@@ -301,6 +328,17 @@ class ModelReasoner:
             return completion
         raise AssertionError("unreachable: the loosest form has no response_format to refuse")
 
+    def _read(self, completion: vendor.Completion, answer: type[A]) -> A:
+        if completion.truncated:
+            raise Unusable(f"it was cut off at {self._config.answer_tokens_max} tokens; answer more briefly")
+        fence = _CODE_FENCE.match(completion.text)
+        try:
+            return answer.model_validate_json(fence.group(1) if fence else completion.text)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            place = ".".join(str(part) for part in first["loc"]) or "the answer"
+            raise Unusable(f"{place}: {first['msg']}"[:300]) from error
+
 
 def _response_format(form: Form, answer: type[Answer]) -> dict[str, Any] | None:
     if form is Form.JSON_SCHEMA:
@@ -308,22 +346,12 @@ def _response_format(form: Form, answer: type[Answer]) -> dict[str, Any] | None:
             "type": "json_schema",
             "json_schema": {"name": answer.__name__, "strict": True, "schema": schema_of(answer)},
         }
+    if form is Form.JSON_OBJECT_OF_SCHEMA:
+        return {"type": "json_object", "schema": schema_of(answer)}
     return {"type": "json_object"} if form is Form.JSON_OBJECT else None
 
 
 _CODE_FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
-
-
-def _read(completion: vendor.Completion, answer: type[A]) -> A:
-    if completion.truncated:
-        raise Unusable(f"it was cut off at {ANSWER_TOKENS_MAX} tokens; answer more briefly")
-    fence = _CODE_FENCE.match(completion.text)
-    try:
-        return answer.model_validate_json(fence.group(1) if fence else completion.text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the answer"
-        raise Unusable(f"{place}: {first['msg']}"[:300]) from error
 
 
 def _task(brief: Brief) -> str:
@@ -374,42 +402,92 @@ def _acts(view: AgentView) -> str:
             f"   {source.title[:100]} | document_id {source.document_id or '-'} | {source.uri}"
             for source in {passage.source.snapshot_sha256: passage.source for passage in step.passages}.values()
         ]
+        lines += [
+            f"   {item.title[:100]} | {item.published_at.date() if item.published_at else '-'} | {item.read_url} | "
+            f"{item.snippet[:SNIPPET_SHOWN_MAX]}"
+            for item in step.results[:RESULTS_SHOWN_MAX]
+        ]
     return "\n".join(lines) or "(none yet)"
 
 
-def _action(answer: NextAction, view: AgentView, usable: Sequence[str]) -> ToolCall | Finish:
+def _argument(tool: str, hints: Mapping[str, ToolHint]) -> str:
+    """Name the argument of a tool, as the prompt lists it."""
+    hint = hints.get(tool)
+    return TOOL_ARGUMENT[tool] if hint is None else hint.argument or "a JSON object, see the data"
+
+
+def _described(hints: Sequence[ToolHint]) -> str:
+    lines = []
+    for hint in hints:
+        lines.append(f"{hint.name}: {normalise(hint.description)[:TOOL_CHARACTERS_MAX]}")
+        if hint.argument is None:
+            lines.append(f"   argument: {json.dumps(hint.input_schema)[:TOOL_CHARACTERS_MAX]}")
+    return "\n".join(lines)
+
+
+def _outside_call(answer: NextAction, view: AgentView, hint: ToolHint, reason: str) -> ToolCall | Finish:
+    """Read the arguments of a tool from outside; whether they fit its schema is the executor's question."""
+    arguments: Any = {hint.argument: answer.argument.strip()}
+    if hint.argument is None:
+        try:
+            arguments = json.loads(answer.argument)
+        except ValueError:
+            arguments = None
+        if not isinstance(arguments, dict):
+            return Finish(reason=f"the model gave {hint.name} arguments that cannot be read")
+    if any(step.tool == hint.name and step.arguments == arguments for step in view.steps):
+        return Finish(reason="the model asked for the same again")
+    return ToolCall(tool=hint.name, arguments=arguments, reason=reason)
+
+
+def _action(
+    answer: NextAction, view: AgentView, usable: Sequence[str], hints: Mapping[str, ToolHint]
+) -> ToolCall | Finish:
     reason = normalise(answer.reason)[:300]
     if answer.action == "finish":
         return Finish(reason=reason or "the model finished")
     argument = normalise(answer.argument)
     if answer.tool not in usable or not argument:
         return Finish(reason=f"the model asked for a tool that it does not have: {answer.tool[:60]}")
+    if answer.tool in hints:
+        return _outside_call(answer, view, hints[answer.tool], reason)
     name = TOOL_ARGUMENT[answer.tool]
     if any(step.tool == answer.tool and step.arguments.get(name) == argument for step in view.steps):
         return Finish(reason="the model asked for the same again")
     if answer.tool in (FETCH_TOOL, READ_TOOL) and argument not in _seen(view):
         return Finish(reason="the model asked for an address or document that no source showed it")
     arguments = read_arguments(view, argument) if answer.tool == READ_TOOL else {name: argument}
+    if answer.tool == FETCH_TOOL:
+        arguments |= _kind_of(view, argument)
     return ToolCall(tool=answer.tool, arguments=arguments, reason=reason)
+
+
+def _kind_of(view: AgentView, url: str) -> dict[str, str]:
+    """Say which kind of search pointed to an address; nothing for one that the user named."""
+    return next(
+        ({"kind": item.kind.value} for step in view.steps for item in step.results if url in (item.url, item.read_url)),
+        {},
+    )
 
 
 _URL = re.compile(r"https?://[^\s<>\"'\])]+")
 
 
 def _seen(view: AgentView) -> set[str]:
-    """Return the addresses and documents that an agent may open: named by the user or shown by a source it read."""
+    """Return the addresses and documents that an agent may open: named by the user, found, or shown by a source."""
     passages = [passage for step in view.steps for passage in step.passages]
     sources = [claim.source for claim in view.claims] + [passage.source for passage in passages]
     seen = {*view.subtask.urls, *_URL.findall(view.brief.task)}
     seen |= {source.uri for source in sources} | {source.document_id for source in sources if source.document_id}
+    seen |= {url for step in view.steps for item in step.results for url in (item.url, item.read_url)}
     return seen | {url.rstrip(".,;") for passage in passages for url in _URL.findall(passage.text)}
 
 
-def _passage_batches(passages: Sequence[Passage]) -> Iterable[list[Passage]]:
+def _passage_batches(passages: Sequence[Passage], characters_max: int) -> Iterable[list[Passage]]:
     batch: list[Passage] = []
     size = 0
     for passage in passages:
-        if batch and size + len(passage.text) > PASSAGES_CHARACTERS_PER_PROMPT:
+        if batch and size + len(passage.text) > characters_max:
             yield batch
             batch, size = [], 0
         batch.append(passage)
@@ -425,9 +503,16 @@ def _claim(drawn: DrawnClaim, batch: Sequence[Passage], agent_number: int) -> Cl
         span = locate(drawn.quote, passage.text)
         if span is None:
             continue
+        row = row_at(passage.text, *span)
+        if row is not None:
+            span = (row.start, row.end)
         quote = passage.text[span[0] : span[1]]
-        statement = normalise(drawn.statement)[:STATEMENT_CHARACTERS_MAX]
-        if not statement or not check_support(statement, [quote]).ok:
+        statement = (
+            row.said(passage.heading or passage.source.title)
+            if row
+            else normalise(drawn.statement)[:STATEMENT_CHARACTERS_MAX]
+        )
+        if row is None and (not statement or not check_support(statement, [quote]).ok):
             statement = normalise(quote)
         start, end = passage.start + span[0], passage.start + span[1]
         return Claim(
@@ -443,11 +528,6 @@ def _claim(drawn: DrawnClaim, batch: Sequence[Passage], agent_number: int) -> Cl
     return None
 
 
-def _batches(findings: Sequence[Finding]) -> Iterable[Sequence[Finding]]:
-    for start in range(0, len(findings), FINDINGS_PER_PROMPT_MAX):
-        yield findings[start : start + FINDINGS_PER_PROMPT_MAX]
-
-
 def _listed(findings: Sequence[Finding]) -> str:
     return "\n".join(
         f"f{number}: {finding.text[:FINDING_CHARACTERS_MAX]}" for number, finding in enumerate(findings, 1)
@@ -460,14 +540,18 @@ def _named(short_ids: Iterable[str], findings: Sequence[Finding]) -> list[Findin
     return [findings[number - 1] for number in dict.fromkeys(numbers) if 0 < number <= len(findings)]
 
 
-def _joined(findings: list[Finding], same: list[Finding]) -> list[Finding]:
-    """Put findings together that the model calls the same, unless their figures or their polarity differ."""
+def _joined(findings: list[Finding], same: list[Finding], claims: Mapping[str, Claim]) -> list[Finding]:
+    """Put findings together that the model calls the same, unless they differ in a value or contradict each other."""
     ids = {finding.id for finding in findings}
     same = [finding for finding in same if finding.id in ids]
     if len(same) < 2:
         return findings
     first = same[0]
-    others = [finding for finding in same[1:] if not differ(first.text, finding.text)]
+    others = [
+        finding
+        for finding in same[1:]
+        if not differ(first.text, finding.text) and not contradict(first, finding, claims)
+    ]
     merged_ids = tuple(dict.fromkeys(claim for finding in (first, *others) for claim in finding.claim_ids))
     weight = max(finding.weight for finding in (first, *others))
     merged = first.model_copy(update={"claim_ids": merged_ids, "weight": weight})
@@ -480,17 +564,10 @@ def _conflict(seen: SeenConflict, batch: Sequence[Finding], claims: Mapping[str,
     facts = [fact for finding in named for fact in facts_of(finding, claims)[-1:]]
     if len(facts) < 2:
         return None
-    kind = ConflictKind(seen.kind)
-    chosen, reason = choose(facts, kind)
     subject = normalise(seen.subject)[:120]
     said = terms(" ".join(finding.text for finding in named))
-    return Conflict(
-        subject=subject if subject and contained(terms(subject), said) >= 0.6 else subject_of(facts),
-        finding_ids=tuple(fact.finding.id for fact in facts),
-        chosen_finding_id=chosen.finding.id if chosen else None,
-        reason=reason,
-        kind=kind,
-    )
+    told = subject if subject and contained(terms(subject), said) >= 0.6 else subject_of(facts)
+    return conflict_of([[fact] for fact in facts], ConflictKind(seen.kind), told)
 
 
 def _known_conflict(conflict: Conflict, others: Sequence[Conflict]) -> bool:

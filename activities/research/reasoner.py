@@ -6,7 +6,7 @@ drawing insights from data join the protocol with the features that need them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from schema.contracts.research import (
     AgentView,
@@ -40,6 +40,11 @@ class ModelConfig:
     researcher: str | None = None
     writer: str | None = None
     timeout_s: float = MODEL_CALL_TIMEOUT_S
+    answer_form: str = "json_schema"
+    """The form (`models.Form`) in which the server is asked at first."""
+    prompt_characters_max: int = 16_000
+    """Characters of passages or findings that one prompt shows."""
+    answer_tokens_max: int = 4_000
 
     def for_role(self, role: Role) -> str | None:
         """Return the model that plays `role`."""
@@ -49,6 +54,18 @@ class ModelConfig:
             "writer": self.writer,
         }
         return overrides[role] or self.model
+
+
+@dataclass(frozen=True)
+class ToolHint:
+    """What a reasoner must know of a tool that is not the product's own."""
+
+    name: str
+    description: str
+    """In the words of whoever runs it."""
+    input_schema: Mapping[str, Any]
+    argument: str | None
+    """The one text that it needs; None: it needs more, or something else."""
 
 
 class Reasoner(Protocol):
@@ -92,13 +109,13 @@ class Reasoner(Protocol):
         ...
 
 
-def build_reasoner(config: ModelConfig) -> Reasoner:
+def build_reasoner(config: ModelConfig, hints: Sequence[ToolHint] = ()) -> Reasoner:
     """Return the reasoner that `config` asks for: a model where every role has one, else the extractive one."""
     from activities.research.extractive import ExtractiveReasoner
 
     roles: tuple[Role, ...] = ("planner", "researcher", "writer")
     if not all(config.for_role(role) for role in roles):
-        return ExtractiveReasoner()
+        return ExtractiveReasoner(hints)
     from activities.research.models import ModelReasoner
 
-    return ModelReasoner(config)
+    return ModelReasoner(config, hints)

@@ -71,11 +71,11 @@ def _role(name: str, done: str, agents: str, works: str) -> _Kind:
     if name == "winner":
         patterns.append(rf"\b(?:went|awarded|goes) to {_SMALL}NAME")
     if name == "head":
-        patterns.append(rf"NAME(?:leads|heads|runs|chairs|manages) (?:the )?(?=[A-Z])")
+        patterns.append(r"NAME(?:leads|heads|runs|chairs|manages) (?:the )?(?=[A-Z])")
     if name == "maker":
-        patterns.append(rf"NAME(?:makes|manufactures|produces) (?:the|its)? ?(?=[A-Z])")
+        patterns.append(r"NAME(?:makes|manufactures|produces) (?:the|its)? ?(?=[A-Z])")
     if name == "owner":
-        patterns.append(rf"NAME(?:owns) (?:the )?(?=[A-Z])")
+        patterns.append(r"NAME(?:owns) (?:the )?(?=[A-Z])")
     cues = f"{done} {_gerunds(done)} {agents} {works} {_OTHER_CUES.get(name, '')}"
     return _Kind(name, frozenset(words(cues)), tuple(map(_named, patterns)))
 

@@ -104,6 +104,11 @@ def rows_of(text: str) -> list[Row]:
     return found
 
 
+def row_at(text: str, start: int, end: int) -> Row | None:
+    """Return the row that a span of `text` lies in, or that it is; None where it has more with it."""
+    return next((row for row in rows_of(text) if row.start <= start + 2 and end - 2 <= row.end), None)
+
+
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     start = 0
     for line in text.splitlines(keepends=True):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from activities.research.lexicon import words_of
 from activities.research.polarity import ORDINALS, antonym_of
@@ -49,8 +50,8 @@ def check_support(sentence: str, quotes: Sequence[str]) -> Support:
     if contained(_concepts(sentence), _concepts(evidence)) < CONTENT_OVERLAP_MIN:
         return Support(False, "the cited text uses other words")
     nearest = _nearest(sentence, quotes)
-    more = negations(sentence) > negations(evidence)
-    if more or bool(negations(sentence)) != bool(negations(nearest)) or _denied_otherwise(sentence, nearest):
+    doubled = _doubled(sentence) > _doubled(nearest)
+    if doubled or bool(negations(sentence)) != bool(negations(nearest)) or _denied_otherwise(sentence, nearest):
         return Support(False, "the cited text says it with the opposite negation")
     if opposed(sentence, nearest) or _antonyms(sentence, evidence):
         return Support(False, "the cited text uses the opposite word")
@@ -94,8 +95,8 @@ def _shows(shown: Figure, figure: Figure, evidence: str, said: frozenset[str]) -
     if shown.unit == figure.unit or figure.dimension == "plain":
         return True
     if figure.dimension == "count":  # A counted noun may be worded differently, but it must be there.
-        return (
-            concept(figure.unit) in said or shown.dimension == "count" and concept(shown.unit) == concept(figure.unit)
+        return concept(figure.unit) in said or (
+            shown.dimension == "count" and concept(shown.unit) == concept(figure.unit)
         )
     # The unit may stand in a column's head: Power (kW) | 420.
     return shown.dimension == "plain" and bool(re.search(rf"(?<![\w]){re.escape(figure.unit)}(?![\w])", evidence))
@@ -195,6 +196,12 @@ def _denied(text: str) -> frozenset[str]:
             behind = [word for word in tokens[at + 1 : at + 6] if word not in _SKIPPED and word not in _NEGATIONS]
             held |= {stem(word) for word in behind[:1]}
     return frozenset(held)
+
+
+def _doubled(text: str) -> int:
+    """Count the negations that deny a negation (are not no exceptions)."""
+    denied = [token in _NEGATIONS for token in words(text) if token not in _SKIPPED]
+    return sum(1 for before, behind in pairwise(denied) if before and behind)
 
 
 def _denied_otherwise(sentence: str, nearest: str) -> bool:

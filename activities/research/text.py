@@ -16,6 +16,9 @@ from activities.research.lexicon import words_of
 
 WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['’][^\W_]+)?")
 
+_UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9d]+")
+"""Runs of the scripts that put no spaces between words: Thai, kana, Han."""
+
 STOP_WORDS = words_of("stop_words")
 FUNCTION_WORDS = STOP_WORDS | words_of("function_words")
 """Words that a sentence has and a heading, a table row or a line of code has not."""
@@ -67,8 +70,39 @@ def uninflected(word: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Return the word tokens of `text`, lower-case; this is also what the extractive reasoner counts as tokens."""
-    return [match.group().lower() for match in WORD.finditer(text)]
+    """Return the word tokens of `text`, lower-case; pairs of characters where a script puts no spaces between words.
+
+    Pairs are how search engines index such scripts without a dictionary (Lucene's CJKBigramFilter).
+    """
+    found = [word.lower() for word in WORD.findall(text)]
+    return (
+        found if text.isascii() or not _UNSPACED.search(text) else [part for token in found for part in _parts(token)]
+    )
+
+
+def _parts(token: str) -> Iterator[str]:
+    position = 0
+    for run in _UNSPACED.finditer(token):
+        if run.start() > position:
+            yield token[position : run.start()]
+        characters = run.group()
+        yield from [characters[at : at + 2] for at in range(len(characters) - 1)] or [characters]
+        position = run.end()
+    if position < len(token):
+        yield token[position:]
+
+
+def is_unspaced(text: str) -> bool:
+    """Tell whether most letters of a text belong to a script that puts no spaces between words."""
+    return 2 * sum(map(len, _UNSPACED.findall(text))) > sum(1 for character in text if character.isalpha())
+
+
+def is_other_script(text: str) -> bool:
+    """Tell whether most letters of a text are neither Latin nor of its kin: lists of English words say nothing then."""
+    if text.isascii():
+        return False
+    letters = [character for character in text if character.isalpha()]
+    return 2 * sum(1 for character in letters if character > "\u036f") > len(letters)
 
 
 def as_sentence(quote: str) -> str:
@@ -79,7 +113,7 @@ def as_sentence(quote: str) -> str:
 
 def count_words(texts: Iterable[str]) -> int:
     """Count the word tokens of all `texts`."""
-    return sum(1 for text in texts for _ in WORD.finditer(text))
+    return sum(len(WORD.findall(text)) for text in texts)
 
 
 @lru_cache(maxsize=16_384)
@@ -354,6 +388,7 @@ def sentences(text: str, *, cut_start: bool = False) -> list[Sentence]:
 
 
 STATEMENT_CHARACTERS_MIN = 20
+STATEMENT_CHARACTERS_MIN_UNSPACED = 8
 STATEMENT_CHARACTERS_MAX = 480
 STATEMENT_WORDS_MIN = 5
 INTRODUCTION_WORDS_MIN = 8
@@ -407,7 +442,8 @@ _POINTER = re.compile(
 def is_statement(verbatim: str, *, cut: bool = False) -> bool:
     """Tell whether a sentence can stand alone as a claim: whole, prose, and about something."""
     shown = display(verbatim)
-    if not STATEMENT_CHARACTERS_MIN <= len(shown) <= STATEMENT_CHARACTERS_MAX or not _is_whole(shown, cut):
+    shortest = STATEMENT_CHARACTERS_MIN_UNSPACED if is_unspaced(shown) else STATEMENT_CHARACTERS_MIN
+    if not shortest <= len(shown) <= STATEMENT_CHARACTERS_MAX or not _is_whole(shown, cut):
         return False
     bare = _COMPARED.sub('""', shown)
     if (
@@ -431,7 +467,7 @@ def is_statement(verbatim: str, *, cut: bool = False) -> bool:
     letters = sum(1 for character in bare if character.isalpha() or character.isspace())
     if shown.endswith(":") and len(tokens) < INTRODUCTION_WORDS_MIN:
         return False
-    if _FIGURED.search(shown):
+    if _FIGURED.search(shown) or (is_other_script(shown) and re.search(r"\d", shown)):
         return plain / len(shown) >= 0.9 and letters / len(bare) >= 0.6
     return letters / len(bare) >= 0.78
 
@@ -475,10 +511,19 @@ def lacks_subject(text: str) -> bool:
     return first in _IMPERATIVES or bool(_FRAGMENT.match(shown))
 
 
+_ADDRESSES_MODEL = re.compile(
+    r"(?:^|[.:!,]\s+|\bplease )(?:ignore|disregard|forget|override) (?:[a-z]+ ){0,3}"
+    r"(?:previous|prior|above|earlier|your|all|any|other) (?:[a-z]+ ){0,2}(?:instructions?|prompts?|rules)\b|"
+    r"^you are now (?:an?|the) |^(?:new|updated) instructions?:|^attention,? (?:ai|assistants?|language models?)\b",
+    re.IGNORECASE,
+)
+"""What speaks to whoever reads for others. No wall: the wall is that nothing here acts on what a source says."""
+
+
 def is_navigation(text: str) -> bool:
-    """Tell whether a sentence only leads elsewhere (see section X) or notes a version of the document."""
+    """Tell whether a sentence says nothing: leads elsewhere, notes a version of the document, instructs a model."""
     shown = display(text)
-    return bool(_NAVIGATION.match(shown) or _POINTER.search(shown))
+    return bool(_NAVIGATION.match(shown) or _POINTER.search(shown) or _ADDRESSES_MODEL.search(shown))
 
 
 _VERBS = words_of("verbs")
@@ -490,6 +535,8 @@ _CAPTION = re.compile(r"(?:The|A|An) (?:[\w-]+ ){1,3}(?:that|which|to|for|of|and
 
 def has_verb(text: str) -> bool:
     """Tell whether a sentence shows a verb; a short one without is a caption or a list entry."""
+    if is_other_script(text):
+        return True
     tokens = words(text)
     caption = _CAPTION.match(text)
     if caption and len(tokens) <= 12 and not _AUXILIARIES & set(tokens):

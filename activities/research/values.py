@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from activities.research.lexicon import groups_of, rows_of, table_of, words_of
+from activities.research.lexicon import groups_of, rows_of, words_of
 from activities.research.quantities import Figure, dates, figures, names, versions
 from activities.research.text import STOP_WORDS, stem, terms, words
 from activities.research.units import unit_of

@@ -1,14 +1,19 @@
 """The plan: made once per run, recorded, and the same for every retry."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 from temporalio import activity
 
 from activities.agents.thinking import brief_of
 from activities.research.reasoner import Reasoner
+from activities.sources.notes import note_degraded
 from activities.usage import reasoner_usage
-from infra.database import Database
+from infra.database import Database, driver_of
 from infra.live import Live
 from schema.contracts.research import SourceKind, Subtask
 from schema.contracts.run import PlannedAgent, PlanRunInput, PlanRunResult
+from schema.contracts.tools import SourceNote
 from schema.events import EventType
 from schema.states import AgentStatus
 from schema.store import agents, billing, clock, events, runs
@@ -18,24 +23,55 @@ from schema.tables.runs import Agent, Run
 
 TOOLS_BY_KIND: dict[SourceKind, tuple[str, ...]] = {
     SourceKind.CORPUS: ("corpus.search", "document.read"),
-    SourceKind.WEB: ("web.fetch",),
+    SourceKind.WEB: ("web.search", "web.fetch"),
+    SourceKind.ACADEMIC: ("academic.search", "web.fetch"),
+    SourceKind.NEWS: ("news.search", "web.fetch"),
 }
 """Which tools reach which kind of source; `context.sources` of a run narrows the kinds."""
+SEARCH_BY_KIND = {kind: tools[0] for kind, tools in TOOLS_BY_KIND.items() if kind is not SourceKind.CORPUS}
+"""The tool of each kind that needs a provider."""
+WITHOUT_PROVIDER = {SourceKind.WEB: ("web.fetch",)}
+"""What a kind offers where no provider of it is configured: pages that the user names can be read all the same."""
 
 
-def tools_of(run: Run) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Offer:
+    """What a deployment can offer to its runs."""
+
+    kinds: frozenset[SourceKind] = frozenset()
+    """Kinds for which a provider is configured; the corpus is always there."""
+    missing: tuple[SourceNote, ...] = ()
+    """Providers that are configured by name and lack something."""
+    extra: Mapping[SourceKind, tuple[str, ...]] = field(default_factory=dict)
+    """Tools of MCP servers, by the kind of source that each server is."""
+
+
+def wanted_kinds(run: Run) -> tuple[SourceKind, ...]:
+    """Return the kinds of source that the user wants asked; by default all."""
+    named = run.context.get("sources") or [kind.value for kind in SourceKind]
+    return tuple(kind for kind in TOOLS_BY_KIND if kind.value in named)
+
+
+def tools_of(run: Run, offer: Offer) -> tuple[str, ...]:
     """Return the run's allow-list of tools, fixed at plan time."""
-    wanted = run.context.get("sources") or [kind.value for kind in SourceKind]
-    return tuple(tool for kind, tools in TOOLS_BY_KIND.items() if kind.value in wanted for tool in tools)
+    tools: dict[str, None] = {}
+    for kind in wanted_kinds(run):
+        usable = TOOLS_BY_KIND[kind]
+        if kind in SEARCH_BY_KIND and kind not in offer.kinds:
+            usable = tuple(tool for tool in usable if tool not in (SEARCH_BY_KIND[kind], "web.fetch"))
+            usable += WITHOUT_PROVIDER.get(kind, ())
+        tools.update(dict.fromkeys([*usable, *offer.extra.get(kind, ())]))
+    return tuple(tools)
 
 
 class PlanActivities:
     """The run's plan."""
 
-    def __init__(self, db: Database, live: Live, reasoner: Reasoner) -> None:
+    def __init__(self, db: Database, live: Live, reasoner: Reasoner, offer: Offer) -> None:
         self._db = db
         self._live = live
         self._reasoner = reasoner
+        self._offer = offer
 
     @activity.defn(name="run.plan")
     async def plan(self, input: PlanRunInput) -> PlanRunResult:
@@ -51,7 +87,7 @@ class PlanActivities:
             started_at = await clock.now(session)
             run = await runs.get_run(session, input.org_id, input.run_id)
             if run.plan is not None:
-                return _planned(run, await runs.list_agents(session, input.org_id, input.run_id))
+                return self._planned(run, await runs.list_agents(session, input.org_id, input.run_id))
         reasoned = await self._reasoner.decompose(brief_of(run))
         usage = reasoner_usage(input.operation_key, self._reasoner.name, reasoned.tokens)
         async with self._db.transaction(input.org_id) as session:
@@ -75,20 +111,39 @@ class PlanActivities:
                 )
                 await agents.record_step(session, input.org_id, step)
                 await agents.add_tokens(session, input.org_id, run.id, reasoned.tokens.total)
-                await events.append(session, input.org_id, run.id, *_events(reasoned.value))
-            result = _planned(run, await runs.list_agents(session, input.org_id, input.run_id))
+                await events.append(session, input.org_id, run.id, *_events(reasoned.value), *self._not_asked(run))
+                await note_degraded(await driver_of(session), input.org_id, run.id, self._missing(run))
+            result = self._planned(run, await runs.list_agents(session, input.org_id, input.run_id))
         await self._live.publish(input.run_id)
         return result
 
+    def _planned(self, run: Run, rows: list[Agent]) -> PlanRunResult:
+        done = {row.number for row in rows if row.status == AgentStatus.COMPLETED}
+        subtasks = [Subtask.model_validate(item) for item in run.plan or []]
+        return PlanRunResult(
+            agents=tuple(PlannedAgent(subtask=subtask, done=subtask.number in done) for subtask in subtasks),
+            tools=tools_of(run, self._offer),
+            spent_pcr=0,
+        )
 
-def _planned(run: Run, rows: list[Agent]) -> PlanRunResult:
-    done = {row.number for row in rows if row.status == AgentStatus.COMPLETED}
-    subtasks = [Subtask.model_validate(item) for item in run.plan or []]
-    return PlanRunResult(
-        agents=tuple(PlannedAgent(subtask=subtask, done=subtask.number in done) for subtask in subtasks),
-        tools=tools_of(run),
-        spent_pcr=0,
-    )
+    def _missing(self, run: Run) -> list[SourceNote]:
+        wanted = wanted_kinds(run)
+        return [note for note in self._offer.missing if note.kind in wanted]
+
+    def _not_asked(self, run: Run) -> list[NewEvent]:
+        """Say which kinds of source no provider is configured for, where the user named them."""
+        named = wanted_kinds(run) if run.context.get("sources") else ()
+        reason = "no provider is configured"
+        return [
+            NewEvent(
+                EventType.SOURCE_DEGRADED,
+                f"No {kind.value} source can be searched: {reason}",
+                "warning",
+                data={"provider": None, "kind": kind.value, "reason": reason},
+            )
+            for kind in named
+            if kind in SEARCH_BY_KIND and kind not in self._offer.kinds and not self._offer.extra.get(kind)
+        ]
 
 
 def _events(subtasks: tuple[Subtask, ...]) -> list[NewEvent]:

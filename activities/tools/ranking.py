@@ -44,6 +44,7 @@ _GENERIC = frozenset(
     stem(word) for word in (*GENERIC_WORDS, "decide", "choose", "become", "occur", "exist", "possible", "able")
 )
 _SHINGLE = 4
+_WORD_MAX = 80
 
 
 @dataclass(frozen=True)
@@ -183,13 +184,19 @@ def _proximity(terms: Sequence[QueryTerm], found: Occurrences) -> float:
     return near / total if total else 0.0
 
 
-_DEFINITION = re.compile(r"([\w-]+)[*_`\"”)]* (?:is|are|was) (?:an?|the|one)\b")
+# From the verb backwards: a pattern that begins with the word before it is tried at every letter of the text.
+_IS_A = re.compile(r" (?:is|are|was) (?:an?|the|one)\b")
+_LAST_WORD = re.compile(r"[\w-]+$")
 
 
 def _defines(terms: Sequence[QueryTerm], text: str) -> bool:
     heaviest = max((term.weight for term in terms), default=0.0)
     wanted = {term.lexeme for term in terms if term.weight >= 0.7 * heaviest}
-    return any(stem(word) in wanted for match in _DEFINITION.finditer(text) for word in words(match[1])[-1:])
+    for verb in _IS_A.finditer(text):
+        before = _LAST_WORD.search(text[max(0, verb.start() - _WORD_MAX) : verb.start()].rstrip('*_`"”)'))
+        if before and any(stem(word) in wanted for word in words(before[0])[-1:]):
+            return True
+    return False
 
 
 def _reason(terms: Sequence[QueryTerm], found: Occurrences) -> str:

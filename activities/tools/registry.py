@@ -4,14 +4,20 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from activities.sources.asking import Sources
+from activities.sources.robots import Robots
+from activities.tools.academic_search import AcademicSearch
 from activities.tools.corpus_search import CorpusSearch
 from activities.tools.document_read import DocumentRead
+from activities.tools.news_search import NewsSearch
 from activities.tools.tool import Tool
 from activities.tools.web_fetch import WebFetch
+from activities.tools.web_search import WebSearch
 from schema.contracts.tools import ToolSpec
 from schema.policies import TOOL_TIMEOUT_MAX
 
-_NAME = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_]*")
+_NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
+"""`noun.verb`; the tool of an MCP server is `mcp.SERVER_TOOL`."""
 
 
 class ToolRegistry:
@@ -53,9 +59,11 @@ class ToolRegistry:
         return tuple(self._tools[name].spec for name in sorted(self._tools))
 
 
-def builtin_tools() -> ToolRegistry:
-    """Return the tools of the product."""
-    return ToolRegistry([CorpusSearch(), DocumentRead(), WebFetch()])
+def builtin_tools(sources: Sources | None = None, outside: Iterable[Tool] = ()) -> ToolRegistry:
+    """Return the tools of the product and those of MCP servers; its plan decides which of them a run gets."""
+    sources = sources or Sources()
+    searches: list[Tool] = [WebSearch(sources), AcademicSearch(sources), NewsSearch(sources)]
+    return ToolRegistry([CorpusSearch(), DocumentRead(), WebFetch(Robots(sources.shared)), *searches, *outside])
 
 
 def _loose_object(schema: Any, where: str) -> str | None:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from activities.tools.context import ToolContext
 from schema.contracts.tools import Effect, ToolOutput, ToolSpec
-from schema.prices import TOOL_CALL_PCR
+from schema.prices import MCP_PREFIX, TOOL_CALL_PCR, tool_pcr
 
 
 class Arguments(BaseModel):
@@ -62,7 +62,7 @@ def specify(
         input_schema=arguments.model_json_schema(),
         output_schema=answer.model_json_schema(mode="serialization"),
         timeout_s=timeout_s,
-        cost_pcr=TOOL_CALL_PCR.get(name, -1),
+        cost_pcr=tool_pcr(name) if name in TOOL_CALL_PCR or name.startswith(MCP_PREFIX) else -1,
         effect=effect,
         idempotent=idempotent,
     )

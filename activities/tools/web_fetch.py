@@ -2,16 +2,19 @@
 
 from datetime import datetime
 from pathlib import PurePosixPath
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from activities.documents.activities import store_snapshot
 from activities.documents.sandbox import ParsedDocument, parse
+from activities.sources.robots import Robots
 from activities.tools.context import ToolContext
 from activities.tools.corpus_search import QUERY_TERMS_MAX
 from activities.tools.ranking import Relevance, frequencies_of, occurrences, query_terms, relevance, weigh
-from activities.tools.scoring import page_trust, score
+from activities.tools.scoring import score
+from activities.tools.searching import trust_of
 from activities.tools.tool import Answer, Arguments, specify
 from infra.http import HttpResponse
 from schema.contracts.research import Passage, SourceKind, SourceRef
@@ -24,6 +27,9 @@ class WebFetchArguments(Arguments):
     """Which page."""
 
     url: str = Field(min_length=8, max_length=URL_LENGTH_MAX, description="Address of a page, http:// or https://.")
+    kind: Literal["web", "academic", "news"] = Field(
+        default="web", description="Which search pointed to it: its age and trust are judged by it."
+    )
 
 
 class WebFetchAnswer(Answer):
@@ -34,6 +40,8 @@ class WebFetchAnswer(Answer):
     title: str
     author: str | None
     published_at: datetime | None
+    language: str | None
+    """ISO 639-1, where it can be told."""
     content_type: str
     characters: int
     passages_total: int
@@ -46,24 +54,31 @@ class WebFetch:
     answer = WebFetchAnswer
     spec = specify(
         "web.fetch",
-        "Fetch a page (HTML, text, Markdown, PDF) and return the passages of its main text that matter.",
+        "Fetch a page (HTML, text, Markdown, PDF, feed) and return the passages of its main text that matter.",
         WebFetchArguments,
         WebFetchAnswer,
-        version="1",
+        version="2",
         timeout_s=100,
         effect=Effect.EGRESS,
         idempotent=True,
     )
+
+    def __init__(self, robots: Robots) -> None:
+        self._robots = robots
 
     async def call(self, arguments: WebFetchArguments, context: ToolContext) -> ToolOutput:
         """Fetch once.
 
         Raises:
             BlockedAddress: outbound requests may not go there.
-            SourceUnavailable: there is no such page, or it cannot be read.
+            SourceUnavailable: there is no such page, it cannot be read, or robots.txt forbids it (`rule`).
             SourceTemporarilyUnavailable: another try may help.
         """
+        await self._robots.check(context.http, arguments.url)
         page = await context.http.get(arguments.url, headers={"accept": "text/html,text/*;q=0.9,*/*;q=0.5"})
+        if urlsplit(page.url)[:2] != urlsplit(arguments.url)[:2]:
+            # It led to another host, which has rules of its own: what they close is not used.
+            await self._robots.check(context.http, page.url)
         mime = f"{page.content_type}; charset={page.charset}" if page.charset else page.content_type
         parts = urlsplit(page.url)
         name = PurePosixPath(parts.path).name or parts.hostname or "page"
@@ -77,19 +92,23 @@ class WebFetch:
             title=parsed.document.title,
             author=parsed.document.author,
             published_at=parsed.document.published_at,
+            language=parsed.document.language,
             content_type=parsed.document.mime,
             characters=len(parsed.document.text),
             passages_total=len(parsed.passages),
         )
-        reference = SnapshotRef(object=snapshot, title=parsed.document.title, uri=page.url, kind=SourceKind.WEB)
+        kind = SourceKind(arguments.kind)
+        reference = SnapshotRef(object=snapshot, title=parsed.document.title, uri=page.url, kind=kind)
         return ToolOutput(
             data=answer.model_dump(mode="json"),
-            passages=_passages(parsed, page, snapshot.sha256, context),
+            passages=_passages(parsed, page, snapshot.sha256, kind, context),
             snapshots=(reference,),
         )
 
 
-def _passages(parsed: ParsedDocument, page: HttpResponse, sha256: str, context: ToolContext) -> tuple[Passage, ...]:
+def _passages(
+    parsed: ParsedDocument, page: HttpResponse, sha256: str, kind: SourceKind, context: ToolContext
+) -> tuple[Passage, ...]:
     """Return the passages that answer the question best; of equal ones the earlier."""
     terms = query_terms(context.query)[:QUERY_TERMS_MAX]
     lexemes = [lexeme for lexeme, _ in terms]
@@ -99,27 +118,32 @@ def _passages(parsed: ParsedDocument, page: HttpResponse, sha256: str, context: 
     passages = []
     for span, held in zip(parsed.passages, found, strict=True):
         quoted = text[span.start : span.end]
-        source = _source(parsed, page, sha256, relevance(weighed, held, quoted), context)
-        passages.append(Passage(source=source, start=span.start, end=span.end, text=quoted))
+        source = _source(parsed, page, sha256, kind, relevance(weighed, held, quoted), context)
+        passages.append(Passage(source=source, start=span.start, end=span.end, text=quoted, heading=span.heading))
     passages.sort(key=lambda each: (-each.source.score.relevance, each.start))
     return tuple(passages[:PASSAGES_PER_SEARCH_MAX])
 
 
 def _source(
-    parsed: ParsedDocument, page: HttpResponse, sha256: str, value: Relevance, context: ToolContext
+    parsed: ParsedDocument,
+    page: HttpResponse,
+    sha256: str,
+    kind: SourceKind,
+    value: Relevance,
+    context: ToolContext,
 ) -> SourceRef:
     document = parsed.document
     return SourceRef(
         snapshot_sha256=sha256,
-        kind=SourceKind.WEB,
+        kind=kind,
         title=document.title,
         uri=page.url,
         published_at=document.published_at,
         score=score(
-            SourceKind.WEB,
+            kind,
             relevance=value.value,
             relevance_reason=value.reason,
-            trust=page_trust(urlsplit(page.url).hostname or ""),
+            trust=trust_of(kind, page.url),
             published_at=document.published_at,
             now=context.now,
         ),

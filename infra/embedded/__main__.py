@@ -15,13 +15,14 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, default=Path(".swissbrain"), help="where all data is kept")
     parser.add_argument("--host", default="127.0.0.1", help="address that the API binds")
     parser.add_argument("--port", type=int, default=8000, help="port of the API")
+    parser.add_argument("--local-model", metavar="NAME", help="run this model here and use it; see `swissbrain model`")
     arguments = parser.parse_args()
     _keep_bytecode(arguments.data_dir)
     # The settings of another deployment are not meant for this one.
     for name in [name for name in os.environ if name.startswith("TEMPORAL_")]:
         del os.environ[name]
     os.environ["TEMPORAL_CONFIG_FILE"] = os.devnull
-    _run(arguments.data_dir, arguments.host, arguments.port)
+    _run(arguments.data_dir, arguments.host, arguments.port, arguments.local_model)
 
 
 def _keep_bytecode(data_dir: Path) -> None:
@@ -34,17 +35,19 @@ def _keep_bytecode(data_dir: Path) -> None:
         os.execv(sys.executable, [sys.executable, "-P", "-m", "infra.embedded", *sys.argv[1:]])
 
 
-def _run(data_dir: Path, host: str, port: int) -> None:
+def _run(data_dir: Path, host: str, port: int, local_model: str | None) -> None:
     # Imported only now: everything before is quick.
     from infra.embedded.layout import AlreadyRunning, PortBusy
     from infra.embedded.servers import PartFailed
-    from infra.embedded.supervisor import up
+    from infra.embedded.supervisor import Application, up
+    from infra.local_model.catalogue import UnknownModel, find_model
     from infra.logging import configure_logging
 
     configure_logging(level="info", log_format="console", service="supervisor")
     try:
-        asyncio.run(up(data_dir, host=host, port=port))
-    except (AlreadyRunning, PortBusy, PartFailed) as error:
+        application = Application(local_model=find_model(local_model) if local_model else None)
+        asyncio.run(up(data_dir, host=host, port=port, application=application))
+    except (AlreadyRunning, PortBusy, PartFailed, UnknownModel) as error:
         sys.exit(f"swissbrain up: {error}")
 
 

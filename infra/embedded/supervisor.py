@@ -26,6 +26,8 @@ from infra.embedded.layout import DataDirectory, can_bind, read_json, require_fr
 from infra.embedded.process import MARK, Child, Command, Register, adopted, end, reap
 from infra.embedded.servers import HOST, PROBE_TIMEOUT_S, Part, PartFailed, Stack, servers, wait_ready
 from infra.healthcheck import last_seen, polls
+from infra.local_model.catalogue import CatalogueModel
+from infra.local_model.part import model_environment, model_part
 from infra.settings import Settings
 from infra.temporal import connect
 
@@ -260,6 +262,10 @@ class Application:
     worker: tuple[str, ...] = (sys.executable, "-P", "-m", "worker", "--role", "all")
     worker_role: str | None = "all"
     """The worker is up when it asks for this role's work; None: when it lives."""
+    local_model: CatalogueModel | None = None
+    """The model that runs beside the servers and that the worker uses; None: whatever the environment says."""
+    models_folder: Path | None = None
+    """Where its weights are; None: the user's cache folder."""
 
 
 async def up(data_dir: Path, *, host: str = HOST, port: int = 8000, application: Application | None = None) -> None:
@@ -358,6 +364,9 @@ async def _bring_up(
         "SWISSBRAIN_API_PUBLIC_URL": api_url,
         "PYTHONUNBUFFERED": "1",
     }
+    if application.local_model is not None:
+        await supervisor.start([model_part(stack, application.local_model, application.models_folder)])
+        environment |= model_environment(stack, application.local_model)
     owner = {**environment, "SWISSBRAIN_DATABASE_OWNER_URL": stack.owner_url}
     if not await up_to_date(stack, application):
         await supervisor.run_once("migrate", Command(application.migrate, owner))

@@ -118,6 +118,29 @@ class Finish(Contract):
     reason: str = ""
 
 
+class FoundItem(Contract):
+    """What a search outside the corpus pointed to: where something may stand, no evidence by itself."""
+
+    title: str
+    url: str
+    """The page; of an academic work its DOI or landing page."""
+    snippet: str = ""
+    kind: SourceKind
+    provider: str
+    published_at: datetime | None = None
+    authors: tuple[str, ...] = ()
+    score: Score
+    full_text_url: str | None = None
+    """Where the whole work can be read, where that is another address."""
+    has_text: bool = False
+    """Its text (an abstract) came with the search, as passages that can be cited."""
+
+    @property
+    def read_url(self) -> str:
+        """Return the address to fetch."""
+        return self.full_text_url or self.url
+
+
 class StepRecord(Contract):
     """One past act of an agent, as the reasoner sees it."""
 
@@ -128,6 +151,10 @@ class StepRecord(Contract):
     error: str | None = None
     passages: tuple[Passage, ...] = ()
     """What came back, best first; only the latest acts keep their passages."""
+    results: tuple[FoundItem, ...] = ()
+    """What a search pointed to, best first; every search keeps its results."""
+    snapshots: tuple[str, ...] = ()
+    """Hashes of the texts that it brought."""
 
 
 class AgentView(Contract):
@@ -138,6 +165,8 @@ class AgentView(Contract):
     steps: tuple[StepRecord, ...] = ()
     claims: tuple[Claim, ...] = ()
     tools: tuple[str, ...] = ()
+    tool_arguments: dict[str, str] = Field(default_factory=dict)
+    """The one argument that each tool from outside the product takes, where one is enough; set by the reasoner."""
     steps_left: int = 0
 
 
@@ -178,6 +207,8 @@ class Conflict(Contract):
     reason: str
     """Why that one was chosen, or why none was; printed in the report."""
     kind: ConflictKind = ConflictKind.PLAIN
+    agreeing_finding_ids: tuple[str, ...] = ()
+    """Those that say what the chosen one says, in other words."""
 
 
 class Sentence(Contract):

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from schema.contracts.common import Contract, ObjectRef
-from schema.contracts.research import Passage, SourceKind
+from schema.contracts.research import FoundItem, Passage, SourceKind
 
 
 class Effect(StrEnum):
@@ -48,6 +48,14 @@ class SnapshotRef(Contract):
     document_id: str | None = None
 
 
+class SourceNote(Contract):
+    """A provider that could not be asked, or did not answer: a line of the run's log, once per run and provider."""
+
+    provider: str
+    kind: SourceKind
+    reason: str
+
+
 class ToolOutput(Contract):
     """What a tool returns to the executor."""
 
@@ -55,5 +63,9 @@ class ToolOutput(Contract):
     """Fits the tool's output schema; small (the text itself is in `passages`)."""
     passages: tuple[Passage, ...] = ()
     """What an agent can draw claims from, best first."""
+    results: tuple[FoundItem, ...] = ()
+    """What a search pointed to, best first."""
+    notes: tuple[SourceNote, ...] = ()
+    """Providers that failed on the way."""
     snapshots: tuple[SnapshotRef, ...] = ()
     """Stored before the call returns; a passage's source is one of them or one stored earlier."""

@@ -14,13 +14,14 @@ from schema.ids import agent_id, step_id, task_id
 from schema.states import AgentStatus, StepStatus
 from schema.tables.runs import Agent, Run, Step, Task
 
-_TASK_STATUS = {
+TASK_STATUS = {
     AgentStatus.PENDING: "pending",
     AgentStatus.RUNNING: "running",
     AgentStatus.COMPLETED: "completed",
     AgentStatus.FAILED: "failed",
     AgentStatus.CANCELLED: "cancelled",
 }
+"""The status of a task, by that of the agent that works on it."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ async def record_step(session: AsyncSession, org_id: str, step: NewStep) -> bool
             output=step.output,
             error=step.error,
             started_at=step.started_at,
-            duration_ms=func.greatest(func.extract("milliseconds", func.clock_timestamp() - step.started_at), 0),
+            duration_ms=func.greatest(func.extract("epoch", func.clock_timestamp() - step.started_at) * 1000, 0),
         )
         .on_conflict_do_nothing(index_elements=["org_id", "operation_key"])
         .returning(col(Step.id))
@@ -104,18 +105,6 @@ async def find_step(session: AsyncSession, org_id: str, operation_key: str) -> S
     """Return the step that an operation key names, if it was recorded."""
     query = select(Step).where(Step.org_id == org_id, Step.operation_key == operation_key)
     return (await session.execute(query)).scalar_one_or_none()
-
-
-async def list_acts(session: AsyncSession, org_id: str, run_id: str, *, attempt: int, agent_number: int) -> list[Step]:
-    """Return the acts that an agent finished in an attempt, in order."""
-    query = select(Step).where(
-        Step.org_id == org_id,
-        Step.run_id == run_id,
-        Step.attempt == attempt,
-        Step.agent_number == agent_number,
-        Step.kind == "act",
-    )
-    return list((await session.execute(query.order_by(col(Step.sequence_number)))).scalars())
 
 
 @dataclass(frozen=True)
@@ -131,11 +120,16 @@ class AgentProgress:
     outcome: str | None = None
     error: dict[str, Any] | None = None
 
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether the agent works no more."""
+        return self.status not in (AgentStatus.PENDING, AgentStatus.RUNNING)
+
 
 async def advance(session: AsyncSession, org_id: str, run_id: str, progress: AgentProgress) -> None:
     """Project an agent's progress onto its row and its task; a row of a later attempt is left alone."""
     now = func.clock_timestamp()
-    ended = progress.status not in (AgentStatus.PENDING, AgentStatus.RUNNING)
+    ended = progress.has_ended
     values: dict[str, Any] = {
         "status": progress.status.value,
         "attempt": progress.attempt,
@@ -165,7 +159,7 @@ async def advance(session: AsyncSession, org_id: str, run_id: str, progress: Age
         update(Task)
         .where(col(Task.org_id) == org_id, col(Task.run_id) == run_id, col(Task.sequence_number) == progress.number)
         .values(
-            status=_TASK_STATUS[progress.status],
+            status=TASK_STATUS[progress.status],
             started_at=func.coalesce(col(Task.started_at), now),
             completed_at=now if ended else None,
         )

@@ -2,20 +2,53 @@
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Text, and_, cast, func, or_, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from schema.contracts.common import ObjectRef
 from schema.contracts.research import Claim, Score, SourceKind, SourceRef
 from schema.ids import SOURCE, derived_id
+from schema.store.direct import Connection, Statement
 from schema.tables import research as tables
 
-_DESCRIBES = ("kind", "title", "uri", "document_id", "published_at", "relevance", "trust", "recency", "reasons")
-"""Columns of a source that belong together: they say where the text was found, and how it was scored there."""
+# The columns that are updated belong together: they say where the text was found, and how it was scored there.
+_PUT_SOURCES = Statement(
+    """
+    insert into sources as kept (id, org_id, run_id, snapshot_sha256, kind, title, uri, document_id, published_at,
+        relevance, trust, recency, reasons)
+    select id, :org_id, :run_id, snapshot_sha256, kind, title, uri, document_id, published_at,
+        relevance, trust, recency, reasons
+    from jsonb_to_recordset(:sources) as given (id text, snapshot_sha256 text, kind text, title text, uri text,
+        document_id text, published_at timestamptz, relevance float8, trust float8, recency float8, reasons jsonb)
+    on conflict (org_id, run_id, snapshot_sha256) do update
+    set (kind, title, uri, document_id, published_at, relevance, trust, recency, reasons) = row(excluded.kind,
+        excluded.title, excluded.uri, excluded.document_id, excluded.published_at, excluded.relevance, excluded.trust,
+        excluded.recency, excluded.reasons)
+    where excluded.relevance > kept.relevance or (excluded.relevance = kept.relevance
+        and (excluded.uri, excluded.reasons::text) < (kept.uri, kept.reasons::text))
+    """
+)
 
 
-async def put_sources(session: AsyncSession, org_id: str, run_id: str, sources: Iterable[SourceRef]) -> None:
+_PUT_SNAPSHOTS = Statement(
+    """
+    insert into snapshots (org_id, sha256, object_key, size_bytes)
+    select :org_id, sha256, key, size_bytes
+    from jsonb_to_recordset(:snapshots) as given (sha256 text, key text, size_bytes bigint)
+    on conflict do nothing
+    """
+)
+
+
+async def put_snapshots(connection: Connection, org_id: str, snapshots: Iterable[ObjectRef]) -> None:
+    """Record snapshots whose texts are stored; recording them again changes nothing."""
+    rows = [ref.model_dump() for ref in sorted(snapshots, key=lambda ref: ref.sha256)]
+    if rows:
+        await _PUT_SNAPSHOTS.row(connection, {"org_id": org_id, "snapshots": rows})
+
+
+async def put_sources(connection: Connection, org_id: str, run_id: str, sources: Iterable[SourceRef]) -> None:
     """Record sources of a run; of two that are the same text, the more relevant one stands, with all that describes it.
 
     Equal ones are decided by their address, then by their reasons: agents write at the same time, and the row must not
@@ -24,14 +57,12 @@ async def put_sources(session: AsyncSession, org_id: str, run_id: str, sources: 
     rows = [
         {
             "id": derived_id(SOURCE, run_id, source.snapshot_sha256),
-            "org_id": org_id,
-            "run_id": run_id,
             "snapshot_sha256": source.snapshot_sha256,
             "kind": source.kind.value,
             "title": source.title,
             "uri": source.uri,
             "document_id": source.document_id,
-            "published_at": source.published_at,
+            "published_at": source.published_at.isoformat() if source.published_at else None,
             "relevance": source.score.relevance,
             "trust": source.score.trust,
             "recency": source.score.recency,
@@ -39,47 +70,8 @@ async def put_sources(session: AsyncSession, org_id: str, run_id: str, sources: 
         }
         for source in sorted(sources, key=lambda item: item.snapshot_sha256)
     ]
-    if not rows:
-        return
-    statement = upsert(tables.Source).values(rows)
-    given, kept = statement.excluded, tables.Source
-    by_name = func.row(given.uri, cast(given.reasons, Text)) < func.row(kept.uri, cast(col(kept.reasons), Text))
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["org_id", "run_id", "snapshot_sha256"],
-            set_={name: given[name] for name in _DESCRIBES},
-            where=or_(given.relevance > col(kept.relevance), and_(given.relevance == col(kept.relevance), by_name)),
-        )
-    )
-
-
-async def put_claims(
-    session: AsyncSession, org_id: str, run_id: str, *, agent_number: int, step: int, claims: Iterable[Claim]
-) -> int:
-    """Record claims, each once per run; returns how many are new. Their sources are recorded before."""
-    rows = {
-        claim.id: {
-            "run_id": run_id,
-            "id": claim.id,
-            "org_id": org_id,
-            "agent_number": agent_number,
-            "step": step,
-            "snapshot_sha256": claim.source.snapshot_sha256,
-            "start_offset": claim.start,
-            "end_offset": claim.end,
-            "text": claim.text,
-            "quote": claim.quote,
-            "relevance": claim.relevance,
-        }
-        for claim in claims
-    }
-    if not rows:
-        return 0
-    statement = upsert(tables.Claim).values(list(rows.values()))
-    written = await session.execute(
-        statement.on_conflict_do_nothing(index_elements=["run_id", "id"]).returning(col(tables.Claim.id))
-    )
-    return len(written.all())
+    if rows:
+        await _PUT_SOURCES.row(connection, {"org_id": org_id, "run_id": run_id, "sources": rows})
 
 
 def _source(row: tables.Source) -> SourceRef:
@@ -94,9 +86,7 @@ def _source(row: tables.Source) -> SourceRef:
     )
 
 
-async def claims_of(
-    session: AsyncSession, org_id: str, run_id: str, *, agent_number: int | None = None
-) -> tuple[Claim, ...]:
+async def claims_of(session: AsyncSession, org_id: str, run_id: str) -> tuple[Claim, ...]:
     """Return a run's claims with their sources, in a fixed order (agent, step, source, span)."""
     query = (
         select(tables.Claim, tables.Source)
@@ -114,8 +104,6 @@ async def claims_of(
             col(tables.Claim.id),
         )
     )
-    if agent_number is not None:
-        query = query.where(tables.Claim.agent_number == agent_number)
     rows = await session.execute(query)
     return tuple(
         Claim(

@@ -8,7 +8,7 @@ from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from schema.errors import HoldClosed, IllegalTransition, NotFound
+from schema.errors import IllegalTransition, NotFound
 from schema.events import EventType
 from schema.ids import settle_key
 from schema.money import credits_to_ucr, ucr_to_credits
@@ -117,19 +117,6 @@ async def lock_run(session: AsyncSession, org_id: str, run_id: str) -> Run:
     run = (await session.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
     if run is None:
         raise NotFound(f"there is no run {run_id}")
-    return run
-
-
-async def lock_attempt(session: AsyncSession, org_id: str, run_id: str, attempt: int) -> Run:
-    """Return a run with its row locked, if `attempt` is the one it is in and has not ended.
-
-    Raises:
-        NotFound: the organisation has no such run.
-        HoldClosed: the attempt ended; what comes late changes nothing.
-    """
-    run = await lock_run(session, org_id, run_id)
-    if run.attempt != attempt or RunStatus(run.status) in TERMINAL:
-        raise HoldClosed(f"attempt {attempt} of run {run_id} has ended; this late work is not recorded")
     return run
 
 

@@ -17,6 +17,7 @@ from infra.settings import Settings
 from infra.temporal import connect
 from schema.contracts.common import ObjectRef
 from schema.errors import Conflict, InvariantViolated, NotFound, OrchestratorUnavailable, StorageUnavailable
+from schema.store.direct import Statement
 
 NOWHERE = "127.0.0.1:1"
 
@@ -84,11 +85,69 @@ async def test_ended_connection_and_busy_pool_are_unavailable(settings: Settings
     await single.close()
 
 
+async def test_connections_lost_while_idle_are_not_handed_out(settings: Settings) -> None:
+    """A restarted server costs no request: the pool notices, without asking the server at every checkout."""
+    pool = Database(settings.database_url.get_secret_value(), pool_size=2, pool_overflow=0)
+    async with pool.transaction(None) as first, pool.transaction(None) as second:
+        pids = [await session.scalar(text("SELECT pg_backend_pid()")) for session in (first, second)]
+    for pid in pids:
+        await _terminate(settings, pid)
+    for _ in pids:
+        async with pool.transaction(None) as session:
+            assert await session.scalar(text("SELECT pg_backend_pid()")) not in pids
+    await pool.close()
+
+
+async def test_direct_transactions_end_as_the_others_do(settings: Settings, owner_db: Database) -> None:
+    """Committed at the end, rolled back by an exception, cut off by the server: as one of SQLAlchemy's."""
+    single = Database(settings.database_url.get_secret_value(), pool_size=1, pool_overflow=0, pool_timeout_s=0.2)
+    async with owner_db.transaction(None) as session:
+        await session.execute(text("CREATE TABLE test_direct (org text)"))
+        await session.execute(text("GRANT ALL ON test_direct TO swissbrain_app"))
+    insert = Statement("INSERT INTO test_direct SELECT current_setting('app.org_id', true) RETURNING org")
+    count = Statement("SELECT count(*) AS n, pg_backend_pid() AS pid FROM test_direct")
+    async with single.direct("o'; select '1") as connection:
+        assert (await insert.row(connection, {}))["org"] == "o'; select '1"
+        with pytest.raises(StorageUnavailable):
+            async with single.direct("org_2"):
+                raise AssertionError("unreachable")
+    with pytest.raises(OSError, match="of the block"):  # noqa: PT012 - the transaction is what fails.
+        async with single.direct("org_2") as connection:
+            await insert.row(connection, {})
+            raise OSError("of the block")
+    with pytest.raises(StorageUnavailable):  # noqa: PT012 - the transaction is what fails.
+        async with single.direct("org_2") as connection:
+            await insert.row(connection, {})
+            await _terminate(settings, (await count.row(connection, {}))["pid"])
+            await insert.row(connection, {})
+    async with single.direct("org_2") as connection:
+        before = await count.row(connection, {})
+    await _terminate(settings, before["pid"])
+    async with single.direct("org_2") as connection:
+        after = await count.row(connection, {})
+    assert (before["n"], after["n"]) == (1, 1)
+    async with owner_db.transaction(None) as session:
+        await session.execute(text("DROP TABLE test_direct"))
+    await single.close()
+
+
+async def test_an_organisation_ends_with_its_transaction(settings: Settings) -> None:
+    """Whatever the organisation is called, and whoever uses the connection next."""
+    single = Database(settings.database_url.get_secret_value(), pool_size=1, pool_overflow=0)
+    setting = text("SELECT current_setting('app.org_id', true)")
+    for org_id in ("org_1", "o'; select '1", "back\\slash", None, "org_2"):
+        async with single.transaction(org_id) as session:
+            assert await session.scalar(setting) == (org_id or "")
+    async with single.engine.connect() as connection:
+        assert await connection.scalar(setting) == ""
+    await single.close()
+
+
 async def _terminate(settings: Settings, pid: int) -> None:
     # A role may end its own sessions.
     other = Database(settings.database_url.get_secret_value(), pool_size=1)
     async with other.transaction(None) as session:
-        await session.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        await session.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
     await other.close()
 
 

@@ -130,7 +130,7 @@ async def check_money(stage: Platform, org: Org, run_id: str, attempt: int = 1) 
 async def complete(stage: Platform, org: Org) -> str:
     """Run the task to its end, which must be a good one; returns the run's id.
 
-    With one agent, since `put_claims` lets the first of two agents that draw the same claim keep it.
+    With one agent, so that nobody is first.
     """
     run_id = await stage.create(org.id, org.owner_id, TASK, context={"sources": ["corpus"]}, max_agents=1)
     handle = await stage.start(org.id, run_id)

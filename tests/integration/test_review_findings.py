@@ -230,8 +230,10 @@ async def test_sources_do_not_depend_on_who_writes_first(db: Database, objects: 
                 )
                 for name in ("doc_a", "doc_b")
             ]
+        async with stage.db.direct(org.id) as connection:
             for source in reversed(given) if turned else given:
-                await research.put_sources(session, org.id, run_id, [source])
+                await research.put_sources(connection, org.id, run_id, [source])
+        async with stage.db.transaction(org.id) as session:
             rows = await research.list_sources(session, org.id, run_id)
             found.append([(row.title, row.uri, row.relevance, row.reasons) for row in rows])
     assert found[0] == found[1]

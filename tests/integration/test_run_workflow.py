@@ -23,7 +23,7 @@ from schema.errors import ProviderRefused, ProviderUnavailable
 from schema.ids import agent_workflow_id
 from schema.money import credits_to_ucr
 from schema.states import RunStatus, StatusDetail
-from schema.store import agents, billing, events, runs
+from schema.store import billing, events, runs
 from schema.store.audit import SYSTEM
 from tests.integration.conftest import Org
 from tests.support.platform import Platform, platform
@@ -97,7 +97,7 @@ async def test_completes_and_charges_what_was_metered(stage: Platform, script: S
     async with stage.db.transaction(org.id) as session:
         hold = await billing.hold_of(session, org.id, run_id, 1)
         balance = await billing.get_balance(session, org.id)
-        rows = await agents.list_acts(session, org.id, run_id, attempt=1, agent_number=2)
+        steps, _ = await runs.list_steps(session, org.id, run_id, agent_number=2, limit=100)
         log = await events.list_events(session, org.id, run_id, limit=500)
     assert hold is not None
     assert hold.state == "settled"
@@ -105,7 +105,7 @@ async def test_completes_and_charges_what_was_metered(stage: Platform, script: S
     assert 240_000 <= hold.captured_ucr == result.charged_ucr < 300_000
     assert balance.balance_ucr == credits_to_ucr(Decimal(1000)) - hold.captured_ucr
     assert balance.reserved_ucr == 0
-    assert [row.sequence_number for row in rows] == [0, 1, 2, 3]
+    assert [step.sequence_number for step in steps if step.kind == "act"] == [0, 1, 2, 3]
     assert [event.seq for event in log] == list(range(1, len(log) + 1))
     assert await stage.violations() == {}
 

@@ -7,11 +7,12 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from asyncpg import IntegrityConstraintViolationError
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -35,15 +36,18 @@ from schema.store import (
     organisations,
     research,
     runs,
+    steps,
 )
 from schema.store.agents import AgentProgress, NewStep
 from schema.store.artifacts import NewArtifact
 from schema.store.audit import SYSTEM
 from schema.store.billing import Settlement
+from schema.store.direct import Connection
 from schema.store.documents import NewPassage, ReadDocument, SearchResult
 from schema.store.events import NewEvent
 from schema.store.idempotency import Asked, StoredAnswer
 from schema.store.runs import Ending, Projection
+from schema.store.steps import FinishedStep, Opening
 from schema.tables.collaboration import Workspace
 from schema.tables.runs import Run
 from tests.integration.conftest import Org, make_org
@@ -88,17 +92,17 @@ class Theirs:
 async def furnish(db: Database, org: Org) -> Theirs:
     """Give an organisation one of everything."""
     async with db.transaction(org.id) as session:
-        ids = {name: await run_in(session, org, RunStatus(name)) for name in ("created", "paused", "failed")}
         running = await run_in(session, org, RunStatus.RUNNING)
         run = await runs.lock_run(session, org.id, running)
         await agents.record_plan(session, org.id, run, (Subtask(number=1, title="secret", question="secret?"),))
-        operation = operation_key(running, 1, 1, 0, "act")
-        await agents.record_step(session, org.id, a_step(running, operation))
-        items = [use(running, amount_pcr=pcr(1))]
-        await billing.meter(session, org.id, run_id=running, attempt=1, agent_number=1, items=items)
         await documents.put_snapshot(session, org.id, SNAPSHOT)
-        await research.put_sources(session, org.id, running, [SOURCE])
-        await research.put_claims(session, org.id, running, agent_number=1, step=0, claims=[CLAIM])
+    operation = operation_key(running, 1, 1, 0, "act")
+    async with db.direct(org.id) as connection:
+        await research.put_sources(connection, org.id, running, [SOURCE])
+        opening = await steps.open_attempt(connection, org.id, running, 1)
+        await steps.record(connection, org.id, opening, a_finished_step(running, operation))
+    async with db.transaction(org.id) as session:
+        ids = {name: await run_in(session, org, RunStatus(name)) for name in ("created", "paused", "failed")}
         [artifact] = await artifacts.list_artifacts(session, org.id, running)
         completed = await run_in(session, org, RunStatus.RUNNING)
         items = [use(completed, amount_pcr=pcr(1))]
@@ -136,6 +140,17 @@ def a_step(run_id: str, operation: str) -> NewStep:
     return NewStep(run_id, 1, 1, 0, "act", "corpus.search", operation, NOW)
 
 
+def a_finished_step(run_id: str, operation: str) -> FinishedStep:
+    """A step that writes to every table that a step can write to."""
+    return FinishedStep(
+        step=a_step(run_id, operation),
+        event=NewEvent(EventType.AGENT_THOUGHT, "x", "info", 1),
+        usage=replace(use(run_id, amount_pcr=pcr(1)), operation_key=operation),
+        progress=AgentProgress(1, 1, AgentStatus.RUNNING, 1),
+        claims=[CLAIM],
+    )
+
+
 def a_run(mine: Org, **fields: Any) -> dict[str, Any]:
     return {
         "run_id": new_id(RUN),
@@ -152,12 +167,23 @@ def a_run(mine: Org, **fields: Any) -> dict[str, Any]:
 
 Call = Callable[[AsyncSession, str, Theirs, Org], Awaitable[Any]]
 
+
+def directly(work: Callable[[Connection, str, Theirs, Org], Awaitable[Any]]) -> Call:
+    """Make a call of what goes to the driver: in a transaction of its own, as the caller of a session."""
+
+    async def call(session: AsyncSession, org_id: str, theirs: Theirs, mine: Org) -> Any:
+        database: Database = session.info["database"]
+        async with database.direct(org_id) as connection:
+            return await work(connection, org_id, theirs, mine)
+
+    return call
+
+
 # Each as the caller's organisation `o`, with identifiers of theirs `t`.
 
 NOT_FOUND: dict[str, Call] = {
     "runs.get_run": lambda s, o, t, m: runs.get_run(s, o, t.running),
     "runs.lock_run": lambda s, o, t, m: runs.lock_run(s, o, t.running),
-    "runs.lock_attempt": lambda s, o, t, m: runs.lock_attempt(s, o, t.running, 1),
     "runs.start_run": lambda s, o, t, m: runs.start_run(s, o, t.created, SYSTEM),
     "runs.retry_run": lambda s, o, t, m: runs.retry_run(s, o, t.failed, SYSTEM),
     "runs.cancel_created": lambda s, o, t, m: runs.cancel_created(s, o, t.created, SYSTEM),
@@ -169,6 +195,11 @@ NOT_FOUND: dict[str, Call] = {
     ),
     "runs.close": lambda s, o, t, m: runs.close(s, o, t.running, Ending(1, 99, RunStatus.CANCELLED, "x"), actor=SYSTEM),
     "runs.get_agent": lambda s, o, t, m: runs.get_agent(s, o, t.agent),
+    "steps.start": directly(lambda c, o, t, m: steps.start(c, o, t.running, operation_key=t.operation)),
+    "steps.remember": directly(
+        lambda c, o, t, m: steps.remember(c, o, t.running, attempt=1, agent_number=1, operation_key=t.operation)
+    ),
+    "steps.open_attempt": directly(lambda c, o, t, m: steps.open_attempt(c, o, t.running, 1)),
     "events.append": lambda s, o, t, m: events.append(s, o, t.running, NewEvent(EventType.AGENT_THOUGHT, "x")),
     "billing.refund": lambda s, o, t, m: billing.refund(s, o, charge_id=t.charge, amount_ucr=1, idempotency_key="a"),
     "artifacts.get_artifact": lambda s, o, t, m: artifacts.get_artifact(s, o, t.artifact),
@@ -214,7 +245,6 @@ NOTHING: dict[str, tuple[Any, Call]] = {
     "runs.list_status_changes": ([], lambda s, o, t, m: runs.list_status_changes(s, o, t.running)),
     "events.list_events": ([], lambda s, o, t, m: events.list_events(s, o, t.running)),
     "agents.find_step": (None, lambda s, o, t, m: agents.find_step(s, o, t.operation)),
-    "agents.list_acts": ([], lambda s, o, t, m: agents.list_acts(s, o, t.running, attempt=1, agent_number=1)),
     "agents.advance": (
         None,
         lambda s, o, t, m: agents.advance(s, o, t.running, AgentProgress(1, 9, AgentStatus.FAILED, 9)),
@@ -249,9 +279,11 @@ REFUSED_BY_KEYS: dict[str, Call] = {
         s, o, t.plan, (Subtask(number=2, title="x", question="x"),)
     ),
     "artifacts.put_artifact": lambda s, o, t, m: artifacts.put_artifact(s, o, t.running, REPORT),
-    "research.put_sources": lambda s, o, t, m: research.put_sources(s, o, t.running, [SOURCE]),
-    "research.put_claims": lambda s, o, t, m: research.put_claims(
-        s, o, t.running, agent_number=1, step=0, claims=[CLAIM.model_copy(update={"id": "clm_other"})]
+    "research.put_sources": directly(lambda c, o, t, m: research.put_sources(c, o, t.running, [SOURCE])),
+    "steps.record": directly(
+        lambda c, o, t, m: steps.record(
+            c, o, Opening(left_pcr=1), a_finished_step(t.running, operation_key(t.running, 1, 1, 8, "act"))
+        )
     ),
     "billing.place_hold": lambda s, o, t, m: billing.place_hold(s, o, run_id=t.running, attempt=1, amount_ucr=1),
     "api_keys.create_key": lambda s, o, t, m: api_keys.create_key(s, o, user_id=t.org.owner_id, name="x", scopes=[]),
@@ -267,6 +299,7 @@ NAMES_NOTHING_OF_ANOTHER = {
         "documents.create_document",
         "documents.query_terms",
         "documents.put_snapshot",
+        "research.put_snapshots",
     ),
     *("idempotency.claim", "idempotency.store"),
 }
@@ -298,7 +331,8 @@ def test_the_organisation_comes_first() -> None:
         parameters = list(
             inspect.signature(getattr(importlib.import_module(f"schema.store.{module}"), function)).parameters
         )
-        assert parameters[:2] == ["session", "org_id"], name
+        assert parameters[0] in ("session", "connection"), name
+        assert parameters[1] == "org_id", name
 
 
 async def test_nothing_of_another_organisation_can_be_seen_or_changed(
@@ -312,6 +346,7 @@ async def test_nothing_of_another_organisation_can_be_seen_or_changed(
 
     async def call(work: Call) -> Any:
         async with db.transaction(mine.id) as session:
+            session.info["database"] = db
             return await work(session, mine.id, theirs, mine)
 
     for name, work in NOT_FOUND.items():
@@ -328,7 +363,7 @@ async def test_nothing_of_another_organisation_can_be_seen_or_changed(
     for name, work in REFUSED_BY_KEYS.items():
         try:
             outcome = await call(work)
-        except IntegrityError:
+        except (IntegrityError, IntegrityConstraintViolationError):
             continue
         pytest.fail(f"{name} returned {outcome!r}")
     assert await both(owner_db, org, mine) == before
@@ -340,6 +375,7 @@ async def test_the_same_calls_reach_what_is_ones_own(db: Database, org: Org) -> 
     theirs = await furnish(db, org)
     for name, work in [*NOT_FOUND.items(), *HOLD_CLOSED.items()]:
         async with db.transaction(org.id) as session:
+            session.info["database"] = db
             await work(session, org.id, theirs, org)
             await session.rollback()
             assert name
@@ -348,6 +384,7 @@ async def test_the_same_calls_reach_what_is_ones_own(db: Database, org: Org) -> 
     for name, (nothing, work) in NOTHING.items():
         if name not in expected_none:
             async with db.transaction(org.id) as session:
+                session.info["database"] = db
                 assert await work(session, org.id, theirs, org) != nothing, name
                 await session.rollback()
 

@@ -34,8 +34,8 @@ from schema.contracts.research import Brief
 class Fault:
     """One way to fail.
 
-    `kind`: rate_limited, server_error, hang, broken_json, wrong_schema, refuse_json_schema, refuse_json_object,
-    truncated, unauthorized, not_found, drop (the connection is closed without an answer).
+    `kind`: rate_limited, server_error, hang, broken_json, wrong_schema, refuse_json_schema, refuse_schema_beside,
+    refuse_json_object, truncated, unauthorized, not_found, drop (the connection is closed without an answer).
     """
 
     kind: str
@@ -56,6 +56,8 @@ class Fault:
             applies = False
         if self.kind == "refuse_json_object" and call.form != "json_object":
             applies = False
+        if self.kind == "refuse_schema_beside" and call.form != "json_object_of_schema":
+            applies = False
         if not applies or random.Random(f"{self.seed}:{number}").random() >= self.probability:
             return False
         if self.times is not None:
@@ -69,7 +71,7 @@ class Call:
 
     schema: str
     form: str
-    """json_schema, json_object or prompt."""
+    """json_schema, json_object_of_schema (a `schema` beside the type), json_object or prompt."""
     model: str
     max_tokens: int | None
     system: str
@@ -84,6 +86,8 @@ class Script:
     """The server's memory."""
 
     faults: list[Fault] = field(default_factory=list)
+    latency_s: tuple[float, float] = (0.0, 0.0)
+    """Every answer takes this long; where between the two, is a function of the prompt."""
     calls: list[Call] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -106,6 +110,8 @@ def build_app(script: Script) -> Starlette:
         body = await request.json()
         call = _call(body, request.headers.get("authorization", ""))
         fault = script.take(call)
+        shortest_s, longest_s = script.latency_s
+        await asyncio.sleep(random.Random(f"{call.schema}:{call.user}").uniform(shortest_s, longest_s))
         return await _failed(fault, call, body) if fault else _completion(call, body, answer(call))
 
     async def add_faults(request: Request) -> Response:
@@ -145,7 +151,7 @@ def _call(body: dict[str, Any], authorization: str) -> Call:
     user = next((message["content"] for message in messages if message["role"] == "user"), "")
     return Call(
         schema=schema,
-        form=wanted.get("type", "prompt"),
+        form="json_object_of_schema" if "schema" in wanted else wanted.get("type", "prompt"),
         model=body.get("model", ""),
         max_tokens=body.get("max_tokens") or body.get("max_completion_tokens"),
         system=system,
@@ -182,6 +188,7 @@ _STATUS = {
     "unavailable": (503, "overloaded"),
     "refuse_json_schema": (400, "invalid_request_error"),
     "refuse_json_object": (400, "invalid_request_error"),
+    "refuse_schema_beside": (400, "invalid_request_error"),
     "bad_request": (400, "invalid_request_error"),
     "unauthorized": (401, "invalid_api_key"),
     "forbidden": (403, "forbidden"),
@@ -240,7 +247,7 @@ def _decomposition(data: dict[str, str], call: Call) -> dict[str, Any]:
 
 
 def _next_action(data: dict[str, str], call: Call) -> dict[str, Any]:
-    """Fetch what the user named, search once, read the first document, finish."""
+    """Fetch what the user named, search once, open two results, read the first document, finish."""
     tools = re.search(r"argument it takes: (.*)\.$", call.system, re.MULTILINE)
     names = re.findall(r"([\w.]+) \(", tools.group(1)) if tools else []
     acts, question = data["acts"], data["question"]
@@ -252,6 +259,9 @@ def _next_action(data: dict[str, str], call: Call) -> dict[str, Any]:
         if tool.endswith(".search") and tool not in acts:
             words = " ".join(re.findall(r"[A-Za-z0-9-]{4,}", question)[:6]) or question[:60]
             return {"action": "tool", "tool": tool, "argument": words, "reason": "searching"}
+    shown = [url for url in re.findall(r"\| (https?://\S+) \|", acts) if f"'{url}'" not in acts]
+    if "web.fetch" in names and shown and acts.count("web.fetch {") < 2:
+        return {"action": "tool", "tool": "web.fetch", "argument": shown[0], "reason": "a result to open"}
     found = re.search(r"document_id (\S+)", acts)
     if "document.read" in names and found and found.group(1) != "-" and "document.read" not in acts:
         return {"action": "tool", "tool": "document.read", "argument": found.group(1), "reason": "reading on"}
@@ -335,8 +345,8 @@ _ANSWERS: dict[str, Callable[[dict[str, str], Call], dict[str, Any]]] = {
 class ModelServer:
     """Runs the scripted model in a thread of its own, on a free loopback port."""
 
-    def __init__(self, *faults: Fault) -> None:
-        self.script = Script(faults=list(faults))
+    def __init__(self, *faults: Fault, latency_s: tuple[float, float] = (0.0, 0.0)) -> None:
+        self.script = Script(faults=list(faults), latency_s=latency_s)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", 0))

@@ -34,7 +34,7 @@ class Mutation:
 
 def mutations(markdown: str, sidecar: Sidecar, snapshots: Mapping[str, str], *, seed: int) -> Iterator[Mutation]:
     """Yield the mutations that apply to each cited sentence of a report."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     cited = [sentence for sentence in sidecar.sentences if sentence.spans]
     for sentence in cited:
         for kind, alter in ALTERATIONS.items():
@@ -249,9 +249,8 @@ def _listed(source: CitedSource) -> str:
 def _swaps(markdown: str, sidecar: Sidecar, snapshots: Mapping[str, str], chance: random.Random) -> Iterator[Mutation]:
     cited = [sentence for sentence in sidecar.sentences if sentence.spans]
     for sentence in cited:
-        others = [
-            other for other in cited if not {span.n for span in other.spans} & {span.n for span in sentence.spans}
-        ]
+        own = {span.n for span in sentence.spans}
+        others = [other for other in cited if not own & {span.n for span in other.spans}]
         if not others:
             continue
         other = chance.choice(others)

@@ -130,7 +130,7 @@ async def platform(
         parts = await worker.open_parts(settings, client, stack)
         if reasoner is not None:
             parts = replace(parts, reasoner=reasoner)
-        registry: ToolRegistry = builtin_tools()
+        registry: ToolRegistry = builtin_tools(parts.sources, parts.mcp)
         for tool in tools:
             registry.register(tool)
         for station in worker.stations(parts, registry):

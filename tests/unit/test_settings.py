@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from activities.sources.catalogue import providers_table
 from infra.settings import Settings, variables, variables_table
 
 CONFIGURATION = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -13,6 +14,11 @@ CONFIGURATION = Path(__file__).parents[2] / "docs" / "configuration.md"
 def test_every_variable_stands_in_the_table() -> None:
     """Regenerate with `python -m infra.settings`."""
     assert variables_table() in CONFIGURATION.read_text(encoding="utf-8")
+
+
+def test_every_provider_stands_in_the_table() -> None:
+    """Regenerate with `python -m activities.sources.catalogue`."""
+    assert providers_table() in CONFIGURATION.read_text(encoding="utf-8")
 
 
 def test_every_field_says_what_it_means() -> None:
@@ -49,6 +55,9 @@ def test_task_queues_can_be_kept_apart() -> None:
         ("fetch_allowed_private_hosts", "localhost"),
         ("fetch_allowed_private_hosts", "http://localhost:80"),
         ("temporal_task_queue_prefix", "with space"),
+        ("news_feeds", "ftp://feeds.example.org/"),
+        ("searxng_url", "searx.local:8080"),
+        ("http_user_agent", "bad\r\nheader"),
         ("log_level", "loud"),
         ("api_port", 0),
     ],

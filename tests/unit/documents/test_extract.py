@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from activities.documents.builder import page_at
 from activities.documents.extract import ExtractedDocument, extract
 from activities.documents.passages import is_code, split_passages
 from schema.errors import PayloadTooLarge, SwissbrainError, UnsupportedFormat
@@ -182,7 +183,13 @@ def test_pdf_pages() -> None:
     """The text of every page, with the pages' places and the file's metadata."""
     document = read(pdf(["Gallium melts at 29.76 degrees.", "Indium melts at 156.6 degrees."]), "a.pdf", "text/html")
     assert document.mime == "application/pdf"
-    assert document.text == "Gallium melts at 29.76 degrees.\n\nIndium melts at 156.6 degrees."
+    assert document.text == "Gallium melts at 29.76 degrees.\n\x0c\nIndium melts at 156.6 degrees."
+    assert [page_at(document.text, page) for page in document.pages] == [1, 2]
+    gaps = read(pdf(["", "Second page.", "", "", "Fifth page."]), "a.pdf", "application/pdf")
+    assert gaps.pages == (3, 3, 20, 20, 20)
+    assert page_at(gaps.text, gaps.text.index("Second")) == 2
+    assert page_at(gaps.text, gaps.text.index("Fifth")) == 5
+    assert page_at("No pages at all.", 3) is None
     assert [document.text[page : page + 6] for page in document.pages] == ["Galliu", "Indium"]
     assert document.title == "A test"
     assert document.published_at == datetime(2024, 1, 31, 12, 0, tzinfo=UTC)

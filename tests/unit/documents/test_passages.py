@@ -70,7 +70,7 @@ def test_built_documents(parts: list[tuple[str, str, int]]) -> None:
     for passage in passages:
         quoted = text[passage.start : passage.end]
         if is_code(quoted):
-            assert all(line.startswith("    ") or not line for line in quoted.split("\n"))
+            assert all(line.startswith("    ") or not line.strip() for line in quoted.split("\n"))
 
 
 @settings(max_examples=300)

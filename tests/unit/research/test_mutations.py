@@ -22,7 +22,7 @@ QUESTIONS = (
     "What do httpx, pytest and jinja2 do, and which Python versions do they need?",
     "What does the Haldor kayak weigh?",
     "How much funding did Nuvola Therapeutics raise, and what did the Arden stadium cost?",
-    "Is the old bridge at Marvik open to traffic, and does the Fenix router support WPA3?",
+    "What is the recycling rate of Pelham Bay, and is the old bridge at Marvik open to traffic?",
 )
 
 
@@ -65,9 +65,7 @@ async def test_the_reports_are_worth_mutating(corpus: ReadCorpus) -> None:
         outcome = await asked(corpus, question)
         other = reworded(outcome, corpus.snapshots)
         reworded_count += other.quality.supported - other.quality.repaired
-        kinds |= {
-            each.kind
-            for each in mutations(outcome.rendered.markdown, outcome.rendered.sidecar, corpus.snapshots, seed=seed)
-        }
+        report = outcome.rendered
+        kinds |= {each.kind for each in mutations(report.markdown, report.sidecar, corpus.snapshots, seed=seed)}
     assert reworded_count >= 5
-    assert kinds >= set(ALTERATIONS) - {"alter a scale", "take a negation away"}
+    assert kinds >= set(ALTERATIONS) - {"alter a scale", "take a negation away", "percent and points"}

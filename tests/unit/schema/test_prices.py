@@ -9,6 +9,7 @@ from schema.money import HOLD_CREDITS_MAX, PCR_PER_UCR, UCR_PER_CREDIT, ucr_to_c
 from schema.policies import AGENTS_DEFAULT, AGENTS_MAX, TOKENS_DEFAULT, TOKENS_MAX, TOKENS_MIN
 from schema.prices import (
     EXTRACTIVE_TOKEN_PCR,
+    MCP_CALL_PCR,
     MODEL_INPUT_TOKEN_PCR,
     MODEL_OUTPUT_TOKEN_PCR,
     PRICE_VERSION,
@@ -40,7 +41,7 @@ def test_the_largest_quote_is_a_possible_hold() -> None:
 
 def test_figures_of_this_version() -> None:
     """A changed figure is a new version: change both."""
-    assert PRICE_VERSION == "2026-11-1"
+    assert PRICE_VERSION == "2026-11-2"
     assert [MODEL_INPUT_TOKEN_PCR, MODEL_OUTPUT_TOKEN_PCR, EXTRACTIVE_TOKEN_PCR] == [
         300_000_000,
         1_500_000_000,
@@ -50,7 +51,11 @@ def test_figures_of_this_version() -> None:
         "corpus.search": 20_000_000_000,
         "document.read": 10_000_000_000,
         "web.fetch": 50_000_000_000,
+        "web.search": 50_000_000_000,
+        "academic.search": 50_000_000_000,
+        "news.search": 50_000_000_000,
     }
+    assert tool_pcr("mcp.any_tool") == MCP_CALL_PCR == 50_000_000_000
     assert STEP_NEEDS_PCR == {"extractive": 100_000_000_000, "model": 1_500_000_000_000}
 
 

@@ -1,0 +1,1 @@
+"""Where research looks outside the organisation's own corpus: search providers, MCP servers, and their manners."""
