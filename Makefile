@@ -66,6 +66,14 @@ test: setup ## All tests; what CI runs after `lint`
 .PHONY: check
 check: lint test ## Everything that CI runs
 
+PART ?= all
+SPLIT ?= held-out
+SEED ?= 1
+
+.PHONY: eval
+eval: setup ## Measure the quality of the research: PART=planted, real, agents ... SPLIT=develop, SEED=2
+	$(BIN)/python -m tests.eval --part $(PART) --split $(SPLIT) --seed $(SEED)
+
 .PHONY: bench
 bench: setup ## Measure: events per step, steps per second, creations per second, recovery
 	$(BIN)/python -m tests.load.bench

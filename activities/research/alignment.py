@@ -58,7 +58,7 @@ def same_subject(left: Fact, right: Fact) -> bool:
         coded, other = (left, right) if left.designations else (right, left)
         if not coded.designations & designated(other.claims[0].source.title) and not _coded_value(coded):
             return False
-    if not (left.designations and right.designations) and _heads_apart(left, right):
+    if not (left.designations and right.designations) and heads_apart(left, right):
         return False
     if left.names and right.names:
         ours, theirs = left.subject & left.names or left.names, right.subject & right.names or right.names
@@ -71,7 +71,7 @@ def _coded_value(fact: Fact) -> bool:
     return bool(fact.versions)
 
 
-def _heads_apart(left: Fact, right: Fact) -> bool:
+def heads_apart(left: Fact, right: Fact) -> bool:
     """Tell whether a name they share stands for different things (the Orlen pump, the Orlen valve)."""
     for name in left.heads.keys() & right.heads.keys():
         ours, theirs = left.heads[name], right.heads[name]
@@ -80,25 +80,26 @@ def _heads_apart(left: Fact, right: Fact) -> bool:
     return False
 
 
-def other_circumstances(left: Fact, right: Fact) -> ConflictKind | None:
+def other_circumstances(left: Fact, right: Fact, *, by_make: bool = True) -> ConflictKind | None:
     """Return None where both name circumstances, and not the same (at full load, at idle; in 2022, in 2023).
 
-    Else STALE where each says itself of when it is, and PLAIN where nothing keeps them apart.
+    Else STALE where each says itself of when it is, and PLAIN where nothing keeps them apart. Without `by_make`, parts
+    (the municipality of X) and a difference of words in sentences of one make do not keep them apart.
     """
     if contrasting(left.stems - right.stems, right.stems - left.stems) and not _ranks(left, right):
         return None
     ours, theirs = left.stems - right.stems, right.stems - left.stems
     if left.values and any(antonym_of(term) & theirs for term in ours):
         return None
-    if left.part != right.part and left.values:
+    if by_make and left.part != right.part and left.values:
         parts = left.part | right.part
         if not parts & left.stems & right.stems:
             return None
-    if left.cumulative != right.cumulative and (left.years or right.years):
+    if by_make and left.cumulative != right.cumulative and (left.years or right.years):
         return None
-    if (left.circumstances and right.circumstances and not left.circumstances & right.circumstances) or _parallel(
-        left, right
-    ):
+    if left.circumstances and right.circumstances and not left.circumstances & right.circumstances:
+        return None
+    if by_make and _parallel(left, right):
         return None
     if left.values and right.values and (_placed_apart(left, right) or _conditions_apart(left, right)):
         return None

@@ -4,44 +4,38 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 from activities.research.alignment import disagreement, keys_of
 from activities.research.polarity import polar, rank
-from activities.research.quantities import dates, designations, figures, names, quotations, versions
-from activities.research.questions import PLACING_WEIGHT, key_terms, query_terms, single_questions, specific_terms
-from activities.research.relations import relations_of
+from activities.research.quantities import dates, designations, figures, names, versions
+from activities.research.questions import single_questions
+from activities.research.relevance import relevance
 from activities.research.rows import rows_of
-from activities.research.similarity import Bm25, overlap, select_diverse
+from activities.research.similarity import overlap, select_diverse
 from activities.research.statements import Fact, facts_of
 from activities.research.text import (
     STATEMENT_CHARACTERS_MAX,
-    STOP_WORDS,
     Sentence,
     display,
-    has_verb,
     is_navigation,
-    lacks_subject,
     leans_on_previous,
     normalise,
     sentences,
-    singular,
     terms,
-    uninflected,
     words,
 )
-from activities.research.values import designated, spelled_out, subject_names
+from activities.research.values import subject_names
 from activities.research.wanted import wanted
 from schema.contracts.research import AgentView, Claim, Finding, Passage, SourceRef
 from schema.ids import CLAIM, derived_id
 
 CLAIMS_PER_CALL_MAX = 8
 CLAIMS_PER_AGENT_MAX = 24
-RELEVANCE_MIN = 0.22
-RELEVANCE_OF_BEST_MIN = 0.5
+RELEVANCE_MIN = 0.3
+RELEVANCE_OF_BEST_MIN = 0.75
 """A sentence is kept only where it is at least this part as relevant as the best one."""
 
-RELEVANCE_OF_ANSWER_MIN = 0.65
+RELEVANCE_OF_ANSWER_MIN = 0.75
 """The same where the question asks for one property of something named: what does not state it is no answer."""
 
 
@@ -74,6 +68,8 @@ class Candidate:
     """It points back, and what it points to could not be had."""
     own: str = ""
     """The sentence alone, where `quote` has the one before it with it."""
+    before: str = ""
+    """What stands right before it in the region: it may say what the sentence is about."""
     said: str = ""
     """A row with what stands above it, in one line; nothing for sentences."""
 
@@ -115,17 +111,10 @@ def candidates(regions: Sequence[Region]) -> list[Candidate]:
     for region in regions:
         read = sentences(region.text, cut_start=region.start > 0)
         for number, sentence in enumerate(read):
-            shown = display(sentence.text)
-            if not is_navigation(sentence.text) and (has_verb(shown) or _states_value(shown)):
+            if not is_navigation(sentence.text):
                 found.append(_candidate(region, sentence, read[max(0, number - ANTECEDENTS_MAX) : number]))
         found += _rows_between(region, read)
     return found
-
-
-def _states_value(shown: str) -> bool:
-    """Tell whether a sentence whose verb is not known (recycles, churns) states a value all the same."""
-    valued = figures(spelled_out(shown)) or dates(shown) or relations_of(shown)
-    return bool(valued) and bool(subject_names(shown))
 
 
 def _rows_between(region: Region, read: Sequence[Sentence]) -> list[Candidate]:
@@ -152,6 +141,7 @@ def _rows_between(region: Region, read: Sequence[Sentence]) -> list[Candidate]:
     return found
 
 
+BEFORE_CHARACTERS = 400
 ANTECEDENTS_MAX = 3
 """How many sentences back a sentence may point to what it is about."""
 
@@ -160,7 +150,7 @@ def _candidate(region: Region, sentence: Sentence, before: Sequence[Sentence]) -
     start, leans = sentence.start, leans_on_previous(sentence.text)
     if leans or _is_definite(display(sentence.text)):
         for earlier in reversed(before):
-            if not has_verb(display(earlier.text)) or not _adjoin(region.text, earlier, sentence):
+            if not _adjoin(region.text, earlier, sentence):
                 break
             if _is_definite(display(earlier.text)):
                 continue
@@ -170,7 +160,7 @@ def _candidate(region: Region, sentence: Sentence, before: Sequence[Sentence]) -
             if leans or subject_names(display(earlier.text)):
                 start, leans = earlier.start, False
             break
-        if leans and before and has_verb(display(before[-1].text)) and _adjoin(region.text, before[-1], sentence):
+        if leans and before and _adjoin(region.text, before[-1], sentence):
             start = before[-1].start
     quote = region.text[start : sentence.end]
     absolute = region.start + start
@@ -183,6 +173,7 @@ def _candidate(region: Region, sentence: Sentence, before: Sequence[Sentence]) -
         place=sentence.place,
         leans=leans,
         own=sentence.text if start != sentence.start else "",
+        before=region.text[max(0, start - BEFORE_CHARACTERS) : start],
     )
 
 
@@ -346,212 +337,3 @@ def differ(left: str, right: str) -> bool:
     """Tell whether two statements have different figures, dates or versions, or only one of them denies."""
     ours, theirs = profile(left), profile(right)
     return ours.values != theirs.values or ours.negative != theirs.negative or ours.rank != theirs.rank
-
-
-def relevance(question: str, pool: Sequence[Candidate]) -> list[float]:
-    """Return how well each candidate answers `question`, 0..1.
-
-    Words of the question weigh by their rarity among the candidates (BM25); a heading or a title that names the topic
-    lends some of its weight to the sentences below it.
-    """
-    if not specific_terms(question):
-        return _by_position(pool)
-    shown = [terms(display(candidate.quote)) for candidate in pool]
-    index = Bm25(shown)
-    asked = _Asked(question, index)
-    scores = [index.score(key_terms(question), number) for number in range(len(pool))]
-    best = max(scores, default=0.0) or 1.0
-    return [asked.relevance(candidate, scores[number] / best) for number, candidate in enumerate(pool)]
-
-
-def _by_position(pool: Sequence[Candidate]) -> list[float]:
-    """Rank by position: the task names documents, not a topic."""
-    first: dict[str, int] = {}
-    for candidate in pool:
-        first.setdefault(candidate.source.snapshot_sha256, candidate.start)
-    return [
-        0.0
-        if candidate.leans
-        else round(0.9 / (1 + (candidate.start - first[candidate.source.snapshot_sha256]) / 3000), 4)
-        for candidate in pool
-    ]
-
-
-FORM_FACTOR_MAX = 1.6
-"""What the form of a sentence can add at most: a definition, of exactly the thing asked for, at a paragraph's start."""
-INFLECTED = 0.9
-"""What another form of a word counts (chained, chain)."""
-STEM_MATCH = 0.45
-"""What a word counts that shares only its stem with a word of the question (generators, generate)."""
-
-
-class _Asked:
-    """A question, ready to be compared with sentences."""
-
-    def __init__(self, question: str, index: Bm25) -> None:
-        self._terms = query_terms(question)
-        rarest = max((index.idf(term.stem) for term in self._terms), default=0.0) or 1.0
-        # Rarity decides a little only: among few sentences, the very word that was asked for is no longer rare.
-        self._weights = [
-            term.weight * (PLACING_WEIGHT if term.places else 1.0) * (0.7 + 0.3 * index.idf(term.stem) / rarest)
-            for term in self._terms
-        ]
-        self._total = sum(self._weights) or 1.0
-        ordered = [term.singular for term in self._terms if term.weight == 1.0]
-        self._pairs = set(pairwise(ordered))
-        self._core = [number for number, term in enumerate(self._terms) if term.is_core]
-        self._designations = designations(question)
-        self._figure = bool(re.search(r"\bhow (?:many|much|long|far|fast|heavy|often|large|big)\b", question, re.I))
-        self._date = bool(re.match(r"\s*(?:when|since when|in (?:what|which) year)\b", question, re.I))
-        self._wanted_values = wanted(question)
-        self._defined = bool(re.match(r"\s*(?:what|who) (?:is|are|was|were) [^,]*$", question.strip(" ?"), re.I))
-        self._explains = bool(re.match(r"\s*(?:what |how (?:do|does)|explain|describe|define)", question, re.I))
-
-    def relevance(self, candidate: Candidate, score: float) -> float:
-        """Weigh one sentence by its words, those of its heading, and its form."""
-        shown = display(candidate.quote)
-        said = display(candidate.own) if candidate.own else shown
-        here = self._matches(shown)
-        around = self._matches(f"{candidate.heading} {candidate.source.title}")
-        answer = self._answer(candidate, shown, said, around)
-        own = self._matches(said) if candidate.own else here
-        if not any(own[number] for number in self._core):
-            return answer
-        covered = self._share(here)
-        topic = self._share([max(pair) for pair in zip(here, around, strict=True)])
-        weight = 0.5 * covered + 0.2 * score + 0.2 * topic + 0.1 * self._in_phrase(shown)
-        if not any(here[number] >= INFLECTED for number in self._core):
-            weight *= 0.6
-        weight *= self._aboutness(here, around)
-        if len(self._core) == len(self._pairs) + 1 == 2 and not self._in_phrase(f"{shown} {candidate.heading}"):
-            weight *= 0.7  # The words of one notion (yield expression), far apart: chance.
-        weight *= self._form(candidate, shown) / FORM_FACTOR_MAX
-        if self._wanted_values.is_definite and not answer:
-            weight *= 0.7
-        return max(answer, min(1.0, weight))
-
-    def _aboutness(self, here: Sequence[float], around: Sequence[float]) -> float:
-        """Return 1 where a sentence (or what stands above it) has what the question is about, less where it has not.
-
-        One common word of several is chance; the words that are names, or the only ones, must be there.
-        """
-        total = sum(self._weights[number] for number in self._core) or 1.0
-        held = sum(self._weights[number] * max(here[number], 0.8 * around[number]) for number in self._core) / total
-        factor = min(1.0, 0.25 + held) if len(self._core) > 1 else 1.0
-        if len(self._core) > 1 and held < 0.55:
-            factor *= 0.45
-        named = [number for number in self._core if self._terms[number].is_name]
-        if named and not any(max(here[number], around[number]) for number in named):
-            factor *= 0.4
-        return factor
-
-    def _answer(self, candidate: Candidate, shown: str, said: str, around: Sequence[float]) -> float:
-        """Return how well a sentence answers as a statement of the wanted property of the subject asked about."""
-        asked = self._wanted_values
-        if not asked.is_definite:
-            return 0.0
-        value = asked.answered_by(said)
-        if not value:
-            return 0.0
-        subject = self._subject(candidate, shown)
-        if not subject:
-            return 0.0
-        others = sum(1 for term in self._terms if term.is_core and not term.is_name and term.stem in set(terms(said)))
-        weight = subject * (0.35 + 0.4 * value) + min(0.15, 0.05 * others)
-        return 0.0 if candidate.leans and subject < 1 else min(0.95, weight * (0.9 if shown.endswith("?") else 1.0))
-
-    def _subject(self, candidate: Candidate, shown: str) -> float:
-        """Return how surely a sentence is about the subject asked about: it names it, or its headings do."""
-        asked = self._wanted_values
-        context = f"{candidate.heading} {candidate.source.title}"
-        named, above = designated(shown), designated(context)
-        if asked.designations:
-            if named:
-                return 1.0 if asked.designations & named else 0.0
-            if asked.designations & above and not subject_names(shown) - set(words(context)):
-                return 0.75
-            return 0.0
-        here, there = set(terms(shown)), set(terms(context))
-        if asked.subject <= here or (len(asked.subject) > 2 and len(asked.subject & here) >= 2):
-            return 1.0
-        if asked.subject <= here | there and not subject_names(shown) - set(words(context)):
-            return 0.75
-        return 0.6 if asked.subject & here else 0.0
-
-    def _matches(self, text: str) -> list[float]:
-        """Return how well `text` has each word of the question: itself 1, another form or word of its stem less."""
-        tokens = words(text)
-        found = {singular(word) for word in tokens}
-        inflected = {uninflected(word) for word in tokens}
-        stems = set(terms(text))
-        return [
-            1.0
-            if term.singular in found
-            else INFLECTED
-            if uninflected(term.word) in inflected
-            else STEM_MATCH
-            if term.stem in stems
-            else 0.0
-            for term in self._terms
-        ]
-
-    def _share(self, matches: Sequence[float]) -> float:
-        return sum(weight * match for weight, match in zip(self._weights, matches, strict=True)) / self._total
-
-    def _in_phrase(self, shown: str) -> float:
-        """Return 1 where words that stand together in the question stand together here (context manager)."""
-        if not self._pairs:
-            return 0.5
-        return 1.0 if self._pairs & set(pairwise(singular(word) for word in words(shown))) else 0.0
-
-    def _form(self, candidate: Candidate, shown: str) -> float:
-        """Weigh the form of a sentence: definitions and wanted figures up; what leans on something else down."""
-        factor = 1.0
-        for applies, weight in (
-            (self._explains and self._defines(shown, exactly=True), 1.3),
-            (self._defined and self._defines(shown, exactly=True), 1.4),
-            (lacks_subject(shown), 0.55),
-            (self._explains and self._defines(shown), 1.1),
-            ((self._figure and bool(figures(shown))) or (self._date and bool(dates(shown))), 1.25),
-            (self._is_about_another(shown), 0.4),
-            (not self._names_designation(f"{shown} {candidate.heading} {candidate.source.title}"), 0.6),
-            (candidate.leans, 0.55),
-            (bool(candidate.own), 0.85),
-            (shown.count(",") > 5 or len(quotations(shown)) > 3, 0.7),
-            (shown.endswith("?"), 0.5),
-            (len(shown) < 60, 0.85),
-            (bool(_ASIDE.match(shown)), 0.8),
-            (candidate.place == 0, 1.05),
-        ):
-            factor *= weight if applies else 1.0
-        return factor
-
-    def _is_about_another(self, shown: str) -> bool:
-        """Tell whether a sentence names another member of the family that the question asks about (Zephyr-8)."""
-        named = designations(shown)
-        return bool(self._designations and named) and not self._designations & named
-
-    def _names_designation(self, text: str) -> bool:
-        return not self._designations or bool(self._designations & designations(text))
-
-    def _defines(self, shown: str, *, exactly: bool = False) -> bool:
-        """Tell whether a sentence says what something of the question is; `exactly`: of nothing more special."""
-        verb = _DEFINES.search(shown)
-        if not verb or leans_on_previous(shown):
-            return False
-        subject = {singular(word) for word in words(shown[: verb.start()]) if word not in STOP_WORDS}
-        asked = {term.singular for term in self._terms}
-        if exactly and (subject - asked or not _IS_A.match(verb.group())):
-            return False
-        return len(subject) <= 5 and any(self._terms[number].singular in subject for number in self._core)
-
-
-_DEFINES = re.compile(
-    r"\b(?:(?:is|are|was|were) (?:an?|the|any|one|used|designed|intended|responsible)\b|means?|refers? to|denotes?|"
-    r"defines?|describes?|consists? of|allows?|lets?|provides?|specif(?:y|ies)|controls?|handles?|returns?)\b",
-    re.IGNORECASE,
-)
-_IS_A = re.compile(r"(?:is|are|was|were|means?|refers?|denotes?|defines?|describes?|consists?)\b", re.IGNORECASE)
-_ASIDE = re.compile(
-    r"(?:note|programmer’s note|important|warning|tip|caution|we|i|our|my|you can also|thanks)\b", re.IGNORECASE
-)

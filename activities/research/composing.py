@@ -11,7 +11,7 @@ from activities.research.conflicts import lost
 from activities.research.phrases import counted, say
 from activities.research.questions import query_terms
 from activities.research.rows import read_said
-from activities.research.text import display, lacks_subject, leans_on_previous, terms
+from activities.research.text import as_sentence, lacks_subject, leans_on_previous, terms
 from schema.contracts.research import Brief, Claim, Conflict, Finding, Report, Section, Sentence, Subtask
 
 SUMMARY_STATEMENTS_MAX = 6
@@ -122,7 +122,7 @@ def quoted(finding: Finding, material: Material) -> Sentence:
 
 def shown(claim: Claim) -> str:
     """Return a claim as a report says it: its quotation, or its row with what stands above it."""
-    return claim.text if read_said(claim.text) else display(claim.quote)
+    return claim.text if read_said(claim.text) else as_sentence(claim.quote)
 
 
 def scope_note(material: Material, phrase: str) -> tuple[Sentence, ...]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import combinations, product
 
 from activities.research.alignment import NEWER_BY, disagreement, keys_of, repeats, stated_at
+from activities.research.asked import asked_disagreements
 from activities.research.findings import independent_sources
 from activities.research.similarity import Groups
 from activities.research.statements import VERBS, Fact, facts_of
@@ -23,8 +24,14 @@ BLOCK_MAX = 40
 HEAVIEST_MAX = 12
 
 
-def find_conflicts(findings: Sequence[Finding], claims: Mapping[str, Claim]) -> tuple[Conflict, ...]:
-    """Return the disagreements among `findings`, heaviest first, each with the choice and its reason."""
+def find_conflicts(
+    findings: Sequence[Finding], claims: Mapping[str, Claim], questions: Sequence[str] = ()
+) -> tuple[Conflict, ...]:
+    """Return the disagreements among `findings`, heaviest first, each with the choice and its reason.
+
+    Args:
+        questions: what was asked; answers with different values disagree, however they are worded (`asked.py`).
+    """
     facts = [fact for finding in findings for fact in facts_of(finding, claims)]
     groups = Groups(len(facts))
     kinds: dict[tuple[int, int], ConflictKind] = {}
@@ -33,6 +40,9 @@ def find_conflicts(findings: Sequence[Finding], claims: Mapping[str, Claim]) -> 
         if kind is not None:
             kinds[left, right] = kind
             groups.join(left, right)
+    for left, right, kind in asked_disagreements(questions, facts):
+        kinds.setdefault((left, right), kind)
+        groups.join(left, right)
     found = []
     for members in groups.members():
         sides = _sides(members, kinds)

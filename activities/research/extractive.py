@@ -68,7 +68,8 @@ class ExtractiveReasoner:
         self, brief: Brief, findings: Sequence[Finding], claims: Mapping[str, Claim]
     ) -> Reasoned[tuple[Conflict, ...]]:
         """Compare figures, dates, versions and polarity; see `conflicts.py`."""
-        conflicts = await asyncio.to_thread(find_conflicts, findings, claims)
+        questions = [subtask.question for subtask in plan_subtasks(brief)]
+        conflicts = await asyncio.to_thread(find_conflicts, findings, claims, questions)
         return _reasoned(conflicts, [finding.text for finding in findings], [each.reason for each in conflicts])
 
     async def write_report(

@@ -39,6 +39,7 @@ _LEAD = re.compile(
     )\s*(?P<article>(?:the|a|an)\s+)?""",
     re.IGNORECASE | re.VERBOSE,
 )
+_AUXILIARY = r"(?:do|does|did|has|have|had|is|are|was|were|can|could|should|will|would|must|may)"
 _ASKS = re.compile(r"(?:what|how|why|when|where|which|who|whose|whether|is|are|do|does|did|can|should|will)\b", re.I)
 _NEW_CLAUSE = re.compile(
     r"(?:,?\s+and\s+(?:also\s+)?|,\s+|;\s+(?:and\s+)?)(?=(?:what|how|why|when|where|which|who|whether)\b)", re.I
@@ -76,15 +77,24 @@ _BROAD = re.compile(
 _INSTRUCTION_WORDS = frozenset(stem(word) for word in words_of("instructions"))
 
 
+_FILLER_PHRASE = re.compile(
+    r"\b(?:(?:kinds?|sorts?|types?|numbers?|lists?|parts?)(?= of\b)|key(?= (?:findings|points|facts|features|aspects|"
+    r"differences|questions|figures|takeaways|trends|issues|players)\b))|^\s*(?:please )?list\b",
+    re.IGNORECASE,
+)
+"""Words that say little in these phrases only: a *kind of* pump, *key* findings; but the keys of a list."""
+
+
 @lru_cache(maxsize=4_096)
 def _key_terms(question: str) -> tuple[tuple[str, float], ...]:
     weights: dict[str, float] = {}
     context = _CONTEXT.search(question)
+    fillers = {word for phrase in _FILLER_PHRASE.findall(question) for word in words(phrase)}
     for part, weight in ((_CONTEXT.sub("", question), 1.0), (context.group() if context else "", CONTEXT_WEIGHT)):
         for word in words(part):
             if word in STOP_WORDS or len(word) == 1:
                 continue
-            generic = word in GENERIC_WORDS or stem(word) in _GENERIC_STEMS
+            generic = word in fillers or word in GENERIC_WORDS or stem(word) in _GENERIC_STEMS
             weights.setdefault(stem(word), GENERIC_WEIGHT if generic else weight)
     return tuple(weights.items())
 
@@ -148,16 +158,25 @@ def _is_done(word: str) -> bool:
     return word in _VERBS or word.endswith(("ed", "tten", "wn"))
 
 
+def _ends_phrase(sequence: list[str], at: int) -> bool:
+    """Tell whether a phrase ends before a place: the word before it is a verb then, no noun (listen on, listen)."""
+    return at >= len(sequence) or sequence[at] in STOP_WORDS
+
+
 _VERBS = words_of("verbs")
 PLACING_WEIGHT = 0.4
 _PLACING = words_of("placing")
+
+
+_IDENTIFIER = re.compile(r"\b\w+(?:[._]\w+)+\b(?:\(\))?|\b\w+\(\)|__\w+__|\b[a-z\d]+(?:-[a-z\d]+)*\d[a-z\d-]*\b")
+"""Names of code (lru_cache, os.path, __hash__, h11): names, whatever their capitals."""
 
 
 @lru_cache(maxsize=4_096)
 def query_terms(question: str) -> tuple[QueryTerm, ...]:
     """Return the content words of a question, once per stem, in order."""
     weights = key_terms(question)
-    named = {name for name in names(question) for name in words(name)}
+    named = {word for name in (*names(question), *_IDENTIFIER.findall(question)) for word in words(name)}
     coded = {word for name in designations(question) for word in words(name)}
     sequence = words(question)
     found: dict[str, QueryTerm] = {}
@@ -170,6 +189,7 @@ def query_terms(question: str) -> tuple[QueryTerm, ...]:
             and after not in named
             and after not in STOP_WORDS
             and before not in ("the", "a", "an")
+            and not (re.fullmatch(_AUXILIARY, before) and _ends_phrase(sequence, at + 2))  # Does Corvid listen on ...
             and not _is_done(after)
         )
         compared = sequence[max(0, at - 2) : at] in (["compared", "with"], ["compared", "to"])
@@ -178,6 +198,74 @@ def query_terms(question: str) -> tuple[QueryTerm, ...]:
     if not any(term.is_core for term in found.values()):
         return tuple(replace(term, places=False) for term in found.values())
     return tuple(found.values())
+
+
+_DONE_BY = re.compile(rf"\b{_AUXILIARY}\s+(?P<subject>(?:the |an? )?.+)$", re.IGNORECASE)
+_PROPERTY_OF = re.compile(
+    r"\b(?:what|which|who|where|how)\b.*\b(?:of|for)\s+(?:the |an? )?(?P<subject>[^,?]+)$", re.IGNORECASE
+)
+_SUBJECT_WORDS_MAX = 4
+
+
+@lru_cache(maxsize=4_096)
+def subject_terms(question: str) -> frozenset[str]:
+    """Return the stems of what a question is about: its names, else what its grammar makes the subject.
+
+    *How long does the timeout of Corvid last* is about Corvid, *what does a deque do* about deques.
+    """
+    question = without_context(question).strip(" ?.")
+    asked = query_terms(question)
+    named = frozenset(term.stem for term in asked if term.is_name and term.is_core)
+    if named:
+        return named
+    known = {term.stem for term in asked if term.is_core}
+    for pattern in (_PROPERTY_OF, _DONE_BY):
+        if match := pattern.search(question):
+            found = [stem(word) for word in _up_to_verb(words(match["subject"])) if stem(word) in known]
+            if found:
+                return frozenset(found)
+    return frozenset()
+
+
+_FOR_TIME = re.compile(r"(?:since )?when\b|(?:in|since) (?:what|which) (?:year|month)\b|what year\b", re.IGNORECASE)
+_FOR_NAME = re.compile(
+    r"(?:for |to |by |from |in |at )?(?:who|whom|whose|where|(?:what|which) (?:company|firm|person|people|author|maker|"
+    r"manufacturer|town|city|country|place|organi[sz]ation|language|licen[cs]e))\b",
+    re.IGNORECASE,
+)
+_THING = re.compile(
+    r"(?:(?:on|at|to|in|under) )?(?:which|what) (?:(?:is|are|was|were) the )?(?:[a-z]+ )?(?P<thing>[a-z]+)"
+    r"(?= (?:of|for|does|do|did|is|are)\b)"
+)
+
+
+def asks_for_time(question: str) -> bool:
+    """Tell whether a date or a year would answer."""
+    return bool(_FOR_TIME.match(question.strip()))
+
+
+def asks_for_name(question: str) -> bool:
+    """Tell whether a name would answer."""
+    return bool(_FOR_NAME.match(question.strip()))
+
+
+def thing_asked(question: str) -> str | None:
+    """Return the stem of the thing whose value is asked for (port, in *which port does X use*)."""
+    match = _THING.match(question.strip().lower())
+    return stem(match["thing"]) if match and match["thing"] not in STOP_WORDS else None
+
+
+def _up_to_verb(tokens: list[str]) -> list[str]:
+    """Return the first words of a clause, up to its verb or to what places it (shelf, in *a shelf have in memory*)."""
+    found: list[str] = []
+    for token in tokens:
+        if found and (token in _VERBS or token in _PLACING or token in STOP_WORDS or token.endswith("ed")):
+            break
+        if token in ("i", "we", "you", "one", "they", "it"):
+            return []
+        if token not in STOP_WORDS:
+            found.append(token)
+    return found[:_SUBJECT_WORDS_MAX]
 
 
 def plan_subtasks(brief: Brief) -> tuple[Subtask, ...]:
@@ -338,10 +426,12 @@ def _enumeration(clause: str) -> list[tuple[str, str]]:
     if not lead or _WHOLE.search(clause):
         return []
     head, body = clause[: lead.end()], clause[lead.end() :]
-    pieces = [piece.strip() for piece in re.split(r"\s*,\s*(?:and|or|&)\s+|\s*,\s*|\s+(?:and|or|&)\s+", body)]
-    if len(pieces) < 2 or not re.search(r"\s(?:and|or|&)\s", body) or _PRONOUN.match(body):
+    pieces = [piece.strip() for piece in re.split(r"\s*,\s*(?:and|&)\s+|\s*,\s*|\s+(?:and|&)\s+", body)]
+    if len(pieces) < 2 or not re.search(r"\s(?:and|&)\s", body) or _PRONOUN.match(body):
         return []
     last, tail = _cut_tail(pieces[-1])
+    if re.match(_AUXILIARY + r"\b", tail, re.IGNORECASE) and re.search(rf"\b{_AUXILIARY}\b", head, re.IGNORECASE):
+        return []  # Two verbs: the tail belongs to the last piece alone (how can it walk X and test whether Y is Z).
     first = pieces[0]
     if re.fullmatch(r"[A-Z]\S*", first) and (said := re.fullmatch(r"([A-Z]\S*) ([a-z].*)", last)):
         last, tail = said.group(1), f"{said.group(2)} {tail}".strip()  # What names are said to do.

@@ -58,6 +58,8 @@ def singular(word: str) -> str:
 def uninflected(word: str) -> str:
     """Return a lower-case word without the endings of its forms (chained, chaining, chains); *generator* stays."""
     word = singular(word)
+    if len(word) > 4 and word.endswith("ied"):
+        return word[:-3] + "y"
     for ending in ("ing", "ed"):
         if len(word) > len(ending) + 2 and word.endswith(ending):
             word = word.removesuffix(ending)
@@ -103,6 +105,12 @@ def is_other_script(text: str) -> bool:
     return 2 * sum(1 for character in letters if character > "\u036f") > len(letters)
 
 
+def as_sentence(quote: str) -> str:
+    """Return a quotation as a sentence of a report: what announced code with a colon ends like any other."""
+    shown = display(quote)
+    return f"{shown[:-1]}." if shown.endswith(":") else shown
+
+
 def count_words(texts: Iterable[str]) -> int:
     """Count the word tokens of all `texts`."""
     return sum(len(words(text)) for text in texts)
@@ -120,6 +128,9 @@ def normalise(text: str) -> str:
 
 
 _DISPLAY: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"^\[!\w+\]\s*"), ""),
+    (re.compile(r"(?<=\w)\s*<(?:https?|mailto):[^<>\s]+>(?:__?)?(?!\w)"), ""),
+    (re.compile(r"(?<!\w):[a-z]+(?::[a-z]+)?:[.~]?(?=\w[\w.]*)"), ""),
     (re.compile(r"!\[[^\]]*\]\([^)\s]*\)"), ""),
     (re.compile(r"\[([^\]\[]+)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+\"[^\"]*\")?\)"), r"\1"),
     (re.compile(r"\[([^\]\[]+)\]\[[^\]\[]*\]"), r"\1"),
@@ -348,6 +359,11 @@ def _sentences_of(block: str) -> Iterator[tuple[int, int]]:
                 start += 1
             yield start, closer.end()
             start = closer.end()
+    rest = block[start:].rstrip()
+    if rest.endswith(":") and not rest.endswith("::"):
+        while block[start].isspace():
+            start += 1
+        yield start, len(block.rstrip())
 
 
 def sentences(text: str, *, cut_start: bool = False) -> list[Sentence]:
@@ -375,6 +391,8 @@ STATEMENT_CHARACTERS_MIN = 20
 STATEMENT_CHARACTERS_MIN_UNSPACED = 8
 STATEMENT_CHARACTERS_MAX = 480
 STATEMENT_WORDS_MIN = 5
+INTRODUCTION_WORDS_MIN = 8
+"""A sentence that ends with a colon says something itself only where it is this long."""
 _COMPARED = re.compile(r'"[\w\s.]*(?:<=?|>=?)[\w\s.<>]*=?[\w\s.]*"')
 """A comparison in quotation marks is no markup (Comparisons can be chained, e.g. "x < y <= z")."""
 _FIGURED = re.compile(r"(?<![\w.])[$€£]?\d+(?:[.,]\d+)*\s?(?:[a-zA-Z%°]{1,}|[.!?]$)")
@@ -383,11 +401,23 @@ _LOWER_START = re.compile(
     r"[a-z][\w.-]*(?:\(\))? (?:is|are|was|provides|supports|allows|has|can|offers|returns|gives|makes|lets|uses)\b"
 )
 _DEBRIS = re.compile(
-    r"""https?://|www\.|::|->|=>|>>>|[{}|\\<>]|\w=\w|\s=\s|==|\w\(\w+=|!\[|\]\(|\]\[|\.{4,}|\s(?:\.\.|…)\s|
+    r"""!\[|\]\(|\]\[|\.{4,}|\s(?:\.\.|…)\s|
         ©|\ball\ rights\ reserved\b|\bclick\ here\b|\bcookies?\ polic|\bsubscribe\b|\bsign\ up\b|_{3,}\s
         |(?<!\w)\#\d|(?<!\w)@\w""",
     re.VERBOSE | re.IGNORECASE,
 )
+_SIGN = re.compile(r"https?://|www\.|::|->|=>|>>>|[{}|\\<>]|\w=\w|(?<=\s)=(?=\s)|==|\w\(\w+=")
+"""Signs of code; one among many words is part of a sentence (do not override variables (override=False))."""
+WORDS_PER_SIGN = 10
+
+
+def _is_code(bare: str) -> bool:
+    """Tell whether the signs of code outweigh the words."""
+    pieces = re.sub(r"\([^()]*\)", " ", bare).split()
+    signs = sum(1 for piece in pieces if _SIGN.search(piece))
+    return signs * WORDS_PER_SIGN > len(pieces)
+
+
 _NAVIGATION = re.compile(
     r"(?:see|refer|for (?:more|further|full|additional|other)|more (?:information|details)|please see|"
     r"table of contents|changed in version|new in version|added in version|deprecated since|last (?:updated|modified)|"
@@ -402,7 +432,8 @@ _POINTER = re.compile(
     r"section|sections|diagram|is|are)|(?:found|available) here|head over to|check out|take a look|these examples|"
     r"you will find|guide you through|"
     r"see the [\w ]+ (?:section|documentation|docs)|refer to the|documentation for|for details)\b|"
-    r"\b(?:below|as follows)\.$",
+    r"\b(?:below|as follows|following|examples?|follows|e\.g\.|i\.e\.|features|steps?|like so|like this|usage)[.:]$|"
+    r"\b(?:following|below)\b[^.]*:$",
     re.IGNORECASE,
 )
 
@@ -415,27 +446,34 @@ def is_statement(verbatim: str, *, cut: bool = False) -> bool:
     if not shortest <= len(shown) <= STATEMENT_CHARACTERS_MAX or not _is_whole(shown, cut):
         return False
     bare = _COMPARED.sub('""', shown)
-    if _DEBRIS.search(bare) or shown.count("(") != shown.count(")") or shown.count("“") != shown.count("”"):
+    if (
+        _DEBRIS.search(bare)
+        or _is_code(bare)
+        or shown.count("(") != shown.count(")")
+        or shown.count("“") != shown.count("”")
+    ):
         return False
     tokens = words(shown)
     if shown.isascii() or any(token in FUNCTION_WORDS for token in tokens):
         functional = sum(1 for token in tokens if token in FUNCTION_WORDS)
         if (
             len(tokens) < (STATEMENT_WORDS_MIN if not _FIGURED.search(shown) else 4)
-            or (functional < 1 and not (re.search(r"\d", shown) and shown.endswith(".")))
+            or (functional < 1 and not _VERBS & set(tokens) and not re.search(r"\d.*\.$", shown))
             or (len(tokens) >= 9 and functional < 2)
         ):
             return False
     # Figures are what a statement is asked for; code is told by its signs, not by its digits.
     plain = sum(1 for character in shown if character.isalnum() or character.isspace() or character in "%°€$£,.-")
     letters = sum(1 for character in bare if character.isalpha() or character.isspace())
+    if shown.endswith(":") and len(tokens) < INTRODUCTION_WORDS_MIN:
+        return False
     if _FIGURED.search(shown) or (is_other_script(shown) and re.search(r"\d", shown)):
         return plain / len(shown) >= 0.9 and letters / len(bare) >= 0.6
     return letters / len(bare) >= 0.78
 
 
 def _is_whole(shown: str, cut: bool) -> bool:
-    if not re.search(r"[.!?。！？][\"'”’)\]」』）]*$", shown) or shown.endswith(("..", "…")):
+    if not re.search(r"(?:[.!?。！？][\"'”’)\]」』）]*|\w[)\]\"”’']*:)$", shown) or shown.endswith(("..", "…")):
         return False
     first = shown.lstrip("\"'“‘([")[:1]
     if cut and not first.isupper():

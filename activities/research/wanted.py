@@ -11,7 +11,7 @@ from activities.research.questions import query_terms, without_context
 from activities.research.relations import relations_of
 from activities.research.text import STOP_WORDS, stem, words
 from activities.research.units import CURRENCIES
-from activities.research.values import concept, designated, spelled_out
+from activities.research.values import concept, designated, spelled_out, subject_names
 
 _ASKS = {
     dimension: frozenset(stem(word) for row in rows for word in row.split())
@@ -22,6 +22,17 @@ _UNITS = {
     dimension: tuple(word for entry in entries for word in entry.split() if word.isalpha() and len(word) > 1)
     for dimension, entries in table_of("units").items()
 }
+
+
+_MEANINGS: dict[str, frozenset[int]] = {}
+for _number, _group in enumerate((*groups_of("attributes"), *groups_of("events"), *groups_of("synonyms"))):
+    for _word in _group:
+        _MEANINGS[stem(_word)] = _MEANINGS.get(stem(_word), frozenset()) | {_number}
+
+
+def meanings(word_stem: str) -> frozenset[int]:
+    """Return the groups of words of one meaning that a stem belongs to; nothing for a word that the lexicon lacks."""
+    return _MEANINGS.get(word_stem, frozenset())
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,11 @@ class Wanted:
         value = self._has_value(text)
         if attribute and value:
             return 1.0
-        return 0.7 if value else 0.45 if attribute else 0.0
+        if value or attribute:
+            return VALUE_ONLY if value else ATTRIBUTE_ONLY
+        # Somebody else is named, in words that tell no known relation.
+        named = subject_names(text) - frozenset(word for word in words(text) if stem(word) in self.subject)
+        return OTHER_NAME if "name" in self.dimensions and named else 0.0
 
     def _has_value(self, text: str) -> bool:
         found = {figure.dimension for figure in figures(spelled_out(text))}
@@ -78,6 +93,10 @@ _MEASURES = re.compile(
     re.IGNORECASE,
 )
 _WHEN = re.compile(r"(?:^|[,;.]|\band)\s*(?:since )?when\b", re.IGNORECASE)
+
+
+VALUE_ONLY, ATTRIBUTE_ONLY, OTHER_NAME = 0.7, 0.2, 0.25
+"""How far a sentence answers that has a wanted value without the property's name, or the other way round."""
 
 
 @lru_cache(maxsize=1_024)

@@ -98,7 +98,7 @@ class MemoryCorpus:
 class ReadCorpus:
     """Files as the product reads, splits and ranks them; only the SQL of the search is replaced by a loop."""
 
-    def __init__(self, files: Mapping[str, str], *, now: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+    def __init__(self, files: Mapping[str, str | bytes], *, now: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self.snapshots: dict[str, str] = {}
         self._now = now
         self._documents: dict[str, Document] = {}
@@ -107,8 +107,9 @@ class ReadCorpus:
         for number, (name, text) in enumerate(sorted(files.items())):
             self._add(f"doc_{number:04}", name, text)
 
-    def _add(self, document_id: str, name: str, text: str) -> None:
-        read = extract(text.encode(), name, "text/plain")
+    def _add(self, document_id: str, name: str, content: str | bytes) -> None:
+        data = content.encode() if isinstance(content, str) else content
+        read = extract(data, name, "text/plain")
         self.snapshots[sha256_of(read.text)] = read.text
         spans = split_passages(read.text, read.headings, read.pages, title=read.title)
         self._documents[document_id] = Document(
@@ -119,7 +120,7 @@ class ReadCorpus:
             mime_type=read.mime,
             object_key="",
             content_sha256="",
-            size_bytes=len(text),
+            size_bytes=len(data),
             status="ready",
             snapshot_sha256=sha256_of(read.text),
             published_at=read.published_at,

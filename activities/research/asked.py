@@ -1,0 +1,121 @@
+"""Asked: disagreements about the very thing that was asked. Pure.
+
+A question for one property of something named (who operates X, how long is X) says what its answers have in common,
+however they are worded: two sources that answer it with different values disagree. `alignment.py` has no question; it
+must see from the words alone that two statements are of one property.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence, Set
+from itertools import combinations
+
+from activities.research.alignment import aged, fitting, heads_apart, other_circumstances
+from activities.research.questions import asks_for_name, asks_for_time, single_questions, thing_asked
+from activities.research.statements import Fact
+from activities.research.text import STOP_WORDS, stem, words
+from activities.research.units import CURRENCIES
+from activities.research.values import Value, agree
+from activities.research.wanted import Wanted, meanings, wanted
+from schema.contracts.research import ConflictKind
+
+ANSWERS_MAX = 40
+"""Facts that answer one question are compared pair by pair up to this number."""
+
+
+def asked_disagreements(questions: Iterable[str], facts: Sequence[Fact]) -> Iterator[tuple[int, int, ConflictKind]]:
+    """Yield (left, right, kind) for the facts that answer a question with different values.
+
+    Args:
+        questions: as the subtasks have them; several may stand in one.
+    """
+    for question in (single for each in questions for single in single_questions(each)):
+        answering = [index for index, fact in enumerate(facts) if _is_about(wanted(question), fact)][:ANSWERS_MAX]
+        for left, right in combinations(answering, 2):
+            kind = _disagreement(question, facts[left], facts[right])
+            if kind is not None:
+                yield left, right, kind
+
+
+def _is_about(asked: Wanted, fact: Fact) -> bool:
+    """Tell whether a fact is of the subject asked about."""
+    if asked.designations:
+        return bool(asked.designations & fact.designations)
+    return bool(asked.subject) and asked.subject <= {stem(word) for word in (*fact.names, *words(fact.text))}
+
+
+def _disagreement(question: str, left: Fact, right: Fact) -> ConflictKind | None:
+    if left.sources & right.sources or heads_apart(left, right):
+        return None
+    if not other_circumstances(left, right, by_make=False):
+        return None
+    kind = _compared(question, left, right)
+    if kind is not ConflictKind.PLAIN:
+        return kind
+    if stale := aged(left, right):
+        return stale
+    # Of sources of one age, a figure of a part is another figure; an older one is what it was once.
+    apart = left.values and right.values and left.part != right.part
+    return None if apart else ConflictKind.PLAIN
+
+
+def _compared(question: str, left: Fact, right: Fact) -> ConflictKind | None:
+    """Compare what two facts answer: dates where the question is for a time, else figures, else names."""
+    asked = wanted(question)
+    if asks_for_time(question):
+        return ConflictKind.PLAIN if _different_dates(left, right) else None
+    ours, theirs = _figures(question, asked, left), _figures(question, asked, right)
+    if len(ours) == len(theirs) == 1:
+        mine, yours = fitting(ours[0].concepts, ours[0]), fitting(theirs[0].concepts, theirs[0])
+        if mine and yours and not mine & yours:
+            return None  # How long and wide is it: two properties in one question.
+        one, other = ours[0].figure, theirs[0].figure
+        if one.value == other.value and one.unit != other.unit and "plain" not in (one.dimension, other.dimension):
+            return ConflictKind.UNIT
+        return None if agree(ours[0], theirs[0]) else ConflictKind.PLAIN
+    if ours or theirs or not asks_for_name(question):
+        return None
+    name, rival = _named(question, asked, left), _named(question, asked, right)
+    return ConflictKind.PLAIN if name and rival and not (name <= rival or rival <= name) else None
+
+
+def _different_dates(left: Fact, right: Fact) -> bool:
+    if len(left.events) != 1 or len(right.events) != 1:
+        return False
+    ours, theirs = left.events[0], right.events[0]
+    if ours.loose or theirs.loose or (ours.events and theirs.events and not ours.events & theirs.events):
+        return False
+    return not ours.iso.startswith(theirs.iso) and not theirs.iso.startswith(ours.iso)
+
+
+def _figures(question: str, asked: Wanted, fact: Fact) -> list[Value]:
+    """Return the figures of a fact that may answer: of a wanted dimension, or of the thing that is asked for (port)."""
+    thing = thing_asked(question)
+    named = thing is not None and thing in fact.stems
+    found = []
+    for value in fact.values:
+        dimension = value.figure.dimension
+        wanted_here = (
+            dimension in asked.dimensions
+            or (dimension in CURRENCIES and "money" in asked.dimensions)
+            or (dimension == "count" and "count" in asked.dimensions and value.noun in asked.attributes)
+            or (dimension in ("count", "plain") and named)
+        )
+        other = fitting(value.concepts, value)
+        if wanted_here and not value.condition and (not other or not asked.attributes or other & asked.attributes):
+            found.append(value)
+    return found
+
+
+def _named(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
+    """Return the one name that a fact gives besides its subject, in words of the question or of their meaning."""
+    property_asked = {stem(word) for word in words(question) if word not in STOP_WORDS} - asked.subject
+    if not property_asked & fact.stems and not _meant(property_asked) & _meant(fact.stems):
+        return frozenset()
+    given = {relation.value for relation in fact.relations}
+    if given:
+        return next(iter(given)) if len(given) == 1 else frozenset()
+    spoken = set(words(fact.text))
+    return frozenset(name for name in fact.names if stem(name) not in asked.subject and name in spoken)
+
+
+def _meant(stems: Set[str]) -> frozenset[int]:
+    return frozenset[int]().union(*(meanings(each) for each in stems))

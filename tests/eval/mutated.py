@@ -1,0 +1,41 @@
+"""Part (d): reports of real runs are altered in every way that matters; the gate must catch all of it.
+
+The mutations are in `tests/support/mutations.py`: `mutations(markdown, sidecar, snapshots)` yields
+`(kind, markdown, sidecar, snapshots)`, one altered report at a time.
+"""
+
+from collections import defaultdict
+
+from activities.research.citations import Sidecar, check_citations
+from tests.eval.asking import Bench
+from tests.eval.metrics import Table, share
+from tests.eval.planted import AGENTS, TOKENS, wide_task
+from tests.eval.planting import Split, plant, tasks
+from tests.support.mutations import mutations
+
+TASKS = 3
+
+
+def run(bench: Bench, *, seed: int, split: Split) -> list[Table]:
+    """Measure part (d)."""
+    world = plant(seed, split)
+    asked = [wide_task(facts) for facts in tasks(world, TASKS, AGENTS, seed=seed + 2)]
+    caught: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    missed, false_alarms = [], 0
+    with bench.asker(world.files) as asker:
+        for answer in asker.ask(asked, agents=AGENTS, tokens=TOKENS):
+            sidecar = Sidecar.model_validate(answer.sidecar)
+            false_alarms += bool(check_citations(answer.markdown, sidecar, asker.texts.__getitem__))
+            for kind, markdown, altered, snapshots in mutations(answer.markdown, sidecar, asker.texts):
+                problems = check_citations(markdown, altered, snapshots.__getitem__)
+                caught[kind][0] += bool(problems)
+                caught[kind][1] += 1
+                if not problems:
+                    missed.append(f"missed: {kind}")
+    table = Table(f"(d) mutations of {TASKS} reports, seed {seed}")
+    table.measures = [share(f"caught: {kind}", *counts, floor=1.0) for kind, counts in sorted(caught.items())]
+    table.measures.append(
+        share("unaltered reports that the gate complains about", false_alarms, len(asked), ceiling=0.0)
+    )
+    table.notes = missed
+    return [table]

@@ -1,0 +1,434 @@
+"""A generated corpus with planted facts, of which everything is known: who says what, where, and how it is wrong. Pure.
+
+Nine kinds of things (`data/planted.toml`), every fact worded by templates of one split, so that what is measured
+(`held-out`) is worded otherwise than what may be looked at (`develop`). Same seed and split: same bytes.
+"""
+
+import random
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from tests.eval.files import as_html, as_markdown, as_pdf, as_text, table, words_of
+
+Split = Literal["develop", "held-out"]
+Role = Literal["current", "stale", "rival"]
+"""current: what a report should say. stale: once right, in an older document. rival: contradicts it, no older."""
+ConflictKind = Literal["stale", "majority", "tie", "unit", "scope"]
+
+THINGS_PER_KIND = 12
+CONFLICTS_PER_KIND = 6
+DATA = Path(__file__).parent / "data" / "planted.toml"
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something that the corpus speaks of."""
+
+    kind: str
+    name: str
+    article: str
+
+    @property
+    def shown(self) -> str:
+        """Return the name with its article."""
+        return f"{self.article}{self.name}"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One place that says a value of a thing."""
+
+    document: str
+    thing: Thing
+    attribute: str
+    value: str
+    marks: tuple[str, ...]
+    """What a quotation of it holds: the sentence, or the label and the value of a row."""
+    role: Role = "current"
+
+    @property
+    def in_prose(self) -> bool:
+        """Tell whether it is a sentence."""
+        return len(self.marks) == 1
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What a question asks for."""
+
+    thing: Thing
+    attribute: str
+    value: str
+    """As the report should show it."""
+    question: str
+    conflict: ConflictKind | None = None
+    other: str = ""
+    """The value that contradicts it."""
+
+
+@dataclass
+class World:
+    """The corpus and all that is known of it."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    things: dict[str, Thing] = field(default_factory=dict)
+    """Document -> the thing it is about; a document about several is not listed."""
+    statements: list[Statement] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+
+
+@lru_cache(maxsize=1)
+def _kinds() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(DATA.read_text("utf-8"))
+
+
+_STARTS = words_of("starts")
+_MIDDLES = words_of("middles")
+_ENDS = {
+    "pump": ["x", "n", "k", "ra"],
+    "company": ["en", "berg", "sson", "ard"],
+    "town": ["moor", "stad", "wick", "holm", "ford"],
+    "software": ["base", "kit", "flow", "d"],
+    "bridge": ["au", "eck", "tal"],
+    "compound": ["trin", "zol", "mab", "dine"],
+    "bird": ["ow", "el", "ern"],
+    "ferry": ["ia", "ana", "is"],
+    "material": ["lon", "ite", "um"],
+}
+_TRADES = ["Furniture", "Dairy", "Optics", "Foods", "Instruments", "Textiles"]
+_BIRDS = ["warbler", "plover", "heron", "bunting", "wader", "finch"]
+_FIRMS = ["Works", "Hydraulics", "Industries", "Lines", "Marine", "Engineering"]
+_GIVEN = ["Anna", "Peter", "Maria", "Jonas", "Ingrid", "Tomas", "Clara", "Viktor", "Elena", "Henrik", "Rosa", "Stefan"]
+_LICENCES = ["MIT", "Apache 2.0", "BSD", "Mozilla", "ISC", "zlib"]
+
+
+class _Planter:
+    """Draws the world; one instance per seed and split."""
+
+    def __init__(self, seed: int, split: Split) -> None:
+        self.random = random.Random(f"{seed} {split}")
+        self.split = split.replace("-", "_")
+        self.world = World()
+        self._names: set[str] = set()
+        self._turn: dict[tuple[str, str], int] = defaultdict(int)
+
+    def plant(self) -> World:
+        for kind in _kinds():
+            things = [self._thing(kind, number) for number in range(THINGS_PER_KIND)]
+            values = {thing: self._values(thing) for thing in things}
+            disputes = {thing: self._disputed(thing, number) for number, thing in enumerate(things)}
+            for thing in things:
+                self._write(thing, values, disputes)
+            self._compare(things, values, disputes)
+        return self.world
+
+    # Names and values.
+
+    def _syllables(self, kind: str) -> str:
+        while True:
+            name = self.random.choice(_STARTS) + self.random.choice(_MIDDLES) + self.random.choice(_ENDS[kind])
+            if name not in self._names:
+                self._names.add(name)
+                return name
+
+    def _thing(self, kind: str, number: int) -> Thing:
+        article = _kinds()[kind]["article"]
+        if kind == "pump":
+            # Families: what is said of one member is a distractor for the other.
+            family = self._syllables(kind) if number % 2 == 0 else self._family
+            self._family = family
+            return Thing(kind, f"{family} {20 + 30 * (number % 2)}", article)
+        name = self._syllables(kind)
+        more = {"company": _TRADES, "bird": _BIRDS, "bridge": ["Bridge"]}.get(kind)
+        return Thing(kind, f"{name} {self.random.choice(more)}" if more else name, article)
+
+    _family = ""
+
+    def _values(self, thing: Thing) -> dict[str, str]:
+        return {attribute: self._value(spec["value"]) for attribute, spec in _attributes(thing.kind).items()}
+
+    def _value(self, kind: Any, *, unlike: str = "") -> str:
+        while (value := self._drawn(kind)) == unlike:
+            pass
+        return value
+
+    def _drawn(self, kind: Any) -> str:
+        draw = self.random
+        if isinstance(kind, list):
+            low, high, step, unit, words = kind
+            number = draw.randrange(low, high, step)
+            digits = f"{number:,}" if number >= 10_000 or (number >= 1_000 and unit) else str(number)
+            if unit == "CHF":
+                return f"CHF {digits}"
+            return f"{digits} {draw.choice([unit, words])}".strip()
+        if kind == "year":
+            return str(draw.randrange(1871, 2012))
+        if kind == "person":
+            return f"{draw.choice(_GIVEN)} {self._syllables('company')}"
+        if kind == "town":
+            return self._syllables("town")
+        if kind == "firm":
+            return f"{self._syllables('town')} {draw.choice(_FIRMS)}"
+        return draw.choice(_LICENCES)
+
+    def _disputed(self, thing: Thing, number: int) -> tuple[str, ConflictKind] | None:
+        """Half of the things of a kind have one disputed attribute; the rest are plain."""
+        if number >= CONFLICTS_PER_KIND:
+            return None
+        attributes = list(_attributes(thing.kind))
+        self.random.shuffle(attributes)
+        attribute = _disputable(thing, attributes, _CONFLICTS[number])
+        return (attribute, _CONFLICTS[number]) if attribute else None
+
+    # Sentences.
+
+    def _say(self, thing: Thing, attribute: str, value: str, *, named: bool = False) -> str:
+        """Word a fact by the next template of the split; `named`: by one that names the thing."""
+        templates = _attributes(thing.kind)[attribute][self.split]
+        while True:
+            self._turn[thing.kind, attribute] += 1
+            template = templates[self._turn[thing.kind, attribute] % len(templates)]
+            if "{e}" in template or not named:
+                break
+        text = template.format(e=thing.name, v=value)
+        return text[:1].upper() + text[1:]
+
+    def _ask(self, thing: Thing, attribute: str) -> str:
+        return str(self.random.choice(_attributes(thing.kind)[attribute][f"ask_{self.split}"])).format(e=thing.name)
+
+    def _intro(self, thing: Thing) -> str:
+        return str(self.random.choice(_kinds()[thing.kind]["intro"][self.split])).format(e=thing.name)
+
+    # Documents.
+
+    def _write(self, thing: Thing, all_values: Mapping[Thing, Mapping[str, str]], disputes: "_Disputes") -> None:
+        values = all_values[thing]
+        attributes = list(values)
+        self.random.shuffle(attributes)
+        dispute = disputes[thing]
+        free = [attribute for attribute in attributes if not dispute or attribute != dispute[0]]
+        slug = re.sub(r"\W+", "-", thing.name.lower())
+        # Some facts stand in prose only, some in a table or in bullets only, some in both.
+        self._prose(f"{slug}-profile", thing, free[:2], values)
+        self._listing(f"{slug}-sheet", thing, free[1:], values)
+        self._note(f"{slug}-note", thing, free[2:-1] or free[:1], all_values, disputes)
+        if dispute:
+            self._dispute(slug, thing, dispute[0], values[dispute[0]], dispute[1])
+        for attribute in free:
+            self.world.facts.append(Fact(thing, attribute, values[attribute], self._ask(thing, attribute)))
+
+    def _prose(self, name: str, thing: Thing, attributes: Sequence[str], values: Mapping[str, str]) -> None:
+        sentences = [self._intro(thing)]
+        said = []
+        for attribute in attributes:
+            text = self._say(thing, attribute, values[attribute])
+            said.append((attribute, values[attribute], text))
+            sentences.append(text)
+        sentences.append(self.random.choice(_FILLERS))
+        self._store(name, thing, [" ".join(sentences), self.random.choice(_FILLERS)], said)
+
+    def _listing(self, name: str, thing: Thing, attributes: Sequence[str], values: Mapping[str, str]) -> None:
+        """A data sheet: a table or bullets, in which a label and a value say what a sentence says elsewhere."""
+        rows = [(str(_attributes(thing.kind)[each]["label"]), values[each]) for each in attributes]
+        bullets = self.random.random() < 0.5
+        form = self.random.choice(["md", "html"])
+        title = f"{thing.name}: facts"
+        block = [f"- {label}: {value}" for label, value in rows] if bullets else table(("Property", "Value"), rows)
+        parts = [self._intro(thing), "\n".join(block)]
+        document = f"{name}.{form}"
+        self.world.files[document] = as_markdown(title, parts) if form == "md" else as_html(title, parts)
+        self.world.things[document] = thing
+        for attribute, (label, value) in zip(attributes, rows, strict=True):
+            self.world.statements.append(Statement(document, thing, attribute, value, (label, value)))
+
+    def _note(
+        self,
+        name: str,
+        thing: Thing,
+        attributes: Sequence[str],
+        all_values: Mapping[Thing, Mapping[str, str]],
+        disputes: "_Disputes",
+    ) -> None:
+        """A text that says the same of another thing in the same breath."""
+        other = self.random.choice([each for each in all_values if each != thing])
+        said = []
+        for about in (thing, other):
+            for attribute in attributes[:2]:
+                if disputes[about] is None or disputes[about][0] != attribute:
+                    value = all_values[about][attribute]
+                    said.append((about, attribute, value, self._say(about, attribute, value, named=True)))
+        parts = [self.random.choice(_FILLERS), " ".join(text for _, _, _, text in said)]
+        document = self._store(name, thing, parts, [each[1:] for each in said if each[0] == thing])
+        for about, attribute, value, text in said:
+            if about == other:
+                self.world.statements.append(Statement(document, about, attribute, value, (text,)))
+
+    def _compare(
+        self, things: Sequence[Thing], all_values: Mapping[Thing, Mapping[str, str]], disputes: "_Disputes"
+    ) -> None:
+        """Documents about several things at once: every sentence is a distractor for the others."""
+        for number in range(0, len(things), 3):
+            group = things[number : number + 3]
+            attribute = self.random.choice(list(all_values[group[0]]))
+            said = [
+                Statement("", thing, attribute, value, (self._say(thing, attribute, value, named=True),))
+                for thing in group
+                if (value := all_values[thing][attribute]) and (not disputes[thing] or disputes[thing][0] != attribute)
+            ]
+            if said:
+                document = f"survey-{group[0].kind}-{number}.txt"
+                text = " ".join(each.marks[0] for each in said)
+                self.world.files[document] = as_text("Market survey", [self.random.choice(_FILLERS), text])
+                self.world.statements += [replace(each, document=document) for each in said]
+
+    def _dispute(self, slug: str, thing: Thing, attribute: str, value: str, conflict: ConflictKind) -> None:
+        other = self._value(_attributes(thing.kind)[attribute]["value"], unlike=value)
+        right = [(attribute, value, self._say(thing, attribute, value, named=True))]
+        wrong = [(attribute, other, self._say(thing, attribute, other, named=True))]
+        filler = self.random.choice
+        forms = ("md", "html", "pdf")
+        if conflict == "stale":
+            self._store(
+                f"{slug}-report", thing, [filler(_FILLERS), right[0][2]], right, dated="2025-03-14", forms=forms
+            )
+            older = f"{self.random.randrange(2012, 2019)}-05-02"
+            self._store(f"{slug}-archive", thing, [filler(_FILLERS), wrong[0][2]], wrong, "stale", older, forms)
+        elif conflict == "majority":
+            self._store(f"{slug}-first", thing, [filler(_FILLERS), right[0][2]], right)
+            # Two witnesses, not a copy: the second one uses other words.
+            while (other_words := self._say(thing, attribute, value, named=True)) == right[0][2]:
+                pass
+            again = [(attribute, value, other_words)]
+            self._store(f"{slug}-second", thing, [again[0][2], filler(_FILLERS)], again)
+            self._store(f"{slug}-third", thing, [filler(_FILLERS), wrong[0][2]], wrong, "rival")
+        elif conflict == "tie":
+            self._store(f"{slug}-one", thing, [right[0][2], filler(_FILLERS)], right)
+            self._store(f"{slug}-two", thing, [filler(_FILLERS), wrong[0][2]], wrong, "rival")
+        elif conflict == "unit":
+            other = _other_unit(value)
+            wrong = [(attribute, other, self._say(thing, attribute, other, named=True))]
+            self._store(f"{slug}-one", thing, [right[0][2], filler(_FILLERS)], right)
+            self._store(f"{slug}-two", thing, [filler(_FILLERS), wrong[0][2]], wrong, "rival")
+        else:
+            here, there = self.random.choice(_SCOPES)
+            right = [(attribute, value, f"{here}, {right[0][2][:1].lower() + right[0][2][1:]}")]
+            wrong = [(attribute, other, f"{there}, {wrong[0][2][:1].lower() + wrong[0][2][1:]}")]
+            right, wrong = [_recased(each, thing) for each in right], [_recased(each, thing) for each in wrong]
+            self._store(f"{slug}-one", thing, [right[0][2], filler(_FILLERS)], right)
+            self._store(f"{slug}-two", thing, [filler(_FILLERS), wrong[0][2]], wrong, "rival")
+        self.world.facts.append(Fact(thing, attribute, value, self._ask(thing, attribute), conflict, other))
+
+    def _store(
+        self,
+        name: str,
+        thing: Thing,
+        parts: Sequence[str],
+        said: Sequence[tuple[str, str, str]],
+        role: Role = "current",
+        dated: str = "",
+        forms: Sequence[str] = ("txt", "md", "html", "pdf"),
+    ) -> str:
+        form = self.random.choice(forms)
+        title = self.random.choice(_TITLES).format(e=thing.name)
+        writer = {"txt": as_text, "md": as_markdown, "html": as_html, "pdf": as_pdf}[form]
+        document = f"{name}.{form}"
+        self.world.files[document] = writer(title, parts, dated)
+        self.world.things[document] = thing
+        for attribute, value, text in said:
+            self.world.statements.append(Statement(document, thing, attribute, value, (text,), role))
+        return document
+
+
+_Disputes = Mapping[Thing, tuple[str, ConflictKind] | None]
+_CONFLICTS: tuple[ConflictKind, ...] = ("stale", "majority", "tie", "unit", "scope", "stale")
+_SCOPES = [("In summer", "In winter"), ("In 2019", "In 2023"), ("For adults", "For children")]
+_TITLES = ["{e}", "Notes on {e}", "{e} in brief", "About {e}", "From our files"]
+_FILLERS = [
+    "Readers have asked us for more details, and we are glad to give them here.",
+    "The weather was mild on the day of our visit, and the coffee was good.",
+    "Our archive holds several folders on this subject, most of them in good order.",
+    "Not every visitor will agree, but we found the staff friendly and well informed.",
+    "A map and a list of addresses can be had at the counter.",
+    "The photographs in the printed edition were taken by a member of our team.",
+    "Some of the older papers were damaged by water and had to be copied by hand.",
+    "We thank the librarians who let us work late into the evening.",
+]
+_UNITS = {
+    "kW": "hp",
+    "kilowatts": "horsepower",
+    "kg": "tonnes",
+    "kilograms": "tonnes",
+    "m": "km",
+    "metres": "kilometres",
+    "mg": "g",
+    "milligrams": "grams",
+    "hours": "days",
+    "days": "weeks",
+    "seconds": "minutes",
+    "cm": "m",
+    "centimetres": "metres",
+    "g": "kg",
+    "grams": "kilograms",
+    "MB": "GB",
+    "megabytes": "gigabytes",
+    "knots": "km/h",
+    "MPa": "kPa",
+    "megapascals": "kilopascals",
+    "million euros": "million dollars",
+}
+
+
+def _recased(said: tuple[str, str, str], thing: Thing) -> tuple[str, str, str]:
+    """Give a name at the former beginning of a sentence its capital back."""
+    attribute, value, text = said
+    for name in (thing.name, value):
+        text = text.replace(name[:1].lower() + name[1:], name)
+    return attribute, value, text
+
+
+def _attributes(kind: str) -> dict[str, dict[str, Any]]:
+    return {name: spec for name, spec in _kinds()[kind].items() if isinstance(spec, dict) and "value" in spec}
+
+
+def _other_unit(value: str) -> str:
+    number, _, unit = value.partition(" ")
+    return f"{number} {_UNITS[unit]}"
+
+
+def _disputable(thing: Thing, attributes: Sequence[str], conflict: ConflictKind) -> str | None:
+    """Choose the attribute to dispute: units and circumstances need a figure that has a unit of measurement."""
+    specs = _attributes(thing.kind)
+    for attribute in attributes:
+        value = specs[attribute]["value"]
+        measured = isinstance(value, list) and value[3] in _UNITS and value[4] in _UNITS
+        if measured or (conflict in ("stale", "majority", "tie") and value != "licence"):
+            return attribute
+    return None
+
+
+@lru_cache(maxsize=4)
+def plant(seed: int, split: Split) -> World:
+    """Draw the corpus of a seed and a split."""
+    return _Planter(seed, split).plant()
+
+
+def tasks(world: World, count: int, size: int, *, seed: int, conflicts: bool | None = None) -> Iterator[list[Fact]]:
+    """Draw `count` tasks of `size` facts about different things; `conflicts`: only of disputed, or of plain facts."""
+    draw = random.Random(f"tasks {seed} {conflicts}")
+    pool = [fact for fact in world.facts if conflicts is None or bool(fact.conflict) == conflicts]
+    draw.shuffle(pool)
+    for _ in range(count):
+        chosen: list[Fact] = []
+        for fact in pool:
+            if len(chosen) < size and all(fact.thing != other.thing for other in chosen):
+                chosen.append(fact)
+        if not chosen:
+            return
+        pool = [fact for fact in pool if fact not in chosen]
+        yield chosen

@@ -1,0 +1,234 @@
+"""Part (e): wide tables: row and cell F1 at 10, 100 and 1,000 rows, with and without injected faults.
+
+A cell is right where its value is that of the corpus, in the column's type and unit. A row is right where all of its
+cells are (WideSearch's two scores: item and row F1). What the corpus does not say must stay empty.
+"""
+
+import os
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.eval.asking import Bench, StackAsker
+from tests.eval.files import as_html, as_markdown, as_pdf, as_text, table, words_of
+from tests.eval.metrics import Measure, Table, folded, numbers, share
+from tests.eval.planting import Split
+from tests.support.stack import Stack
+
+SIZES = tuple(int(size) for size in os.environ.get("ROWS", "10,100,1000").split(","))
+FAULTS = 5
+"""Kills of the worker while a table is filled."""
+FILL_WITHIN_S = 2_400.0
+SAID_SHARE = 0.9
+"""Of the cells that the corpus states; the rest must stay empty."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column, as the API takes it."""
+
+    name: str
+    description: str
+    type: str
+    unit: str | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {key: value for key, value in vars(self).items() if value is not None}
+
+
+COLUMNS = (
+    Column("founded", "year in which the company was founded", "integer"),
+    Column("employees", "number of people that it employs", "integer"),
+    Column("revenue", "revenue of the last year", "number", "million EUR"),
+    Column("headquarters", "town of the head office", "text"),
+)
+
+
+@dataclass(frozen=True)
+class Wide:
+    """A corpus of companies and the table that it should give."""
+
+    files: dict[str, bytes]
+    items: tuple[str, ...]
+    cells: dict[tuple[str, str], Any]
+    """(item, column) -> value; a cell that nothing states is not there."""
+
+
+_FIRST = words_of("first")
+_LAST = words_of("last")
+_TRADE = ["Optics", "Foods", "Paper", "Robotics", "Textiles", "Shipping", "Tools", "Glass", "Dairy", "Timber"]
+_SAY: dict[str, dict[Split, tuple[str, ...]]] = {
+    "founded": {
+        "develop": (
+            "{item} was founded in {value}.",
+            "The history of {item} goes back to {value}, the year it was founded.",
+        ),
+        "held-out": (
+            "{item} was established in {value}.",
+            "Since it was set up in {value}, {item} has stayed in family hands.",
+        ),
+    },
+    "employees": {
+        "develop": ("{item} employs {value:,} people.", "The company has {value:,} employees."),
+        "held-out": ("{item} has a workforce of {value:,}.", "In all, {value:,} people work for {item}."),
+    },
+    "revenue": {
+        "develop": ("The revenue of {item} was {value} million euros.", "Its revenue came to EUR {value} million."),
+        "held-out": ("{item} had sales of {value} million euros.", "Its turnover reached EUR {value} million."),
+    },
+    "headquarters": {
+        "develop": ("{item} is headquartered in {value}.", "Its head office is in {value}."),
+        "held-out": ("{item} is based in {value}.", "The head office of {item} is in {value}."),
+    },
+}
+_LABELS = {
+    "founded": "Founded",
+    "employees": "Employees",
+    "revenue": "Revenue (million EUR)",
+    "headquarters": "Headquarters",
+}
+
+
+def wide_corpus(rows: int, *, seed: int, split: Split) -> Wide:
+    """Draw `rows` companies, one document each, as prose, bullets or tables. Pure: same arguments, same bytes."""
+    draw = random.Random(f"wide {rows} {seed} {split}")
+    pool = [f"{first}{last} {trade}" for first in _FIRST for last in _LAST for trade in _TRADE]
+    items = tuple(draw.sample(pool, rows))
+    files: dict[str, bytes] = {}
+    cells: dict[tuple[str, str], Any] = {}
+    for number, item in enumerate(items):
+        values = {
+            "founded": draw.randrange(1860, 2015),
+            "employees": draw.randrange(30, 9_900, 10),
+            "revenue": draw.randrange(3, 900),
+            "headquarters": draw.choice(_FIRST) + draw.choice(_LAST),
+        }
+        said = {name: value for name, value in values.items() if draw.random() < SAID_SHARE}
+        cells |= {(item, name): value for name, value in said.items()}
+        name, data = _document(draw, number, item, said, split)
+        files[name] = data
+    return Wide(files, items, cells)
+
+
+def _document(draw: random.Random, number: int, item: str, said: Mapping[str, Any], split: Split) -> tuple[str, bytes]:
+    intro = f"{item} is a company with a long list of customers."
+    form = draw.choice(["txt", "md", "html", "pdf"])
+    layout = draw.choice(["prose", "bullets", "table"]) if form in ("md", "html") else "prose"
+    if layout == "prose":
+        sentences = [draw.choice(_SAY[name][split]).format(item=item, value=value) for name, value in said.items()]
+        parts = [" ".join([intro, *sentences])]
+    else:
+        rows = [(_LABELS[name], f"{value:,}" if name == "employees" else str(value)) for name, value in said.items()]
+        lines = (
+            [f"- {label}: {value}" for label, value in rows]
+            if layout == "bullets"
+            else table(("Property", "Value"), rows)
+        )
+        parts = [intro, "\n".join(lines)]
+    writer = {"txt": as_text, "md": as_markdown, "html": as_html, "pdf": as_pdf}[form]
+    return f"company-{number:04}.{form}", writer(item, parts)
+
+
+@dataclass
+class Score:
+    """Counts of cells and rows, as for F1."""
+
+    right: int = 0
+    filled: int = 0
+    stated: int = 0
+    rows_right: int = 0
+    rows_answered: int = 0
+    rows: int = 0
+
+    @property
+    def cell_f1(self) -> float:
+        """Return F1 over cells: of those filled, and of those that the corpus states."""
+        return 2 * self.right / (self.filled + self.stated) if self.filled + self.stated else 1.0
+
+    @property
+    def row_f1(self) -> float:
+        """Return F1 over rows that are right in every cell."""
+        return 2 * self.rows_right / (self.rows_answered + self.rows) if self.rows_answered + self.rows else 1.0
+
+
+def score(wide: Wide, rows: Sequence[Mapping[str, Any]]) -> Score:
+    """Compare a table with the truth.
+
+    Args:
+        rows: `{item, cells: [{column, value}]}` as `GET /runs/{id}/table` gives them.
+    """
+    counted = Score(stated=len(wide.cells), rows=len(wide.items))
+    for row in rows:
+        given = {cell["column"]: cell.get("value") for cell in row["cells"]}
+        counted.rows_answered += any(value is not None for value in given.values())
+        all_right = True
+        for column in COLUMNS:
+            truth, value = wide.cells.get((row["item"], column.name)), given.get(column.name)
+            is_right = truth is not None and value is not None and same(value, truth)
+            counted.filled += value is not None
+            counted.right += is_right
+            all_right &= is_right or (truth is None and value is None)
+        counted.rows_right += all_right
+    return counted
+
+
+def same(given: Any, truth: Any) -> bool:
+    """Tell whether a cell's value is the true one: numbers by value, texts by their folded words."""
+    if isinstance(truth, int | float):
+        if isinstance(given, str):
+            found = numbers(given)
+            return len(found) == 1 and float(next(iter(found))) == float(truth)
+        return isinstance(given, int | float) and abs(float(given) - float(truth)) < 1e-6 * max(1.0, abs(float(truth)))
+    return folded(str(given)) == folded(str(truth))
+
+
+def fill(stack: Stack, wide: Wide, *, faults: int, draw: random.Random) -> list[dict[str, Any]]:
+    """Ask the product for the table, kill its worker `faults` times meanwhile, and read all rows. The only API call."""
+    asked = {"items": list(wide.items), "columns": [column.asked() for column in COLUMNS]}
+    run_id = stack.create("Fill in the table of these companies.", table=asked)
+    stack.start(run_id)
+    for _ in range(faults):
+        time.sleep(draw.uniform(1.0, 4.0))
+        stack.returned("worker", stack.kill("worker"))
+    ended = stack.finished(run_id, FILL_WITHIN_S)
+    assert ended["status"] == "completed", ended
+    rows: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        page = stack.get(
+            f"/api/v1/runs/{run_id}/table", params={"limit": 200, **({"cursor": cursor} if cursor else {})}
+        )
+        rows += page["rows"]
+        if not (cursor := page.get("next_cursor")):
+            return rows
+
+
+def run(bench: Bench, *, seed: int, split: Split) -> list[Table]:
+    """Measure part (e); `ROWS=10,100` in the environment chooses the sizes."""
+    if bench.memory:
+        return [Table("(e) wide tables", notes=["skipped: it needs the stack"])]
+    result = Table(f"(e) wide tables, {len(COLUMNS)} columns, seed {seed}, templates {split}")
+    for rows in SIZES:
+        wide = wide_corpus(rows, seed=seed, split=split)
+        with bench.stack() as stack:
+            if stack.get("/api/v1/openapi.json")["paths"].get("/api/v1/runs/{run_id}/table") is None:
+                result.notes.append("skipped: this version has no tables")
+                return [result]
+            StackAsker(stack, wide.files)
+            for faults in (0, FAULTS):
+                found = score(wide, fill(stack, wide, faults=faults, draw=random.Random(seed)))
+                how = f"{rows} rows, {faults} worker kills" if faults else f"{rows} rows"
+                result.measures += [
+                    Measure(
+                        f"cell F1, {how}",
+                        round(found.cell_f1, 4),
+                        floor=0.9,
+                        of=f"{found.right} of {found.stated} right",
+                    ),
+                    Measure(f"row F1, {how}", round(found.row_f1, 4), of=f"{found.rows_right} of {found.rows} rows"),
+                    share(f"filled cells that are right, {how}", found.right, found.filled),
+                ]
+    return [result]
