@@ -33,6 +33,7 @@ from activities.agents.acting import ActActivities
 from activities.agents.thinking import CloseAgentActivities, ThinkActivities
 from activities.boundary import Boundary
 from activities.documents.activities import DocumentActivities
+from activities.embedding.embedder import Embedder, EmbeddingConfig, build_embedder
 from activities.reconcile.activities import ReconcileActivities
 from activities.research.reasoner import ModelConfig, Reasoner, build_reasoner
 from activities.research.vendor import load_litellm
@@ -74,6 +75,7 @@ class Parts:
     live: Live
     http: SafeHttpClient
     reasoner: Reasoner
+    embedder: Embedder | None
     orchestrator: Orchestrator
 
 
@@ -99,15 +101,15 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     report = ReportActivities(parts.db, parts.objects, parts.live, parts.reasoner)
     think = ThinkActivities(parts.db, parts.objects, parts.live, parts.reasoner)
     executor = ToolExecutor(tools)
-    act = ActActivities(parts.db, parts.objects, parts.live, parts.http, executor)
+    act = ActActivities(parts.db, parts.objects, parts.live, parts.http, executor, parts.embedder)
     close = CloseAgentActivities(parts.db, parts.live)
     reconcile = ReconcileActivities(parts.db, parts.orchestrator)
-    documents = DocumentActivities(parts.db, parts.objects)
+    documents = DocumentActivities(parts.db, parts.objects, parts.embedder)
     return [
         Station(TaskQueue.RUNS, workflows=WORKFLOWS),
         Station(TaskQueue.AGENTS, [plan.plan, report.write, think.think], WORKFLOWS, slots=20),
         Station(TaskQueue.TOOLS, [act.act], slots=50),
-        Station(TaskQueue.TOOLS_CPU, [documents.ingest], slots=2),
+        Station(TaskQueue.TOOLS_CPU, [documents.ingest, documents.embed], slots=2),
         Station(TaskQueue.BILLING, [run.begin, run.transition, run.settle, close.close, reconcile.sweep], slots=20),
     ]
 
@@ -186,6 +188,16 @@ def model_config(settings: Settings) -> ModelConfig:
     )
 
 
+def embedding_config(settings: Settings) -> EmbeddingConfig:
+    """Return which model makes the vectors."""
+    return EmbeddingConfig(
+        model=settings.embedding_model,
+        base_url=settings.embedding_base_url,
+        api_key=settings.embedding_api_key.get_secret_value() if settings.embedding_api_key else None,
+        dimensions=settings.embedding_dimensions,
+    )
+
+
 async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) -> Parts:
     """Open what the activities stand on; closed by `stack`."""
     db = Database.from_settings(settings, application_name="swissbrain-worker")
@@ -201,6 +213,7 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         live=live,
         http=SafeHttpClient(settings.fetch_allowed_private_hosts),
         reasoner=build_reasoner(model_config(settings)),
+        embedder=await asyncio.to_thread(build_embedder, embedding_config(settings)),
         orchestrator=Orchestrator(client, settings),
     )
 

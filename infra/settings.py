@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from schema.policies import EMBEDDING_DIMENSIONS_MAX
+
 Role = Literal["planner", "researcher", "writer"]
 """The parts a model plays; each can have a model of its own."""
 
@@ -118,6 +120,20 @@ class Settings(BaseSettings):
     model_researcher: str | None = Field(default=None, description="Model of the agents; default: `model`.")
     model_writer: str | None = Field(default=None, description="Model that writes the report; default: `model`.")
 
+    # Vectors
+    embedding_model: str | None = Field(
+        default=None,
+        description="litellm's name of an embedding model. Empty: the local English model of the extra `vectors`, or, "
+        "where that is not installed, search by full text alone. After a change: `swissbrain corpus reindex`.",
+    )
+    embedding_base_url: str | None = Field(
+        default=None, description="Base URL of a self-hosted or proxied embedding model."
+    )
+    embedding_api_key: SecretStr | None = Field(default=None, description="Key of the embedding model's provider.")
+    embedding_dimensions: int = Field(
+        default=1536, ge=1, le=EMBEDDING_DIMENSIONS_MAX, description="Length of that model's vectors."
+    )
+
     # Outbound HTTP
     fetch_allowed_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -136,7 +152,14 @@ class Settings(BaseSettings):
             raise ValueError("must start with postgresql://")
         return url
 
-    @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "model_base_url", "api_public_url", mode="after")
+    @field_validator(
+        "s3_endpoint_url",
+        "s3_public_endpoint_url",
+        "model_base_url",
+        "embedding_base_url",
+        "api_public_url",
+        mode="after",
+    )
     @classmethod
     def _is_http(cls, url: str | None) -> str | None:
         if url is not None and not re.match(r"^https?://[^/]+", url):

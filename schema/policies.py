@@ -93,6 +93,20 @@ DOCUMENT_CHARACTERS_MAX = 5_000_000
 PASSAGE_CHARACTERS = 900
 PASSAGES_PER_SEARCH_MAX = 20
 
+# Retrieval.
+EMBEDDING_DIMENSIONS_MAX = 4_096
+EMBEDDED_PER_ACTIVITY = 1_000
+"""Passages that one activity embeds at most (about 1.5 MB of vectors); a longer document takes several."""
+EMBED_TIMEOUT = timedelta(seconds=600)
+CONSIDERED_PER_SEARCH_MAX = 20
+"""Hits of one search that were looked at and left out are recorded up to this many, best first."""
+FINGERPRINT_CHARACTERS_MAX = 500_000
+"""Of a longer text only its beginning is fingerprinted."""
+SOURCE_CONTEXT_CHARACTERS = 300
+"""Text shown on either side of a claim's span."""
+DOMAIN_REPUTATIONS_MAX = 5_000
+"""Domains that an organisation may set the trust of."""
+
 # Streams.
 STREAM_PING = timedelta(seconds=15)
 STREAM_POLL = timedelta(seconds=1)

@@ -7,6 +7,7 @@ from temporalio import activity
 
 from activities.agents.memory import pack_output
 from activities.boundary import is_worth_another_try
+from activities.embedding.embedder import Embedder
 from activities.tools.context import ToolContext
 from activities.tools.executor import ToolExecutor
 from activities.usage import tool_usage
@@ -30,13 +31,20 @@ class ActActivities:
     """The agent's hands."""
 
     def __init__(
-        self, db: Database, objects: ObjectStore, live: Live, http: SafeHttpClient, executor: ToolExecutor
+        self,
+        db: Database,
+        objects: ObjectStore,
+        live: Live,
+        http: SafeHttpClient,
+        executor: ToolExecutor,
+        embedder: Embedder | None = None,
     ) -> None:
         self._db = db
         self._objects = objects
         self._live = live
         self._http = http
         self._executor = executor
+        self._embedder = embedder
 
     @activity.defn(name="agent.act")
     async def act(self, input: ActInput) -> ActResult:
@@ -67,6 +75,7 @@ class ActActivities:
             objects=self._objects,
             http=self._http,
             heartbeat=activity.heartbeat,
+            embedder=self._embedder,
         )
         try:
             output = await self._executor.execute(input.call.tool, input.call.arguments, context, allowed=input.tools)

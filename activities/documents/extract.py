@@ -111,6 +111,7 @@ def _finished(builder: TextBuilder, filename: str, mime: str) -> ExtractedDocume
         published_at=metadata.published_at,
         author=_cleaned_title(metadata.author) or None if metadata.author else None,
         language=metadata.language,
+        canonical=metadata.canonical,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from schema.contracts.common import Contract, ObjectRef
-from schema.contracts.research import Passage, SourceKind
+from schema.contracts.research import ConsideredSource, Passage, SourceKind
 
 
 class Effect(StrEnum):
@@ -46,6 +46,11 @@ class SnapshotRef(Contract):
     uri: str
     kind: SourceKind
     document_id: str | None = None
+    canonical_uri: str | None = None
+    """Address that the page declares as its own (`rel=canonical`)."""
+    fingerprint: bytes | None = None
+    """By which copies of it are found; None: the platform makes it from the text."""
+    language: str | None = None
 
 
 class ToolOutput(Contract):
@@ -55,5 +60,7 @@ class ToolOutput(Contract):
     """Fits the tool's output schema; small (the text itself is in `passages`)."""
     passages: tuple[Passage, ...] = ()
     """What an agent can draw claims from, best first."""
+    considered: tuple[ConsideredSource, ...] = ()
+    """What a search found and left out, the best first, CONSIDERED_PER_SEARCH_MAX at most."""
     snapshots: tuple[SnapshotRef, ...] = ()
     """Stored before the call returns; a passage's source is one of them or one stored earlier."""
