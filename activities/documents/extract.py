@@ -9,6 +9,7 @@ import re
 from pathlib import PurePosixPath
 
 from activities.documents.builder import ExtractedDocument, TextBuilder
+from activities.documents.language import language_of
 from activities.documents.plain import read_plain
 from schema.errors import PayloadTooLarge, UnsupportedFormat
 from schema.policies import DOCUMENT_CHARACTERS_MAX, UPLOAD_BYTES_MAX
@@ -110,7 +111,8 @@ def _finished(builder: TextBuilder, filename: str, mime: str) -> ExtractedDocume
         pages=tuple(builder.pages),
         published_at=metadata.published_at,
         author=_cleaned_title(metadata.author) or None if metadata.author else None,
-        language=metadata.language,
+        # What the text is written in, rather than what its page declares: templates declare for all their pages.
+        language=language_of(text) or (metadata.language or "").partition("-")[0].lower() or None,
         canonical=metadata.canonical,
     )
 

@@ -1,4 +1,4 @@
-"""Which language a text is in, and how PostgreSQL's full text search reads it. Pure.
+"""How PostgreSQL's full text search reads a text in a language; which one that is, `language.py` tells. Pure.
 
 Each document is indexed with the text search configuration of its language (stemming, stop words). Chinese, Japanese,
 Korean and Thai write no spaces, or not where words end, and PostgreSQL has no configuration for them: their runs are
@@ -6,8 +6,6 @@ indexed as overlapping pairs of characters, whatever the language of the text ar
 """
 
 import re
-from functools import lru_cache
-from typing import Any
 
 CONFIGURATIONS = {
     "ar": "arabic",
@@ -44,12 +42,7 @@ CONFIGURATIONS = {
 CONFIGURATION_DEFAULT = "english"
 CONFIGURATION_OTHER = "simple"
 """Words as they stand: for languages without a configuration."""
-LANGUAGE_DEFAULT = "en"
 
-_LETTERS_MIN = 30
-"""With fewer letters there is nothing to go by."""
-_SURE = 0.9
-_SAMPLE = 4_000
 _UNSPACED = (
     "\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7af\uf900-\ufaff\uff66-\uff9d"
@@ -57,38 +50,6 @@ _UNSPACED = (
 _RUN = re.compile(rf"[{_UNSPACED}]+")
 _LETTER = re.compile(r"[^\W\d_]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
-_SCRIPTS = (
-    ("ja", re.compile("[\u3040-\u30ff]")),
-    ("ko", re.compile("[\uac00-\ud7af]")),
-    ("th", re.compile("[\u0e00-\u0e7f]")),
-    ("zh", re.compile("[\u4e00-\u9fff]")),
-    ("el", re.compile("[\u0370-\u03ff]")),
-    ("he", re.compile("[\u0590-\u05ff]")),
-)
-"""Scripts that one language writes, or nearly so: enough for the shortest query. Japanese before Chinese."""
-_SHARED_SCRIPTS = (("ar", re.compile("[\u0600-\u06ff]")), ("ru", re.compile("[\u0400-\u04ff]")))
-"""The most frequent language of scripts that several write, where there is too little text to tell."""
-
-
-def detect_language(text: str, declared: str | None = None) -> str | None:
-    """Return the language of a text (ISO 639-1): by its script, by its letters, as declared; None: too little to tell.
-
-    What is written counts more than what is declared: templates declare English around every language.
-    """
-    sample = text[:_SAMPLE]
-    letters = len(_LETTER.findall(sample))
-    for language, script in _SCRIPTS:
-        if letters and len(script.findall(sample)) >= 0.2 * letters:
-            return language
-    if letters >= _LETTERS_MIN:
-        language, probability = _identifier().classify(sample)
-        if probability >= _SURE:
-            return str(language)
-    for language, script in _SHARED_SCRIPTS:
-        if letters and len(script.findall(sample)) >= 0.5 * letters:
-            return language
-    short = (declared or "").strip().lower().replace("_", "-").partition("-")[0]
-    return short if re.fullmatch(r"[a-z]{2}", short) else None
 
 
 def search_configuration(language: str | None) -> str:
@@ -115,10 +76,3 @@ def searchable(text: str) -> str:
 
 def _pairs(run: str) -> str:
     return run if len(run) == 1 else " ".join(run[at : at + 2] for at in range(len(run) - 1))
-
-
-@lru_cache(maxsize=1)
-def _identifier() -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # Imports numpy.
-
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

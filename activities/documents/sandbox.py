@@ -11,12 +11,11 @@ import json
 import os
 import signal
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from activities.documents.builder import ExtractedDocument
-from activities.documents.languages import detect_language
 from activities.documents.passages import PassageSpan
 from schema.errors import PayloadTooLarge, SourceUnavailable, SwissbrainError, UnsupportedFormat
 
@@ -36,7 +35,7 @@ class ParsedDocument:
 
 
 async def parse(data: bytes, filename: str, claimed_mime: str, *, timeout_s: float = PARSE_TIMEOUT_S) -> ParsedDocument:
-    """Extract the text of a file, split it into passages, and tell its language.
+    """Extract the text of a file and split it into passages.
 
     Raises:
         UnsupportedFormat: it cannot be read; the detail says why and what to do.
@@ -46,10 +45,7 @@ async def parse(data: bytes, filename: str, claimed_mime: str, *, timeout_s: flo
     header = json.dumps({"filename": filename, "mime": claimed_mime}).encode() + b"\n"
     output, status = await _run_child(header + data, timeout_s)
     if status == 0:
-        parsed = _parsed(output)
-        # Outside of the child: its model takes longer to load than most files to read.
-        language = await asyncio.to_thread(detect_language, parsed.document.text, parsed.document.language)
-        return replace(parsed, document=replace(parsed.document, language=language))
+        return _parsed(output)
     with contextlib.suppress(ValueError, KeyError, TypeError):
         failure = json.loads(output)
         raise _ERRORS[failure["code"]](str(failure["detail"])[:500])

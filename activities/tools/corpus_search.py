@@ -18,6 +18,7 @@ from activities.tools.ranking import (
     weigh,
     with_similarity,
 )
+from activities.tools.retrieval import QUERY_TERMS_MAX as QUERY_TERMS_MAX
 from activities.tools.retrieval import Retrieved, retrieve
 from activities.tools.scoring import document_trust, score
 from activities.tools.tool import Answer, Arguments, specify

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from activities.documents.languages import CONFIGURATIONS, detect_language, is_latin, searchable
+from activities.documents.language import language_of
+from activities.documents.languages import CONFIGURATIONS, is_latin, searchable
 from activities.embedding.embedder import supports
 from activities.tools.context import ToolContext
 from activities.tools.ranking import prior_weight
@@ -67,11 +68,11 @@ async def query_vector(context: ToolContext, query: str) -> QueryVector | None:
 
 def _spoken(query: str) -> str | None:
     """Return the query's language as far as its letters tell."""
-    known = detect_language(query)
+    known = language_of(query)
     return known if known or is_latin(query) else "und"
 
 
 def _language(asked: QueryTerms, query: str) -> str | None:
-    if known := detect_language(query):
+    if known := language_of(query):
         return known
     return next((code for code, name in CONFIGURATIONS.items() if name == asked.configuration), None)

@@ -9,8 +9,8 @@ from pydantic import Field
 from activities.documents.activities import store_snapshot
 from activities.documents.sandbox import ParsedDocument, parse
 from activities.tools.context import ToolContext
+from activities.tools.corpus_search import QUERY_TERMS_MAX
 from activities.tools.ranking import Relevance, frequencies_of, occurrences, query_terms, relevance, weigh
-from activities.tools.retrieval import QUERY_TERMS_MAX
 from activities.tools.scoring import page_trust, score
 from activities.tools.tool import Answer, Arguments, specify
 from infra.http import HttpResponse

@@ -3,7 +3,16 @@
 from typing import Any
 
 from pgvector.sqlalchemy import Vector
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    literal_column,
+    text,
+)
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlmodel import Field
 
@@ -68,8 +77,9 @@ class DocumentPassage(Table, table=True):
         *(
             Index(
                 f"ix_document_passages_embedding_{dimensions}",
-                text(f"(embedding::vector({dimensions})) vector_cosine_ops"),
+                literal_column(f"(embedding::vector({dimensions}))").label("nearest"),
                 postgresql_using="hnsw",
+                postgresql_ops={"nearest": "vector_cosine_ops"},
                 postgresql_where=text(f"vector_dims(embedding) = {dimensions}"),
             )
             for dimensions in INDEXED_DIMENSIONS
@@ -86,7 +96,7 @@ class DocumentPassage(Table, table=True):
     text: str = Field(sa_type=Text)
     terms: Any = Field(default=None, sa_type=TSVECTOR, nullable=False)
     """Made when it is written, by the document's configuration: headings with weight A, the text with weight B."""
-    embedding: Any = Field(default=None, sa_type=Vector)
+    embedding: Any = Field(default=None, sa_type=Vector, nullable=True)
     """Of headings and text together, unit length; None: not embedded (yet)."""
     embedding_model: str | None = Field(default=None, sa_type=Text)
     """Name of the embedder that made it; only vectors of one name are compared."""
