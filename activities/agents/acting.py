@@ -5,6 +5,7 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.agents.meeting import judged, record_met, record_unread, snapshotted
 from activities.agents.memory import pack_output
 from activities.boundary import is_worth_another_try
 from activities.embedding.embedder import Embedder
@@ -22,7 +23,7 @@ from schema.events import EventType
 from schema.policies import RETRY_ATTEMPTS_TOOL
 from schema.prices import tool_pcr
 from schema.states import StepStatus
-from schema.store import agents, billing, clock, documents, events, research, runs
+from schema.store import agents, billing, clock, events, runs
 from schema.store.agents import NewStep
 from schema.store.events import NewEvent
 
@@ -84,7 +85,7 @@ class ActActivities:
                 raise
             result = await self._record_failure(input, started_at, error)
         else:
-            result = await self._record(input, started_at, output)
+            result = await self._record(input, started_at, run.created_at, output)
         await self._live.publish(input.run_id)
         return result
 
@@ -110,22 +111,22 @@ class ActActivities:
             **fields,
         )
 
-    async def _record(self, input: ActInput, started_at: datetime, output: ToolOutput) -> ActResult:
-        packed = await pack_output(self._objects, input.org_id, output)
-        usage = tool_usage(input.operation_key, input.call.tool)
+    async def _record(self, input: ActInput, started_at: datetime, now: datetime, output: ToolOutput) -> ActResult:
         org_id, run_id = input.org_id, input.run_id
-        sources = {passage.source.snapshot_sha256: passage.source for passage in reversed(output.passages)}
+        async with self._db.transaction(org_id) as session:
+            output = await judged(session, org_id, output, question=input.subtask.question, now=now)
+        snapshots = await snapshotted(self._objects, output)
+        packed = await pack_output(self._objects, org_id, output)
+        usage = tool_usage(input.operation_key, input.call.tool)
         async with self._db.transaction(org_id) as session:
             await runs.lock_attempt(session, org_id, run_id, input.attempt)
             spent_pcr = await billing.meter(
                 session, org_id, run_id=run_id, attempt=input.attempt, agent_number=input.agent_number, items=[usage]
             )
-            for snapshot in sorted(output.snapshots, key=lambda item: item.object.sha256):
-                await documents.put_snapshot(session, org_id, snapshot.object)
-            await research.put_sources(session, org_id, run_id, sources.values())
+            sources = await record_met(session, org_id, run_id, output, snapshots)
             if await agents.record_step(session, org_id, self._step(input, started_at, output=packed)):
                 text = f"Agent {input.agent_number}: {input.call.tool} returned {len(output.passages)} passages"
-                data = {"step": input.step, "tool": input.call.tool, "sources": len(sources)}
+                data = {"step": input.step, "tool": input.call.tool, "sources": sources}
                 await events.append(
                     session,
                     org_id,
@@ -139,6 +140,8 @@ class ActActivities:
         org_id, run_id = input.org_id, input.run_id
         async with self._db.transaction(org_id) as session:
             await runs.lock_attempt(session, org_id, run_id, input.attempt)
+            url = input.call.arguments.get("url")
+            await record_unread(session, org_id, run_id, input.call.tool, url, error.detail)
             step = self._step(input, started_at, status=StepStatus.FAILED, error=facts)
             if await agents.record_step(session, org_id, step):
                 text = f"Agent {input.agent_number}: {input.call.tool} failed: {error.detail}"

@@ -52,18 +52,3 @@ def domain_trust(host: str, own: Mapping[str, tuple[float, str]] | None = None) 
             trust, reason = table.trust[name]
             return trust, f"{name} {reason}: {trust:.2f} (list {table.version})."
     return None
-
-
-def corroborated(trust: float, others: int) -> float:
-    """Raise trust by independent sources that say the same: each closes a quarter of what is missing, up to CLOSED_MAX.
-
-    Args:
-        others: independent sources besides this one (`independence.independent`).
-    """
-    closed = min(1 - (1 - CLOSED_EACH) ** max(others, 0), CLOSED_MAX)
-    return trust + (1 - trust) * closed
-
-
-CLOSED_EACH = 0.25
-CLOSED_MAX = 0.6
-"""Agreement never makes a source certain: many can repeat one error."""

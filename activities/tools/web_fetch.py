@@ -8,6 +8,7 @@ from pydantic import Field
 
 from activities.documents.activities import store_snapshot
 from activities.documents.sandbox import ParsedDocument, parse
+from activities.research.addresses import declared_canonical
 from activities.tools.context import ToolContext
 from activities.tools.corpus_search import QUERY_TERMS_MAX
 from activities.tools.ranking import Relevance, frequencies_of, occurrences, query_terms, relevance, weigh
@@ -81,7 +82,13 @@ class WebFetch:
             characters=len(parsed.document.text),
             passages_total=len(parsed.passages),
         )
-        reference = SnapshotRef(object=snapshot, title=parsed.document.title, uri=page.url, kind=SourceKind.WEB)
+        reference = SnapshotRef(
+            object=snapshot,
+            title=parsed.document.title,
+            uri=page.url,
+            kind=SourceKind.WEB,
+            canonical_uri=declared_canonical(page.url, parsed.document.canonical),
+        )
         return ToolOutput(
             data=answer.model_dump(mode="json"),
             passages=_passages(parsed, page, snapshot.sha256, context),

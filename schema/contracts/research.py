@@ -95,8 +95,6 @@ class ConsideredSource(Contract):
     outcome: Outcome
     detail: str
     """Why, as a sentence."""
-    snapshot_sha256: str | None = None
-    """Its text, where the organisation has it already (a document of the corpus)."""
     document_id: str | None = None
     published_at: datetime | None = None
     score: Score
@@ -110,7 +108,6 @@ def considered(source: SourceRef, outcome: Outcome, detail: str) -> ConsideredSo
         uri=source.uri,
         outcome=outcome,
         detail=detail,
-        snapshot_sha256=source.snapshot_sha256 or None,
         document_id=source.document_id,
         published_at=source.published_at,
         score=source.score,

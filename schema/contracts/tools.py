@@ -48,9 +48,6 @@ class SnapshotRef(Contract):
     document_id: str | None = None
     canonical_uri: str | None = None
     """Address that the page declares as its own (`rel=canonical`)."""
-    fingerprint: bytes | None = None
-    """By which copies of it are found; None: the platform makes it from the text."""
-    language: str | None = None
 
 
 class ToolOutput(Contract):

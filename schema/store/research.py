@@ -1,25 +1,57 @@
 """What a run read and what it drew from it: sources and claims."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Text, and_, cast, func, or_, update
+from sqlalchemy import ColumnElement, Numeric, Text, and_, case, cast, func, or_, tuple_, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
-from schema.contracts.research import Claim, Score, SourceKind, SourceRef
+from schema.contracts.research import Claim, ConsideredSource, Outcome, Score, SourceKind, SourceRef
+from schema.errors import NotFound
 from schema.ids import SOURCE, derived_id
 from schema.tables import research as tables
+from schema.tables.documents import Snapshot
 
-_DESCRIBES = ("kind", "title", "uri", "document_id", "published_at", "relevance", "trust", "recency", "reasons")
+_DESCRIBES = (
+    *("kind", "title", "uri", "canonical_uri", "document_id", "published_at", "relevance", "trust", "recency"),
+    "reasons",
+)
 """Columns of a source that belong together: they say where the text was found, and how it was scored there."""
+_NO_NUMBER = 2_147_483_647
 
 
-async def put_sources(session: AsyncSession, org_id: str, run_id: str, sources: Iterable[SourceRef]) -> None:
-    """Record sources of a run; of two that are the same text, the more relevant one stands, with all that describes it.
+@dataclass(frozen=True)
+class ListedSource:
+    """A source of a run with what is needed to say what became of it."""
 
-    Equal ones are decided by their address, then by their reasons: agents write at the same time, and the row must not
-    depend on who comes first.
+    source: tables.Source
+    claims: int
+    language: str | None
+    original: tables.Source | None
+    """The source that it is a copy of."""
+    copies: tuple[tables.Source, ...] = ()
+
+
+async def put_sources(
+    session: AsyncSession,
+    org_id: str,
+    run_id: str,
+    sources: Iterable[SourceRef],
+    canonical: Mapping[str, str] | None = None,
+) -> None:
+    """Record sources that a run read; of two that are the same text, the more relevant one stands.
+
+    With it stands all that describes it; the addresses of all are kept. Equal ones are decided by their address, then
+    by their reasons: agents write at the same time, and the row must not depend on who comes first.
+
+    Args:
+        canonical: address -> the one spelling of it.
     """
     rows = [
         {
@@ -30,12 +62,15 @@ async def put_sources(session: AsyncSession, org_id: str, run_id: str, sources: 
             "kind": source.kind.value,
             "title": source.title,
             "uri": source.uri,
+            "canonical_uri": (canonical or {}).get(source.uri, source.uri),
+            "addresses": {source.uri: source.title},
             "document_id": source.document_id,
             "published_at": source.published_at,
             "relevance": source.score.relevance,
             "trust": source.score.trust,
             "recency": source.score.recency,
             "reasons": source.score.reasons,
+            "outcome": Outcome.READ.value,
         }
         for source in sorted(sources, key=lambda item: item.snapshot_sha256)
     ]
@@ -44,13 +79,71 @@ async def put_sources(session: AsyncSession, org_id: str, run_id: str, sources: 
     statement = upsert(tables.Source).values(rows)
     given, kept = statement.excluded, tables.Source
     by_name = func.row(given.uri, cast(given.reasons, Text)) < func.row(kept.uri, cast(col(kept.reasons), Text))
+    better = or_(given.relevance > col(kept.relevance), and_(given.relevance == col(kept.relevance), by_name))
+    changes: dict[str, Any] = {name: case((better, given[name]), else_=getattr(kept, name)) for name in _DESCRIBES}
+    changes["addresses"] = col(kept.addresses).op("||")(given.addresses)
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=["org_id", "run_id", "snapshot_sha256"], set_=changes)
+    )
+
+
+async def put_considered(
+    session: AsyncSession,
+    org_id: str,
+    run_id: str,
+    considered: Iterable[ConsideredSource],
+    canonical: Mapping[str, str] | None = None,
+) -> None:
+    """Record sources that a run met and did not read, once per address: a failure before what was left out.
+
+    Of two that were left out the more relevant one stands, whoever comes first. One that is read after all is no longer
+    listed (`list_sources`).
+
+    Args:
+        canonical: address -> the one spelling of it.
+    """
+    best: dict[str, dict[str, Any]] = {}
+    for item in considered:
+        address = (canonical or {}).get(item.uri, item.uri)
+        row = {
+            "id": derived_id(SOURCE, run_id, "met", address),
+            "org_id": org_id,
+            "run_id": run_id,
+            "kind": item.kind.value,
+            "title": item.title,
+            "uri": item.uri,
+            "canonical_uri": address,
+            "addresses": {item.uri: item.title},
+            "document_id": item.document_id,
+            "published_at": item.published_at,
+            "relevance": item.score.relevance,
+            "trust": item.score.trust,
+            "recency": item.score.recency,
+            "reasons": item.score.reasons,
+            "outcome": item.outcome.value,
+            "detail": item.detail,
+        }
+        kept = best.get(address)
+        if kept is None or _prefers(row) < _prefers(kept):
+            best[address] = row
+    if not best:
+        return
+    statement = upsert(tables.Source).values([best[address] for address in sorted(best)])
+    given, now = statement.excluded, tables.Source
+    earlier = func.row(given.outcome, -given.relevance, given.uri, given.detail)
+    changes = {name: given[name] for name in (*_DESCRIBES, "outcome", "detail", "addresses")}
     await session.execute(
         statement.on_conflict_do_update(
-            index_elements=["org_id", "run_id", "snapshot_sha256"],
-            set_={name: given[name] for name in _DESCRIBES},
-            where=or_(given.relevance > col(kept.relevance), and_(given.relevance == col(kept.relevance), by_name)),
+            index_elements=["id"],
+            set_=changes,
+            where=earlier < func.row(col(now.outcome), -col(now.relevance), col(now.uri), col(now.detail)),
         )
     )
+
+
+def _prefers(row: Mapping[str, Any]) -> tuple[str, float, str, str]:
+    # `failed` comes before `left_out`, here as in the statement.
+    return row["outcome"], -row["relevance"], row["uri"], row["detail"]
 
 
 async def put_claims(
@@ -84,7 +177,7 @@ async def put_claims(
 
 def _source(row: tables.Source) -> SourceRef:
     return SourceRef(
-        snapshot_sha256=row.snapshot_sha256,
+        snapshot_sha256=row.snapshot_sha256 or "",
         kind=SourceKind(row.kind),
         title=row.title,
         uri=row.uri,
@@ -147,22 +240,164 @@ async def number_sources(session: AsyncSession, org_id: str, run_id: str, number
         )
 
 
-async def list_sources(session: AsyncSession, org_id: str, run_id: str) -> list[tables.Source]:
-    """Return the run's sources, cited ones first by number, then by score."""
-    score = col(tables.Source.relevance) * 0.5 + col(tables.Source.trust) * 0.3 + col(tables.Source.recency) * 0.2
+async def read_sources(session: AsyncSession, org_id: str, run_id: str) -> list[SourceRef]:
+    """Return every source that the run read, ordered by snapshot."""
     query = (
         select(tables.Source)
-        .where(tables.Source.org_id == org_id, tables.Source.run_id == run_id)
-        .order_by(col(tables.Source.number).asc().nulls_last(), score.desc(), col(tables.Source.id))
+        .where(
+            tables.Source.org_id == org_id, tables.Source.run_id == run_id, tables.Source.outcome == Outcome.READ.value
+        )
+        .order_by(col(tables.Source.snapshot_sha256))
     )
-    return list((await session.execute(query)).scalars())
+    return [_source(row) for row in (await session.execute(query)).scalars()]
+
+
+async def judge_sources(
+    session: AsyncSession,
+    org_id: str,
+    run_id: str,
+    *,
+    copies: Mapping[str, str],
+    trusted: Mapping[str, tuple[float, str]],
+) -> None:
+    """Record which sources are copies, and the trust that agreement gave; the same call again changes nothing.
+
+    Args:
+        copies: snapshot of a copy -> snapshot of what it is a copy of.
+        trusted: snapshot -> (trust, reason).
+    """
+    own = (col(tables.Source.org_id) == org_id, col(tables.Source.run_id) == run_id)
+    await session.execute(
+        update(tables.Source).where(*own).values(copy_of=None).execution_options(synchronize_session=False)
+    )
+    for sha256, original in sorted(copies.items()):
+        await session.execute(
+            update(tables.Source)
+            .where(*own, col(tables.Source.snapshot_sha256) == sha256)
+            .values(copy_of=derived_id(SOURCE, run_id, original))
+            .execution_options(synchronize_session=False)
+        )
+    for sha256, (trust, reason) in sorted(trusted.items()):
+        await session.execute(
+            update(tables.Source)
+            .where(*own, col(tables.Source.snapshot_sha256) == sha256)
+            .values(trust=trust, reasons=col(tables.Source.reasons).op("||")(cast({"trust": reason}, JSONB)))
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _shown(org_id: str, run_id: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of a run's list: what was met and then read all the same is listed once, as read."""
+    read = aliased(tables.Source)
+    opened = (
+        select(read.id)
+        .where(
+            read.org_id == org_id,
+            read.run_id == run_id,
+            read.outcome == Outcome.READ.value,
+            read.canonical_uri == tables.Source.canonical_uri,
+        )
+        .exists()
+    )
+    return (
+        col(tables.Source.org_id) == org_id,
+        col(tables.Source.run_id) == run_id,
+        or_(col(tables.Source.outcome) == Outcome.READ.value, ~opened),
+    )
+
+
+async def list_sources(
+    session: AsyncSession, org_id: str, run_id: str, *, limit: int, cursor: str | None = None
+) -> tuple[list[ListedSource], str | None]:
+    """Return a page of all sources that the run met: cited ones by number, then by score; and the next page's cursor.
+
+    A cursor is `NUMBER|SCORE|ID` of the last one.
+    """
+    place = func.coalesce(col(tables.Source.number), _NO_NUMBER)
+    parts = col(tables.Source.relevance) * 0.5 + col(tables.Source.trust) * 0.3 + col(tables.Source.recency) * 0.2
+    score = func.round(cast(parts, Numeric), 6)
+    query = select(tables.Source, place, score).where(*_shown(org_id, run_id))
+    if cursor is not None:
+        after, worth, last = cursor.split("|")
+        query = query.where(tuple_(place, -score, col(tables.Source.id)) > tuple_(int(after), -Decimal(worth), last))
+    rows = (await session.execute(query.order_by(place, score.desc(), col(tables.Source.id)).limit(limit + 1))).all()
+    listed = await _listed(session, org_id, run_id, [row[0] for row in rows[:limit]])
+    following = None
+    if len(rows) > limit:
+        source, number, worth = rows[limit - 1]
+        following = f"{number}|{worth}|{source.id}"
+    return listed, following
+
+
+async def get_source(session: AsyncSession, org_id: str, run_id: str, source_id: str) -> ListedSource:
+    """Return one source of a run.
+
+    Raises:
+        NotFound: the run has no such source.
+    """
+    query = select(tables.Source).where(
+        tables.Source.org_id == org_id, tables.Source.run_id == run_id, tables.Source.id == source_id
+    )
+    source = (await session.execute(query)).scalar_one_or_none()
+    if source is None:
+        raise NotFound(f"The run has no source {source_id}.")
+    return (await _listed(session, org_id, run_id, [source]))[0]
+
+
+async def _listed(session: AsyncSession, org_id: str, run_id: str, sources: list[tables.Source]) -> list[ListedSource]:
+    """Add what was drawn from each source, its language, its original and its copies."""
+    own = (tables.Source.org_id == org_id, tables.Source.run_id == run_id)
+    hashes = [source.snapshot_sha256 for source in sources if source.snapshot_sha256]
+    counted = (
+        select(tables.Claim.snapshot_sha256, func.count())
+        .where(
+            tables.Claim.org_id == org_id,
+            tables.Claim.run_id == run_id,
+            col(tables.Claim.snapshot_sha256).in_(hashes),
+        )
+        .group_by(col(tables.Claim.snapshot_sha256))
+    )
+    claims = {sha256: int(count) for sha256, count in await session.execute(counted)}
+    spoken = select(Snapshot.sha256, Snapshot.language).where(
+        Snapshot.org_id == org_id, col(Snapshot.sha256).in_(hashes)
+    )
+    languages: dict[str, str | None] = {sha256: code for sha256, code in await session.execute(spoken)}
+    originals_of = [source.copy_of for source in sources if source.copy_of]
+    found = select(tables.Source).where(*own, col(tables.Source.id).in_(originals_of))
+    originals = {row.id: row for row in (await session.execute(found)).scalars()}
+    copying = (
+        select(tables.Source)
+        .where(*own, col(tables.Source.copy_of).in_([source.id for source in sources]))
+        .order_by(col(tables.Source.id))
+    )
+    copies: dict[str, list[tables.Source]] = {}
+    for row in (await session.execute(copying)).scalars():
+        copies.setdefault(row.copy_of or "", []).append(row)
+    return [
+        ListedSource(
+            source,
+            claims.get(source.snapshot_sha256 or "", 0),
+            languages.get(source.snapshot_sha256 or ""),
+            originals.get(source.copy_of or ""),
+            tuple(copies.get(source.id, ())),
+        )
+        for source in sources
+    ]
 
 
 async def list_claims(
-    session: AsyncSession, org_id: str, run_id: str, *, limit: int, cursor: str | None = None
+    session: AsyncSession,
+    org_id: str,
+    run_id: str,
+    *,
+    limit: int,
+    cursor: str | None = None,
+    snapshot_sha256: str | None = None,
 ) -> tuple[list[tables.Claim], str | None]:
-    """Return a page of the run's claims and the cursor of the next page."""
+    """Return a page of the run's claims, or of those from one snapshot, and the cursor of the next page."""
     query = select(tables.Claim).where(tables.Claim.org_id == org_id, tables.Claim.run_id == run_id)
+    if snapshot_sha256 is not None:
+        query = query.where(tables.Claim.snapshot_sha256 == snapshot_sha256)
     if cursor is not None:
         query = query.where(tables.Claim.id > cursor)
     rows = list((await session.execute(query.order_by(col(tables.Claim.id)).limit(limit + 1))).scalars())
@@ -174,6 +409,8 @@ async def count_sources(session: AsyncSession, org_id: str, run_id: str) -> int:
     query = (
         select(func.count())
         .select_from(tables.Source)
-        .where(tables.Source.org_id == org_id, tables.Source.run_id == run_id)
+        .where(
+            tables.Source.org_id == org_id, tables.Source.run_id == run_id, tables.Source.outcome == Outcome.READ.value
+        )
     )
     return int((await session.execute(query)).scalar_one())
