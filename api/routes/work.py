@@ -11,7 +11,9 @@ from api.paging import Page, PageOf, seal
 from api.serialisation import JsonAnswer
 from api.services import Api
 from api.views import work as views
+from schema.contracts.common import ObjectRef
 from schema.store import documents, research, runs
+from schema.tables.research import Claim
 
 router = APIRouter(tags=["work"], route_class=SecuredRoute)
 
@@ -87,7 +89,9 @@ async def get_source(
         run = await runs.get_run(session, caller.org_id, run_id)
         listed = await research.get_source(session, caller.org_id, run_id, source_id)
         sha256 = listed.source.snapshot_sha256
-        claims, cursor, refs = [], None, []
+        claims: list[Claim] = []
+        refs: list[ObjectRef] = []
+        cursor: str | None = None
         if sha256 is not None:
             claims, cursor = await research.list_claims(
                 session, caller.org_id, run_id, limit=page.limit, cursor=page.cursor, snapshot_sha256=sha256

@@ -28,11 +28,9 @@ def sources(
     if as_json:
         show_json(found)
         return
-    rows = (
-        {**source, **source["score"], "n": source["number"], "score": source["score"]["combined"]} for source in found
-    )
+    rows = ({**source, **source["score"], "score": source["score"]["combined"]} for source in found)
     columns = {
-        "n": "n",
+        "n": "number",
         "score": "score",
         "relevance": "relevance",
         "trust": "trust",

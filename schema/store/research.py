@@ -361,7 +361,7 @@ async def _listed(session: AsyncSession, org_id: str, run_id: str, sources: list
     spoken = select(Snapshot.sha256, Snapshot.language).where(
         Snapshot.org_id == org_id, col(Snapshot.sha256).in_(hashes)
     )
-    languages: dict[str, str | None] = {sha256: code for sha256, code in await session.execute(spoken)}
+    languages: dict[str, str | None] = {row[0]: row[1] for row in await session.execute(spoken)}
     originals_of = [source.copy_of for source in sources if source.copy_of]
     found = select(tables.Source).where(*own, col(tables.Source.id).in_(originals_of))
     originals = {row.id: row for row in (await session.execute(found)).scalars()}
