@@ -92,18 +92,33 @@ class Asked:
     full_text: list[Key]
     """PostgreSQL's own ranking."""
     vectors: list[Key]
+    texts: dict[Key, str]
+    """Hash of the words of each passage of the corpus."""
 
 
-def ndcg_at(ranking: Sequence[Key], relevant: frozenset[Key], depth: int) -> float:
-    """Return the normalised discounted cumulative gain with binary gains (Järvelin and Kekäläinen, 2002)."""
-    gained = math.fsum(1 / math.log2(place + 2) for place, key in enumerate(ranking[:depth]) if key in relevant)
-    ideal = math.fsum(1 / math.log2(place + 2) for place in range(min(len(relevant), depth)))
-    return gained / ideal if ideal else 0.0
+def gain_at(ranking: Sequence[Key], asked: "Asked", depth: int) -> float:
+    """Return nDCG at a depth, of a query with one answer: 1 / log2(place + 1) (Järvelin and Kekäläinen, 2002).
+
+    Documents quote one another. An answer counts once, wherever it is found first, and passages of the same words take
+    one place.
+    """
+    place = _place(ranking, asked)
+    return 1 / math.log2(place + 1) if place is not None and place <= depth else 0.0
 
 
-def recall_at(ranking: Sequence[Key], relevant: frozenset[Key], depth: int) -> float:
-    """Return the share of the relevant ones among the first."""
-    return len(relevant & set(ranking[:depth])) / len(relevant) if relevant else 0.0
+def found_by(ranking: Sequence[Key], asked: "Asked", depth: int) -> float:
+    """Return recall at a depth, of a query with one answer."""
+    place = _place(ranking, asked)
+    return float(place is not None and place <= depth)
+
+
+def _place(ranking: Sequence[Key], asked: "Asked") -> int | None:
+    seen: set[str] = set()
+    for key in ranking:
+        seen.add(asked.texts[key])
+        if key in asked.relevant:
+            return len(seen)
+    return None
 
 
 def fused(*rankings: Sequence[Key]) -> list[Key]:
@@ -173,31 +188,33 @@ def written() -> list[Query]:
 def without_first_sentences(
     corpus: str, files: dict[str, str], kept: Iterable[str]
 ) -> tuple[dict[str, str], list[Query]]:
-    """Take the first sentence out of some paragraphs; it becomes a query for the rest of its paragraph.
+    """Take the first sentence out of some paragraphs, wherever it stands; it is a query for the rest of its paragraph.
 
     Args:
         kept: anchors of other queries, which must stay.
     """
     anchors = tuple(kept)
-    left: dict[str, str] = {}
     queries: list[Query] = []
-    seen = 0
+    seen: set[str] = set()
     for name, body in sorted(files.items()):
-        blocks = body.split("\n\n")
-        for at, block in enumerate(blocks):
+        for block in body.split("\n\n"):
             spans = sentences(block)
             if len(spans) < 3 or block.startswith("    ") or any(anchor in _flat(block) for anchor in anchors):
                 continue
             first, second = spans[0], spans[1]
             query = " ".join(block[first.start : first.end].split())
             anchor = _flat(block[second.start : second.end])
-            if not 40 <= len(query) <= 300 or len(anchor) < 40:
+            if not 40 <= len(query) <= 300 or len(anchor) < 40 or query in seen:
                 continue
-            seen += 1
-            if seen % SENTENCES_EVERY == 0:
-                blocks[at] = block[: first.start] + block[first.end :].lstrip()
+            seen.add(query)
+            if len(seen) % SENTENCES_EVERY == 0:
                 queries.append(Query(corpus, "sentence", query, name, anchor))
-        left[name] = "\n\n".join(blocks)
+    # Documents quote one another: a sentence that stayed in one of them would be found by its wording.
+    gone = [re.compile(r"\s+".join(map(re.escape, query.text.split())) + r"\s*") for query in queries]
+    left = dict(files)
+    for name in left:
+        for pattern in gone:
+            left[name] = pattern.sub("", left[name])
     return left, queries
 
 
@@ -215,21 +232,20 @@ class Bench:
             own = [query for query in by_hand if query.corpus == corpus]
             files, queries = without_first_sentences(corpus, files, [query.anchor for query in own])
             org = await make_org(self._owner)
-            names = {name: await self._ingest(org.id, name, body) for name, body in files.items()}
+            for name, body in files.items():
+                await self._ingest(org.id, name, body)
             passages = await self._passages(org.id)
+            texts = {key: hashlib.sha256(body.encode()).hexdigest() for key, body in passages.items()}
             print(f"{corpus}: {len(files)} documents, {len(passages)} passages", file=sys.stderr)
             for query in [*own, *queries]:
-                document = names[query.document]
-                relevant = frozenset(
-                    key for key, body in passages.items() if key[0] == document and query.anchor[:60] in body
-                )
+                relevant = frozenset(key for key, body in passages.items() if query.anchor[:60] in body)
                 if not relevant:
                     print(f"no passage holds {query.anchor[:50]!r} of {query.document}", file=sys.stderr)
                     continue
-                asked.append(await self._ask(org.id, query, relevant))
+                asked.append(await self._ask(org.id, query, relevant, texts))
         return asked
 
-    async def _ingest(self, org_id: str, name: str, body: str) -> str:
+    async def _ingest(self, org_id: str, name: str, body: str) -> None:
         data = body.encode()
         ref = await self._objects.put(f"{org_id}/documents/{sha256_of(data)}", data, "text/plain")
         async with self._db.transaction(org_id) as session:
@@ -243,14 +259,13 @@ class Bench:
         await activities.ingest(given)
         while (await activities.embed(EmbedDocumentInput(org_id=org_id, document_id=document.id))).missing:
             pass
-        return document.id
 
     async def _passages(self, org_id: str) -> dict[Key, str]:
         query = text("select document_id, number, text from document_passages where org_id = :org_id")
         async with self._db.transaction(org_id) as session:
             return {(row[0], row[1]): _flat(row[2]) for row in await session.execute(query, {"org_id": org_id})}
 
-    async def _ask(self, org_id: str, query: Query, relevant: frozenset[Key]) -> Asked:
+    async def _ask(self, org_id: str, query: Query, relevant: frozenset[Key], texts: dict[Key, str]) -> Asked:
         context = ToolContext(
             org_id=org_id,
             run_id="run_eval",
@@ -270,9 +285,8 @@ class Bench:
         async with self._db.transaction(org_id) as session:
             full = await session.execute(_FULL_TEXT, {"org_id": org_id, "query": query.text})
             near = await session.execute(_VECTORS, {"org_id": org_id, "vector": vector})
-            return Asked(
-                query, relevant, retrieved, [(row[0], row[1]) for row in full], [(row[0], row[1]) for row in near]
-            )
+            full_text, vectors = [(row[0], row[1]) for row in full], [(row[0], row[1]) for row in near]
+        return Asked(query, relevant, retrieved, full_text, vectors, texts)
 
 
 _FULL_TEXT = text(
@@ -315,11 +329,11 @@ def table(asked: Sequence[Asked], rankers: dict[str, Callable[[Asked], list[Key]
 
 def figures(asked: Sequence[Asked], ranker: Callable[[Asked], list[Key]]) -> tuple[float, float]:
     """Return mean nDCG@10 and recall@20."""
-    rankings = [(ranker(each), each.relevant) for each in asked]
+    rankings = [(ranker(each), each) for each in asked]
     count = max(len(rankings), 1)
     return (
-        math.fsum(ndcg_at(ranking, relevant, 10) for ranking, relevant in rankings) / count,
-        math.fsum(recall_at(ranking, relevant, 20) for ranking, relevant in rankings) / count,
+        math.fsum(gain_at(ranking, each, 10) for ranking, each in rankings) / count,
+        math.fsum(found_by(ranking, each, 20) for ranking, each in rankings) / count,
     )
 
 
