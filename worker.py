@@ -157,7 +157,7 @@ async def run_worker(settings: Settings, role: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    if settings.model:
+    if settings.model or settings.embedding_model:
         await asyncio.to_thread(load_litellm)  # Seconds of imports, which the first think should not pay.
     client = await connect(settings, runtime=Runtime(telemetry=TelemetryConfig()))
     async with AsyncExitStack() as stack:

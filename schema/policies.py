@@ -98,6 +98,8 @@ EMBEDDING_DIMENSIONS_MAX = 4_096
 EMBEDDED_PER_ACTIVITY = 1_000
 """Passages that one activity embeds at most (about 1.5 MB of vectors); a longer document takes several."""
 EMBED_TIMEOUT = timedelta(seconds=600)
+QUERY_VECTOR_WITHIN = timedelta(seconds=10)
+"""A query whose vector takes longer is looked up by full text alone."""
 CONSIDERED_PER_SEARCH_MAX = 20
 """Hits of one search that were looked at and left out are recorded up to this many, best first."""
 FINGERPRINT_CHARACTERS_MAX = 500_000

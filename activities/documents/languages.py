@@ -6,6 +6,7 @@ indexed as overlapping pairs of characters, whatever the language of the text ar
 """
 
 import re
+import unicodedata
 
 CONFIGURATIONS = {
     "ar": "arabic",
@@ -48,6 +49,14 @@ _UNSPACED = (
     "\uac00-\ud7af\uf900-\ufaff\uff66-\uff9d"
 )
 _RUN = re.compile(rf"[{_UNSPACED}]+")
+_MARKS = {point: " " for point in range(0x80, 0x10000) if unicodedata.category(chr(point))[0] in "PS"} | {ord("’"): "'"}
+_HIRAGANA = re.compile("[\u3040-\u309f]+")
+_ARABIC_PARTICLES = frozenset(
+    (
+        *("ما", "ماذا", "هي", "هو", "هل", "كم", "كيف", "متى", "اين", "أين", "في", "من", "على", "الى", "إلى", "عن"),
+        *("التي", "الذي", "هذا", "هذه", "ان", "أن", "و", "او", "أو"),
+    )
+)
 _LETTER = re.compile(r"[^\W\d_]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
@@ -66,12 +75,21 @@ def is_latin(text: str) -> bool:
 
 
 def searchable(text: str) -> str:
-    """Return a text as it is indexed: runs of unspaced scripts become overlapping pairs of characters.
+    """Return a text as it is indexed: in lower case, without marks, unspaced scripts as overlapping pairs.
 
-    >>> searchable("融点は29度 C")
-    '融点 点は 29 度  C'
+    PostgreSQL's parser knows neither capitals nor marks outside of ASCII where its locale is C: a word in curly
+    quotation marks, or before an Arabic question mark, would be another word.
+
+    >>> searchable("融点は29度。“Ärzte”")
+    '融点 点は 29 度   ärzte'
     """
-    return _RUN.sub(lambda run: f" {_pairs(run[0])} ", text).strip() if _RUN.search(text) else text
+    plain = text if text.isascii() else text.translate(_MARKS)
+    return _RUN.sub(lambda run: f" {_pairs(run[0])} ", plain.lower()).strip()
+
+
+def is_grammar(term: str) -> bool:
+    """Tell whether a term is likely grammar where no list of stop words exists: Japanese endings, Arabic particles."""
+    return bool(_HIRAGANA.fullmatch(term)) or term in _ARABIC_PARTICLES
 
 
 def _pairs(run: str) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from activities.documents.languages import searchable
+from activities.documents.languages import is_grammar, searchable
 from activities.documents.passages import is_code
 from activities.research.similarity import overlap
 from activities.research.text import GENERIC_WORDS, STOP_WORDS, stem, words
@@ -78,7 +78,7 @@ class Relevance:
 
 def prior_weight(lexeme: str) -> float:
     """Return how much a term says about a query, whatever the corpus."""
-    return GENERIC_WEIGHT if lexeme in _GENERIC else 1.0
+    return GENERIC_WEIGHT if lexeme in _GENERIC or is_grammar(lexeme) else 1.0
 
 
 def weigh(terms: Iterable[tuple[str, int]], frequencies: Mapping[str, int], passages: int) -> list[QueryTerm]:

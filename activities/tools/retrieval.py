@@ -1,5 +1,6 @@
 """Hybrid retrieval over the organisation's documents: candidates by full text and by vector, for `ranking` to judge."""
 
+import asyncio
 from dataclasses import dataclass
 
 import structlog
@@ -10,6 +11,7 @@ from activities.embedding.embedder import supports
 from activities.tools.context import ToolContext
 from activities.tools.ranking import prior_weight
 from schema.errors import DependencyError
+from schema.policies import QUERY_VECTOR_WITHIN
 from schema.store import documents
 from schema.store.documents import QueryTerms, QueryVector, SearchResult
 
@@ -59,9 +61,10 @@ async def query_vector(context: ToolContext, query: str) -> QueryVector | None:
     if embedder is None or not supports(embedder, _spoken(query)):
         return None
     try:
-        (values,) = await embedder.embed([query])
-    except DependencyError as error:
-        log.warning("no vector for a query; full text alone", code=error.code, detail=error.detail)
+        async with asyncio.timeout(QUERY_VECTOR_WITHIN.total_seconds()):
+            (values,) = await embedder.embed([query])
+    except (DependencyError, TimeoutError) as error:
+        log.warning("no vector for a query; full text alone", error=repr(error))
         return None
     return QueryVector(embedder.name, values)
 

@@ -136,7 +136,10 @@ async def put_considered(
         statement.on_conflict_do_update(
             index_elements=["id"],
             set_=changes,
-            where=earlier < func.row(col(now.outcome), -col(now.relevance), col(now.uri), col(now.detail)),
+            where=and_(
+                col(now.org_id) == given.org_id,
+                earlier < func.row(col(now.outcome), -col(now.relevance), col(now.uri), col(now.detail)),
+            ),
         )
     )
 

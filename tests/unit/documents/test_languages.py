@@ -9,11 +9,14 @@ from activities.tools.ranking import occurrences, query_terms
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("融点は29度 C", "融点 点は 29 度  C"),
+        ("融点は29度 C", "融点 点は 29 度 c"),
         ("gallium melts", "gallium melts"),
         ("鉄", "鉄"),
-        ("ガリウム、融点。", "ガリ リウ ウム 、 融点 。"),
+        ("ガリウム、融点。", "ガリ リウ ウム 融点"),
         ("갈륨은", "갈륨 륨은"),
+        ("“Ärzte” — L’été؟", "ärzte l'été"),
+        ("الغاليوم؟", "الغاليوم"),
+        ("हिन्दी", "हिन्दी"),
         ("", ""),
     ],
 )
