@@ -307,34 +307,51 @@ _VECTORS = text(
 )
 
 
-def table(asked: Sequence[Asked], rankers: dict[str, Callable[[Asked], list[Key]]] = RANKERS) -> str:
+@dataclass(frozen=True)
+class Measured:
+    """One query under one ranker."""
+
+    query: Query
+    ranker: str
+    ndcg: float
+    recall: float
+
+
+def measured(asked: Sequence[Asked], rankers: dict[str, Callable[[Asked], list[Key]]] = RANKERS) -> list[Measured]:
+    """Rank every query by every ranker."""
+    found = []
+    for each in asked:
+        for name, ranker in rankers.items():
+            ranking = ranker(each)
+            found.append(Measured(each.query, name, gain_at(ranking, each, 10), found_by(ranking, each, 20)))
+    return found
+
+
+def table(results: Sequence[Measured]) -> str:
     """Return the figures as a Markdown table."""
     lines = ["| corpus | queries | half | n | ranker | nDCG@10 | recall@20 |", "|---|---|---|---|---|---|---|"]
-    groups = [*sorted({(each.query.corpus, each.query.kind) for each in asked}), ("all", "all")]
+    groups = [*sorted({(each.query.corpus, each.query.kind) for each in results}), ("all", "all")]
     for corpus, kind in groups:
         for held_out in (False, True):
             chosen = [
                 each
-                for each in asked
+                for each in results
                 if each.query.is_held_out is held_out
                 and corpus in ("all", each.query.corpus)
                 and kind in ("all", each.query.kind)
             ]
-            for name, ranker in rankers.items():
-                ndcg, recall = figures(chosen, ranker)
+            for name in dict.fromkeys(each.ranker for each in chosen):
+                count, ndcg, recall = means(chosen, name)
                 half = "held out" if held_out else "develop"
-                lines.append(f"| {corpus} | {kind} | {half} | {len(chosen)} | {name} | {ndcg:.3f} | {recall:.3f} |")
+                lines.append(f"| {corpus} | {kind} | {half} | {count} | {name} | {ndcg:.3f} | {recall:.3f} |")
     return "\n".join(lines)
 
 
-def figures(asked: Sequence[Asked], ranker: Callable[[Asked], list[Key]]) -> tuple[float, float]:
-    """Return mean nDCG@10 and recall@20."""
-    rankings = [(ranker(each), each) for each in asked]
-    count = max(len(rankings), 1)
-    return (
-        math.fsum(gain_at(ranking, each, 10) for ranking, each in rankings) / count,
-        math.fsum(found_by(ranking, each, 20) for ranking, each in rankings) / count,
-    )
+def means(results: Sequence[Measured], ranker: str) -> tuple[int, float, float]:
+    """Return the number of queries, mean nDCG@10 and mean recall@20 of one ranker."""
+    own = [each for each in results if each.ranker == ranker]
+    count = max(len(own), 1)
+    return len(own), math.fsum(each.ndcg for each in own) / count, math.fsum(each.recall for each in own) / count
 
 
 async def measure() -> list[Asked]:
@@ -365,9 +382,10 @@ def main() -> int:
     asked = pickle.loads(given.kept.read_bytes()) if given.kept else asyncio.run(measure())
     if given.keep:
         given.keep.write_bytes(pickle.dumps(asked))
-    print(table(asked))
-    held_out = [each for each in asked if each.query.is_held_out]
-    best = {name: figures(held_out, ranker)[0] for name, ranker in RANKERS.items()}
+    results = measured(asked)
+    print(table(results))
+    held_out = [each for each in results if each.query.is_held_out]
+    best = {name: means(held_out, name)[1] for name in RANKERS}
     singles = {name: value for name, value in best.items() if name.startswith(("full text", "vectors"))}
     print(f"\nheld out, nDCG@10: combined {best['combined score']:.3f}, best single {max(singles.values()):.3f}")
     return 0 if best["combined score"] >= max(singles.values()) else 1
