@@ -18,6 +18,8 @@ from schema.store.documents import QueryTerms, QueryVector, SearchResult
 log = structlog.get_logger(__name__)
 
 QUERY_TERMS_MAX = 40
+SENTENCE_WORDS = 5
+"""With fewer words the language of a query is not told by its letters."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,14 @@ async def query_vector(context: ToolContext, query: str) -> QueryVector | None:
 
 
 def _spoken(query: str) -> str | None:
-    """Return the query's language as far as its letters tell."""
-    known = language_of(query)
-    return known if known or is_latin(query) else "und"
+    """Return the query's language as far as its letters tell; a few Latin words look like any language."""
+    if is_latin(query):
+        return language_of(query) if len(query.split()) >= SENTENCE_WORDS else None
+    return language_of(query) or "und"
 
 
 def _language(asked: QueryTerms, query: str) -> str | None:
-    if known := language_of(query):
+    """Return the query's language; of a short one, that of the documents that read it best."""
+    if known := _spoken(query):
         return known
     return next((code for code, name in CONFIGURATIONS.items() if name == asked.configuration), None)
