@@ -100,7 +100,7 @@ class Agent:
 @pytest.mark.parametrize(
     ("query", "wanted"),
     [
-        ("context manager __exit__ exception", {"context-managers"}),
+        ("context manager __exit__ exception", {"context-managers", "with"}),
         ("decorator syntax", {"function", "class"}),
         ("operator precedence", {"operator-summary"}),
         ("What does the context manager's __exit__ method do with an exception?", {"context-managers", "with"}),
@@ -111,7 +111,7 @@ class Agent:
         ("global statement", {"global"}),
         ("lambda expressions anonymous functions", {"lambda", "function"}),
         ("the expression x and y first evaluates x", {"booleans"}),
-        ("list slicing with a negative step", {"slicings", "typesseq", "subscriptions", "sequence-types"}),
+        ("list slicing with a negative step", {"slicings", "typesseq", "subscriptions", "sequence-types", "types"}),
         ("debugger commands breakpoint", {"debugger"}),
         ("string methods casefold lower", {"string-methods"}),
         ("yield from generator delegation", {"yield", "types"}),
