@@ -86,7 +86,7 @@ histories: setup ## Record the histories that tests/replay replays
 lock: setup ## Resolve requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
-		--group dev pyproject.toml --output-file requirements.lock
+		--extra vectors --group dev pyproject.toml --output-file requirements.lock
 
 .PHONY: clean
 clean: ## Remove what the commands above made, but no data directory

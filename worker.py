@@ -35,6 +35,7 @@ from activities.agents.acting import ActActivities
 from activities.agents.thinking import CloseAgentActivities, ThinkActivities
 from activities.boundary import Boundary
 from activities.documents.activities import DocumentActivities
+from activities.embedding.embedder import Embedder, EmbeddingConfig, build_embedder
 from activities.reconcile.activities import ReconcileActivities
 from activities.research.reasoner import ModelConfig, Reasoner, build_reasoner
 from activities.research.vendor import load_litellm
@@ -86,6 +87,7 @@ class Parts:
     sources: Sources
     mcp: Sequence[McpSource]
     reasoner: Reasoner
+    embedder: Embedder | None
     orchestrator: Orchestrator
     thinkers: int = 20
     """Calls of the reasoner at once; what waits, waits in Temporal's queue and not in a call."""
@@ -113,15 +115,15 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     report = ReportActivities(parts.db, parts.objects, parts.live, parts.reasoner)
     think = ThinkActivities(parts.db, parts.objects, parts.live, parts.reasoner)
     executor = ToolExecutor(tools)
-    act = ActActivities(parts.db, parts.objects, parts.live, parts.http, executor)
+    act = ActActivities(parts.db, parts.objects, parts.live, parts.http, executor, parts.embedder)
     close = CloseAgentActivities(parts.db, parts.live)
     reconcile = ReconcileActivities(parts.db, parts.orchestrator)
-    documents = DocumentActivities(parts.db, parts.objects)
+    documents = DocumentActivities(parts.db, parts.objects, parts.embedder)
     return [
         Station(TaskQueue.RUNS, workflows=WORKFLOWS),
         Station(TaskQueue.AGENTS, [plan.plan, report.write, think.think], WORKFLOWS, slots=parts.thinkers),
         Station(TaskQueue.TOOLS, [act.act], slots=50),
-        Station(TaskQueue.TOOLS_CPU, [documents.ingest], slots=2),
+        Station(TaskQueue.TOOLS_CPU, [documents.ingest, documents.embed], slots=2),
         Station(TaskQueue.BILLING, [run.begin, run.transition, run.settle, close.close, reconcile.sweep], slots=20),
     ]
 
@@ -178,7 +180,7 @@ async def run_worker(settings: Settings, role: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    if settings.model:
+    if settings.model or settings.embedding_model:
         await asyncio.to_thread(load_litellm)  # Seconds of imports, which the first think should not pay.
     client = await connect(settings, runtime=Runtime(telemetry=TelemetryConfig()))
     async with AsyncExitStack() as stack:
@@ -247,6 +249,16 @@ def source_config(settings: Settings) -> SourceConfig:
     )
 
 
+def embedding_config(settings: Settings) -> EmbeddingConfig:
+    """Return which model makes the vectors."""
+    return EmbeddingConfig(
+        model=settings.embedding_model,
+        base_url=settings.embedding_base_url,
+        api_key=settings.embedding_api_key.get_secret_value() if settings.embedding_api_key else None,
+        dimensions=settings.embedding_dimensions,
+    )
+
+
 async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) -> Parts:
     """Open what the activities stand on; closed by `stack`."""
     db = Database.from_settings(settings, application_name="swissbrain-worker")
@@ -274,6 +286,7 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         sources=replace(sources, missing=(*sources.missing, *silent)),
         mcp=mcp,
         reasoner=build_reasoner(model_config(settings), [tool.hint for tool in mcp]),
+        embedder=await asyncio.to_thread(build_embedder, embedding_config(settings)),
         orchestrator=Orchestrator(client, settings),
         thinkers=settings.model_concurrency,
     )

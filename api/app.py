@@ -19,6 +19,7 @@ from api.routes import (
     commands,
     dead_letters,
     documents,
+    domains,
     keys,
     logs,
     runs,
@@ -36,7 +37,7 @@ from infra.orchestrator import Orchestrator
 from infra.settings import Settings
 from infra.temporal import connect, payload_codec
 
-V1 = (runs, commands, logs, artifacts, work, tools, documents, billing, keys, dead_letters)
+V1 = (runs, commands, logs, artifacts, work, tools, documents, domains, billing, keys, dead_letters)
 """Route modules below `/api/v1`."""
 UNVERSIONED = (service, codec)
 

@@ -26,6 +26,7 @@ def _form_of(prefix: str, noun: str) -> Callable[[str], str]:
 RunId = Annotated[str, Path(description="Id of the run."), AfterValidator(_form_of(ids.RUN, "run"))]
 AgentId = Annotated[str, Path(description="Id of the agent."), AfterValidator(_form_of(ids.AGENT, "agent"))]
 ArtifactId = Annotated[str, Path(description="Id of the artifact."), AfterValidator(_form_of(ids.ARTIFACT, "artifact"))]
+SourceId = Annotated[str, Path(description="Id of the source."), AfterValidator(_form_of(ids.SOURCE, "source"))]
 DocumentId = Annotated[str, Path(description="Id of the document."), AfterValidator(_form_of(ids.DOCUMENT, "document"))]
 KeyId = Annotated[str, Path(description="Id of the API key."), AfterValidator(_form_of(ids.API_KEY, "API key"))]
 DeadLetterId = Annotated[

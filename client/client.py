@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -181,6 +182,32 @@ class Client(AbstractContextManager["Client"]):
     def delete_document(self, document_id: str) -> None:
         """Take a document out of the corpus."""
         self._request("DELETE", f"{API}/documents/{document_id}")
+
+    def reindex_document(self, document_id: str, *, idempotency_key: str | None = None) -> Json:
+        """Read a document anew: its passages, and their vectors by the embedding model that is configured now."""
+        return self._post(f"{API}/documents/{document_id}/reindex", {}, idempotency_key)
+
+    def sources(self, run_id: str, *, limit: int = 200) -> Iterator[Json]:
+        """Yield every source that a run met, used or not and why, page by page."""
+        return self._pages(f"{API}/runs/{run_id}/sources", "sources", limit, {})
+
+    def source(self, run_id: str, source_id: str, *, limit: int = 200) -> Json:
+        """Read one source of a run with up to `limit` of the statements drawn from it, and the text around each."""
+        return self._get(f"{API}/runs/{run_id}/sources/{source_id}", {"limit": min(limit, 200)})
+
+    def list_domains(self, *, limit: int = 200) -> Iterator[Json]:
+        """Yield the domains whose trust the organisation set, page by page."""
+        return self._pages(f"{API}/domains", "domains", limit, {})
+
+    def trust_domain(self, domain: str, trust: float, *, note: str = "") -> Json:
+        """Set how far sources of a domain, and of all below it, are trusted: 0..1."""
+        body = {"trust": trust, "note": note}
+        made: Json = self._request("PUT", f"{API}/domains/{quote(domain, safe='')}", json=body).json()
+        return made
+
+    def forget_domain(self, domain: str) -> None:
+        """Let the shipped trust in a domain count again."""
+        self._request("DELETE", f"{API}/domains/{quote(domain, safe='')}")
 
     def balance(self) -> Json:
         """Read the organisation's credits."""

@@ -207,8 +207,13 @@ class Orchestrator:
             )
             return await _result_within(handle, UPDATE_ANSWER_WITHIN + RESULT_GRACE)
 
-    async def ingest(self, input: IngestDocumentInput, organisation: Organisation) -> None:
-        """Start the ingestion of one document; harmless when it runs or ran already."""
+    async def ingest(self, input: IngestDocumentInput, organisation: Organisation, *, again: bool = False) -> None:
+        """Start the ingestion of one document; harmless when it runs already.
+
+        Args:
+            again: start it also where it ran to its end before.
+        """
+        policy = WorkflowIDReusePolicy.ALLOW_DUPLICATE if again else WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
         async with _translated():
             try:
                 await self._client.start_workflow(
@@ -216,7 +221,7 @@ class Orchestrator:
                     input,
                     id=input.document_id,
                     task_queue=self._runs_queue,
-                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                    id_reuse_policy=policy,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     priority=_priority(organisation),
                     rpc_timeout=RPC_TIMEOUT,

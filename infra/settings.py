@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from schema.policies import EMBEDDING_DIMENSIONS_MAX
+
 Role = Literal["planner", "researcher", "writer"]
 """The parts a model plays; each can have a model of its own."""
 
@@ -131,6 +133,20 @@ class Settings(BaseSettings):
     )
     model_answer_tokens: int = Field(default=4_000, ge=200, description="Tokens that one answer may have.")
 
+    # Vectors
+    embedding_model: str | None = Field(
+        default=None,
+        description="litellm's name of an embedding model. Empty: the local English model of the extra `vectors`, or, "
+        "where that is not installed, search by full text alone. After a change: `swissbrain corpus reindex`.",
+    )
+    embedding_base_url: str | None = Field(
+        default=None, description="Base URL of a self-hosted or proxied embedding model."
+    )
+    embedding_api_key: SecretStr | None = Field(default=None, description="Key of the embedding model's provider.")
+    embedding_dimensions: int = Field(
+        default=1536, ge=1, le=EMBEDDING_DIMENSIONS_MAX, description="Length of that model's vectors."
+    )
+
     # Outbound HTTP
     fetch_allowed_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -200,7 +216,7 @@ class Settings(BaseSettings):
     @field_validator(
         *("s3_endpoint_url", "s3_public_endpoint_url", "model_base_url", "api_public_url", "searxng_url", "brave_url"),
         *("tavily_url", "marginalia_url", "wikipedia_url", "openalex_url", "semantic_scholar_url", "arxiv_url"),
-        *("crossref_url", "newsapi_url", "gdelt_url"),
+        *("crossref_url", "newsapi_url", "gdelt_url", "embedding_base_url"),
         mode="after",
     )
     @classmethod

@@ -11,6 +11,7 @@
     ├── DependencyError        something we stand on failed; retried, honouring `retry_after_s`; alerts on rate
     │   ├── ProviderUnavailable 503, ProviderRateLimited 503, ProviderAnswerInvalid 502
     │   ├── ProviderRefused 502 (not retried: it said no for good)
+    │   ├── ModelFilesInvalid 503 (not retried: the files of a local model are not those this version was made for)
     │   ├── StorageUnavailable 503, OrchestratorUnavailable 503
     │   ├── SourceTemporarilyUnavailable 503 (a page that hung, broke off or answered 5xx)
     │   └── SourceUnavailable 502 (not retried: the source answered, and said no)
@@ -194,6 +195,12 @@ class ProviderAnswerInvalid(DependencyError):
     code = "provider_answer_invalid"
 
 
+class ModelFilesInvalid(DependencyError):
+    """The files of a local model are not those that this version was made for."""
+
+    code = "model_files_invalid"
+
+
 class StorageUnavailable(DependencyError):
     """PostgreSQL or the object store did not answer."""
 
@@ -273,6 +280,7 @@ POLICIES: dict[str, Policy] = {
     "provider_rate_limited": Policy(503, True, True, "A provider limits its rate"),
     "provider_refused": Policy(502, False, False, "A provider refused the request"),
     "provider_answer_invalid": Policy(502, True, False, "A model's answer was not usable"),
+    "model_files_invalid": Policy(503, False, False, "A local model cannot be used"),
     "storage_unavailable": Policy(503, True, False, "Storage is unavailable", patient=True),
     "orchestrator_unavailable": Policy(503, True, False, "The orchestrator is unavailable", patient=True),
     "source_unavailable": Policy(502, False, True, "The source is unavailable"),

@@ -121,6 +121,21 @@ FETCHES_PER_SEARCH_MAX = 3
 FETCHES_PER_HOST_MAX = 2
 FETCHES_IN_VAIN_MAX = 3
 """An agent without a model opens no more results once this many in a row brought nothing new."""
+# Retrieval.
+EMBEDDING_DIMENSIONS_MAX = 4_096
+EMBEDDED_PER_ACTIVITY = 1_000
+"""Passages that one activity embeds at most (about 1.5 MB of vectors); a longer document takes several."""
+EMBED_TIMEOUT = timedelta(seconds=600)
+QUERY_VECTOR_WITHIN = timedelta(seconds=10)
+"""A query whose vector takes longer is looked up by full text alone."""
+CONSIDERED_PER_SEARCH_MAX = 20
+"""Hits of one search that were looked at and left out are recorded up to this many, best first."""
+FINGERPRINT_CHARACTERS_MAX = 500_000
+"""Of a longer text only its beginning is fingerprinted."""
+SOURCE_CONTEXT_CHARACTERS = 300
+"""Text shown on either side of a claim's span."""
+DOMAIN_REPUTATIONS_MAX = 5_000
+"""Domains that an organisation may set the trust of."""
 
 # Streams.
 STREAM_PING = timedelta(seconds=15)

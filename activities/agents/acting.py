@@ -5,8 +5,10 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.agents.meeting import judged, record_met, record_unread, snapshotted, sources_of, unread
 from activities.agents.memory import pack_output
 from activities.boundary import is_worth_another_try
+from activities.embedding.embedder import Embedder
 from activities.sources.notes import note_degraded
 from activities.tools.context import ToolContext
 from activities.tools.executor import ToolExecutor
@@ -22,24 +24,31 @@ from schema.events import EventType
 from schema.policies import RETRY_ATTEMPTS_TOOL
 from schema.prices import tool_pcr
 from schema.states import StepStatus
-from schema.store import research, steps
+from schema.store import steps
 from schema.store.agents import NewStep
 from schema.store.direct import Connection
 from schema.store.events import NewEvent
-from schema.store.steps import FinishedStep, RecordedStep
+from schema.store.steps import FinishedStep, RecordedStep, Start
 
 
 class ActActivities:
     """The agent's hands."""
 
     def __init__(
-        self, db: Database, objects: ObjectStore, live: Live, http: SafeHttpClient, executor: ToolExecutor
+        self,
+        db: Database,
+        objects: ObjectStore,
+        live: Live,
+        http: SafeHttpClient,
+        executor: ToolExecutor,
+        embedder: Embedder | None = None,
     ) -> None:
         self._db = db
         self._objects = objects
         self._live = live
         self._http = http
         self._executor = executor
+        self._embedder = embedder
 
     @activity.defn(name="agent.act")
     async def act(self, input: ActInput) -> ActResult:
@@ -69,6 +78,7 @@ class ActActivities:
             objects=self._objects,
             http=self._http,
             heartbeat=activity.heartbeat,
+            embedder=self._embedder,
         )
         try:
             output = await self._executor.execute(input.call.tool, input.call.arguments, context, allowed=input.tools)
@@ -77,7 +87,7 @@ class ActActivities:
                 raise
             result = await self._record_failure(input, start.now, error)
         else:
-            result = await self._record(input, start.now, output)
+            result = await self._record(input, start, output)
         await self._live.publish(input.run_id)
         return result
 
@@ -109,19 +119,19 @@ class ActActivities:
             **fields,
         )
 
-    async def _record(self, input: ActInput, started_at: datetime, output: ToolOutput) -> ActResult:
-        packed = await pack_output(self._objects, input.org_id, output)
-        usage = tool_usage(input.operation_key, input.call.tool)
+    async def _record(self, input: ActInput, start: Start, output: ToolOutput) -> ActResult:
         org_id, run_id = input.org_id, input.run_id
-        sources = {passage.source.snapshot_sha256: passage.source for passage in reversed(output.passages)}
+        output = await judged(self._db, org_id, output, question=input.subtask.question, now=start.run_created_at)
+        snapshots = await snapshotted(self._objects, output)
+        packed = await pack_output(self._objects, org_id, output)
+        usage = tool_usage(input.operation_key, input.call.tool)
         text = f"Agent {input.agent_number}: {input.call.tool} returned {_what(output)}"
-        data = {"step": input.step, "tool": input.call.tool, "sources": len(sources)}
+        data = {"step": input.step, "tool": input.call.tool, "sources": len(sources_of(output))}
         event = NewEvent(EventType.TOOL_COMPLETED, text, "info", input.agent_number, data)
         async with self._db.direct(org_id) as connection:
             opening = await steps.open_attempt(connection, org_id, run_id, input.attempt)
-            await research.put_snapshots(connection, org_id, [snapshot.object for snapshot in output.snapshots])
-            await research.put_sources(connection, org_id, run_id, sources.values())
-            step = self._step(input, started_at, output=packed)
+            await record_met(connection, org_id, run_id, output, snapshots)
+            step = self._step(input, start.now, output=packed)
             if not await steps.record(connection, org_id, opening, FinishedStep(step, event, usage)):
                 return await self._recorded_meanwhile(connection, input)
             await note_degraded(connection, org_id, run_id, output.notes)
@@ -133,12 +143,14 @@ class ActActivities:
         text = f"Agent {input.agent_number}: {input.call.tool} failed: {error.detail}"
         data = {"step": input.step, "tool": input.call.tool, "code": error.code}
         event = NewEvent(EventType.TOOL_FAILED, text, "warning", input.agent_number, data)
+        notes = [SourceNote.model_validate(note) for note in error.facts.get("notes", ())]
+        failed = await unread(self._db, org_id, input.call.tool, input.call.arguments.get("url"), error.detail)
         async with self._db.direct(org_id) as connection:
             opening = await steps.open_attempt(connection, org_id, run_id, input.attempt)
+            await record_unread(connection, org_id, run_id, failed)
             step = self._step(input, started_at, status=StepStatus.FAILED, error=facts)
             if not await steps.record(connection, org_id, opening, FinishedStep(step, event)):
                 return await self._recorded_meanwhile(connection, input)
-            notes = [SourceNote.model_validate(note) for note in error.facts.get("notes", ())]
             await note_degraded(connection, org_id, run_id, notes)
         return ActResult(ok=False, error_code=error.code)
 

@@ -1,16 +1,27 @@
 """Ingestion: an uploaded file becomes a searchable document."""
 
+import asyncio
+
 import structlog
 from temporalio import activity
 
+from activities.documents.languages import search_configuration, searchable
 from activities.documents.sandbox import ParsedDocument, parse
+from activities.embedding.embedder import Embedder, supports
+from activities.research.copies import fingerprint
 from infra.database import Database
 from infra.objects import ObjectStore, sha256_of
 from schema.contracts.common import ObjectRef
-from schema.contracts.documents import IngestDocumentInput, IngestDocumentResult
+from schema.contracts.documents import (
+    EmbedDocumentInput,
+    EmbedDocumentResult,
+    IngestDocumentInput,
+    IngestDocumentResult,
+)
 from schema.errors import NotFound, PayloadTooLarge, SourceUnavailable, UnsupportedFormat
+from schema.policies import EMBEDDED_PER_ACTIVITY
 from schema.store import documents
-from schema.store.documents import NewPassage, ReadDocument
+from schema.store.documents import NewPassage, ReadDocument, vector_key
 
 log = structlog.get_logger(__name__)
 
@@ -18,9 +29,10 @@ log = structlog.get_logger(__name__)
 class DocumentActivities:
     """Reads uploaded files."""
 
-    def __init__(self, db: Database, objects: ObjectStore) -> None:
+    def __init__(self, db: Database, objects: ObjectStore, embedder: Embedder | None = None) -> None:
         self._db = db
         self._objects = objects
+        self._embedder = embedder
 
     @activity.defn(name="documents.ingest")
     async def ingest(self, input: IngestDocumentInput) -> IngestDocumentResult:
@@ -40,15 +52,50 @@ class DocumentActivities:
         except (UnsupportedFormat, PayloadTooLarge, SourceUnavailable) as error:
             return await self._failed(input, error)
         snapshot = await store_snapshot(self._objects, input.org_id, parsed.document.text)
+        # Both take a second for a book: on the event loop that would hold up every heartbeat of this process.
+        passages = await asyncio.to_thread(_passages, parsed)
+        printed = (await asyncio.to_thread(fingerprint, parsed.document.text)).packed()
+        read = _read(parsed, snapshot, printed)
         try:
             async with self._db.transaction(input.org_id) as session:
-                await documents.mark_ready(
-                    session, input.org_id, input.document_id, _read(parsed, snapshot), _passages(parsed)
-                )
+                await documents.mark_ready(session, input.org_id, input.document_id, read, passages)
         except NotFound:
             return _deleted(input)
         log.info("document ready", document_id=input.document_id, passages=len(parsed.passages))
         return IngestDocumentResult(document_id=input.document_id, status="ready", passages=len(parsed.passages))
+
+    @activity.defn(name="documents.embed")
+    async def embed(self, input: EmbedDocumentInput) -> EmbedDocumentResult:
+        """Make vectors for passages that have none of the current model, up to EMBEDDED_PER_ACTIVITY of them.
+
+        Idempotent: it goes on where vectors are missing. Without an embedder, or for a language that it does not know,
+        nothing is left to do.
+
+        Raises:
+            ProviderUnavailable, ProviderRateLimited, ProviderAnswerInvalid, ProviderRefused: a model elsewhere failed.
+            StorageUnavailable: PostgreSQL failed.
+        """
+        embedder, org_id, document_id = self._embedder, input.org_id, input.document_id
+        if embedder is None:
+            return EmbedDocumentResult(document_id=document_id)
+        try:
+            async with self._db.transaction(org_id) as session:
+                document = await documents.get_document(session, org_id, document_id)
+                waiting = await documents.unembedded_passages(
+                    session, org_id, document_id, model=embedder.name, limit=EMBEDDED_PER_ACTIVITY
+                )
+        except NotFound:
+            return EmbedDocumentResult(document_id=document_id)
+        if not waiting or not supports(embedder, document.language):
+            return EmbedDocumentResult(document_id=document_id)
+        vectors = await embedder.embed([embedded_text(passage.heading, passage.text) for passage in waiting])
+        keyed = {vector_key(each.number, each.text): vector for each, vector in zip(waiting, vectors, strict=True)}
+        try:
+            async with self._db.transaction(org_id) as session:
+                missing = await documents.put_vectors(session, org_id, document_id, model=embedder.name, vectors=keyed)
+        except NotFound:
+            return EmbedDocumentResult(document_id=document_id)
+        return EmbedDocumentResult(document_id=document_id, model=embedder.name, embedded=len(waiting), missing=missing)
 
     async def _failed(
         self, input: IngestDocumentInput, error: UnsupportedFormat | PayloadTooLarge | SourceUnavailable
@@ -69,7 +116,12 @@ async def store_snapshot(objects: ObjectStore, org_id: str, text: str) -> Object
     return await objects.put(f"{org_id}/snapshots/{sha256_of(data)}", data, "text/plain; charset=utf-8")
 
 
-def _read(parsed: ParsedDocument, snapshot: ObjectRef) -> ReadDocument:
+def embedded_text(heading: str, text: str) -> str:
+    """Return what is embedded of a passage: the headings say what a passage is about that does not name it."""
+    return f"{heading}\n{text}" if heading else text
+
+
+def _read(parsed: ParsedDocument, snapshot: ObjectRef, fingerprint: bytes) -> ReadDocument:
     document = parsed.document
     return ReadDocument(
         title=document.title,
@@ -77,15 +129,24 @@ def _read(parsed: ParsedDocument, snapshot: ObjectRef) -> ReadDocument:
         snapshot=snapshot,
         characters=len(document.text),
         language=document.language,
+        search_config=search_configuration(document.language),
         author=document.author,
         published_at=document.published_at,
+        fingerprint=fingerprint,
     )
 
 
 def _passages(parsed: ParsedDocument) -> list[NewPassage]:
     text = parsed.document.text
     return [
-        NewPassage(passage.start, passage.end, passage.heading, text[passage.start : passage.end])
+        NewPassage(
+            passage.start,
+            passage.end,
+            passage.heading,
+            text[passage.start : passage.end],
+            searchable(passage.heading),
+            searchable(text[passage.start : passage.end]),
+        )
         for passage in parsed.passages
     ]
 

@@ -45,6 +45,8 @@ class ExtractedDocument:
     published_at: datetime | None = None
     author: str | None = None
     language: str | None = None
+    canonical: str | None = None
+    """Address that the page declares as its own (`rel=canonical`), as it stands there."""
 
 
 @dataclass
@@ -55,6 +57,7 @@ class Metadata:
     published_at: datetime | None = None
     author: str | None = None
     language: str | None = None
+    canonical: str | None = None
 
 
 @dataclass

@@ -57,6 +57,7 @@ def main() -> int:
             "published_at": document.published_at.isoformat() if document.published_at else None,
             "author": document.author,
             "language": document.language,
+            "canonical": document.canonical,
             "passages": [(passage.start, passage.end, passage.heading) for passage in passages],
         }
     )

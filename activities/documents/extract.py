@@ -113,6 +113,7 @@ def _finished(builder: TextBuilder, filename: str, mime: str) -> ExtractedDocume
         author=_cleaned_title(metadata.author) or None if metadata.author else None,
         # What the text is written in, rather than what its page declares: templates declare for all their pages.
         language=language_of(text) or (metadata.language or "").partition("-")[0].lower() or None,
+        canonical=metadata.canonical,
     )
 
 

@@ -128,6 +128,7 @@ def _parsed(output: bytes) -> ParsedDocument:
         published_at=published_at,
         author=found["author"],
         language=found["language"],
+        canonical=found["canonical"],
     )
     passages, position = [], 0
     for start, end, heading in found["passages"]:

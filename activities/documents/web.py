@@ -102,6 +102,8 @@ def read_html(text: str, builder: TextBuilder) -> None:
         return
     cited = _citation(tree)
     builder.metadata.language = (tree.get("lang") or "")[:20] or None
+    canonical = tree.xpath("string((//link[@rel='canonical']/@href)[1])")
+    builder.metadata.canonical = canonical.strip()[:2048] or None
     title = tree.findtext(".//title")
     builder.metadata.title = " ".join(title.split()) if title else ""
     body = _main_text(text, builder)

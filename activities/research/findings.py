@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from activities.research.claims import differ, profile
+from activities.research.independence import independent, origin_of
 from activities.research.similarity import contained, overlap
 from activities.research.text import normalise
 from schema.contracts.research import Claim, Finding
@@ -86,17 +86,16 @@ def says_the_same(left: str, right: str) -> bool:
 
 
 def independent_sources(claims: Sequence[Claim]) -> int:
-    """Count the sources that say it independently: copies of one text, and pages of one host, count once."""
-    texts: dict[str, str] = {}
+    """Count the sources that say it independently: copies of one text, and pages of one domain, count once."""
+    texts: dict[str, Claim] = {}
     for claim in claims:
-        texts.setdefault(normalise(claim.quote).lower(), origin(claim))
-    return len(set(texts.values()))
+        texts.setdefault(normalise(claim.quote).lower(), claim)
+    return len(independent(claim.source for claim in texts.values()))
 
 
 def origin(claim: Claim) -> str:
-    """Name where a claim comes from: the host of a web page, else the document itself."""
-    parts = urlsplit(claim.source.uri)
-    return parts.netloc.lower() or claim.source.uri or claim.source.snapshot_sha256
+    """Name where a claim comes from: the registered domain of a web page, else the document itself."""
+    return origin_of(claim.source)
 
 
 def _finding(group: list[Claim]) -> Finding:

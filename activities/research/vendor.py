@@ -162,6 +162,43 @@ async def complete(
     return _completion(response, messages)
 
 
+async def embeddings(
+    *, model: str, texts: list[str], timeout_s: float, base_url: str | None = None, api_key: str | None = None
+) -> list[list[float]]:
+    """Ask a model for the vectors of texts once, in their order; retries are the caller's.
+
+    Raises:
+        ProviderUnavailable, ProviderRateLimited, ProviderRefused: as `complete`.
+        ProviderAnswerInvalid: the answer has not one vector per text.
+    """
+    litellm = await asyncio.to_thread(load_litellm)
+    try:
+        async with asyncio.timeout(timeout_s + TIMEOUT_MARGIN_S):
+            response = await litellm.aembedding(
+                model=model,
+                input=texts,
+                api_base=base_url,
+                api_key=api_key,
+                timeout=timeout_s,
+                num_retries=0,
+                max_retries=0,
+                encoding_format="float",
+            )
+    except Exception as error:
+        translated = translate(error)
+        if translated is None:
+            raise
+        raise translated from error
+    try:
+        items = sorted(response.data, key=lambda item: item["index"])
+        vectors = [[float(value) for value in item["embedding"]] for item in items]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ProviderAnswerInvalid("The provider's answer has no vectors.") from error
+    if len(vectors) != len(texts):
+        raise ProviderAnswerInvalid(f"The provider sent {len(vectors)} vectors for {len(texts)} texts.")
+    return vectors
+
+
 def _completion(response: Any, messages: list[dict[str, str]]) -> Completion:
     try:
         choice = response.choices[0]

@@ -1,12 +1,15 @@
 """The report: merged, resolved and written from what the agents left, and stored as artifacts."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from temporalio import activity
 
 from activities.agents.thinking import brief_of
 from activities.research.citations import RenderedReport, render_report
+from activities.research.copies import copy_groups
+from activities.research.corroboration import corroborated_trust, marked, with_trust
 from activities.research.reasoner import Reasoner
 from activities.usage import reasoner_usage
 from infra.database import Database
@@ -31,6 +34,10 @@ class _Written:
 
     rendered: RenderedReport
     tokens: Tokens
+    trusted: Mapping[str, tuple[float, str]]
+    """Snapshot -> the trust that agreement raised, and why."""
+    copies: Mapping[str, str] = field(default_factory=dict)
+    """Snapshot of a copy -> snapshot of its original."""
 
 
 class ReportActivities:
@@ -59,13 +66,17 @@ class ReportActivities:
                 return WriteReportResult.model_validate(recorded.output)
             run = await runs.get_run(session, input.org_id, input.run_id)
             claims = await research.claims_of(session, input.org_id, input.run_id)
-            read = await research.count_sources(session, input.org_id, input.run_id)
+            sources = await research.read_sources(session, input.org_id, input.run_id)
+            prints = await documents.fingerprints(session, input.org_id, [source.snapshot_sha256 for source in sources])
             refs = await documents.snapshot_refs(
                 session, input.org_id, sorted({claim.source.snapshot_sha256 for claim in claims})
             )
         subtasks = tuple(Subtask.model_validate(item) for item in run.plan or [])
         snapshots = {ref.sha256: (await self._objects.get(ref)).decode() for ref in refs}
-        written = await self._write(brief_of(run), subtasks, claims, snapshots, input.missing, read)
+        copies = await asyncio.to_thread(copy_groups, sources, prints)
+        claims = marked(claims, copies)
+        written = await self._write(brief_of(run), subtasks, claims, snapshots, input.missing, len(sources))
+        written = replace(written, copies=copies)
         stored = await self._store(input.org_id, written.rendered)
         step = NewStep(
             run_id=input.run_id,
@@ -93,6 +104,8 @@ class ReportActivities:
     ) -> _Written:
         by_id = {claim.id: claim for claim in claims}
         merged = await self._reasoner.merge(brief, claims)
+        trusted = corroborated_trust(merged.value, by_id)
+        by_id = {claim_id: with_trust(claim, trusted) for claim_id, claim in by_id.items()}
         resolved = await self._reasoner.resolve_conflicts(brief, merged.value, by_id)
         report = await self._reasoner.write_report(brief, subtasks, merged.value, resolved.value, by_id, missing)
         # Seconds of work in a large run: on the event loop it would hold up every heartbeat of this process.
@@ -105,7 +118,7 @@ class ReportActivities:
             conflicts=len(resolved.value),
             sources_read=sources_read,
         )
-        return _Written(rendered, merged.tokens + resolved.tokens + report.tokens)
+        return _Written(rendered, merged.tokens + resolved.tokens + report.tokens, trusted)
 
     async def _store(self, org_id: str, rendered: RenderedReport) -> list[NewArtifact]:
         citations = rendered.sidecar.model_dump_json(indent=1)
@@ -135,6 +148,7 @@ class ReportActivities:
                 session, org_id, run_id=run_id, attempt=input.attempt, agent_number=0, items=[usage]
             )
             ids = [await artifacts.put_artifact(session, org_id, run_id, new) for new in stored]
+            await research.judge_sources(session, org_id, run_id, copies=written.copies, trusted=written.trusted)
             await research.number_sources(session, org_id, run_id, _numbers(written.rendered))
             result = WriteReportResult(artifact_id=ids[0], spent_pcr=spent_pcr)
             recorded = NewStep(**{**vars(step), "output": result.model_dump(mode="json")})

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from activities.embedding.embedder import Embedder
 from infra.database import Database
 from infra.http import SafeHttpClient
 from infra.objects import ObjectStore
@@ -26,3 +27,5 @@ class ToolContext:
     http: SafeHttpClient
     heartbeat: Callable[[], None]
     """Called by a tool that works for long without awaiting anything."""
+    embedder: Embedder | None = None
+    """Makes the query's vector; None: search is by full text alone."""

@@ -14,22 +14,22 @@ from activities.tools.ranking import (
     Occurrences,
     Relevance,
     in_document,
-    prior_weight,
     relevance,
     weigh,
+    with_similarity,
 )
+from activities.tools.retrieval import QUERY_TERMS_MAX as QUERY_TERMS_MAX
+from activities.tools.retrieval import Retrieved, retrieve
 from activities.tools.scoring import document_trust, score
 from activities.tools.tool import Answer, Arguments, specify
-from schema.contracts.research import Passage, SourceKind, SourceRef
+from schema.contracts.research import ConsideredSource, Outcome, Passage, SourceKind, SourceRef, considered
 from schema.contracts.tools import Effect, ToolOutput
-from schema.policies import PASSAGES_PER_SEARCH_MAX
-from schema.store import documents
-from schema.store.documents import PassageHit, SearchResult
+from schema.policies import CONSIDERED_PER_SEARCH_MAX, PASSAGES_PER_SEARCH_MAX
+from schema.store.documents import PassageHit
 from schema.tables.documents import Document
 
 PASSAGES_PER_DOCUMENT = 3
 """Of one document, unless there are too few documents to fill the answer."""
-QUERY_TERMS_MAX = 40
 ANSWERS_MIN = 0.35
 """A passage of at least this relevance speaks for its document."""
 
@@ -59,6 +59,8 @@ class CorpusSearchAnswer(Answer):
     passages_searched: int
     terms: tuple[str, ...]
     """The query as it was searched for."""
+    vectors: bool
+    """Whether meanings were compared too, not only words."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +79,17 @@ class Ranked:
         return Passage(source=self.source, start=hit.start, end=hit.end, text=hit.text, heading=hit.heading)
 
 
-def rank(terms: list[tuple[str, int]], found: SearchResult, limit: int, now: datetime) -> list[Ranked]:
+def rank(retrieved: Retrieved, limit: int, now: datetime, question: str = "") -> list[Ranked]:
     """Choose up to `limit` passages that answer a query best, best first. Pure.
 
     Args:
-        terms: (term, word position in the query).
+        question: decides how fast sources age (`scoring.question_kind`).
     """
-    return _chosen(_candidates(terms, found, now), limit)
+    return _chosen(_candidates(retrieved, now, question)[0], limit)
 
 
 class CorpusSearch:
-    """Full text over the organisation's ready documents."""
+    """Full text and vectors over the organisation's ready documents."""
 
     arguments = CorpusSearchArguments
     answer = CorpusSearchAnswer
@@ -96,7 +98,7 @@ class CorpusSearch:
         "Search the organisation's own documents. Returns the passages that answer the query best.",
         CorpusSearchArguments,
         CorpusSearchAnswer,
-        version="1",
+        version="2",
         timeout_s=30,
         effect=Effect.READ,
         idempotent=True,
@@ -104,11 +106,9 @@ class CorpusSearch:
 
     async def call(self, arguments: CorpusSearchArguments, context: ToolContext) -> ToolOutput:
         """Search once; the same corpus, query and moment give the same answer."""
-        async with context.db.transaction(context.org_id) as session:
-            terms = (await documents.query_terms(session, context.org_id, arguments.query))[:QUERY_TERMS_MAX]
-            weights = {lexeme: prior_weight(lexeme) for lexeme, _ in terms}
-            found = await documents.search_passages(session, context.org_id, weights)
-        chosen = rank(terms, found, arguments.limit, context.now)
+        retrieved = await retrieve(context, arguments.query)
+        candidates, below = _candidates(retrieved, context.now, context.query or arguments.query)
+        chosen = _chosen(candidates, arguments.limit)
         results = tuple(
             FoundPassage(
                 document_id=each.document.id,
@@ -121,12 +121,19 @@ class CorpusSearch:
             for each in chosen
         )
         answer = CorpusSearchAnswer(
-            results=results, passages_searched=found.passages, terms=tuple(lexeme for lexeme, _ in terms)
+            results=results,
+            passages_searched=retrieved.found.passages,
+            terms=tuple(lexeme for lexeme, _ in retrieved.terms),
+            vectors=retrieved.cosines is not None,
         )
-        return ToolOutput(data=answer.model_dump(mode="json"), passages=tuple(each.passage for each in chosen))
+        return ToolOutput(
+            data=answer.model_dump(mode="json"),
+            passages=tuple(each.passage for each in chosen),
+            considered=_left_out(chosen, candidates, below),
+        )
 
 
-def source_of(document: Document, value: Relevance, now: datetime) -> SourceRef:
+def source_of(document: Document, value: Relevance, now: datetime, question: str = "") -> SourceRef:
     """Return a ready document as a source, scored."""
     return SourceRef(
         snapshot_sha256=document.snapshot_sha256 or "",
@@ -142,14 +149,21 @@ def source_of(document: Document, value: Relevance, now: datetime) -> SourceRef:
             trust=document_trust(document.trust),
             published_at=document.published_at,
             now=now,
+            question=question,
         ),
     )
 
 
-def _candidates(terms: list[tuple[str, int]], found: SearchResult, now: datetime) -> list[Ranked]:
-    """Return what is relevant enough, best first; ties by document and place."""
-    weighed = weigh(terms, found.frequencies, found.passages)
-    values = [relevance(weighed, Occurrences(hit.in_text, hit.in_heading), hit.text) for hit in found.hits]
+def _candidates(retrieved: Retrieved, now: datetime, question: str) -> tuple[list[Ranked], list[Ranked]]:
+    """Return what is relevant enough, best first, and what is not; ties by document and place."""
+    found = retrieved.found
+    weighed = weigh(retrieved.terms, found.frequencies, found.passages)
+    values = [
+        with_similarity(
+            relevance(weighed, Occurrences(hit.in_text, hit.in_heading), hit.text), hit.cosine, retrieved.cosines
+        )
+        for hit in found.hits
+    ]
     answering = Counter(
         hit.document_id for hit, value in zip(found.hits, values, strict=True) if value.value >= ANSWERS_MIN
     )
@@ -157,11 +171,10 @@ def _candidates(terms: list[tuple[str, int]], found: SearchResult, now: datetime
     for hit, alone in zip(found.hits, values, strict=True):
         value = in_document(alone, answering[hit.document_id], found.documents[hit.document_id].passages)
         document = found.documents[hit.document_id]
-        candidates.append(Ranked(hit, document, value, source_of(document, value, now)))
+        candidates.append(Ranked(hit, document, value, source_of(document, value, now, question)))
     best = max((each.relevance.value for each in candidates), default=0.0)
     floor = max(RELEVANCE_MIN, RELEVANCE_SHARE_MIN * best)
-    kept = [each for each in candidates if each.relevance.value >= floor]
-    kept.sort(
+    candidates.sort(
         key=lambda each: (
             -round(each.source.score.combined, 9),
             -round(each.relevance.value, 9),
@@ -169,7 +182,23 @@ def _candidates(terms: list[tuple[str, int]], found: SearchResult, now: datetime
             each.hit.number,
         )
     )
-    return kept
+    return (
+        [each for each in candidates if each.relevance.value >= floor],
+        [each for each in candidates if each.relevance.value < floor],
+    )
+
+
+def _left_out(chosen: list[Ranked], candidates: list[Ranked], below: list[Ranked]) -> tuple[ConsideredSource, ...]:
+    """Return the documents of which nothing was chosen, the best first, and why."""
+    taken = {each.document.id for each in chosen}
+    left: dict[str, ConsideredSource] = {}
+    for each, why in (
+        *((each, "It was found, but others answer the query better.") for each in candidates),
+        *((each, "It was found, but its relevance is below the floor of the search.") for each in below),
+    ):
+        if each.document.id not in taken and len(left) < CONSIDERED_PER_SEARCH_MAX:
+            left.setdefault(each.document.id, considered(each.source, Outcome.LEFT_OUT, why))
+    return tuple(left.values())
 
 
 def _chosen(candidates: list[Ranked], limit: int) -> list[Ranked]:

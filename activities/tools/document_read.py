@@ -3,13 +3,13 @@
 from pydantic import Field
 
 from activities.tools.context import ToolContext
-from activities.tools.corpus_search import QUERY_TERMS_MAX, source_of
-from activities.tools.ranking import Occurrences, occurrences, prior_weight, query_terms, relevance, weigh
+from activities.tools.corpus_search import source_of
+from activities.tools.ranking import Occurrences, occurrences, query_terms, relevance, weigh, with_similarity
+from activities.tools.retrieval import QUERY_TERMS_MAX, Retrieved, retrieve
 from activities.tools.tool import Answer, Arguments, specify
 from schema.contracts.research import Passage
 from schema.contracts.tools import Effect, ToolOutput
 from schema.store import documents
-from schema.store.documents import SearchResult
 
 WINDOW_PASSAGES = 12
 
@@ -71,17 +71,10 @@ class DocumentRead:
         Raises:
             NotFound: the organisation has no such document, or it is not ready.
         """
+        around = arguments.around
+        if around is None and arguments.query is not None:
+            around = _best_offset(await retrieve(context, arguments.query, document_id=arguments.document_id))
         async with context.db.transaction(context.org_id) as session:
-            around = arguments.around
-            if around is None and arguments.query is not None:
-                terms = (await documents.query_terms(session, context.org_id, arguments.query))[:QUERY_TERMS_MAX]
-                found = await documents.search_passages(
-                    session,
-                    context.org_id,
-                    {lexeme: prior_weight(lexeme) for lexeme, _ in terms},
-                    document_id=arguments.document_id,
-                )
-                around = _best_offset(terms, found)
             document, window = await documents.read_window(
                 session, context.org_id, arguments.document_id, around=around or 0, passages_max=WINDOW_PASSAGES
             )
@@ -91,7 +84,7 @@ class DocumentRead:
         passages = []
         for row in window:
             value = relevance(weighed, occurrences(lexemes, row.text, row.heading), row.text)
-            source = source_of(document, value, context.now)
+            source = source_of(document, value, context.now, context.query)
             passages.append(
                 Passage(source=source, start=row.start_offset, end=row.end_offset, text=row.text, heading=row.heading)
             )
@@ -110,10 +103,11 @@ class DocumentRead:
         return ToolOutput(data=answer.model_dump(mode="json"), passages=tuple(passages))
 
 
-def _best_offset(terms: list[tuple[str, int]], found: SearchResult) -> int:
-    weighed = weigh(terms, found.frequencies, found.passages)
-    ranked = sorted(
-        (-round(relevance(weighed, Occurrences(hit.in_text, hit.in_heading), hit.text).value, 9), hit.start)
-        for hit in found.hits
-    )
-    return ranked[0][1] if ranked else 0
+def _best_offset(retrieved: Retrieved) -> int:
+    weighed = weigh(retrieved.terms, retrieved.found.frequencies, retrieved.found.passages)
+    ranked = []
+    for hit in retrieved.found.hits:
+        words = relevance(weighed, Occurrences(hit.in_text, hit.in_heading), hit.text)
+        value = with_similarity(words, hit.cosine, retrieved.cosines).value
+        ranked.append((-round(value, 9), hit.start))
+    return min(ranked)[1] if ranked else 0

@@ -4,7 +4,9 @@ Three things count: how much of the query's weight the passage holds (rare terms
 headings above it, and whether terms that stand together in the query do so in the passage. A term that nothing holds
 still counts in the denominator, so a query about something else scores low everywhere.
 
-Vectors join here: another retriever's similarity becomes one more part of `relevance`, its hits join the candidates.
+Where a passage and the query have vectors, their similarity is a part of it (`with_similarity`): it stands in for
+words that the passage says otherwise, and doubts words that it has by chance. Its scale is the embedder's, not the
+query's, so that the sum stays comparable across queries.
 """
 
 import math
@@ -14,11 +16,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from activities.documents.languages import is_grammar, searchable
 from activities.documents.passages import is_code
 from activities.research.similarity import overlap
 from activities.research.text import GENERIC_WORDS, STOP_WORDS, stem, words
 
 DEPTH_SHARE, COVERAGE_SHARE, PROXIMITY_SHARE = 0.45, 0.35, 0.2
+SIMILARITY_SHARE = 0.5
+"""Of vectors in a relevance, against words; chosen by `tests/eval/retrieval.py` on the develop half of its queries."""
 DOCUMENT_SHARE = 0.1
 """How much it counts that the document as a whole is about the query, not this passage of it by the way."""
 HEADING_BONUS = 0.4
@@ -74,7 +79,7 @@ class Relevance:
 
 def prior_weight(lexeme: str) -> float:
     """Return how much a term says about a query, whatever the corpus."""
-    return GENERIC_WEIGHT if lexeme in _GENERIC else 1.0
+    return GENERIC_WEIGHT if lexeme in _GENERIC or is_grammar(lexeme) else 1.0
 
 
 def weigh(terms: Iterable[tuple[str, int]], frequencies: Mapping[str, int], passages: int) -> list[QueryTerm]:
@@ -96,7 +101,7 @@ def relevance(terms: Sequence[QueryTerm], found: Occurrences, text: str) -> Rele
     total = math.fsum(term.weight for term in terms)
     if not total:
         return Relevance(0.0, "The query has no terms.")
-    length = len(words(text))
+    length = len(words(searchable(text)))
     depth = math.fsum(term.weight * _depth(term.lexeme, found, length) for term in terms) / total
     coverage = math.fsum(term.weight * _presence(term.lexeme, found) for term in terms) / total
     near = _proximity(terms, found) if len(terms) > 1 else depth
@@ -110,6 +115,25 @@ def relevance(terms: Sequence[QueryTerm], found: Occurrences, text: str) -> Rele
     return Relevance(min(max(value, 0.0), 1.0), _reason(terms, found))
 
 
+def similarity(cosine: float, cosines: tuple[float, float]) -> float:
+    """Scale a cosine to 0..1.
+
+    Args:
+        cosines: of a text that has nothing to do with a query, and of one that answers it well.
+    """
+    low, high = cosines
+    return min(max((cosine - low) / (high - low), 0.0), 1.0)
+
+
+def with_similarity(value: Relevance, cosine: float | None, cosines: tuple[float, float] | None) -> Relevance:
+    """Weigh in how near the passage's vector is to the query's; without vectors the words decide alone."""
+    if cosine is None or cosines is None:
+        return value
+    near = similarity(cosine, cosines)
+    combined = (1 - SIMILARITY_SHARE) * value.value + SIMILARITY_SHARE * near
+    return Relevance(combined, f"{value.reason} Its meaning is {near:.2f} near to the query's (cosine {cosine:.2f}).")
+
+
 def in_document(value: Relevance, answering: int, passages: int) -> Relevance:
     """Weigh in how many of the document's passages answer the query too."""
     share = min(1.0, answering / (passages + 3) * 2)
@@ -119,6 +143,7 @@ def in_document(value: Relevance, answering: int, passages: int) -> Relevance:
 def occurrences(lexemes: Iterable[str], text: str, heading: str) -> Occurrences:
     """Find terms in a passage that is not in the index (see `query_terms`)."""
     wanted = frozenset(lexemes)
+    text, heading = searchable(text), searchable(heading)
     above = _positions(wanted, heading, 0)
     return Occurrences(_positions(wanted, text, len(words(heading))), above)
 
@@ -126,7 +151,7 @@ def occurrences(lexemes: Iterable[str], text: str, heading: str) -> Occurrences:
 def query_terms(query: str) -> list[tuple[str, int]]:
     """Return the distinct stems of a query's content words and their first positions, for passages not in the index."""
     terms: dict[str, int] = {}
-    for position, word in enumerate(words(query), start=1):
+    for position, word in enumerate(words(searchable(query)), start=1):
         if word not in STOP_WORDS:
             terms.setdefault(stem(word), position)
     return list(terms.items())

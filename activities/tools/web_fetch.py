@@ -9,6 +9,7 @@ from pydantic import Field
 
 from activities.documents.activities import store_snapshot
 from activities.documents.sandbox import ParsedDocument, parse
+from activities.research.addresses import declared_canonical
 from activities.sources.robots import Robots
 from activities.tools.context import ToolContext
 from activities.tools.corpus_search import QUERY_TERMS_MAX
@@ -98,7 +99,13 @@ class WebFetch:
             passages_total=len(parsed.passages),
         )
         kind = SourceKind(arguments.kind)
-        reference = SnapshotRef(object=snapshot, title=parsed.document.title, uri=page.url, kind=kind)
+        reference = SnapshotRef(
+            object=snapshot,
+            title=parsed.document.title,
+            uri=page.url,
+            kind=kind,
+            canonical_uri=declared_canonical(page.url, parsed.document.canonical),
+        )
         return ToolOutput(
             data=answer.model_dump(mode="json"),
             passages=_passages(parsed, page, snapshot.sha256, kind, context),

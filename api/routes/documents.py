@@ -96,19 +96,22 @@ async def _ingest(api: Services, caller: Caller, made: list[Document]) -> None:
 
 async def _try_ingest(api: Services, document: Document, organisation: Organisation) -> bool:
     """Start the ingestion; where that fails, the document stays `processing` and the reconciler starts it."""
+    try:
+        await api.orchestrator.ingest(_order(document), organisation)
+    except (SwissbrainError, NoExecution):
+        return False
+    return True
+
+
+def _order(document: Document) -> IngestDocumentInput:
     ref = ObjectRef(key=document.object_key, sha256=document.content_sha256, size_bytes=document.size_bytes)
-    given = IngestDocumentInput(
+    return IngestDocumentInput(
         org_id=document.org_id,
         document_id=document.id,
         object=ref,
         filename=document.name,
         mime_type=document.mime_type,
     )
-    try:
-        await api.orchestrator.ingest(given, organisation)
-    except (SwissbrainError, NoExecution):
-        return False
-    return True
 
 
 async def _answer(api: Services, caller: Caller, asked: Asked, document_ids: list[str]) -> Response:
@@ -141,6 +144,23 @@ async def get_document(document_id: DocumentId, caller: DocumentsReader, api: Ap
     async with api.database.transaction(caller.org_id) as session:
         document = await documents.get_document(session, caller.org_id, document_id)
     return JsonAnswer(views.document_view(document))
+
+
+@router.post("/{document_id}/reindex", status_code=202, response_model=views.DocumentView)
+async def reindex_document(document_id: DocumentId, caller: DocumentsWriter, asked: Idempotent, api: Api) -> Response:
+    """Read a document anew in the background: its passages, their words by its language, their vectors by the model
+    that is configured now. Until then it is found as before."""
+    async with api.database.transaction(caller.org_id) as session:
+        _, given = await idempotency.claim(session, caller.org_id, asked)
+        if given is not None:
+            return replay(given)
+        document = await documents.get_document(session, caller.org_id, document_id)
+        organisation = await organisations.get_organisation(session, caller.org_id)
+    # Starting it while it runs changes nothing, so a repetition that comes before the answer is kept does no harm.
+    await api.orchestrator.ingest(_order(document), organisation, again=True)
+    async with api.database.transaction(caller.org_id) as session:
+        outcome = Outcome(202, views.document_view(document))
+        return fresh(await idempotency.store(session, caller.org_id, asked, outcome.stored()))
 
 
 @router.delete("/{document_id}", status_code=204, response_class=Response)

@@ -29,6 +29,8 @@ class DocumentView(View):
     author: str | None
     published_at: Instant | None
     trust: float | None
+    embedding_model: str | None
+    """Whose vectors all its passages have; null: it is found by its words alone (yet)."""
     created_at: Instant
     ready_at: Instant | None
     links: dict[str, str] = Field(alias="_links")
@@ -49,7 +51,7 @@ class DocumentList(Listing):
 def document_view(document: Document) -> DocumentView:
     """Show a document."""
     names = ("id", "name", "title", "mime_type", "size_bytes", "status", "error", "characters", "passages", "language")
-    more = ("author", "published_at", "trust", "created_at", "ready_at")
+    more = ("author", "published_at", "trust", "embedding_model", "created_at", "ready_at")
     return DocumentView(
         **{name: getattr(document, name) for name in (*names, *more)},
         sha256=document.content_sha256,

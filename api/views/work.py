@@ -1,5 +1,6 @@
 """What hangs on a run: log, agents, tasks, steps, sources, claims, tools."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
@@ -7,9 +8,12 @@ from pydantic import Field
 from api.serialisation import Credits, Instant
 from api.views.base import Listing, View
 from api.views.runs import pcr_to_credits
+from schema.contracts.research import Outcome
 from schema.contracts.tools import ToolSpec
+from schema.policies import SOURCE_CONTEXT_CHARACTERS
 from schema.states import AgentStatus, StepStatus
-from schema.tables.research import Claim, Source
+from schema.store.research import ListedSource
+from schema.tables.research import Claim
 from schema.tables.runs import Agent, Step, Task
 
 
@@ -118,27 +122,72 @@ class ScoreView(View):
     reasons: dict[str, Any]
 
 
+class SourceCopy(View):
+    """The same text at another address; it counts as no source of its own."""
+
+    source_id: str | None
+    """Null: word for word the same, met at another address."""
+    title: str
+    uri: str
+
+
 class SourceView(View):
-    """A source that a run read."""
+    """A source that a run met."""
 
     id: str
     run_id: str
     number: int | None
-    """Its `[n]` in the report; null: read and not cited."""
+    """Its `[n]` in the report; null: not cited."""
     kind: str
     title: str
     uri: str
     document_id: str | None
-    snapshot_sha256: str
+    snapshot_sha256: str | None
+    """Of the text that was read; null: nothing was."""
+    language: str | None
     published_at: Instant | None
     score: ScoreView
+    outcome: Outcome
+    used: bool
+    """Whether the report cites it."""
+    why: str
+    """Why it is cited or not, as a sentence."""
+    claims: int
+    """Statements that were drawn from it."""
+    copy_of: str | None
+    """The source that it is a copy of."""
+    copies: list[SourceCopy]
     created_at: Instant
+    links: dict[str, str] = Field(alias="_links")
 
 
-class SourceList(View):
-    """The sources of a run: the cited ones by number, then the others by score."""
+class SourceList(Listing):
+    """A page of all sources that a run met: the cited ones by number, then the others by score."""
 
     sources: list[SourceView]
+
+
+class SourceClaim(View):
+    """A statement and the very text around the span that shows it."""
+
+    id: str
+    agent: int
+    text: str
+    quote: str
+    start_offset: int
+    end_offset: int
+    before: str
+    """Of the snapshot: what stands before the span."""
+    after: str
+    relevance: float
+
+
+class SourceDetail(SourceView):
+    """One source with a page of what was drawn from it."""
+
+    evidence: list[SourceClaim]
+    next_cursor: str | None
+    """Pass it as `cursor` to get more of `evidence`; null on the last page."""
 
 
 class ClaimView(View):
@@ -207,23 +256,78 @@ def step_view(step: Step) -> StepView:
     return StepView(**_copied(step, *names, *more), attempt_number=step.attempt, agent=step.agent_number)
 
 
-def source_view(source: Source) -> SourceView:
-    """Show a source."""
-    names = (
-        "id",
-        "run_id",
-        "number",
-        "kind",
-        "title",
-        "uri",
-        "document_id",
-        "snapshot_sha256",
-        "published_at",
-        "created_at",
-    )
+def source_view(listed: ListedSource, *, finished: bool) -> SourceView:
+    """Show a source.
+
+    Args:
+        finished: the run's report is written, so that what is not cited by now will not be.
+    """
+    return SourceView(**_source_fields(listed, finished))
+
+
+def source_detail(
+    listed: ListedSource, *, finished: bool, claims: Sequence[Claim], snapshot: str, next_cursor: str | None
+) -> SourceDetail:
+    """Show a source with the text around each claim.
+
+    Args:
+        snapshot: the text that was read.
+    """
+    evidence = [
+        SourceClaim(
+            **_copied(claim, "id", "text", "quote", "start_offset", "end_offset", "relevance"),
+            agent=claim.agent_number,
+            before=snapshot[max(0, claim.start_offset - SOURCE_CONTEXT_CHARACTERS) : claim.start_offset],
+            after=snapshot[claim.end_offset : claim.end_offset + SOURCE_CONTEXT_CHARACTERS],
+        )
+        for claim in claims
+    ]
+    return SourceDetail(**_source_fields(listed, finished), evidence=evidence, next_cursor=next_cursor)
+
+
+def _source_fields(listed: ListedSource, finished: bool) -> dict[str, Any]:
+    source = listed.source
     combined = 0.5 * source.relevance + 0.3 * source.trust + 0.2 * source.recency
-    score = ScoreView(combined=round(combined, 6), **_copied(source, "relevance", "trust", "recency", "reasons"))
-    return SourceView(**_copied(source, *names), score=score)
+    names = ("id", "run_id", "number", "kind", "title", "uri", "document_id", "snapshot_sha256", "published_at")
+    elsewhere = [
+        SourceCopy(source_id=None, title=str(title), uri=uri)
+        for uri, title in sorted(source.addresses.items())
+        if uri != source.uri
+    ]
+    return {
+        **_copied(source, *names, "created_at", "copy_of"),
+        "score": ScoreView(combined=round(combined, 6), **_copied(source, "relevance", "trust", "recency", "reasons")),
+        "language": listed.language,
+        "outcome": Outcome(source.outcome),
+        "used": source.number is not None,
+        "why": why(listed, finished),
+        "claims": listed.claims,
+        "copies": elsewhere + [SourceCopy(source_id=copy.id, title=copy.title, uri=copy.uri) for copy in listed.copies],
+        "links": {
+            "self": f"/api/v1/runs/{source.run_id}/sources/{source.id}",
+            "run": f"/api/v1/runs/{source.run_id}",
+        },
+    }
+
+
+def why(listed: ListedSource, finished: bool) -> str:
+    """Say why a source is cited or not."""
+    source, original = listed.source, listed.original
+    if source.number is not None:
+        return f"Cited as [{source.number}]."
+    if source.outcome == Outcome.FAILED:
+        return f"It could not be loaded: {source.detail or 'no reason is known.'}"
+    if source.outcome == Outcome.LEFT_OUT:
+        return source.detail or "It was found and not opened."
+    if original is not None:
+        named = f"[{original.number}]" if original.number is not None else f"“{original.title}”"
+        return f"It is a copy of {named} ({original.uri}), which counts in its place."
+    drawn = "1 statement was" if listed.claims == 1 else f"{listed.claims} statements were"
+    if not finished:
+        return f"Read; {drawn} drawn from it so far. The report is not written yet."
+    if not listed.claims:
+        return "Read, but nothing in it answers the question."
+    return f"Read; {drawn} drawn from it, and the report uses none: others say the same, or answer better."
 
 
 def claim_view(claim: Claim) -> ClaimView:

@@ -13,6 +13,7 @@ from client.commands.common import AsJson, DataDir, connected, err, out, show_js
 app = typer.Typer(help="The organisation's own documents.", no_args_is_help=True)
 
 FILES_PER_UPLOAD = 20
+DOCUMENTS_MAX = 1_000_000
 BYTES_PER_UPLOAD = 20 * 1024 * 1024
 SUFFIXES = frozenset({".txt", ".md", ".markdown", ".rst", ".html", ".htm", ".xhtml", ".pdf", ".text", ".log"})
 
@@ -47,6 +48,20 @@ def list_documents(
         return
     columns = {"id": "id", "status": "status", "passages": "passages", "name": "name", "title": "title"}
     show_table(iter(found), columns)
+
+
+@app.command("reindex")
+def reindex(
+    missing: Annotated[bool, typer.Option("--missing", help="Only documents without vectors.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Read every document anew: after a change of the embedding model, or an upgrade. It is searchable meanwhile."""
+    with connected(data_dir) as client:
+        for document in client.list_documents(status="ready", limit=DOCUMENTS_MAX):
+            if missing and document["embedding_model"]:
+                continue
+            client.reindex_document(document["id"])
+            out.print(f"{document['id']} {escape(document['name'])}", highlight=False)
 
 
 @app.command("remove")

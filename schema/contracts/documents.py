@@ -25,6 +25,24 @@ class IngestDocumentResult(Contract):
     error: str | None = None
 
 
+class EmbedDocumentInput(Contract):
+    """One document whose passages wait for vectors."""
+
+    org_id: str
+    document_id: str
+
+
+class EmbedDocumentResult(Contract):
+    """How far it came."""
+
+    document_id: str
+    model: str | None = None
+    """None: there was nothing to do, or nothing to do it with."""
+    embedded: int = 0
+    missing: int = 0
+    """Passages that still have no vector: call again."""
+
+
 @workflow.defn(name="IngestDocument")
 class IngestDocumentWorkflow:
     """Stub of the workflow that reads one document; workflow id = document id."""
@@ -38,4 +56,10 @@ class IngestDocumentWorkflow:
 @activity.defn(name="documents.ingest")
 async def ingest_document(input: IngestDocumentInput) -> IngestDocumentResult:
     """Extract the text, split it into passages and store both in one transaction; idempotent by document id."""
+    raise NotImplementedError
+
+
+@activity.defn(name="documents.embed")
+async def embed_document(input: EmbedDocumentInput) -> EmbedDocumentResult:
+    """Make vectors for a document's passages that have none of the current model; idempotent, in bounded portions."""
     raise NotImplementedError

@@ -71,7 +71,47 @@ class SourceRef(Contract):
     """URL, or `document:ID` for a document of the corpus."""
     document_id: str | None = None
     published_at: datetime | None = None
+    copy_of: str | None = None
+    """Snapshot of the source of the same run that this one is a copy of; known once the report is written."""
     score: Score
+
+
+class Outcome(StrEnum):
+    """What became of a source that a run met."""
+
+    READ = "read"
+    LEFT_OUT = "left_out"
+    """Found by a search, and nothing of it was taken."""
+    FAILED = "failed"
+    """It could not be loaded."""
+
+
+class ConsideredSource(Contract):
+    """A source that was met and not read."""
+
+    kind: SourceKind
+    title: str
+    uri: str
+    outcome: Outcome
+    detail: str
+    """Why, as a sentence."""
+    document_id: str | None = None
+    published_at: datetime | None = None
+    score: Score
+
+
+def considered(source: SourceRef, outcome: Outcome, detail: str) -> ConsideredSource:
+    """Return a source as one that was not read."""
+    return ConsideredSource(
+        kind=source.kind,
+        title=source.title,
+        uri=source.uri,
+        outcome=outcome,
+        detail=detail,
+        document_id=source.document_id,
+        published_at=source.published_at,
+        score=source.score,
+    )
 
 
 class Passage(Contract):

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from schema.contracts.common import Contract, ObjectRef
-from schema.contracts.research import FoundItem, Passage, SourceKind
+from schema.contracts.research import ConsideredSource, FoundItem, Passage, SourceKind
 
 
 class Effect(StrEnum):
@@ -46,6 +46,8 @@ class SnapshotRef(Contract):
     uri: str
     kind: SourceKind
     document_id: str | None = None
+    canonical_uri: str | None = None
+    """Address that the page declares as its own (`rel=canonical`)."""
 
 
 class SourceNote(Contract):
@@ -67,5 +69,7 @@ class ToolOutput(Contract):
     """What a search pointed to, best first."""
     notes: tuple[SourceNote, ...] = ()
     """Providers that failed on the way."""
+    considered: tuple[ConsideredSource, ...] = ()
+    """What a search found and left out, the best first, CONSIDERED_PER_SEARCH_MAX at most."""
     snapshots: tuple[SnapshotRef, ...] = ()
     """Stored before the call returns; a passage's source is one of them or one stored earlier."""

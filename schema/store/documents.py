@@ -1,11 +1,13 @@
 """Documents, their passages, and snapshots: the only SQL about them."""
 
+import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, text
+from sqlalchemy import delete, func, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
@@ -19,7 +21,10 @@ from schema.tables.documents import Document, DocumentPassage, Snapshot
 
 SEARCH_CANDIDATES_MAX = 300
 """Passages that a search returns at most; they are ranked by the caller."""
+VECTOR_CANDIDATES_MAX = 100
+"""Passages that a search finds by their vectors at most."""
 _INSERT_BATCH = 1_000
+_VECTORS_BATCH = 200
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,9 @@ class NewPassage:
     end: int
     heading: str
     text: str
+    indexed_heading: str
+    indexed_text: str
+    """Both as they are indexed (`activities/documents/languages.py`)."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +49,37 @@ class ReadDocument:
     snapshot: ObjectRef
     characters: int
     language: str | None
+    search_config: str
+    """PostgreSQL's text search configuration of that language."""
     author: str | None
     published_at: datetime | None
+    fingerprint: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Unembedded:
+    """A passage that waits for its vector."""
+
+    number: int
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True)
+class QueryTerms:
+    """The terms of a query, as the passages of an organisation are indexed."""
+
+    terms: tuple[tuple[str, int], ...] = ()
+    """(term, its first word position in the query), in order; stop words are none."""
+    variants: Mapping[str, str] = field(default_factory=dict)
+    """Stems of the same words in the other languages of the corpus -> the term they stand for."""
+    configuration: str = "english"
+    """The text search configuration of the language that the query seems to be in."""
 
 
 @dataclass(frozen=True)
 class PassageHit:
-    """A passage that holds a term of the query, with what ranking needs to know of it."""
+    """A passage that holds a term of the query, or whose vector is near, with what ranking needs to know of it."""
 
     document_id: str
     number: int
@@ -58,6 +90,16 @@ class PassageHit:
     in_text: Mapping[str, tuple[int, ...]]
     """Query term -> its word positions in the text."""
     in_heading: Mapping[str, tuple[int, ...]]
+    cosine: float | None = None
+    """Of its vector and the query's; None: one of them is missing."""
+
+
+@dataclass(frozen=True)
+class QueryVector:
+    """A query as a vector."""
+
+    model: str
+    values: Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -179,7 +221,7 @@ async def mark_ready(
         NotFound: the organisation has no such document; a deleted one stays deleted.
     """
     document = await get_document(session, org_id, document_id, lock=True)
-    await put_snapshot(session, org_id, read.snapshot)
+    await put_snapshot(session, org_id, read.snapshot, fingerprint=read.fingerprint, language=read.language)
     await session.execute(_passages_of(org_id, document_id))
     rows = [
         {
@@ -190,11 +232,14 @@ async def mark_ready(
             "end_offset": passage.end,
             "heading": passage.heading,
             "text": passage.text,
+            "config": read.search_config,
+            "indexed_heading": passage.indexed_heading,
+            "indexed_text": passage.indexed_text,
         }
         for number, passage in enumerate(passages, start=1)
     ]
     for first in range(0, len(rows), _INSERT_BATCH):
-        await session.execute(insert(DocumentPassage), rows[first : first + _INSERT_BATCH])
+        await session.execute(_INSERT, rows[first : first + _INSERT_BATCH])
     document.status = "ready"
     document.error = None
     document.title = read.title
@@ -202,6 +247,8 @@ async def mark_ready(
     document.snapshot_sha256 = read.snapshot.sha256
     document.characters = read.characters
     document.language = read.language
+    document.search_config = read.search_config
+    document.embedding_model = None
     document.author = read.author
     document.published_at = read.published_at
     document.passages = len(rows)
@@ -225,13 +272,90 @@ async def mark_failed(session: AsyncSession, org_id: str, document_id: str, *, c
     return document
 
 
-async def query_terms(session: AsyncSession, org_id: str, query: str) -> list[tuple[str, int]]:
-    """Return the terms of a query as the passages are indexed, with their first word position, in order.
+async def unembedded_passages(
+    session: AsyncSession, org_id: str, document_id: str, *, model: str, limit: int
+) -> list[Unembedded]:
+    """Return the first passages of a document that have no vector of `model`.
 
-    Stop words are no terms; a query of nothing else has none.
+    Raises:
+        NotFound: the organisation has no such document.
     """
-    sql = text("select lexeme, positions[1] from unnest(to_tsvector('english', :query)) order by positions[1], lexeme")
-    return [(lexeme, position) for lexeme, position in await session.execute(sql, {"query": query})]
+    await get_document(session, org_id, document_id)
+    query = (
+        select(DocumentPassage.number, DocumentPassage.heading, DocumentPassage.text)
+        .where(
+            DocumentPassage.org_id == org_id,
+            DocumentPassage.document_id == document_id,
+            col(DocumentPassage.embedding_model).is_distinct_from(model),
+        )
+        .order_by(col(DocumentPassage.number))
+        .limit(limit)
+    )
+    return [Unembedded(*row) for row in await session.execute(query)]
+
+
+async def put_vectors(
+    session: AsyncSession, org_id: str, document_id: str, *, model: str, vectors: Mapping[str, Sequence[float]]
+) -> int:
+    """Store vectors of a document's passages and return how many passages still have none of `model`.
+
+    A passage that changed meanwhile keeps what it has: its text is part of the key.
+
+    Args:
+        vectors: number and text of a passage (`vector_key`) -> its vector, of unit length.
+
+    Raises:
+        NotFound: the organisation has no such document; it was deleted meanwhile.
+    """
+    document = await get_document(session, org_id, document_id, lock=True)
+    scope = {"org_id": org_id, "document_id": document_id, "model": model}
+    keys = list(vectors)
+    for first in range(0, len(keys), _VECTORS_BATCH):
+        batch = keys[first : first + _VECTORS_BATCH]
+        values = [json.dumps([round(value, 7) for value in vectors[key]]) for key in batch]
+        await session.execute(_PUT_VECTORS, {**scope, "keys": batch, "vectors": values})
+    missing = int((await session.execute(_COUNT_UNEMBEDDED, scope)).scalar_one())
+    if not missing:
+        document.embedding_model = model
+        await session.flush()
+    return missing
+
+
+def vector_key(number: int, text: str) -> str:
+    """Name a passage for `put_vectors`: the SQL below names it likewise."""
+    return f"{number}:{text}"
+
+
+async def query_terms(session: AsyncSession, org_id: str, query: str) -> QueryTerms:
+    """Return the terms of a query in the languages that the organisation's documents are indexed in.
+
+    The query is taken to be in the language whose stop words it has most of (English where none has more), so that a
+    stop word of one language does not become a term because another language does not know it.
+
+    Args:
+        query: as it is indexed (`activities/documents/languages.py`).
+    """
+    rows = (await session.execute(_QUERY_TERMS, {"org_id": org_id, "query": query})).all()
+    by_configuration: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for configuration, lexeme, position in rows:
+        by_configuration[configuration].append((lexeme, position))
+    if not by_configuration:
+        return QueryTerms()
+    # `simple` has no stop words: it never says what language a query is in unless it is the only one.
+    language = min(
+        by_configuration,
+        key=lambda name: (name == "simple", len(by_configuration[name]), name != "english", name),
+    )
+    terms = by_configuration.pop(language)
+    at = {position: lexeme for lexeme, position in terms}
+    known = {lexeme for lexeme, _ in terms}
+    variants = {
+        lexeme: at[position]
+        for others in by_configuration.values()
+        for lexeme, position in others
+        if position in at and lexeme not in known
+    }
+    return QueryTerms(tuple(terms), variants, language)
 
 
 async def search_passages(
@@ -239,31 +363,76 @@ async def search_passages(
     org_id: str,
     weights: Mapping[str, float],
     *,
+    variants: Mapping[str, str] | None = None,
+    vector: QueryVector | None = None,
     document_id: str | None = None,
     limit: int = SEARCH_CANDIDATES_MAX,
+    nearest: int = VECTOR_CANDIDATES_MAX,
 ) -> SearchResult:
-    """Return the passages that hold any of the terms: those with the most and rarest terms first.
+    """Return the passages that hold any of the terms, those with the most and rarest first, and the nearest by vector.
 
     Args:
         weights: query term (see `query_terms`) -> how much it says about the query.
+        variants: other stems of a term -> the term.
+        vector: the query's vector; None: by full text alone.
         document_id: search this document only.
+        limit: passages by full text at most.
+        nearest: passages by vector at most.
     """
-    parameters = {
-        "org_id": org_id,
-        "document_id": document_id,
-        "lexemes": list(weights),
-        "weights": list(weights.values()),
-        "any_term": " | ".join(_quoted(lexeme) for lexeme in weights),
-        "each_term": [_quoted(lexeme) for lexeme in weights],
-        "limit": limit,
-    }
-    passages = (await session.execute(_COUNT, {"org_id": org_id, "document_id": document_id})).scalar_one()
-    if not weights or not passages:
+    scope = {"org_id": org_id, "document_id": document_id}
+    passages = (await session.execute(_COUNT, scope)).scalar_one()
+    if not passages or not (weights or vector):
         return SearchResult((), {}, passages, {})
-    rows = (await session.execute(_SEARCH, {**parameters, "passages": passages})).mappings().all()
-    hits = tuple(_hit(row) for row in rows)
+    near = await _nearest(session, scope, vector, nearest) if vector else {}
+    stands_for = {term: term for term in weights} | {
+        variant: term for variant, term in (variants or {}).items() if term in weights
+    }
+    parameters = {
+        **scope,
+        "lexemes": list(stands_for),
+        "terms": list(stands_for.values()),
+        "weights": [weights[term] for term in stands_for.values()],
+        "any_term": " | ".join(_quoted(lexeme) for lexeme in stands_for),
+        "each_lexeme": [_quoted(lexeme) for lexeme in stands_for],
+        "limit": limit,
+        "passages": passages,
+        "near_documents": [document for document, _ in near],
+        "near_numbers": [number for _, number in near],
+        "model": vector.model if vector else None,
+        "vector": _vector_text(vector) if vector else None,
+    }
+    rows = (await session.execute(_SEARCH, parameters)).mappings().all()
+    hits = tuple(_hit(row, stands_for) for row in rows)
     documents = await _documents(session, org_id, {hit.document_id for hit in hits})
-    return SearchResult(hits, documents, passages, dict(rows[0]["frequencies"]) if rows else {})
+    return SearchResult(hits, documents, passages, dict(rows[0]["frequencies"] or {}) if rows else {})
+
+
+async def _nearest(
+    session: AsyncSession, scope: Mapping[str, Any], vector: QueryVector, limit: int
+) -> dict[tuple[str, int], float]:
+    """Return the nearest passages: (document, number) -> cosine."""
+    # Without this, an index that is asked for one tenant among many gives up before it has met enough of it
+    # (pgvector 0.8, iterative index scans). Both end with the transaction.
+    await session.execute(text("select set_config('hnsw.iterative_scan', 'strict_order', true)"))
+    await session.execute(text("select set_config('hnsw.ef_search', '200', true)"))
+    dimensions = len(vector.values)
+    typed = f"vector({dimensions})"
+    query = text(
+        f"""
+        select document_id, number, 1 - (cast(embedding as {typed}) <=> cast(:vector as {typed})) as cosine
+        from document_passages
+        where org_id = :org_id and vector_dims(embedding) = {dimensions} and embedding_model = :model
+            and (cast(:document_id as text) is null or document_id = :document_id)
+        order by cast(embedding as {typed}) <=> cast(:vector as {typed})
+        limit :limit
+        """  # noqa: S608 - `dimensions` is an int; only a literal can be matched with the index.
+    )
+    given = {**scope, "vector": _vector_text(vector), "model": vector.model, "limit": limit}
+    return {(row.document_id, row.number): float(row.cosine) for row in await session.execute(query, given)}
+
+
+def _vector_text(vector: QueryVector) -> str:
+    return json.dumps([round(value, 7) for value in vector.values])
 
 
 async def read_window(
@@ -295,15 +464,40 @@ async def read_window(
     return document, list((await session.execute(query)).scalars())
 
 
-async def put_snapshot(session: AsyncSession, org_id: str, snapshot: ObjectRef) -> None:
-    """Record a snapshot whose text is stored; recording it again changes nothing."""
+async def put_snapshot(
+    session: AsyncSession,
+    org_id: str,
+    snapshot: ObjectRef,
+    *,
+    fingerprint: bytes | None = None,
+    language: str | None = None,
+) -> None:
+    """Record a snapshot whose text is stored; recording it again changes nothing but what was not known."""
     row = {
         "org_id": org_id,
         "sha256": snapshot.sha256,
         "object_key": snapshot.key,
         "size_bytes": snapshot.size_bytes,
+        "fingerprint": fingerprint,
+        "language": language,
     }
-    await session.execute(postgresql.insert(Snapshot).values(**row).on_conflict_do_nothing())
+    statement = postgresql.insert(Snapshot).values(**row)
+    if fingerprint is None and language is None:
+        await session.execute(statement.on_conflict_do_nothing())
+        return
+    given = {
+        "fingerprint": func.coalesce(Snapshot.fingerprint, fingerprint),
+        "language": func.coalesce(Snapshot.language, language),
+    }
+    await session.execute(statement.on_conflict_do_update(index_elements=["org_id", "sha256"], set_=given))
+
+
+async def fingerprints(session: AsyncSession, org_id: str, sha256s: Sequence[str]) -> dict[str, bytes]:
+    """Return the fingerprints of the snapshots with these hashes, where they have one."""
+    query = select(Snapshot.sha256, Snapshot.fingerprint).where(
+        Snapshot.org_id == org_id, col(Snapshot.sha256).in_(list(sha256s)), col(Snapshot.fingerprint).is_not(None)
+    )
+    return {sha256: fingerprint for sha256, fingerprint in await session.execute(query) if fingerprint}
 
 
 async def snapshot_refs(session: AsyncSession, org_id: str, sha256s: Sequence[str]) -> list[ObjectRef]:
@@ -317,40 +511,85 @@ async def snapshot_refs(session: AsyncSession, org_id: str, sha256s: Sequence[st
     return [ObjectRef(key=row.object_key, sha256=row.sha256, size_bytes=row.size_bytes) for row in rows]
 
 
+_INSERT = text(
+    """
+    insert into document_passages (document_id, number, org_id, start_offset, end_offset, heading, text, terms)
+    values (:document_id, :number, :org_id, :start_offset, :end_offset, :heading, :text,
+        setweight(to_tsvector(cast(cast(:config as text) as regconfig), :indexed_heading), 'A')
+        || setweight(to_tsvector(cast(cast(:config as text) as regconfig), :indexed_text), 'B'))
+    """
+)
+_PUT_VECTORS = text(
+    """
+    update document_passages passage set embedding = cast(given.vector as vector), embedding_model = :model
+    from unnest(cast(:keys as text[]), cast(:vectors as text[])) as given (key, vector)
+    where passage.org_id = :org_id and passage.document_id = :document_id
+        and passage.number || ':' || passage.text = given.key
+    """
+)
+_COUNT_UNEMBEDDED = text(
+    """
+    select count(*) from document_passages
+    where org_id = :org_id and document_id = :document_id and embedding_model is distinct from :model
+    """
+)
+# Every language of the corpus reads the query with its own stems; all use the same parser, so positions agree.
+_QUERY_TERMS = text(
+    """
+    with configurations as (
+        select distinct search_config as name from documents
+        where org_id = :org_id and status = 'ready' and deleted_at is null
+    )
+    select configurations.name, word.lexeme, word.positions[1]
+    from configurations, unnest(to_tsvector(cast(configurations.name as regconfig), :query)) as word
+    order by configurations.name, word.positions[1], word.lexeme
+    """
+)
 # One pass over the organisation's matching passages: which terms each holds, how frequent each term is, and the sum of
-# the rarities (BM25's idf) as a first order. Only ready documents have passages (`mark_ready`, `mark_failed` and
-# `delete_document` see to it), so their rows need not be joined: a join made the planner rescan the corpus for each.
+# the rarities (BM25's idf) as a first order; then the nearest by vector, where they are not among those. Only ready
+# documents have passages (`mark_ready`, `mark_failed` and `delete_document` see to it), so their rows need not be
+# joined: a join made the planner rescan the corpus for each.
 _SEARCH = text(
     """
-    with terms as (
-        select * from unnest(cast(:lexemes as text[]), cast(:weights as float8[]), cast(:each_term as tsquery[]))
-            as term (lexeme, weight, query)
+    with lexemes as (
+        select * from unnest(cast(:lexemes as text[]), cast(:terms as text[]), cast(:weights as float8[]),
+            cast(:each_lexeme as tsquery[])) as lexeme (lexeme, term, weight, query)
     ), matched as materialized (
         select passage.document_id, passage.number,
-            array(select lexeme from terms where passage.terms @@ terms.query) as found,
+            array(select distinct term from lexemes where passage.terms @@ lexemes.query) as found,
             ts_rank(passage.terms, cast(:any_term as tsquery), 1) as rank
         from document_passages passage
         where passage.org_id = :org_id
             and (cast(:document_id as text) is null or passage.document_id = :document_id)
             and passage.terms @@ cast(:any_term as tsquery)
     ), frequencies as (
-        select lexeme, count(*) as passages from matched, unnest(matched.found) as lexeme group by lexeme
+        select term, count(*) as passages from matched, unnest(matched.found) as term group by term
     ), rarities as materialized (
-        select lexeme, weight * ln(1 + (:passages - passages + 0.5) / (passages + 0.5)) as rarity
-        from frequencies join terms using (lexeme)
+        select term, max(weight) * ln(1 + (:passages - max(passages) + 0.5) / (max(passages) + 0.5)) as rarity
+        from frequencies join lexemes using (term) group by term
     ), best as (
-        select document_id, number, rank, (select sum(rarity) from rarities where lexeme = any (found)) as rarity
+        select document_id, number, rank, (select sum(rarity) from rarities where term = any (found)) as rarity
         from matched
         order by rarity desc nulls last, rank desc, document_id, number
         limit :limit
+    ), wanted as (
+        select document_id, number, rank, rarity from best
+        union all
+        select document_id, number, 0, null
+        from unnest(cast(:near_documents as text[]), cast(:near_numbers as int[])) as near (document_id, number)
+        where not exists (
+            select from best where best.document_id = near.document_id and best.number = near.number
+        )
     )
-    select best.document_id, best.number, passage.start_offset, passage.end_offset, passage.heading, passage.text,
+    select wanted.document_id, wanted.number, passage.start_offset, passage.end_offset, passage.heading, passage.text,
         (select jsonb_object_agg(word.lexeme, jsonb_build_array(word.positions, word.weights))
             from unnest(passage.terms) as word where word.lexeme = any (cast(:lexemes as text[]))) as occurrences,
-        (select jsonb_object_agg(lexeme, passages) from frequencies) as frequencies
-    from best join document_passages passage using (document_id, number)
+        (select jsonb_object_agg(term, passages) from frequencies) as frequencies,
+        case when passage.embedding_model = cast(:model as text)
+            then 1 - (passage.embedding <=> cast(cast(:vector as text) as vector)) end as cosine
+    from wanted join document_passages passage using (document_id, number)
     where passage.org_id = :org_id
-    order by best.rarity desc nulls last, best.rank desc, best.document_id, best.number
+    order by wanted.rarity desc nulls last, wanted.rank desc, wanted.document_id, wanted.number
     """
 )
 _COUNT = text(
@@ -362,15 +601,16 @@ _COUNT = text(
 )
 
 
-def _hit(row: Mapping[Any, Any]) -> PassageHit:
+def _hit(row: Mapping[Any, Any], stands_for: Mapping[str, str]) -> PassageHit:
     in_text: dict[str, tuple[int, ...]] = {}
     in_heading: dict[str, tuple[int, ...]] = {}
-    for lexeme, (positions, weights) in row["occurrences"].items():
+    for lexeme, (positions, weights) in (row["occurrences"] or {}).items():
+        term = stands_for[lexeme]
         pairs = list(zip(positions, weights, strict=True))
-        if body := tuple(position for position, weight in pairs if weight == "B"):
-            in_text[lexeme] = body
-        if above := tuple(position for position, weight in pairs if weight == "A"):
-            in_heading[lexeme] = above
+        if body := [position for position, weight in pairs if weight == "B"]:
+            in_text[term] = tuple(sorted({*in_text.get(term, ()), *body}))
+        if above := [position for position, weight in pairs if weight == "A"]:
+            in_heading[term] = tuple(sorted({*in_heading.get(term, ()), *above}))
     return PassageHit(
         document_id=row["document_id"],
         number=row["number"],
@@ -380,6 +620,7 @@ def _hit(row: Mapping[Any, Any]) -> PassageHit:
         text=row["text"],
         in_text=in_text,
         in_heading=in_heading,
+        cosine=None if row["cosine"] is None else float(row["cosine"]),
     )
 
 

@@ -2,11 +2,24 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from pgvector.sqlalchemy import Vector
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    literal_column,
+    text,
+)
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlmodel import Field
 
 from schema.tables.base import Table, Timestamp, bigint_field, created_at_field, json_field, timestamp_field
+
+INDEXED_DIMENSIONS = (384, 768, 1024, 1536)
+"""Lengths of vectors that have an index of nearest neighbours; others are compared one by one."""
 
 
 class Document(Table, table=True):
@@ -36,6 +49,11 @@ class Document(Table, table=True):
     snapshot_sha256: str | None = Field(default=None, sa_type=Text)
     """Hash of the extracted text; the snapshot that claims point into."""
     language: str | None = Field(default=None, sa_type=Text)
+    """ISO 639-1, of what is written; None: too little to tell."""
+    search_config: str = Field(default="english", sa_type=Text, sa_column_kwargs={"server_default": "english"})
+    """PostgreSQL's text search configuration that its passages are indexed with."""
+    embedding_model: str | None = Field(default=None, sa_type=Text)
+    """Whose vectors all its passages have; None: they have none, or not all (yet)."""
     author: str | None = Field(default=None, sa_type=Text)
     published_at: Timestamp | None = timestamp_field()
     trust: float | None = Field(default=None)
@@ -56,6 +74,16 @@ class DocumentPassage(Table, table=True):
         ForeignKeyConstraint(["org_id", "document_id"], ["documents.org_id", "documents.id"], ondelete="CASCADE"),
         Index("ix_document_passages_terms", "terms", postgresql_using="gin"),
         Index("ix_document_passages_org_id", "org_id"),
+        *(
+            Index(
+                f"ix_document_passages_embedding_{dimensions}",
+                literal_column(f"(embedding::vector({dimensions}))").label("nearest"),
+                postgresql_using="hnsw",
+                postgresql_ops={"nearest": "vector_cosine_ops"},
+                postgresql_where=text(f"vector_dims(embedding) = {dimensions}"),
+            )
+            for dimensions in INDEXED_DIMENSIONS
+        ),
     )
 
     document_id: str = Field(primary_key=True, sa_type=Text)
@@ -66,16 +94,12 @@ class DocumentPassage(Table, table=True):
     heading: str = Field(default="", sa_type=Text)
     """Headings above the passage; searched with a higher weight, not part of the span."""
     text: str = Field(sa_type=Text)
-    terms: Any = Field(
-        default=None,
-        sa_type=TSVECTOR,
-        sa_column_args=[
-            Computed(
-                "setweight(to_tsvector('english', heading), 'A') || setweight(to_tsvector('english', text), 'B')",
-                persisted=True,
-            )
-        ],
-    )
+    terms: Any = Field(default=None, sa_type=TSVECTOR, nullable=False)
+    """Made when it is written, by the document's configuration: headings with weight A, the text with weight B."""
+    embedding: Any = Field(default=None, sa_type=Vector, nullable=True)
+    """Of headings and text together, unit length; None: not embedded (yet)."""
+    embedding_model: str | None = Field(default=None, sa_type=Text)
+    """Name of the embedder that made it; only vectors of one name are compared."""
 
 
 class Snapshot(Table, table=True):
@@ -89,4 +113,7 @@ class Snapshot(Table, table=True):
     """SHA-256 of the UTF-8 text."""
     object_key: str = Field(sa_type=Text)
     size_bytes: int = bigint_field()
+    fingerprint: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """Sketch of the text, by which copies are found (`activities/research/copies.py`)."""
+    language: str | None = Field(default=None, sa_type=Text)
     created_at: Timestamp = created_at_field()

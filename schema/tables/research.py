@@ -9,7 +9,7 @@ from schema.tables.base import Table, Timestamp, created_at_field, json_field, t
 
 
 class Source(Table, table=True):
-    """A source that a run met, with the three parts of its score."""
+    """A source that a run met, with the three parts of its score: read, looked at and left out, or failed to load."""
 
     __tablename__ = "sources"
     __table_args__ = (
@@ -17,6 +17,8 @@ class Source(Table, table=True):
         CheckConstraint(
             "relevance between 0 and 1 and trust between 0 and 1 and recency between 0 and 1", name="score"
         ),
+        CheckConstraint("outcome in ('read','left_out','failed')", name="outcome"),
+        CheckConstraint("outcome <> 'read' or snapshot_sha256 is not null", name="read"),
         ForeignKeyConstraint(["org_id", "run_id"], ["runs.org_id", "runs.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(["org_id", "snapshot_sha256"], ["snapshots.org_id", "snapshots.sha256"]),
         UniqueConstraint("org_id", "run_id", "snapshot_sha256"),
@@ -25,10 +27,20 @@ class Source(Table, table=True):
     id: str = Field(primary_key=True, sa_type=Text)
     org_id: str = Field(sa_type=Text)
     run_id: str = Field(sa_type=Text)
-    snapshot_sha256: str = Field(sa_type=Text)
+    snapshot_sha256: str | None = Field(default=None, sa_type=Text)
+    """What was read; None: nothing was."""
     kind: str = Field(sa_type=Text)
     title: str = Field(sa_type=Text)
     uri: str = Field(sa_type=Text)
+    canonical_uri: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    """The address without what does not change the page (`activities/research/addresses.py`)."""
+    addresses: dict[str, Any] = json_field(nullable=False)
+    """Every address where this very text was met -> its title there."""
+    outcome: str = Field(default="read", sa_type=Text, sa_column_kwargs={"server_default": "read"})
+    detail: str | None = Field(default=None, sa_type=Text)
+    """Why it was left out, or what failed."""
+    copy_of: str | None = Field(default=None, sa_type=Text)
+    """The source of this run that it is a copy of; found when the report is written."""
     document_id: str | None = Field(default=None, sa_type=Text)
     published_at: Timestamp | None = timestamp_field()
     relevance: float

@@ -9,13 +9,14 @@ import pytest
 import pytest_asyncio
 
 from activities.documents.activities import DocumentActivities
+from activities.embedding.embedder import Embedder
 from activities.tools.context import ToolContext
 from activities.tools.executor import ToolExecutor
 from activities.tools.registry import builtin_tools
 from infra.database import Database
 from infra.http import SafeHttpClient
 from infra.objects import ObjectStore, sha256_of
-from schema.contracts.documents import IngestDocumentInput
+from schema.contracts.documents import EmbedDocumentInput, IngestDocumentInput
 from schema.contracts.tools import ToolOutput
 from schema.errors import NotFound
 from schema.store import documents
@@ -35,15 +36,24 @@ class Corpus:
 
 
 async def add_document(
-    db: Database, objects: ObjectStore, org_id: str, name: str, data: bytes, mime_type: str = "text/plain"
+    db: Database,
+    objects: ObjectStore,
+    org_id: str,
+    name: str,
+    data: bytes,
+    mime_type: str = "text/plain",
+    embedder: Embedder | None = None,
 ) -> str:
-    """Upload and ingest; return the document's id."""
+    """Upload, ingest and embed; return the document's id."""
     ref = await objects.put(f"{org_id}/documents/{sha256_of(data)}", data, mime_type)
     async with db.transaction(org_id) as session:
         document, _ = await documents.create_document(session, org_id, name=name, mime_type=mime_type, object=ref)
-    await DocumentActivities(db, objects).ingest(
+    activities = DocumentActivities(db, objects, embedder)
+    await activities.ingest(
         IngestDocumentInput(org_id=org_id, document_id=document.id, object=ref, filename=name, mime_type=mime_type)
     )
+    while (await activities.embed(EmbedDocumentInput(org_id=org_id, document_id=document.id))).missing:
+        pass
     return document.id
 
 
@@ -64,7 +74,9 @@ async def corpus(db: Database, owner_db: Database, objects: ObjectStore) -> Corp
 class Agent:
     """Calls tools as an agent of an organisation does."""
 
-    def __init__(self, db: Database, objects: ObjectStore, org_id: str, query: str = "") -> None:
+    def __init__(
+        self, db: Database, objects: ObjectStore, org_id: str, query: str = "", embedder: Embedder | None = None
+    ) -> None:
         self.context = ToolContext(
             org_id=org_id,
             run_id="run_test",
@@ -76,6 +88,7 @@ class Agent:
             objects=objects,
             http=SafeHttpClient(),
             heartbeat=lambda: None,
+            embedder=embedder,
         )
         self._executor = ToolExecutor(builtin_tools())
 
@@ -87,7 +100,7 @@ class Agent:
 @pytest.mark.parametrize(
     ("query", "wanted"),
     [
-        ("context manager __exit__ exception", {"context-managers"}),
+        ("context manager __exit__ exception", {"context-managers", "with"}),
         ("decorator syntax", {"function", "class"}),
         ("operator precedence", {"operator-summary"}),
         ("What does the context manager's __exit__ method do with an exception?", {"context-managers", "with"}),
@@ -98,7 +111,7 @@ class Agent:
         ("global statement", {"global"}),
         ("lambda expressions anonymous functions", {"lambda", "function"}),
         ("the expression x and y first evaluates x", {"booleans"}),
-        ("list slicing with a negative step", {"slicings", "typesseq", "subscriptions", "sequence-types"}),
+        ("list slicing with a negative step", {"slicings", "typesseq", "subscriptions", "sequence-types", "types"}),
         ("debugger commands breakpoint", {"debugger"}),
         ("string methods casefold lower", {"string-methods"}),
         ("yield from generator delegation", {"yield", "types"}),

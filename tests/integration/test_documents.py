@@ -8,16 +8,20 @@ from sqlmodel import col, select
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.boundary import Boundary
 from activities.documents.activities import DocumentActivities
+from activities.embedding.embedder import EmbeddingConfig, build_embedder
+from activities.research.vendor import load_litellm
 from infra.database import Database
 from infra.objects import ObjectStore, sha256_of
 from schema.contracts.common import ObjectRef
-from schema.contracts.documents import IngestDocumentInput, IngestDocumentResult
+from schema.contracts.documents import EmbedDocumentInput, IngestDocumentInput, IngestDocumentResult
 from schema.errors import NotFound
 from schema.ids import DOCUMENT, new_id
 from schema.store import documents
 from schema.tables.documents import Document, DocumentPassage
 from tests.integration.conftest import Org, make_org
+from tests.support.model_server import ModelServer
 from workflows.ingest import IngestDocumentWorkflow
 
 TEXT = b"# Gallium\n\nGallium melts at 29.76 degrees Celsius.\n\n## Use\n\nIt is used in electronics.\n"
@@ -177,21 +181,71 @@ async def test_large_document(db: Database, objects: ObjectStore, org: Org) -> N
         query = select(func.count()).select_from(DocumentPassage).where(DocumentPassage.document_id == created.id)
         assert (await session.execute(query)).scalar_one() == result.passages
         terms = await documents.query_terms(session, org.id, "element 29123")
-        found = await documents.search_passages(session, org.id, {lexeme: 1.0 for lexeme, _ in terms})
+        found = await documents.search_passages(session, org.id, {lexeme: 1.0 for lexeme, _ in terms.terms})
     assert "29123" in found.hits[0].text
 
 
 async def test_workflow_reads_a_document(db: Database, objects: ObjectStore, org: Org, temporal_client: Client) -> None:
-    """The workflow runs the activity on the queue for heavy work, under the deployment's prefix."""
+    """The workflow runs its activities on the queue for heavy work, with the prefix; the vectors come last."""
     created, _, order = await upload(db, objects, org.id)
     prefix = f"{new_id(DOCUMENT)}-"
     runs = Worker(temporal_client, task_queue=f"{prefix}runs", workflows=[IngestDocumentWorkflow])
-    ingest = DocumentActivities(db, objects).ingest
-    async with runs, Worker(temporal_client, task_queue=f"{prefix}tools-cpu", activities=[ingest]):
+    made = DocumentActivities(db, objects, build_embedder(EmbeddingConfig()))
+    activities = [made.ingest, made.embed]
+    async with runs, Worker(temporal_client, task_queue=f"{prefix}tools-cpu", activities=activities):
         result = await temporal_client.execute_workflow(
             "IngestDocument", order, id=created.id, task_queue=f"{prefix}runs", result_type=IngestDocumentResult
         )
     assert result == IngestDocumentResult(document_id=created.id, status="ready", passages=2)
+    document, passages = await stored(db, org.id, created.id)
+    assert document.embedding_model is not None
+    assert {passage.embedding_model for passage in passages} == {document.embedding_model}
+
+
+async def test_a_document_is_ready_though_its_vectors_fail(
+    db: Database, objects: ObjectStore, org: Org, temporal_client: Client
+) -> None:
+    """The provider of the vectors refuses for good: the document is found by its words."""
+    created, _, order = await upload(db, objects, org.id)
+    prefix = f"{new_id(DOCUMENT)}-"
+    runs = Worker(temporal_client, task_queue=f"{prefix}runs", workflows=[IngestDocumentWorkflow])
+    load_litellm()
+    async with ModelServer() as server:
+        server.fail("unauthorized", times=None)
+        config = EmbeddingConfig(model="openai/hashing", base_url=server.base_url, api_key="k", dimensions=64)
+        made = DocumentActivities(db, objects, build_embedder(config))
+        heavy = Worker(
+            temporal_client,
+            task_queue=f"{prefix}tools-cpu",
+            activities=[made.ingest, made.embed],
+            interceptors=[Boundary()],
+        )
+        async with runs, heavy:
+            result = await temporal_client.execute_workflow(
+                "IngestDocument", order, id=created.id, task_queue=f"{prefix}runs", result_type=IngestDocumentResult
+            )
+    assert (result.status, result.passages) == ("ready", 2)
+    document, _ = await stored(db, org.id, created.id)
+    assert (document.status, document.embedding_model) == ("ready", None)
+
+
+async def test_a_long_document_is_embedded_in_portions(
+    db: Database, objects: ObjectStore, org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each call goes on where vectors are missing; what was deleted meanwhile is nothing to do."""
+    monkeypatch.setattr("activities.documents.activities.EMBEDDED_PER_ACTIVITY", 2)
+    body = "\n\n".join(f"# Part {number}\n\nElement {number} melts at {number} degrees." for number in range(5))
+    created, _, order = await upload(db, objects, org.id, body.encode(), "parts.md")
+    activities = DocumentActivities(db, objects, build_embedder(EmbeddingConfig()))
+    passages = (await activities.ingest(order)).passages
+    given = EmbedDocumentInput(org_id=org.id, document_id=created.id)
+    left = []
+    while (done := await activities.embed(given)).model is not None:
+        left.append(done.missing)
+    assert left == list(range(passages - 2, -1, -2)) + ([0] if passages % 2 else [])
+    async with db.transaction(org.id) as session:
+        await documents.delete_document(session, org.id, created.id)
+    assert (await activities.embed(given)).embedded == 0
 
 
 async def test_snapshots_are_recorded_once(db: Database, org: Org) -> None:

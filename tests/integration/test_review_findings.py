@@ -234,9 +234,11 @@ async def test_sources_do_not_depend_on_who_writes_first(db: Database, objects: 
             for source in reversed(given) if turned else given:
                 await research.put_sources(connection, org.id, run_id, [source])
         async with stage.db.transaction(org.id) as session:
-            rows = await research.list_sources(session, org.id, run_id)
-            found.append([(row.title, row.uri, row.relevance, row.reasons) for row in rows])
+            rows, _ = await research.list_sources(session, org.id, run_id, limit=9)
+            read = [each.source for each in rows]
+            found.append([(row.title, row.uri, row.addresses, row.relevance, row.reasons) for row in read])
     assert found[0] == found[1]
+    assert set(found[0][0][2]) == {"document:doc_a", "document:doc_b"}
 
 
 async def test_a_payload_above_the_limit_is_refused_and_the_run_still_settles(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
+from sqlmodel import select
 from temporalio.client import Client
 
 from activities.research.citations import Sidecar, check_citations
@@ -20,7 +21,8 @@ from infra.database import Database
 from infra.settings import Settings
 from schema.contracts.common import ObjectRef
 from schema.states import RunStatus
-from schema.store import agents, artifacts, billing, documents, events, research
+from schema.store import artifacts, billing, documents, events, research
+from schema.tables.runs import Step
 from tests.integration.conftest import Org, make_org
 from tests.support.model_server import ModelServer
 from tests.support.platform import Platform, platform
@@ -219,7 +221,8 @@ async def test_a_page_that_robots_forbid_costs_nothing(
         org = await make_org(owner_db)
         outcome = await run(on, org, "At what temperature does gallium melt?", ["web"])
         async with on.db.transaction(org.id) as session:
-            rows = await agents.list_acts(session, org.id, outcome.run_id, attempt=1, agent_number=1)
+            acts = select(Step).where(Step.run_id == outcome.run_id, Step.agent_number == 1, Step.kind == "act")
+            rows = list((await session.execute(acts)).scalars())
             used, _ = await billing.list_usage(session, org.id, limit=100, run_id=outcome.run_id)
         assert await on.violations() == {}
     [refused] = [row for row in rows if row.error is not None]

@@ -19,10 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import schema.store
 from infra.database import Database
 from schema.contracts.common import ObjectRef
-from schema.contracts.research import Claim, Score, SourceKind, SourceRef, Subtask
+from schema.contracts.research import Claim, ConsideredSource, Outcome, Score, SourceKind, SourceRef, Subtask
 from schema.errors import HoldClosed, NotFound
 from schema.events import EventType
-from schema.ids import RUN, new_id, operation_key
+from schema.ids import RUN, derived_id, new_id, operation_key
+from schema.ids import SOURCE as SOURCE_PREFIX
 from schema.states import AgentStatus, RunStatus
 from schema.store import (
     agents,
@@ -31,6 +32,7 @@ from schema.store import (
     billing,
     dead_letters,
     documents,
+    domains,
     events,
     idempotency,
     organisations,
@@ -63,9 +65,17 @@ SOURCE = SourceRef(
     uri="document:secret",
     score=Score(relevance=0.5, trust=0.5, recency=0.5),
 )
+MET = ConsideredSource(
+    kind=SourceKind.WEB,
+    title="met",
+    uri="https://met.example/",
+    outcome=Outcome.LEFT_OUT,
+    detail="x",
+    score=SOURCE.score,
+)
 CLAIM = Claim(id="clm_secret", agent_number=1, text="text", source=SOURCE, start=0, end=4, quote="text")
 REPORT = NewArtifact("research_report.md", "text/markdown", SNAPSHOT)
-READ = ReadDocument("secret", "text/plain", SNAPSHOT, 4, "en", None, None)
+READ = ReadDocument("secret", "text/plain", SNAPSHOT, 4, "en", "english", None, None)
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,10 @@ async def furnish(db: Database, org: Org) -> Theirs:
         running = await run_in(session, org, RunStatus.RUNNING)
         run = await runs.lock_run(session, org.id, running)
         await agents.record_plan(session, org.id, run, (Subtask(number=1, title="secret", question="secret?"),))
-        await documents.put_snapshot(session, org.id, SNAPSHOT)
+        await documents.put_snapshot(session, org.id, SNAPSHOT, fingerprint=b"secret", language="en")
+        await domains.put_domain(
+            session, org.id, "secret.example", trust=0.5, note="", set_by=org.owner_id, actor=SYSTEM
+        )
     operation = operation_key(running, 1, 1, 0, "act")
     async with db.direct(org.id) as connection:
         await research.put_sources(connection, org.id, running, [SOURCE])
@@ -111,7 +124,7 @@ async def furnish(db: Database, org: Org) -> Theirs:
         charges, _ = await billing.list_ledger(session, org.id, limit=9, type="charge")
         upload = {"name": "secret.txt", "mime_type": "text/plain", "object": SNAPSHOT}
         document, _ = await documents.create_document(session, org.id, **upload)
-        await documents.mark_ready(session, org.id, document.id, READ, [NewPassage(0, 4, "", "secret")])
+        await documents.mark_ready(session, org.id, document.id, READ, [NewPassage(0, 4, "", "secret", "", "secret")])
         key, _ = await api_keys.create_key(session, org.id, user_id=org.owner_id, name="secret", scopes=[])
         workspace = Workspace(id=new_id("ws"), org_id=org.id, name="secret", owner_id=org.owner_id)
         session.add(workspace)
@@ -208,6 +221,15 @@ NOT_FOUND: dict[str, Call] = {
     "documents.mark_ready": lambda s, o, t, m: documents.mark_ready(s, o, t.document, READ, []),
     "documents.mark_failed": lambda s, o, t, m: documents.mark_failed(s, o, t.document, code="c", detail="d"),
     "documents.read_window": lambda s, o, t, m: documents.read_window(s, o, t.document, around=0, passages_max=9),
+    "documents.unembedded_passages": lambda s, o, t, m: documents.unembedded_passages(
+        s, o, t.document, model="m", limit=9
+    ),
+    "documents.put_vectors": lambda s, o, t, m: documents.put_vectors(s, o, t.document, model="m", vectors={}),
+    "domains.get_domain": lambda s, o, t, m: domains.get_domain(s, o, "secret.example"),
+    "domains.delete_domain": lambda s, o, t, m: domains.delete_domain(s, o, "secret.example", actor=SYSTEM),
+    "research.get_source": lambda s, o, t, m: research.get_source(
+        s, o, t.running, derived_id(SOURCE_PREFIX, t.running, SHA256)
+    ),
     "dead_letters.get_dead_letter": lambda s, o, t, m: dead_letters.get_dead_letter(s, o, t.letter),
     "api_keys.get_key": lambda s, o, t, m: api_keys.get_key(s, o, t.key),
     "api_keys.revoke_key": lambda s, o, t, m: api_keys.revoke_key(s, o, t.key, actor=SYSTEM),
@@ -255,7 +277,15 @@ NOTHING: dict[str, tuple[Any, Call]] = {
     "dead_letters.mark_replayed": (None, lambda s, o, t, m: dead_letters.mark_replayed(s, o, run_id=t.failed)),
     "research.claims_of": ((), lambda s, o, t, m: research.claims_of(s, o, t.running)),
     "research.number_sources": (None, lambda s, o, t, m: research.number_sources(s, o, t.running, {SHA256: 1})),
-    "research.list_sources": ([], lambda s, o, t, m: research.list_sources(s, o, t.running)),
+    "research.list_sources": (([], None), lambda s, o, t, m: research.list_sources(s, o, t.running, limit=9)),
+    "research.read_sources": ([], lambda s, o, t, m: research.read_sources(s, o, t.running)),
+    "research.judge_sources": (
+        None,
+        lambda s, o, t, m: research.judge_sources(s, o, t.running, copies={SHA256: "x"}, trusted={SHA256: (1, "x")}),
+    ),
+    "documents.fingerprints": ({}, lambda s, o, t, m: documents.fingerprints(s, o, [SHA256])),
+    "domains.list_domains": (([], None), lambda s, o, t, m: domains.list_domains(s, o, limit=9)),
+    "domains.reputations": ({}, lambda s, o, t, m: domains.reputations(s, o, ["secret.example"])),
     "research.list_claims": (([], None), lambda s, o, t, m: research.list_claims(s, o, t.running, limit=9)),
     "research.count_sources": (0, lambda s, o, t, m: research.count_sources(s, o, t.running)),
     "documents.list_documents": (([], None), lambda s, o, t, m: documents.list_documents(s, o, limit=9)),
@@ -279,6 +309,7 @@ REFUSED_BY_KEYS: dict[str, Call] = {
         s, o, t.plan, (Subtask(number=2, title="x", question="x"),)
     ),
     "artifacts.put_artifact": lambda s, o, t, m: artifacts.put_artifact(s, o, t.running, REPORT),
+    "research.put_considered": directly(lambda c, o, t, m: research.put_considered(c, o, t.running, [MET])),
     "research.put_sources": directly(lambda c, o, t, m: research.put_sources(c, o, t.running, [SOURCE])),
     "steps.record": directly(
         lambda c, o, t, m: steps.record(
@@ -301,6 +332,7 @@ NAMES_NOTHING_OF_ANOTHER = {
         "documents.put_snapshot",
         "research.put_snapshots",
     ),
+    *("domains.put_domain",),
     *("idempotency.claim", "idempotency.store"),
 }
 """Take no identifier but the organisation's own, or content."""
@@ -380,6 +412,7 @@ async def test_the_same_calls_reach_what_is_ones_own(db: Database, org: Org) -> 
             await session.rollback()
             assert name
     expected_none = {"agents.advance", "agents.add_tokens", "research.number_sources", "api_keys.touch_key"}
+    expected_none |= {"research.judge_sources"}
     expected_none |= {"dead_letters.mark_replayed", "billing.was_raised"}
     for name, (nothing, work) in NOTHING.items():
         if name not in expected_none:

@@ -18,6 +18,7 @@ from activities.tools.corpus_search import rank
 from activities.tools.corpus_search import source_of as source_of_document
 from activities.tools.document_read import WINDOW_PASSAGES
 from activities.tools.ranking import Relevance, query_terms
+from activities.tools.retrieval import Retrieved
 from schema.contracts.common import Tokens
 from schema.contracts.research import (
     AgentView,
@@ -145,7 +146,7 @@ class ReadCorpus:
                 frequencies.update(in_text.keys() | in_heading.keys())
                 hits.append(replace(hit, in_text=in_text, in_heading=in_heading))
         found = SearchResult(tuple(hits), self._documents, len(self._hits), frequencies)
-        return tuple(each.passage for each in rank(asked, found, limit, self._now))
+        return tuple(each.passage for each in rank(Retrieved(asked, found), limit, self._now))
 
     def read(self, document_id: str, around: int = 0) -> tuple[Passage, ...]:
         """Read as document.read does."""

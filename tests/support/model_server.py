@@ -114,6 +114,20 @@ def build_app(script: Script) -> Starlette:
         await asyncio.sleep(random.Random(f"{call.schema}:{call.user}").uniform(shortest_s, longest_s))
         return await _failed(fault, call, body) if fault else _completion(call, body, answer(call))
 
+    async def embeddings(request: Request) -> Response:
+        body = await request.json()
+        texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+        authorization = request.headers.get("authorization", "")
+        call = Call("embeddings", "embeddings", body["model"], None, "", "\n".join(texts), len(texts), authorization)
+        if fault := script.take(call):
+            return await _failed(fault, call, body)
+        data = [
+            {"object": "embedding", "index": number, "embedding": _vector(text)} for number, text in enumerate(texts)
+        ]
+        usage = {"prompt_tokens": len(texts), "total_tokens": len(texts)}
+        # A list has no promised order: each item says which text it belongs to.
+        return JSONResponse({"object": "list", "model": body["model"], "data": data[::-1], "usage": usage})
+
     async def add_faults(request: Request) -> Response:
         with script.lock:
             script.faults += [Fault(**item) for item in await request.json()]
@@ -134,12 +148,24 @@ def build_app(script: Script) -> Starlette:
     return Starlette(
         routes=[
             Route("/v1/chat/completions", completions, methods=["POST"]),
+            Route("/v1/embeddings", embeddings, methods=["POST"]),
             Route("/v1/models", models),
             Route("/_faults", add_faults, methods=["POST"]),
             Route("/_calls", list_calls),
             Route("/_reset", reset, methods=["POST"]),
         ]
     )
+
+
+EMBEDDING_DIMENSIONS = 64
+
+
+def _vector(text: str) -> list[float]:
+    """Hash the words of a text into a vector, not of unit length."""
+    vector = [0.01] * EMBEDDING_DIMENSIONS
+    for word in re.findall(r"\w+", text.lower()):
+        vector[hashlib.sha256(word.encode()).digest()[0] % EMBEDDING_DIMENSIONS] += 1.0
+    return vector
 
 
 def _call(body: dict[str, Any], authorization: str) -> Call:

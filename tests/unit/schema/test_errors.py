@@ -14,6 +14,7 @@ from schema.errors import (
     DependencyError,
     IdempotencyInFlight,
     InvariantViolated,
+    ModelFilesInvalid,
     ProviderRefused,
     RateLimited,
     SourceUnavailable,
@@ -64,7 +65,7 @@ def test_the_family_decides_status_and_retry(kind: type[SwissbrainError]) -> Non
         assert policy.retryable is (kind in (IdempotencyInFlight, RateLimited))
     elif issubclass(kind, DependencyError):
         assert policy.http_status in (502, 503)
-        assert policy.retryable is (kind not in (ProviderRefused, SourceUnavailable))
+        assert policy.retryable is (kind not in (ModelFilesInvalid, ProviderRefused, SourceUnavailable))
     else:
         assert policy.http_status == 500
         assert not policy.retryable
@@ -85,6 +86,7 @@ def test_what_alerts() -> None:
     alerting = {kind.code for kind in EVERY if not POLICIES[kind.code].expected}
     assert alerting == {
         "internal_error",
+        "model_files_invalid",
         "provider_unavailable",
         "provider_refused",
         "provider_answer_invalid",

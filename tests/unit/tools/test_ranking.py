@@ -15,7 +15,17 @@ from activities.tools.ranking import (
     relevance,
     weigh,
 )
-from activities.tools.scoring import document_trust, page_trust, recency, score
+from activities.tools.reputation import shipped
+from activities.tools.scoring import (
+    QuestionKind,
+    address_trust,
+    document_trust,
+    page_trust,
+    question_kind,
+    recency,
+    rescored,
+    score,
+)
 from schema.contracts.research import SourceKind
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -109,6 +119,69 @@ def test_trust_says_where_it_comes_from() -> None:
     assert page_trust("mit.edu")[0] == 0.7
     assert page_trust("www.ox.ac.uk")[0] == 0.7
     assert page_trust("gov.example.com")[0] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What is the latest version of PostgreSQL?", QuestionKind.CURRENT),
+        ("Who is currently the mayor of Zurich?", QuestionKind.CURRENT),
+        ("Growth of the Swiss economy in 2026", QuestionKind.CURRENT),
+        ("Wie hoch ist der Leitzins aktuell?", QuestionKind.CURRENT),
+        ("最新の失業率", QuestionKind.CURRENT),
+        ("What is a monad?", QuestionKind.LASTING),
+        ("When was the Gotthard tunnel built?", QuestionKind.LASTING),
+        ("What happened in Geneva in 1864?", QuestionKind.LASTING),
+        ("Definition of entropy", QuestionKind.LASTING),
+        ("How does PostgreSQL store rows?", QuestionKind.ORDINARY),
+        ("", QuestionKind.ORDINARY),
+    ],
+)
+def test_kinds_of_questions(question: str, expected: QuestionKind) -> None:
+    """By their words, and by the years that they name."""
+    assert question_kind(question, NOW) is expected
+
+
+def test_a_question_decides_how_fast_sources_age() -> None:
+    """The same page: worthless for what is current, hardly aged for a definition; each says so."""
+    old = NOW - timedelta(days=365)
+    current, why = recency(SourceKind.WEB, old, NOW, "What is the latest release?")
+    ordinary, _ = recency(SourceKind.WEB, old, NOW, "How does it store rows?")
+    lasting, because = recency(SourceKind.WEB, old, NOW, "Who invented the transistor?")
+    assert current < 0.2 < ordinary < 0.9 < lasting
+    assert "what is current" in why
+    assert "what lasts" in because
+    assert recency(SourceKind.WEB, None, NOW, "What is the latest release?")[0] == 0.5
+
+
+def test_domains_that_the_organisation_and_the_list_know() -> None:
+    """The organisation's word first, then the longest suffix of the list, then the kind; each with its reason."""
+    own = {"example.org": (0.9, "our partner"), "reddit.com": (0.6, "")}
+    assert address_trust(SourceKind.WEB, "www.example.org", own)[0] == 0.9
+    assert "our partner" in address_trust(SourceKind.WEB, "a.b.example.org", own)[1]
+    assert address_trust(SourceKind.WEB, "old.reddit.com", own)[0] == 0.6
+    assert address_trust(SourceKind.WEB, "old.reddit.com")[0] == 0.3
+    assert address_trust(SourceKind.WEB, "notreddit.com")[0] == 0.5
+    assert address_trust(SourceKind.NEWS, "unknown.example")[0] == 0.6
+    assert address_trust(SourceKind.WEB, "pubmed.ncbi.nlm.nih.gov")[0] == 0.85
+    assert shipped().version in page_trust("docs.python.org")[1]
+
+
+def test_the_shipped_list_is_well_formed() -> None:
+    for domain, (trust, reason) in shipped().trust.items():
+        assert domain == domain.lower().strip(".")
+        assert 0 <= trust <= 1
+        assert reason
+
+
+def test_rescored_keeps_relevance_and_documents_keep_their_trust() -> None:
+    given = score(SourceKind.WEB, relevance=0.7, relevance_reason="R.", trust=(0.5, "T."), published_at=None, now=NOW)
+    page = rescored(
+        given, SourceKind.WEB, "a.example", published_at=None, now=NOW, question="", own={"example": (0.2, "")}
+    )
+    assert (page.relevance, page.trust, page.reasons["relevance"]) == (0.7, 0.2, "R.")
+    mine = rescored(given, SourceKind.CORPUS, "", published_at=NOW, now=NOW, question="", own={})
+    assert (mine.trust, mine.recency, mine.reasons["trust"]) == (0.5, 1.0, "T.")
 
 
 def test_score_adds_up() -> None:

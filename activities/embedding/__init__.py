@@ -1,0 +1,1 @@
+"""Vectors of texts: a local model, or one that litellm reaches."""
