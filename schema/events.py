@@ -26,6 +26,7 @@ class EventType(StrEnum):
     AGENT_CANCELLED = "agent.cancelled"
     TOOL_COMPLETED = "tool.completed"
     TOOL_FAILED = "tool.failed"
+    ROW_COMPLETED = "row.completed"
     REPORT_WRITTEN = "report.written"
     CREDITS_HELD = "credits.held"
     CREDITS_SETTLED = "credits.settled"

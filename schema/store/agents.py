@@ -1,10 +1,11 @@
 """Agents, their tasks and steps: written by the activity that did the work, in its one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import func, insert, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
@@ -69,6 +70,41 @@ async def record_plan(session: AsyncSession, org_id: str, run: Run, subtasks: tu
             )
         )
     await session.flush()
+
+
+async def record_rows(session: AsyncSession, org_id: str, run: Run, items: Sequence[str]) -> None:
+    """Record the plan of a table once: an agent and a task per row. The caller holds the run's lock.
+
+    The run's own plan stays empty: the rows stand in `table_rows`, and 1,000 of them would travel with every read.
+    """
+    run.plan = []
+    run.agent_count = len(items)
+    await session.flush()
+    shared = {"org_id": org_id, "run_id": run.id}
+    rows = list(enumerate(items, 1))
+    await session.execute(
+        insert(Task),
+        [
+            {**shared, "id": task_id(run.id, number), "sequence_number": number, "name": item, "status": "pending"}
+            for number, item in rows
+        ],
+    )
+    await session.execute(
+        insert(Agent),
+        [
+            {
+                **shared,
+                "id": agent_id(run.id, number),
+                "number": number,
+                "status": AgentStatus.PENDING.value,
+                "attempt": run.attempt,
+                "subtask": item,
+                "steps": 0,
+                "claims": 0,
+            }
+            for number, item in rows
+        ],
+    )
 
 
 async def record_step(session: AsyncSession, org_id: str, step: NewStep) -> bool:

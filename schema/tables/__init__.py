@@ -1,6 +1,6 @@
 """SQLModel tables, one file per aggregate. Importing this package registers all of them on `metadata`."""
 
-from schema.tables import billing, collaboration, documents, operations, organisations, research, runs
+from schema.tables import billing, collaboration, documents, forms, operations, organisations, research, runs
 from schema.tables.base import metadata
 
-__all__ = ["billing", "collaboration", "documents", "metadata", "operations", "organisations", "research", "runs"]
+__all__ = ["billing", "collaboration", "documents", "forms", "metadata", "operations", "organisations", "research", "runs"]
