@@ -30,9 +30,10 @@ def word_list(name: str) -> frozenset[str]:
     return frozenset(word.replace("-", " ") if len(word) > 1 else word for word in _data()["words"][name].split())
 
 
-_FAMILIES = {
-    stem(word): f"~{row.split()[0]}" for row in reversed(_data()["families"]["rows"]) for word in row.split()
-}
+_FAMILIES: dict[str, frozenset[str]] = {}
+for _row in _data()["families"]["rows"]:
+    for _word in _row.split():
+        _FAMILIES[stem(_word)] = _FAMILIES.get(stem(_word), frozenset()) | {f"~{_row.split()[0]}"}
 _EVENTS = {stem(word): f"!{number}" for number, group in enumerate(groups_of("events")) for word in group}
 PHRASES = [
     (re.compile(rf"\b{re.escape(phrase)}\b", re.IGNORECASE), canonical)
@@ -53,8 +54,7 @@ def meanings_of(word_stem: str) -> frozenset[str]:
     found = {word_stem}
     if (group := concept(word_stem)) != word_stem:
         found.add(group)
-    if word_stem in _FAMILIES:
-        found.add(_FAMILIES[word_stem])
+    found |= _FAMILIES.get(word_stem, frozenset())
     if word_stem in _EVENTS:
         found.add(_EVENTS[word_stem])
     return frozenset(found)
@@ -103,10 +103,12 @@ class Asked:
     is_year: bool
     """A number that is a year (founded, year of opening)."""
 
-    def label_score(self, label: str) -> float:
-        """Return how well a label names the column, 0..1."""
+    def label_score(self, label: str, item_tokens: tuple[str, ...] = ()) -> float:
+        """Return how well a label names the column, 0..1; words of the item's own name in it say nothing."""
         bare = _YEAR.sub(" ", _IN_BRACKETS.sub(" ", label))
-        stems = [stem(word) for word in words(canonical(plain_name(bare)))]
+        said = words(canonical(plain_name(bare)))
+        kept = [word for word in said if word not in item_tokens] or said
+        stems = [stem(word) for word in kept]
         if not stems:
             return 0.0
         best = _overlap(self.core, self.weak, stems)
@@ -126,6 +128,7 @@ def _all_in(stems: tuple[str, ...], text_meanings: frozenset[str]) -> bool:
 def _overlap(core: tuple[str, ...], weak: tuple[str, ...], stems: list[str]) -> float:
     """Return the shared weight over the weight of both; words of one meaning are the same."""
     theirs = list(dict.fromkeys(stems))
+    ours = frozenset(meaning for each in core for meaning in meanings_of(each))
     shared = 0.0
     total = 0.0
     for each in (*core, *weak):
@@ -135,7 +138,9 @@ def _overlap(core: tuple[str, ...], weak: tuple[str, ...], stems: list[str]) -> 
         if match is not None:
             theirs.remove(match)
             shared += weight
-    return shared / (total + sum(WEAK if other in _FILLERS else 1.0 for other in theirs)) if total else 0.0
+    # What is left over and means the same once more (span length) is no other property.
+    left = (other for other in theirs if not meanings_of(other) & ours)
+    return shared / (total + sum(WEAK if other in _FILLERS else 1.0 for other in left)) if total else 0.0
 
 
 @lru_cache(maxsize=4_096)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from activities.research.fields_columns import PHRASES, Asked, meanings, meanings_of
+from activities.research.fields_columns import PHRASES, Asked, meanings, meanings_of, word_list
 from activities.research.fields_reading import Item
 from activities.research.lexicon import words_of
 from activities.research.text import STOP_WORDS, WORD, stem, words
@@ -22,20 +22,13 @@ _NAMED = frozenset(
     if meaning[:1] == "~"
 )
 """Properties whose value is a name."""
-_PERSONS = frozenset(
-    meaning
-    for word in "ceo chair mayor founder author architect director".split()
-    for meaning in meanings_of(stem(word))
-    if meaning[:1] == "~"
-)
-
 _W = r"[^\W\d_][\w&’'.-]*"
-_NAME_WORD = r"[A-ZÀ-ÖØ-Þ][\w&’'.-]*"
+_NAME_WORD = r"[A-ZÀ-ÖØ-Þ](?:[\w&’'-]|\.(?=\w)|(?<=\b[A-Z])\.)*"
 _NAME = (
     rf"{_NAME_WORD}(?:[ -](?:(?:of|de|da|di|del|della|van|von|der|den|the|le|la|du|and|&|y|upon|am|im|an der)\s)?"
     rf"(?:{_NAME_WORD}|\d[\w.]*))*"
 )
-_PLAIN = r"(?:[^\W_][\w'’/.-]*)(?: (?:and |of |& )?[^\W_][\w'’/%.-]*){0,5}?"
+_PLAIN = r"(?:[^\W_](?:[\w'’/-]|\.(?=\w))*)(?: (?:and |of |& )?[^\W_](?:[\w'’/%-]|\.(?=\w))*){0,5}?"
 _END = (
     r"(?=\s*(?:[,;:()\[\]“”\"]|[.!?](?:\s|$)|$)|\s+(?:and (?:it|its|has|have|is|was|employs|the|they|their|operates|runs|sells|makes)"
     r"|which|that|who|whose|where|while|but|since|because|with|for|after|before|as|at|on|by|in|from|under|to|when|until"
@@ -46,7 +39,14 @@ _COPULA = (
     r"(?:\s*,)?\s+(?:is|are|was|remains|has been|being)\s+(?:currently |now |today |still )?"
     r"(?:called |named |known as |given as |listed as |stated as |located in |in |at |by |on |from |that of |made of )?"
 )
-_LINK = r"\s+(?:mainly |primarily |chiefly |entirely |exclusively |solely |today |now |currently |jointly )?(?:in|at|by|from|of|under|with|on|as|to|out of|near)\s+"
+_ADVERB = r"\s+(?:(?:it|them) )?(?:mainly |primarily |chiefly |entirely |exclusively |solely |today |now |currently |jointly )?"
+_LINKS = {
+    "~ceo": "by", "~chair": "by", "~mayor": "by", "~founder": "by", "~author": "by", "~architect": "by", "~director": "by",
+    "~owner": "by", "~maker": "by", "~operator": "by", "~supplier": "by", "~language": "in|using",
+    "~headquarters": "in|at|near|from|out of", "~located": "in|at|near|on", "~licence": "under", "~material": "of|from|in|out of",
+}
+"""Which preposition leads from a word of a family to its value: written by is of the author, written in of the language."""
+_ANY_LINK = "in|at|by|from|under|with|on|as|to|out of|near"
 
 
 @lru_cache(maxsize=4_096)
@@ -77,11 +77,19 @@ def phrases(asked: Asked, text: str, item: Item) -> Iterator[tuple[str, tuple[in
             continue
         if (part := part_of(_clause_of(text, start))) and not any(meanings_of(each) & meant for each in part) and not item.mentions(text):
             continue
-        for value_start, value_end, score in _hanging(text, start, end, item, named, bool(meant & _PERSONS)):
+        for value_start, value_end, score in _hanging(text, start, end, item, named, meant):
+            value_end = value_start + len(_trimmed(text[value_start:value_end], meant))
             raw = text[value_start:value_end]
             if _is_value(raw, item, named):
                 yield raw, (value_start, value_end), score
                 break
+
+
+def _trimmed(raw: str, meant: frozenset[str]) -> str:
+    """Cut the column's own word off the end of a value (the MIT licence)."""
+    while " " in raw and meanings_of(stem(raw.rsplit(" ", 1)[1].lower())) & meant:
+        raw = raw.rsplit(" ", 1)[0]
+    return raw
 
 
 def _clause_of(text: str, at: int) -> str:
@@ -91,25 +99,27 @@ def _clause_of(text: str, at: int) -> str:
 
 
 def _hanging(
-    text: str, start: int, end: int, item: Item, named: bool, person: bool
+    text: str, start: int, end: int, item: Item, named: bool, families: frozenset[str]
 ) -> Iterator[tuple[int, int, float]]:
     """Yield the spans that hang on a word of the column, by how sure the form is."""
     value = _NAME if named else rf"(?:{_NAME}|{_PLAIN})"
     after, before = text[end:], text[:start]
     own = _item_pattern(item)
+    links = "|".join(dict.fromkeys(_LINKS[family] for family in sorted(families) if family in _LINKS)) or _ANY_LINK
+    link = rf"{_ADVERB}(?:{links})\s+"
     forms: list[tuple[str, float]] = [
         (rf"(?:\s+(?:of|for|at|behind)\s+(?:the\s+)?{own})?{_COPULA}{_DET}(?P<value>{value}){_END}", 0.95),
-        (rf"{_LINK}{_DET}(?P<value>{value}){_END}", 0.9),
+        (rf"{link}{_DET}(?P<value>{value}){_END}", 0.9),
         (rf"\s*(?:[:–—]|\s-)\s+{_DET}(?P<value>{value}){_END}", 0.9),
         (rf"\s+(?:of|at|for)\s+(?:the\s+)?{own}\s*,\s+(?P<value>{_NAME}){_END}", 0.9),
     ]
     word = text[start:end].lower()
-    if person or named:
+    if named:
         forms.append((rf",?\s+(?P<value>{_NAME})(?:{_END}|\s)", 0.8))
     if word.endswith(("under", "in", "at", "by")) or " " in word:
         forms.append((rf"\s+{_DET}(?P<value>{value}){_END}", 0.9))
     for pattern, score in forms:
-        if (match := re.match(pattern, after)) and _is_link(word, match.group(), pattern):
+        if (match := re.match(pattern, after)) and _is_link(word, pattern):
             yield end + match.start("value"), end + match.end("value"), score
     backward: list[tuple[str, float]] = [
         (rf"(?P<value>{value})\s+(?:is|was|serves as|acts as|has been|became|works as|remains)\s+(?:currently |now )?(?:the|its|their|an?)?\s*(?:{_W}\s+)?$", 0.9),
@@ -125,20 +135,20 @@ def _hanging(
         yield match.start("value"), match.end("value"), 0.85  # Ana Petrov wrote ITEM.
 
 
-_PREPOSED = re.compile(r"(?:ed|based|built|made|written|run|led|set|held|known|hq|under|in|at|by|drawn|sold|spun|seat|office|headquarters|quartered|situated|lies|city|located)$")
+_PREPOSED = re.compile(r"(?:ed|based|built|made|written|run|led|set|held|known|hq|under|in|at|by|wrote|drawn|sold|spun|seat|office|headquarters|quartered|situated|lies|city|located)$")
 
 
-def _is_link(word: str, matched: str, pattern: str) -> bool:
-    """Tell whether a preposition behind a word leads to its value: founded by X does, the CEO of X does not."""
-    if not pattern.startswith(_LINK):
-        return True
-    return bool(_PREPOSED.search(word)) and not matched.lstrip().startswith("of ") or word in ("made", "built")
+def _is_link(word: str, pattern: str) -> bool:
+    """Tell whether a preposition behind a word leads to its value: founded by X does, the CEO in X does not."""
+    return not pattern.startswith(_ADVERB) or bool(_PREPOSED.search(word))
 
 
 def _item_pattern(item: Item) -> str:
     if not item.tokens:
         return r"(?!x)x"
-    return r"[\s\-–_.,&’']{0,3}".join(re.escape(token) for token in item.tokens).join(("(?i:", ")")) + r"(?:['’]s)?"
+    name = r"[\s\-–_.,&’']{0,3}".join(re.escape(token) for token in item.tokens)
+    suffixes = "|".join(sorted(word_list("name_suffixes"), key=len, reverse=True))
+    return rf"(?i:{name}(?:,?\s(?:{suffixes})\b\.?)?)(?:['’]s)?"
 
 
 _BAD_START = STOP_WORDS | frozenset(
@@ -152,6 +162,8 @@ def _is_value(raw: str, item: Item, named: bool) -> bool:
     tokens = words(raw)
     if not tokens or len(tokens) > PHRASE_WORDS_MAX or item.is_named_by(raw) or (item.tokens and item.mentions(raw)):
         return False
+    if raw.islower() and tokens[-1].endswith(("ed", "ing")):
+        return False  # A verb: the code *is published* under X.
     if tokens[0] in _BAD_START or any(token in _VERBS for token in tokens) or raw[-1:] in ".,":
         return False
     if named and (not raw[:1].isupper() or tokens[0] in _COMMON):

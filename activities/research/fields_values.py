@@ -16,7 +16,7 @@ from dateutil.parser import parse as parse_date
 
 from activities.research.fields_columns import LABEL_MIN, Asked, meanings, meanings_of, unit_of, word_list
 from activities.research.fields_phrases import attribute_spans, phrases
-from activities.research.fields_reading import Form, Reader, Statement, other_subject
+from activities.research.fields_reading import NAMED, Form, Reader, Statement, other_subject
 from activities.research.lexicon import groups_of, words_of
 from activities.research.quantities import Date, Figure, dates, figures, negations
 from activities.research.text import display, normalise, stem, terms, words
@@ -52,7 +52,7 @@ class Candidate:
 
 _HYPOTHETICAL = re.compile(
     r"\b(?:plan(?:s|ned|ning)? (?:to|for)|expect(?:s|ed) to|aims? to|hopes? to|intends? to|target(?:s|ed|ing)?|"
-    r"forecasts?|project(?:s|ed|ion)|would|could|may|might|rumou?r(?:s|ed)?|propos(?:es|ed|al)|wants? to|"
+    r"forecasts?|project(?:s|ed|ion)|would|could|(?-i:may)|might|rumou?r(?:s|ed)?|propos(?:es|ed|al)|wants? to|"
     r"is set to|are set to|due to open|if|should|goal|aspires?|will)\b",
     re.IGNORECASE,
 )
@@ -93,7 +93,7 @@ def candidates(asked: Asked, statement: Statement, reader: Reader) -> list[Candi
     if statement.form is Form.PROSE:
         found = _from_prose(asked, statement, reader)
     else:
-        found = _from_pair(asked, statement)
+        found = list(_from_pair(asked, statement, reader))
     return [candidate for candidate in found if candidate.score >= SCORE_MIN and _is_shown(candidate)]
 
 
@@ -105,8 +105,8 @@ def _is_shown(candidate: Candidate) -> bool:
 # Pairs and cells: the label says what the value is.
 
 
-def _from_pair(asked: Asked, statement: Statement) -> Iterator[Candidate]:
-    score = asked.label_score(statement.label)
+def _from_pair(asked: Asked, statement: Statement, reader: Reader) -> Iterator[Candidate]:
+    score = asked.label_score(statement.label, reader.item.tokens)
     text = display(statement.text)
     if score < LABEL_MIN or not text or text.casefold() in _EMPTY:
         return
@@ -271,7 +271,7 @@ def _from_prose(asked: Asked, statement: Statement, reader: Reader) -> list[Cand
     if asked.is_year or kind is ColumnType.DATE:
         found = list(_prose_dates(asked, text))
     elif kind in (ColumnType.NUMBER, ColumnType.INTEGER):
-        found = list(_prose_numbers(asked, text))
+        found = list(_prose_numbers(asked, text, named=statement.directness == NAMED))
     elif kind is ColumnType.BOOLEAN:
         found = list(_prose_boolean(asked, text, reader))
     elif kind is ColumnType.ENUM:
@@ -284,6 +284,8 @@ def _from_prose(asked: Asked, statement: Statement, reader: Reader) -> list[Cand
         ]
     else:
         found = [(raw, raw, None, span, score) for raw, span, score in phrases(asked, text, reader.item)]
+    if found and statement.directness < NAMED and _has_other_subject(asked, text, reader):
+        return []
     made = []
     for value, raw, unit, span, score in found:
         if not _is_about_item(text, span, statement, reader) or not _is_asserted(asked, text, span):
@@ -302,6 +304,34 @@ def _from_prose(asked: Asked, statement: Statement, reader: Reader) -> list[Cand
             )
         )
     return made
+
+
+_DEFINITE = re.compile(r"(?:the|a|an|its|their|his|her|one|another|each)\s+((?:[\w'’-]+\s+){1,5})", re.IGNORECASE)
+_STAND_INS = frozenset(stem(word) for word in word_list("stand_ins"))
+_VERBS = words_of("verbs")
+
+
+def _has_other_subject(asked: Asked, text: str, reader: Reader) -> bool:
+    """Tell whether a sentence that does not name the item is about a part or a neighbour of it (the approach road)."""
+    match = _DEFINITE.match(text)
+    if match is None:
+        return False
+    subject = []
+    for word in words(match[1]):
+        if word in _VERBS and subject:
+            break
+        subject.append(word)
+    else:
+        return False  # No verb near: not a plain subject.
+    if not meanings(" ".join(subject)).isdisjoint(_meant(asked)):
+        return False
+    head = stem(subject[-1])
+    return head not in _STAND_INS and head not in {stem(token) for token in reader.item.tokens}
+
+
+def _meant(asked: Asked) -> frozenset[str]:
+    """Return all that the words of a column may stand for."""
+    return frozenset(meaning for each in (*asked.core, *asked.described) for meaning in meanings_of(each))
 
 
 Found = tuple[Any, str, str | None, tuple[int, int], float]
@@ -347,7 +377,8 @@ def _is_asserted(asked: Asked, text: str, span: tuple[int, int]) -> bool:
         return False
     if asked.column.type is not ColumnType.BOOLEAN and _DENIED.search(clause):
         return False
-    return not (asked.column.type in (ColumnType.NUMBER, ColumnType.INTEGER) and _is_compared(text, span))
+    counts = asked.column.type in (ColumnType.NUMBER, ColumnType.INTEGER) and not asked.is_year
+    return not (counts and _is_compared(text, span))
 
 
 _GREW = re.compile(r"\bfrom\s+(?:[$€£¥]|CHF|EUR|USD)?\s*[\d.,]+[\w\s%]{0,20}?\bto\s+(?:[$€£¥]|CHF|EUR|USD)?\s*$", re.IGNORECASE)
@@ -363,15 +394,14 @@ def _attribute_score(asked: Asked, clause: str, extra: frozenset[str] = frozense
     if not asked.spoken_of(meanings(clause) | extra):
         return 0.0
     part = part_of(clause)
-    ours = frozenset(meaning for each in (*asked.core, *asked.described) for meaning in meanings_of(each))
-    if part and not any(meanings_of(each) & ours for each in part):
+    if part and not any(meanings_of(each) & _meant(asked) for each in part):
         return 0.0
     circumstances = frozenset(terms(clause)) & _CIRCUMSTANCES
     told = frozenset((*asked.core, *asked.weak, *(stem(word) for word in words(asked.column.description))))
     return CIRCUMSTANTIAL if circumstances - told else 1.0
 
 
-def _prose_numbers(asked: Asked, text: str) -> Iterator[Found]:
+def _prose_numbers(asked: Asked, text: str, *, named: bool) -> Iterator[Found]:
     spelled = spelled_out(text)
     fitting: list[tuple[Value, Any, str | None, float, bool]] = []
     for value in values_of(text):
@@ -383,8 +413,7 @@ def _prose_numbers(asked: Asked, text: str) -> Iterator[Found]:
             continue
         clause, start, end = _clause(spelled, figure.start)
         noun = meanings_of(figure.unit) if figure.dimension == "count" else frozenset[str]()
-        ours = frozenset(meaning for each in (*asked.core, *asked.described) for meaning in meanings_of(each))
-        own = bool(noun & ours) or (asked.unit is not None and figure.dimension == "count" and figure.unit == asked.unit.unit)
+        own = bool(noun & _meant(asked)) or (asked.unit is not None and figure.dimension == "count" and figure.unit == asked.unit.unit)
         score = _attribute_score(asked, clause, noun) or _whole_sentence_score(asked, spelled, clause, noun)
         if own and not score and asked.unit is not None and asked.unit.dimension == "count":
             score = 0.7
@@ -394,7 +423,8 @@ def _prose_numbers(asked: Asked, text: str) -> Iterator[Found]:
             continue
         fitting.append((value, measured[0], measured[1], score * measured[2], own))
     if not fitting:
-        yield from _by_dimension(asked, text, spelled)
+        if named:
+            yield from _by_dimension(asked, text, spelled)
         return
     for value, number, unit, score, own in _nearest(asked, spelled, fitting):
         figure = value.figure
@@ -457,6 +487,8 @@ def _find(text: str, raw: str, near: int) -> int:
 
 def _prose_dates(asked: Asked, text: str) -> Iterator[Found]:
     groups = {meaning for each in asked.core for meaning in meanings_of(each) if meaning[:1] == "!"}
+    # Of *first release* the event alone is not enough: the second one was a release too.
+    rest = tuple(each for each in asked.core if not meanings_of(each) & groups)
     found: list[tuple[Date, float]] = []
     for date, event in zip(dates(text), events_of(text), strict=True):
         if event.loose and not _is_since(text, date, groups):
@@ -464,9 +496,9 @@ def _prose_dates(asked: Asked, text: str) -> Iterator[Found]:
         clause, _, _ = _clause(text, date.start)
         told = {f"!{number}" for number in event.events}
         score = _attribute_score(asked, clause)
-        if groups and groups & told:
+        if groups and groups & told and all(meanings_of(each) & meanings(clause) for each in rest):
             score = max(score, 1.0)
-        elif told and groups:
+        elif told and groups and not groups & told:
             continue  # It says of something else when it happened.
         if score:
             found.append((date, score))
