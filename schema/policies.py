@@ -81,6 +81,8 @@ CELL_TEXT_LENGTH_MAX = 500
 CELL_SOURCES_MAX = 3
 """Spans that a cell names for one value."""
 CELL_CONFLICTS_MAX = 4
+CELL_VALUES_MAX = 50
+"""Values of a cell that holds a list."""
 OUTPUT_SCHEMA_BYTES_MAX = 32 * 1024
 OUTPUT_SCHEMA_DEPTH_MAX = 3
 """Nested objects and arrays below the root of a caller's JSON Schema."""

@@ -9,6 +9,7 @@ by workflow id.
 """
 
 import asyncio
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
@@ -72,9 +73,7 @@ class LaneWorkflow:
             raise asyncio.CancelledError
         if self._rows and not self._finishing:
             workflow.continue_as_new(self._carried())
-        return ExecuteLaneResult(
-            done=self._done, failed=self._failed, spent_pcr=self._spent_pcr, failure=self._failure
-        )
+        return ExecuteLaneResult(done=self._done, failed=self._failed, spent_pcr=self._spent_pcr, failure=self._failure)
 
     async def _body(self) -> None:
         while self._rows and self._taken < LANE_ROWS_PER_EXECUTION:
@@ -145,7 +144,7 @@ class LaneWorkflow:
     async def _try_start_agent(
         self, number: int, budget_pcr: int
     ) -> "workflow.ChildWorkflowHandle[AgentWorkflow, ExecuteAgentResult]":
-        attributes = [
+        attributes: list[SearchAttributePair[Any]] = [
             SearchAttributePair(_AGENT_ATTRIBUTE, number),
             SearchAttributePair(_ORGANISATION_ATTRIBUTE, self._input.org_id),
         ]
@@ -210,7 +209,9 @@ class LaneWorkflow:
         if input.agent_number != self._agent:
             return
         if not input.needs_pcr:
-            await self._tell_run(AgentParked(agent_number=self._input.lane, parked=True, pause_number=input.pause_number))
+            await self._tell_run(
+                AgentParked(agent_number=self._input.lane, parked=True, pause_number=input.pause_number)
+            )
             return
         self._needs_pcr = input.needs_pcr
         await self._grant()
@@ -227,7 +228,12 @@ class LaneWorkflow:
             await self._order(number, AgentControl(kind="grant", amount_pcr=needs_pcr))
         else:
             missing_pcr = needs_pcr - self._pool_pcr
-            await self._tell_run(AgentParked(agent_number=self._input.lane, parked=True, needs_pcr=missing_pcr))
+            await self._tell_run(self._parked(needs_pcr=missing_pcr))
+
+    def _parked(self, *, pause_number: int = 0, needs_pcr: int = 0) -> AgentParked:
+        return AgentParked(
+            agent_number=self._input.lane, parked=True, pause_number=pause_number, needs_pcr=needs_pcr
+        )
 
     async def _tell_run(self, message: AgentParked) -> None:
         handle = workflow.get_external_workflow_handle_for(RunWorkflow.run, self._input.run_id)
@@ -240,7 +246,7 @@ class LaneWorkflow:
             await self._park(self._pause_number)
 
     async def _park(self, pause_number: int) -> None:
-        await self._tell_run(AgentParked(agent_number=self._input.lane, parked=True, pause_number=pause_number))
+        await self._tell_run(self._parked(pause_number=pause_number))
         await workflow.wait_condition(lambda: _is_cancelled() or not self._paused or self._pause_number != pause_number)
 
     def _carried(self) -> ExecuteLaneInput:

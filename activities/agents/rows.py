@@ -11,6 +11,7 @@ from temporalio import activity
 
 from activities.agents.memory import unpack_passages
 from activities.agents.thinking import brief_of
+from activities.research.fields_reading import begins_in_table, table_head
 from activities.research.filling import next_search
 from activities.research.reasoner import Reasoner
 from activities.usage import reasoner_usage
@@ -18,18 +19,20 @@ from infra.database import Database
 from infra.live import Live
 from infra.objects import ObjectStore
 from schema.contracts.agent import ThinkInput, ThinkResult
-from schema.contracts.common import Tokens
+from schema.contracts.common import ObjectRef, Tokens
 from schema.contracts.research import Brief, Claim, Finish, Passage, StepRecord, ToolCall
-from schema.contracts.tables import Cell, Column, FillRequest
+from schema.contracts.tables import Cell, CellSource, Column, FillRequest, TableHead
 from schema.events import EventType
 from schema.ids import CLAIM, derived_id
 from schema.prices import step_needs_pcr
 from schema.states import AgentStatus, StepStatus
-from schema.store import agents, billing, clock, events, forms, research, runs
+from schema.store import agents, billing, clock, documents, events, forms, research, runs
 from schema.store.agents import AgentProgress, NewStep
 from schema.store.events import NewEvent
 from schema.tables.runs import Step
 
+TEXTS_CACHED_MAX = 32
+"""Snapshots that a worker keeps, for the headings of tables."""
 ITEMS_CACHED_MAX = 50
 """Runs whose items a worker keeps: they never change, and every row asks for them."""
 
@@ -63,6 +66,7 @@ class RowActivities:
         self._objects = objects
         self._live = live
         self._reasoner = reasoner
+        self._texts: OrderedDict[str, str] = OrderedDict()
         self._items: OrderedDict[tuple[str, str], tuple[str, ...]] = OrderedDict()
 
     @activity.defn(name="agent.think_row")
@@ -137,6 +141,7 @@ class RowActivities:
                 known=row.known,
                 agent_number=input.agent_number,
             )
+            request = request.model_copy(update={"heads": await self._heads(input.org_id, passages)})
             filled = await self._reasoner.fill_fields(request)
             cells, tokens = filled.value.cells, filled.tokens
             claims = _own(filled.value.claims, input.agent_number)
@@ -149,6 +154,31 @@ class RowActivities:
         if isinstance(action, Finish):
             cells = _closed(cells, row.columns)
         return _Look(action, cells, claims, tokens)
+
+    async def _heads(self, org_id: str, passages: tuple[Passage, ...]) -> tuple[TableHead, ...]:
+        """Return the headings of tables that passages begin in the middle of."""
+        cut = [passage for passage in passages if begins_in_table(passage)]
+        if not cut:
+            return ()
+        async with self._db.transaction(org_id) as session:
+            refs = await documents.snapshot_refs(
+                session, org_id, sorted({passage.source.snapshot_sha256 for passage in cut})
+            )
+        texts = {ref.sha256: await self._text(ref) for ref in refs}
+        found = []
+        for passage in cut:
+            sha256 = passage.source.snapshot_sha256
+            if sha256 in texts and (head := table_head(texts[sha256], passage.start)) is not None:
+                found.append(head.model_copy(update={"snapshot_sha256": sha256}))
+        return tuple(found)
+
+    async def _text(self, ref: ObjectRef) -> str:
+        """Return a snapshot; the last ones are kept, since rows of one table read the same documents."""
+        if ref.sha256 not in self._texts:
+            self._texts[ref.sha256] = (await self._objects.get(ref)).decode()
+            if len(self._texts) > TEXTS_CACHED_MAX:
+                self._texts.popitem(last=False)
+        return self._texts[ref.sha256]
 
     async def _record(self, input: ThinkInput, row: _Row, look: _Look, step: NewStep) -> ThinkResult:
         usage = reasoner_usage(input.operation_key, self._reasoner.name, look.tokens)
@@ -212,8 +242,7 @@ def _mentioned(others: tuple[str, ...], passages: tuple[Passage, ...]) -> tuple[
 def _own(claims: tuple[Claim, ...], number: int) -> tuple[Claim, ...]:
     """Give the claims this agent's identifiers: two rows may draw from the same span, and each keeps its own claim."""
     return tuple(
-        claim.model_copy(update={"id": derived_id(CLAIM, number, claim.id), "agent_number": number})
-        for claim in claims
+        claim.model_copy(update={"id": derived_id(CLAIM, number, claim.id), "agent_number": number}) for claim in claims
     )
 
 
@@ -221,11 +250,8 @@ def _named(cells: tuple[Cell, ...], before: tuple[Claim, ...], after: tuple[Clai
     """Let the cells name the claims by their new identifiers."""
     ids = {old.id: new.id for old, new in zip(before, after, strict=True)}
 
-    def renamed(evidence: tuple[object, ...]) -> tuple[object, ...]:
-        return tuple(
-            each.model_copy(update={"claim_id": ids.get(each.claim_id, each.claim_id)})  # type: ignore[attr-defined]
-            for each in evidence
-        )
+    def renamed(evidence: tuple[CellSource, ...]) -> tuple[CellSource, ...]:
+        return tuple(each.model_copy(update={"claim_id": ids.get(each.claim_id, each.claim_id)}) for each in evidence)
 
     return tuple(
         cell.model_copy(
@@ -241,11 +267,8 @@ def _named(cells: tuple[Cell, ...], before: tuple[Claim, ...], after: tuple[Clai
 
 
 def _closed(cells: tuple[Cell, ...], columns: tuple[Column, ...]) -> tuple[Cell, ...]:
-    """Return a cell for every column; one that nothing was found for says so."""
-    by_name = {cell.column: cell for cell in cells}
-    return tuple(
-        by_name.get(column.name) or Cell(column=column.name, reason="no source was found") for column in columns
-    )
+    """Return a cell for every column, in order; where nothing was looked at yet, they say so."""
+    return cells or tuple(Cell(column=column.name, reason="no source was found") for column in columns)
 
 
 def _events(input: ThinkInput, row: _Row, look: _Look) -> list[NewEvent]:
@@ -264,7 +287,11 @@ def _events(input: ThinkInput, row: _Row, look: _Look) -> list[NewEvent]:
     }
     return [
         NewEvent(
-            EventType.ROW_COMPLETED, f"Row {number} ({row.item}): {filled} of {len(row.columns)} cells", "info", number, facts
+            EventType.ROW_COMPLETED,
+            f"Row {number} ({row.item}): {filled} of {len(row.columns)} cells",
+            "info",
+            number,
+            facts,
         ),
         NewEvent(EventType.AGENT_COMPLETED, f"Agent {number} completed: {action.reason}", "info", number, data),
     ]

@@ -17,7 +17,7 @@ from activities.research.quantities import dates
 from activities.research.text import normalise
 from schema.contracts.research import Claim
 from schema.contracts.tables import Cell, CellSource, CellValue, ColumnType
-from schema.policies import CELL_CONFLICTS_MAX, CELL_SOURCES_MAX
+from schema.policies import CELL_CONFLICTS_MAX, CELL_SOURCES_MAX, CELL_VALUES_MAX
 
 SAME_WITHIN = 0.01
 """Two numbers are the same value up to what a conversion of units or the word `about` rounds away."""
@@ -111,11 +111,13 @@ def choose(asked: Asked, found: Sequence[Candidate], agent_number: int) -> tuple
 def choose_many(asked: Asked, found: Sequence[Candidate], agent_number: int) -> tuple[Cell, tuple[Claim, ...]] | None:
     """Return a cell whose value is the list of all values that are given: they do not exclude each other."""
     groups = _grouped(asked, found)
+    groups = [group for group in groups if not group.superseded][:CELL_VALUES_MAX]
+    groups.sort(key=lambda group: (group.best.statement.source.uri, group.best.statement.start, group.best.raw))
+    claims: dict[str, Claim] = {}
     if not groups:
         return None
-    claims: dict[str, Claim] = {}
+    # One span per value, in the order of the values: what stands in one line belongs together (see `output.py`).
     evidence = tuple(each for group in groups for each in _evidence(group, agent_number, claims)[:1])
-    groups.sort(key=lambda group: (group.best.statement.source.uri, group.best.statement.start))
     cell = Cell(
         column=asked.column.name,
         value=[group.best.value for group in groups],
@@ -172,7 +174,9 @@ def same(asked: Asked, left: Candidate, right: Candidate) -> bool:
 def _is_rough(candidate: Candidate) -> bool:
     quote, raw = normalise(candidate.statement.quote), normalise(candidate.raw)
     before = quote[: max(0, quote.find(raw))]
-    return bool(re.search(r"(?:about|around|approximately|roughly|nearly|almost|some|ca\.?|circa|~|≈|over)\s*$", before, re.I))
+    return bool(
+        re.search(r"(?:about|around|approximately|roughly|nearly|almost|some|ca\.?|circa|~|≈|over)\s*$", before, re.I)
+    )
 
 
 def _rounds(left: Candidate, right: Candidate) -> bool:
@@ -192,9 +196,13 @@ def _folded(value: Any) -> str:
 def _preferred(left: _Group, right: _Group) -> tuple[_Group, str]:
     """Return which of two contradicting values stands, and why."""
     if left.superseded != right.superseded:
-        return (right, "the other one is said to have held before") if left.superseded else (
-            left,
-            "the other one is said to have held before",
+        return (
+            (right, "the other one is said to have held before")
+            if left.superseded
+            else (
+                left,
+                "the other one is said to have held before",
+            )
         )
     ours, theirs = left.moment, right.moment
     if ours is not None and theirs is not None and abs((ours - theirs).days) >= NEWER_BY_DAYS:
@@ -212,7 +220,10 @@ def _evidence(group: _Group, agent_number: int, claims: dict[str, Claim]) -> tup
     found: dict[str, CellSource] = {}
     for candidate in group.found:
         statement = candidate.statement
-        if normalise(group.best.raw).casefold() not in normalise(statement.quote).casefold() and candidate is not group.best:
+        if (
+            normalise(group.best.raw).casefold() not in normalise(statement.quote).casefold()
+            and candidate is not group.best
+        ):
             continue  # It agrees in other words, which would not show the value as it is written here.
         if statement.source.snapshot_sha256 in found or len(found) >= CELL_SOURCES_MAX:
             continue

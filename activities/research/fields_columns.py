@@ -79,7 +79,9 @@ def plain_name(name: str) -> str:
     return " ".join(_CAMEL.sub(" ", name.replace("_", " ").replace("-", " ").replace("/", " ")).split())
 
 
-_AVAILABLE = frozenset(stem(word) for word in "support offer include provide available have allow feature".split())
+_AVAILABLE = frozenset(
+    stem(word) for word in ["support", "offer", "include", "provide", "available", "have", "allow", "feature"]
+)
 """Words in the name of a yes-or-no column that texts put in many ways."""
 
 _NO_UNITS = frozenset({"year", "day", "month", "minute", "second", "name", "a", "in"})
@@ -170,7 +172,7 @@ def asked_of(column: Column) -> Asked:
 
 def _described(column: Column) -> tuple[str, ...]:
     stems = dict.fromkeys(stem(word) for word in words(canonical(_IN_BRACKETS.sub(" ", column.description))))
-    found = tuple(each for each in stems if each not in _FILLERS)
+    found = tuple(each for each in stems if each not in _FILLERS) or tuple(stems)
     return found if 1 <= len(found) <= 3 else ()
 
 

@@ -17,7 +17,22 @@ from activities.research.values import clauses, part_of
 PHRASE_WORDS_MAX = 7
 _NAMED = frozenset(
     meaning
-    for word in "headquarters located ceo chair mayor founder owner maker author architect operator supplier country director".split()
+    for word in [
+        "headquarters",
+        "located",
+        "ceo",
+        "chair",
+        "mayor",
+        "founder",
+        "owner",
+        "maker",
+        "author",
+        "architect",
+        "operator",
+        "supplier",
+        "country",
+        "director",
+    ]
     for meaning in meanings_of(stem(word))
     if meaning[:1] == "~"
 )
@@ -41,9 +56,22 @@ _COPULA = (
 )
 _ADVERB = r"\s+(?:(?:it|them) )?(?:mainly |primarily |chiefly |entirely |exclusively |solely |today |now |currently |jointly )?"
 _LINKS = {
-    "~ceo": "by", "~chair": "by", "~mayor": "by", "~founder": "by", "~author": "by", "~architect": "by", "~director": "by",
-    "~owner": "by", "~maker": "by", "~operator": "by", "~supplier": "by", "~language": "in|using",
-    "~headquarters": "in|at|near|from|out of", "~located": "in|at|near|on", "~licence": "under", "~material": "of|from|in|out of",
+    "~ceo": "by",
+    "~chair": "by",
+    "~mayor": "by",
+    "~founder": "by",
+    "~author": "by",
+    "~architect": "by",
+    "~director": "by",
+    "~owner": "by",
+    "~maker": "by",
+    "~operator": "by",
+    "~supplier": "by",
+    "~language": "in|using",
+    "~headquarters": "in|at|near|from|out of",
+    "~located": "in|at|near|on",
+    "~licence": "under",
+    "~material": "of|from|in|out of",
 }
 """Which preposition leads from a word of a family to its value: written by is of the author, written in of the language."""
 _ANY_LINK = "in|at|by|from|under|with|on|as|to|out of|near"
@@ -75,7 +103,11 @@ def phrases(asked: Asked, text: str, item: Item) -> Iterator[tuple[str, tuple[in
     for start, end in attribute_spans(asked, text):
         if not asked.spoken_of(meanings(_clause_of(text, start))):
             continue
-        if (part := part_of(_clause_of(text, start))) and not any(meanings_of(each) & meant for each in part) and not item.mentions(text):
+        if (
+            (part := part_of(_clause_of(text, start)))
+            and not any(meanings_of(each) & meant for each in part)
+            and not item.mentions(text)
+        ):
             continue
         for value_start, value_end, score in _hanging(text, start, end, item, named, meant):
             value_end = value_start + len(_trimmed(text[value_start:value_end], meant))
@@ -93,7 +125,9 @@ def _trimmed(raw: str, meant: frozenset[str]) -> str:
 
 
 def _clause_of(text: str, at: int) -> str:
-    start, end = next(((start, end) for start, end in clauses(text) if start <= at < max(end, start + 1)), (0, len(text)))
+    start, end = next(
+        ((start, end) for start, end in clauses(text) if start <= at < max(end, start + 1)), (0, len(text))
+    )
     # An apposition (its CEO, Maria Olsen, ...) is cut off by its comma, but belongs to the clause.
     return text[start:end]
 
@@ -122,7 +156,10 @@ def _hanging(
         if (match := re.match(pattern, after)) and _is_link(word, pattern):
             yield end + match.start("value"), end + match.end("value"), score
     backward: list[tuple[str, float]] = [
-        (rf"(?P<value>{value})\s+(?:is|was|serves as|acts as|has been|became|works as|remains)\s+(?:currently |now )?(?:the|its|their|an?)?\s*(?:{_W}\s+)?$", 0.9),
+        (
+            rf"(?P<value>{value})\s+(?:is|was|serves as|acts as|has been|became|works as|remains)\s+(?:currently |now )?(?:the|its|their|an?)?\s*(?:{_W}\s+)?$",
+            0.9,
+        ),
         (rf"(?:has|have|with|had)\s+{_DET}(?P<value>{value})\s+as\s+(?:its|the|their)\s+$", 0.9),
         (rf"(?P<value>{_NAME}),\s+(?:the|its|their)\s+(?:{_W}\s+)?$", 0.85),
         (rf"(?:under|by)\s+(?P<value>{_NAME})\s+(?:as|,)\s+$", 0.7),
@@ -135,7 +172,9 @@ def _hanging(
         yield match.start("value"), match.end("value"), 0.85  # Ana Petrov wrote ITEM.
 
 
-_PREPOSED = re.compile(r"(?:ed|based|built|made|written|run|led|set|held|known|hq|under|in|at|by|wrote|drawn|sold|spun|seat|office|headquarters|quartered|situated|lies|city|located)$")
+_PREPOSED = re.compile(
+    r"(?:ed|based|built|made|written|run|led|set|held|known|hq|under|in|at|by|wrote|drawn|sold|spun|seat|office|headquarters|quartered|situated|lies|city|located)$"
+)
 
 
 def _is_link(word: str, pattern: str) -> bool:
@@ -152,7 +191,25 @@ def _item_pattern(item: Item) -> str:
 
 
 _BAD_START = STOP_WORDS | frozenset(
-    "also now currently still today well best largest first one two more less not only both part".split()
+    [
+        "also",
+        "now",
+        "currently",
+        "still",
+        "today",
+        "well",
+        "best",
+        "largest",
+        "first",
+        "one",
+        "two",
+        "more",
+        "less",
+        "not",
+        "only",
+        "both",
+        "part",
+    ]
 )
 _VERBS = words_of("auxiliaries")
 _COMMON = words_of("common_capitals")

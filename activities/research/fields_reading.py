@@ -6,7 +6,7 @@ that does. Of a table it is one cell with the heading of its column, of a list o
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
@@ -40,6 +40,8 @@ class Statement:
     """The words that hold the value; part of `quote`."""
     directness: float
     """How plainly it is about the item, 0..1."""
+    one_of_many: bool = False
+    """A line of a table about the item whose lines are something else: for columns that hold lists."""
 
 
 NAMED, HEADED, POINTED = 1.0, 0.9, 0.8
@@ -128,10 +130,7 @@ def _units(text: str) -> tuple[_Unit, ...]:
         elif (pair := _PAIR.match(line)) and len(pair["label"].split()) <= _PAIR_WORDS_MAX:
             found.append(_Unit(start, match.end(), block, Form.PAIR))
         else:
-            found += [
-                _Unit(start + begin, start + end, block, Form.PROSE)
-                for begin, end in sentence_spans(line)
-            ]
+            found += [_Unit(start + begin, start + end, block, Form.PROSE) for begin, end in sentence_spans(line)]
     return tuple(found)
 
 
@@ -222,9 +221,7 @@ class Reader:
             yield _statement(passage, unit.start, unit.end, Form.PROSE, "", value, NAMED)
             for part in re.split(r";\s+|,\s+(?=[A-Za-z ]{2,30}:\s)", value):
                 if inner := _PAIR.match(part.strip()):
-                    yield _statement(
-                        passage, unit.start, unit.end, Form.PAIR, inner["label"], inner["value"], NAMED
-                    )
+                    yield _statement(passage, unit.start, unit.end, Form.PAIR, inner["label"], inner["value"], NAMED)
             return
         if named:
             bare = "".join(label[start:end] for start, end in _without(label, self.item.mentions(label)))
@@ -254,6 +251,10 @@ class Reader:
             return
         if head is not None and line.strip() != head.strip():
             yield from self._column(passage, unit, cells, _cells(head))
+        if head is not None and line.strip() != head.strip() and headed and len(_cells(head)) == len(cells):
+            for label, cell in zip(_cells(head), cells, strict=True):
+                made = _statement(passage, unit.start, unit.end, Form.CELL, label, cell, headed)
+                yield replace(made, one_of_many=True)
         if len(cells) == 2 and headed and not self.names_other(line):
             yield _statement(passage, unit.start, unit.end, Form.CELL, cells[0], cells[1], headed)
 
@@ -269,10 +270,35 @@ class Reader:
         for head in self._heads:
             if head.snapshot_sha256 == passage.source.snapshot_sha256 and head.start <= at < head.end:
                 return head.text
-        rows = [
-            each for each in _units(passage.text) if each.kind is Form.CELL and each.block == unit.block
-        ]
+        rows = [each for each in _units(passage.text) if each.kind is Form.CELL and each.block == unit.block]
         return passage.text[rows[0].start : rows[0].end] if rows else None
+
+
+def begins_in_table(passage: Passage) -> bool:
+    """Tell whether a passage begins with a line of a table, whose heading may stand before it."""
+    return passage.start > 0 and bool(_ROW.search(passage.text.split("\n", 1)[0].strip()))
+
+
+def table_head(text: str, at: int) -> TableHead | None:
+    """Return the heading line of the table that the line at offset `at` of a whole text belongs to, if it is above."""
+    first = text.rfind("\n", 0, at) + 1
+    top = first
+    while top > 0:
+        above = text.rfind("\n", 0, top - 1) + 1
+        if not _ROW.search(text[above : top - 1].strip()):
+            break
+        top = above
+    if top == first:
+        return None
+    end = first
+    while end < len(text):
+        stop = text.find("\n", end)
+        stop = len(text) if stop < 0 else stop
+        if not _ROW.search(text[end:stop].strip()):
+            break
+        end = stop + 1
+    head = text[top : text.find("\n", top)]
+    return TableHead(snapshot_sha256="", start=top, end=end, text=head)
 
 
 def _cells(line: str) -> list[str]:
@@ -295,7 +321,9 @@ _POINTS_BACK = re.compile(
     r"|a total of|more than|over|nearly|according|by|on|under|both|total|from|[a-z])\b",
     re.IGNORECASE,
 )
-_COMPARES = re.compile(r"(?:unlike|like|compared (?:with|to)|in contrast to|next to|besides|similar to)\b", re.IGNORECASE)
+_COMPARES = re.compile(
+    r"(?:unlike|like|compared (?:with|to)|in contrast to|next to|besides|similar to)\b", re.IGNORECASE
+)
 _VERBS = words_of("verbs")
 _COMMON = words_of("common_capitals")
 _OPENING_NAME = re.compile(r"[\"“‘(]?((?:The )?(?:[A-ZÄÖÜ][\w&.'’-]*\s?){1,5})")

@@ -77,7 +77,9 @@ _AS_OF = re.compile(
     r"\b(?:as of|as at|in|at the end of|for|by|since|status|updated|effective)\s+(?:the (?:end|start|year) (?:of )?)?"
     r"((?:[A-Z][a-z]+ )?(?:\d{1,2},? )?(?:1[5-9]|20)\d\d(?:-\d\d){0,2})\b"
 )
-_URL = re.compile(r"(?:https?://|www\.)[^\s<>\"'|]+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|io|ch|de|eu|example|test|dev|app|ai|co|info)\b(?:/[^\s<>\"'|]*)?")
+_URL = re.compile(
+    r"(?:https?://|www\.)[^\s<>\"'|]+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|io|ch|de|eu|example|test|dev|app|ai|co|info)\b(?:/[^\s<>\"'|]*)?"
+)
 _SCALE = re.compile(r"[\s\u00a0\u202f-]?(?:thousand|millions?|billions?|trillion|mn|bn|dozen)\b")
 _UNIT_AFTER = re.compile(r"[\s\u00a0\u202f-]{0,2}(?:°\s?[CF]\b|%|per\s?cent\b|[A-Za-zµ·²³/]+)")
 _CURRENCY_BEFORE = re.compile(r"(?:US\$|[$€£¥]|(?:CHF|EUR|USD|GBP|JPY)\s?)\s?$")
@@ -194,7 +196,7 @@ def _measured(asked: Asked, figure: Figure, given: Figure | None = None) -> tupl
             return None
         else:
             number = base / wanted.base
-        unit = asked.column.unit or wanted.unit
+        unit: str | None = asked.column.unit or wanted.unit
     else:
         if asked.dimensions - {"count"} and dimension not in asked.dimensions:
             if dimension not in ("plain", "count"):
@@ -244,7 +246,10 @@ def _date_in(text: str) -> tuple[str, str] | None:
         return None  # 4/6/2011 is two dates.
     try:
         found = parse_date(
-            numeric.group(), dayfirst=len(first) != 4, yearfirst=len(first) == 4, default=datetime(1, 1, 1)  # noqa: DTZ001
+            numeric.group(),
+            dayfirst=len(first) != 4,
+            yearfirst=len(first) == 4,
+            default=datetime(1, 1, 1),  # noqa: DTZ001
         )
     except (ParserError, OverflowError, ValueError):
         return None
@@ -316,7 +321,7 @@ def _has_other_subject(asked: Asked, text: str, reader: Reader) -> bool:
     match = _DEFINITE.match(text)
     if match is None:
         return False
-    subject = []
+    subject: list[str] = []
     for word in words(match[1]):
         if word in _VERBS and subject:
             break
@@ -381,7 +386,9 @@ def _is_asserted(asked: Asked, text: str, span: tuple[int, int]) -> bool:
     return not (counts and _is_compared(text, span))
 
 
-_GREW = re.compile(r"\bfrom\s+(?:[$€£¥]|CHF|EUR|USD)?\s*[\d.,]+[\w\s%]{0,20}?\bto\s+(?:[$€£¥]|CHF|EUR|USD)?\s*$", re.IGNORECASE)
+_GREW = re.compile(
+    r"\bfrom\s+(?:[$€£¥]|CHF|EUR|USD)?\s*[\d.,]+[\w\s%]{0,20}?\bto\s+(?:[$€£¥]|CHF|EUR|USD)?\s*$", re.IGNORECASE
+)
 
 
 def _is_compared(text: str, span: tuple[int, int]) -> bool:
@@ -413,7 +420,9 @@ def _prose_numbers(asked: Asked, text: str, *, named: bool) -> Iterator[Found]:
             continue
         clause, start, end = _clause(spelled, figure.start)
         noun = meanings_of(figure.unit) if figure.dimension == "count" else frozenset[str]()
-        own = bool(noun & _meant(asked)) or (asked.unit is not None and figure.dimension == "count" and figure.unit == asked.unit.unit)
+        own = bool(noun & _meant(asked)) or (
+            asked.unit is not None and figure.dimension == "count" and figure.unit == asked.unit.unit
+        )
         score = _attribute_score(asked, clause, noun) or _whole_sentence_score(asked, spelled, clause, noun)
         if own and not score and asked.unit is not None and asked.unit.dimension == "count":
             score = 0.7
@@ -454,9 +463,7 @@ def _nearest(
 
     def distance(each: tuple[Value, Any, str | None, float, bool]) -> int:
         figure = each[0].figure
-        return min(
-            figure.start - end if end <= figure.start else start - figure.end + 8 for start, end in spans
-        )
+        return min(figure.start - end if end <= figure.start else start - figure.end + 8 for start, end in spans)
 
     return [min(fitting, key=distance)]
 
@@ -547,5 +554,3 @@ def _prose_enum(asked: Asked, text: str, reader: Reader) -> Iterator[Found]:
     clause, _, _ = _clause(text, at)
     score = _attribute_score(asked, clause) or 0.8 * _attribute_score(asked, text) or UNLABELLED
     yield value, raw, None, (at, at + len(raw)), score
-
-

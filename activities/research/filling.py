@@ -16,7 +16,7 @@ from activities.research.quantities import names
 from activities.research.questions import query_terms
 from activities.research.text import normalise, stem, words
 from activities.research.values import concept
-from schema.contracts.research import Claim, Finish, Passage, StepRecord, Subtask, ToolCall
+from schema.contracts.research import Claim, Finish, StepRecord, Subtask, ToolCall
 from schema.contracts.tables import Cell, Column, Filled, FillRequest
 from schema.policies import PASSAGES_PER_SEARCH_MAX
 
@@ -34,7 +34,12 @@ def fill(request: FillRequest) -> Filled:
     cells, claims = [], dict[str, Claim]()
     for column in request.columns:
         asked = asked_of(column)
-        found = [each for statement in statements for each in candidates(asked, statement, reader)]
+        found = [
+            each
+            for statement in statements
+            if column.many or not statement.one_of_many
+            for each in candidates(asked, statement, reader)
+        ]
         chosen = (choose_many if column.many else choose)(asked, found, request.agent_number)
         if chosen is None:
             cells.append(Cell(column=column.name, reason=_why_empty(request, asked, statements)))
@@ -127,9 +132,7 @@ def _other_words(column: Column) -> list[str]:
     return [*own, *(other for group in groups for other in _SYNONYMS.get(group, ())[:6])]
 
 
-def _read(
-    item: str, missing: Sequence[Column], steps: Sequence[StepRecord], tools: Sequence[str]
-) -> ToolCall | None:
+def _read(item: str, missing: Sequence[Column], steps: Sequence[StepRecord], tools: Sequence[str]) -> ToolCall | None:
     """Read the document whose title is the item's name, where its passages did not give everything."""
     if READ_TOOL not in tools or any(step.tool == READ_TOOL for step in steps):
         return None
@@ -168,5 +171,3 @@ def subject_of(task: str) -> str:
 def output_row(task: str, number: int) -> Subtask:
     """Return the subtask of the agent that fills a structured output."""
     return Subtask(number=number, title="Structured output", question=task, is_row=True)
-
-

@@ -24,7 +24,7 @@ from schema.contracts.research import (
 from schema.contracts.tables import Filled, FillRequest
 
 Role = Literal["planner", "researcher", "writer"]
-"""planner: decompose, next_action. researcher: extract_claims, fill_fields. writer: merge, resolve_conflicts, write_report."""
+"""planner: decompose, next_action. researcher: extract_claims, fill_fields. writer: the rest."""
 
 MODEL_CALL_TIMEOUT_S = 120.0
 

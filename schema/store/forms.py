@@ -176,7 +176,7 @@ class Progress:
 
 async def progress_of(session: AsyncSession, org_id: str, run_id: str) -> Progress:
     """Count the rows of a run by what became of them."""
-    done = Agent.status == AgentStatus.COMPLETED.value
+    done = col(Agent.status) == AgentStatus.COMPLETED.value
     lost = col(Agent.status).in_([AgentStatus.FAILED.value, AgentStatus.CANCELLED.value])
     query = (
         select(

@@ -3,4 +3,14 @@
 from schema.tables import billing, collaboration, documents, forms, operations, organisations, research, runs
 from schema.tables.base import metadata
 
-__all__ = ["billing", "collaboration", "documents", "forms", "metadata", "operations", "organisations", "research", "runs"]
+__all__ = [
+    "billing",
+    "collaboration",
+    "documents",
+    "forms",
+    "metadata",
+    "operations",
+    "organisations",
+    "research",
+    "runs",
+]

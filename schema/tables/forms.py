@@ -15,7 +15,7 @@ class RunForm(Table, table=True):
     __table_args__ = (
         UniqueConstraint("org_id", "run_id"),
         CheckConstraint("kind in ('table','output')", name="kind"),
-        CheckConstraint("(kind = 'output') = (output_schema is not null)", name="schema_of_output"),
+        CheckConstraint("kind <> 'output' or jsonb_typeof(output_schema) = 'object'", name="schema_of_output"),
         ForeignKeyConstraint(["org_id", "run_id"], ["runs.org_id", "runs.id"], ondelete="CASCADE"),
     )
 

@@ -11,14 +11,122 @@ from typing import Any
 
 from schema.contracts.tables import Cell, Column, ColumnType
 
-_FIRST = (
-    "Cal Nor Vel Ard Hel Bor Tes Kol Fen Oru Mar Sil Tor Wex Ald Ram Quin Ser Lum Dra Pel Ost Ivo Zan Gre Hal Jor Kes "
-    "Lin Mor Nim Opa Pra Rud Sol Tam Ulm Var Wyn Yar"
-).split()
-_LAST = "der vik mar en is or ana eth ium ock ell ara ton wick den mere ora ix um ast".split()
-_PEOPLE_FIRST = "Ana Ivo Maria Peter Lena Omar Sofia Jonas Mei Amir Clara Hugo Ines Karl Nadia Tomas".split()
-_PEOPLE_LAST = "Petrov Maras Olsen Brandt Keller Haddad Moreau Lind Tanaka Novak Rossi Weber Duarte Fischer".split()
-_CITIES = "Lyon Grenoble Basel Turin Graz Ghent Porto Malmö Brno Leeds Aarhus Bilbao Ulm Trieste Cork Bergen".split()
+_FIRST = [
+    "Cal",
+    "Nor",
+    "Vel",
+    "Ard",
+    "Hel",
+    "Bor",
+    "Tes",
+    "Kol",
+    "Fen",
+    "Oru",
+    "Mar",
+    "Sil",
+    "Tor",
+    "Wex",
+    "Ald",
+    "Ram",
+    "Quin",
+    "Ser",
+    "Lum",
+    "Dra",
+    "Pel",
+    "Ost",
+    "Ivo",
+    "Zan",
+    "Gre",
+    "Hal",
+    "Jor",
+    "Kes",
+    "Lin",
+    "Mor",
+    "Nim",
+    "Opa",
+    "Pra",
+    "Rud",
+    "Sol",
+    "Tam",
+    "Ulm",
+    "Var",
+    "Wyn",
+    "Yar",
+]
+_LAST = [
+    "der",
+    "vik",
+    "mar",
+    "en",
+    "is",
+    "or",
+    "ana",
+    "eth",
+    "ium",
+    "ock",
+    "ell",
+    "ara",
+    "ton",
+    "wick",
+    "den",
+    "mere",
+    "ora",
+    "ix",
+    "um",
+    "ast",
+]
+_PEOPLE_FIRST = [
+    "Ana",
+    "Ivo",
+    "Maria",
+    "Peter",
+    "Lena",
+    "Omar",
+    "Sofia",
+    "Jonas",
+    "Mei",
+    "Amir",
+    "Clara",
+    "Hugo",
+    "Ines",
+    "Karl",
+    "Nadia",
+    "Tomas",
+]
+_PEOPLE_LAST = [
+    "Petrov",
+    "Maras",
+    "Olsen",
+    "Brandt",
+    "Keller",
+    "Haddad",
+    "Moreau",
+    "Lind",
+    "Tanaka",
+    "Novak",
+    "Rossi",
+    "Weber",
+    "Duarte",
+    "Fischer",
+]
+_CITIES = [
+    "Lyon",
+    "Grenoble",
+    "Basel",
+    "Turin",
+    "Graz",
+    "Ghent",
+    "Porto",
+    "Malmö",
+    "Brno",
+    "Leeds",
+    "Aarhus",
+    "Bilbao",
+    "Ulm",
+    "Trieste",
+    "Cork",
+    "Bergen",
+]
 
 
 @dataclass(frozen=True)
@@ -143,7 +251,20 @@ def _bridge(rng: random.Random) -> dict[str, Any]:
     }
 
 
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 def _show_bridge(column: str, value: Any) -> str:
@@ -246,7 +367,12 @@ SOFTWARE = Domain(
         "licence": ("Licence", "License", "Licensing", "License"),
         "language": ("Language", "Written in", "Implementation language", "Programming language"),
         "first release": ("First release", "First released", "Initial release", "Year of first release"),
-        "maximum database size": ("Maximum database size", "Max database size", "Database size, max", "Max. database size"),
+        "maximum database size": (
+            "Maximum database size",
+            "Max database size",
+            "Database size, max",
+            "Max. database size",
+        ),
     },
     prose={
         "licence": (
@@ -424,7 +550,9 @@ def _table(
         f"| {entity} | {' | '.join(domain.show(c.name, facts[entity][c.name]) for c in domain.columns)} |"
         for entity in entities
     )
-    return f"---\ndate: 2025-02-01\n---\n\n# Overview of {domain.noun}s\n\nThe list is not complete.\n\n{head}\n{rows}\n"
+    return (
+        f"---\ndate: 2025-02-01\n---\n\n# Overview of {domain.noun}s\n\nThe list is not complete.\n\n{head}\n{rows}\n"
+    )
 
 
 def _stale(domain: Domain, entity: str, told: list[Column], rng: random.Random) -> str:

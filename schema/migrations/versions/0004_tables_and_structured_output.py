@@ -14,11 +14,11 @@ branch_labels = None
 depends_on = None
 
 
-def _json(name: str, *, nullable: bool = True) -> sa.Column:
+def _json(name: str, *, nullable: bool = True) -> sa.Column[object]:
     return sa.Column(name, postgresql.JSONB(astext_type=sa.Text()), nullable=nullable)
 
 
-def _now(name: str) -> sa.Column:
+def _now(name: str) -> sa.Column[object]:
     return sa.Column(name, sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False)
 
 
@@ -35,7 +35,7 @@ def upgrade() -> None:
         _now("created_at"),
         sa.CheckConstraint("kind in ('table','output')", name=op.f("ck_run_forms_kind")),
         sa.CheckConstraint(
-            "(kind = 'output') = (output_schema is not null)", name=op.f("ck_run_forms_schema_of_output")
+            "kind <> 'output' or jsonb_typeof(output_schema) = 'object'", name=op.f("ck_run_forms_schema_of_output")
         ),
         sa.ForeignKeyConstraint(
             ["org_id", "run_id"], ["runs.org_id", "runs.id"], name=op.f("fk_run_forms_org_id_run_id_runs"),

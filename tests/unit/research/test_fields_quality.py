@@ -52,7 +52,10 @@ def filled(corpus: Corpus, read: ReadCorpus) -> Score:
 def test_cells_are_right(domain: Domain, held_out: bool) -> None:
     corpus = generate(domain, ROWS, seed=1, held_out=held_out, stale=0.3)
     score = filled(corpus, ReadCorpus(corpus.files))
-    print(f"{domain.name} {held_out}: precision {score.precision:.3f} recall {score.recall:.3f} rows {score.rows_right}/{score.rows}")
+    print(
+        f"{domain.name} {held_out}: precision {score.precision:.3f} recall {score.recall:.3f} "
+        f"rows {score.rows_right}/{score.rows}"
+    )
     print("\n".join(score.errors))
     assert score.precision >= 0.97
     assert score.recall >= 0.9
