@@ -209,9 +209,7 @@ class LaneWorkflow:
         if input.agent_number != self._agent:
             return
         if not input.needs_pcr:
-            await self._tell_run(
-                AgentParked(agent_number=self._input.lane, parked=True, pause_number=input.pause_number)
-            )
+            await self._tell_run(self._parked(pause_number=input.pause_number))
             return
         self._needs_pcr = input.needs_pcr
         await self._grant()
@@ -231,9 +229,7 @@ class LaneWorkflow:
             await self._tell_run(self._parked(needs_pcr=missing_pcr))
 
     def _parked(self, *, pause_number: int = 0, needs_pcr: int = 0) -> AgentParked:
-        return AgentParked(
-            agent_number=self._input.lane, parked=True, pause_number=pause_number, needs_pcr=needs_pcr
-        )
+        return AgentParked(agent_number=self._input.lane, parked=True, pause_number=pause_number, needs_pcr=needs_pcr)
 
     async def _tell_run(self, message: AgentParked) -> None:
         handle = workflow.get_external_workflow_handle_for(RunWorkflow.run, self._input.run_id)

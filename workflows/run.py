@@ -339,10 +339,8 @@ class RunWorkflow:
         for error in ended:
             if isinstance(error, BaseException):
                 raise error
-        done_before = table.rows - waiting
-        self._require_some_success(
-            any_done=bool(done_before or sum(count for count in ended if isinstance(count, int)))
-        )
+        done = table.rows - waiting + sum(count for count in ended if isinstance(count, int))
+        self._require_some_success(any_done=done > 0)
 
     async def _run_lane(
         self, lane: int, rows: tuple[int, ...], tools: tuple[str, ...], share_pcr: int, tokens: int

@@ -425,14 +425,18 @@ def _check_line(
             problems.append(problem("snapshot", f"snapshot {span.snapshot_sha256} is missing or altered"))
         elif whole[span.start : span.end] != span.quote:
             problems.append(problem("quote", "the snapshot says something else there"))
-    if record.is_cell:
-        if not all(_shows(text, span.quote) for span in record.spans):
-            problems.append(problem("support", "the cited text has other words than the cell"))
-        return problems
-    verdict = check_support(text, [span.quote for span in record.spans])
-    if not verdict.ok:
-        problems.append(problem("support", verdict.reason))
+    if (lacking := _lacking_support(text, record)) is not None:
+        problems.append(problem("support", lacking))
     return problems
+
+
+def _lacking_support(text: str, record: CitedSentence) -> str | None:
+    """Return why the cited spans do not show a sentence, or a cell of a table; None where they do."""
+    if record.is_cell:
+        shown = all(_shows(text, span.quote) for span in record.spans)
+        return None if shown else "the cited text has other words than the cell"
+    verdict = check_support(text, [span.quote for span in record.spans])
+    return None if verdict.ok else verdict.reason
 
 
 def _check_numbering(lines: Sequence[tuple[str, list[int]]], entries: Mapping[int, CitedSource]) -> list[Problem]:

@@ -45,7 +45,8 @@ _NAME = (
 )
 _PLAIN = r"(?:[^\W_](?:[\w'’/-]|\.(?=\w))*)(?: (?:and |of |& )?[^\W_](?:[\w'’/%-]|\.(?=\w))*){0,5}?"
 _END = (
-    r"(?=\s*(?:[,;:()\[\]“”\"]|[.!?](?:\s|$)|$)|\s+(?:and (?:it|its|has|have|is|was|employs|the|they|their|operates|runs|sells|makes)"
+    r"(?=\s*(?:[,;:()\[\]“”\"]|[.!?](?:\s|$)|$)"
+    r"|\s+(?:and (?:it|its|has|have|is|was|employs|the|they|their|operates|runs|sells|makes)"
     r"|which|that|who|whose|where|while|but|since|because|with|for|after|before|as|at|on|by|in|from|under|to|when|until"
     r"|although|though|whereas|during|is|are|was|were|has|have|had|said|says|joined|took)\b)"
 )
@@ -54,7 +55,10 @@ _COPULA = (
     r"(?:\s*,)?\s+(?:is|are|was|remains|has been|being)\s+(?:currently |now |today |still )?"
     r"(?:called |named |known as |given as |listed as |stated as |located in |in |at |by |on |from |that of |made of )?"
 )
-_ADVERB = r"\s+(?:(?:it|them) )?(?:mainly |primarily |chiefly |entirely |exclusively |solely |today |now |currently |jointly )?"
+_ADVERB = (
+    r"\s+(?:(?:it|them) )?"
+    r"(?:mainly |primarily |chiefly |entirely |exclusively |solely |today |now |currently |jointly )?"
+)
 _LINKS = {
     "~ceo": "by",
     "~chair": "by",
@@ -73,7 +77,7 @@ _LINKS = {
     "~licence": "under",
     "~material": "of|from|in|out of",
 }
-"""Which preposition leads from a word of a family to its value: written by is of the author, written in of the language."""
+"""Which preposition leads from a word of a family to its value: written by X is of the author, in X of the language."""
 _ANY_LINK = "in|at|by|from|under|with|on|as|to|out of|near"
 
 
@@ -157,7 +161,8 @@ def _hanging(
             yield end + match.start("value"), end + match.end("value"), score
     backward: list[tuple[str, float]] = [
         (
-            rf"(?P<value>{value})\s+(?:is|was|serves as|acts as|has been|became|works as|remains)\s+(?:currently |now )?(?:the|its|their|an?)?\s*(?:{_W}\s+)?$",
+            rf"(?P<value>{value})\s+(?:is|was|serves as|acts as|has been|became|works as|remains)\s+"
+            rf"(?:currently |now )?(?:the|its|their|an?)?\s*(?:{_W}\s+)?$",
             0.9,
         ),
         (rf"(?:has|have|with|had)\s+{_DET}(?P<value>{value})\s+as\s+(?:its|the|their)\s+$", 0.9),
@@ -165,7 +170,7 @@ def _hanging(
         (rf"(?:under|by)\s+(?P<value>{_NAME})\s+(?:as|,)\s+$", 0.7),
     ]
     for pattern, score in backward:
-        matches = [match for match in re.finditer(pattern, before)]
+        matches = list(re.finditer(pattern, before))
         if matches:
             yield matches[-1].start("value"), matches[-1].end("value"), score
     if re.match(rf"\s+(?:the\s+)?{own}", after) and (match := re.search(rf"(?P<value>{_NAME})\s+$", before)):

@@ -57,13 +57,14 @@ _HYPOTHETICAL = re.compile(
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"\b(?:not(?! only)|never|no longer|n[’']t|den(?:y|ies|ied)|incorrect(?:ly)?|wrong(?:ly)?|falsely|mistaken(?:ly)?|myth|"
+    r"\b(?:not(?! only)|never|no longer|den(?:y|ies|ied)|incorrect(?:ly)?|wrong(?:ly)?|falsely|mistaken(?:ly)?|myth|"
     r"contrary|erroneous(?:ly)?|disput(?:es|ed)|fictional|unconfirmed|unverified)\b|n[’']t\b",
     re.IGNORECASE,
 )
 _SUPERSEDED = re.compile(
     r"\b(?:formerly|previously|used to|once|originally|at (?:that|the) time|former|earlier|initially|"
-    r"until (?:then|recently|(?:1[5-9]|20)\d\d)|before (?:that|then|(?:1[5-9]|20)\d\d)|back in|had been|was then|old|outdated|superseded|archived?)\b",
+    r"until (?:then|recently|(?:1[5-9]|20)\d\d)|before (?:that|then|(?:1[5-9]|20)\d\d)|back in|had been|"
+    r"was then|old|outdated|superseded|archived?)\b",
     re.IGNORECASE,
 )
 _COMPARED = re.compile(
@@ -118,7 +119,7 @@ def _from_pair(asked: Asked, statement: Statement, reader: Reader) -> Iterator[C
     year = re.search(r"\b(?:1[5-9]|20)\d\d\b", statement.label)
     aside = _AS_OF.search(text) or re.search(r"\(((?:1[5-9]|20)\d\d)\)", text)
     as_of = year.group() if year else aside.group(1) if aside and not _asks_for_time(asked) else None
-    for value, raw, unit, factor in _typed(asked, text, statement.label):
+    for value, raw, unit, factor in typed(asked, text, statement.label):
         yield Candidate(value, raw, unit, statement, score * factor, as_of, bool(_SUPERSEDED.search(text)))
         return
 
@@ -127,13 +128,13 @@ def _asks_for_time(asked: Asked) -> bool:
     return asked.is_year or asked.column.type is ColumnType.DATE
 
 
-def _typed(asked: Asked, text: str, label: str) -> Iterator[tuple[Any, str, str | None, float]]:
+def typed(asked: Asked, text: str, label: str) -> Iterator[tuple[Any, str, str | None, float]]:
     """Yield (value, raw, unit, factor) of a text that holds nothing but the value."""
     kind = asked.column.type
     if kind in (ColumnType.NUMBER, ColumnType.INTEGER):
         yield from _typed_number(asked, text, label)
     elif kind is ColumnType.DATE:
-        if (found := _date_in(text)) is not None:
+        if (found := date_in(text)) is not None:
             yield (*found, None, 1.0)
     elif kind is ColumnType.BOOLEAN:
         word = text.casefold().strip(" .!")
@@ -163,15 +164,15 @@ def _typed_number(asked: Asked, text: str, label: str) -> Iterator[tuple[Any, st
     spelled = spelled_out(text)
     bracket = _BRACKETS.search(label)
     given = unit_of(bracket[1]) if bracket else None
-    for figure in _numbers(spelled):
-        measured = _measured(asked, figure, given)
-        if measured is not None:
-            value, unit, factor = measured
-            yield value, _raw_number(spelled, text, figure), unit, factor
+    for figure in numbers_in(spelled):
+        found = measured(asked, figure, given)
+        if found is not None:
+            value, unit, factor = found
+            yield value, raw_number(spelled, text, figure), unit, factor
             return
 
 
-def _numbers(text: str) -> list[Figure]:
+def numbers_in(text: str) -> list[Figure]:
     """Return the figures of a text that is one value; a year alone is a number there."""
     found = list(figures(text))
     if not found and (whole := re.fullmatch(r"\s*(\d{4})\s*", text)):
@@ -179,7 +180,7 @@ def _numbers(text: str) -> list[Figure]:
     return found
 
 
-def _measured(asked: Asked, figure: Figure, given: Figure | None = None) -> tuple[Any, str | None, float] | None:
+def measured(asked: Asked, figure: Figure, given: Figure | None = None) -> tuple[Any, str | None, float] | None:
     """Return (value in the column's unit, unit, factor) of a figure, or None where it measures something else.
 
     Args:
@@ -216,7 +217,7 @@ def _json_number(number: Decimal, kind: ColumnType) -> int | float | None:
     return None if kind is ColumnType.INTEGER else float(round(number, 10))
 
 
-def _raw_number(spelled: str, text: str, figure: Figure) -> str:
+def raw_number(spelled: str, text: str, figure: Figure) -> str:
     """Return a figure as the text has it, with the currency before it, its scale and its unit."""
     digits = spelled[figure.start : figure.end]
     if spelled != text and digits in _NUMBER_WORDS and not re.search(rf"(?<!\d){digits}(?!\d)", text):
@@ -234,7 +235,7 @@ def _raw_number(spelled: str, text: str, figure: Figure) -> str:
     return raw if raw in text else digits
 
 
-def _date_in(text: str) -> tuple[str, str] | None:
+def date_in(text: str) -> tuple[str, str] | None:
     """Return (ISO date as far as it is known, its words) of the first date in `text`."""
     for date in dates(text):
         return date.iso, text[date.start : date.end]
@@ -356,7 +357,7 @@ def _is_about_item(text: str, span: tuple[int, int], statement: Statement, reade
     others = reader.names_other(text)
     others = [each for each in others if not (each[0] <= span[0] and span[1] <= each[1])]
     mentions = reader.item.mentions(text)
-    clause, start, end = _clause(text, span[0])
+    _, start, end = _clause(text, span[0])
     subject = other_subject(text, reader.item, until=span[0])
     before = [*others, *([subject] if subject else [])]
     last_other = max((at for at, _ in before if at < span[0]), default=-1)
@@ -375,7 +376,7 @@ def _is_about_item(text: str, span: tuple[int, int], statement: Statement, reade
 
 def _is_asserted(asked: Asked, text: str, span: tuple[int, int]) -> bool:
     """Tell whether a clause asserts its value: not planned, not denied, not compared with."""
-    clause, start, _ = _clause(text, span[0])
+    clause, _, _ = _clause(text, span[0])
     named = " ".join((asked.column.name, asked.column.description)).casefold()
     planned = _HYPOTHETICAL.search(clause)
     if planned and planned.group().casefold().split()[0][:4] not in named:
@@ -415,10 +416,10 @@ def _prose_numbers(asked: Asked, text: str, *, named: bool) -> Iterator[Found]:
         figure = value.figure
         if value.condition:
             continue
-        measured = _measured(asked, figure)
-        if measured is None:
+        fits = measured(asked, figure)
+        if fits is None:
             continue
-        clause, start, end = _clause(spelled, figure.start)
+        clause, _, _ = _clause(spelled, figure.start)
         noun = meanings_of(figure.unit) if figure.dimension == "count" else frozenset[str]()
         own = bool(noun & _meant(asked)) or (
             asked.unit is not None and figure.dimension == "count" and figure.unit == asked.unit.unit
@@ -430,14 +431,14 @@ def _prose_numbers(asked: Asked, text: str, *, named: bool) -> Iterator[Found]:
             score *= UNITLESS
         if not score:
             continue
-        fitting.append((value, measured[0], measured[1], score * measured[2], own))
+        fitting.append((value, fits[0], fits[1], score * fits[2], own))
     if not fitting:
         if named:
             yield from _by_dimension(asked, text, spelled)
         return
     for value, number, unit, score, own in _nearest(asked, spelled, fitting):
         figure = value.figure
-        raw = _raw_number(spelled, text, figure)
+        raw = raw_number(spelled, text, figure)
         at = _find(text, raw, figure.start)
         yield number, raw, unit, (at, at + len(raw)), score * (1.0 if own or figure.dimension != "count" else 0.85)
 
@@ -480,11 +481,11 @@ def _by_dimension(asked: Asked, text: str, spelled: str) -> Iterator[Found]:
     known = {meaning for word in terms(clause) for meaning in meanings_of(word) if meaning[:1] == "="}
     if known or part_of(clause) or frozenset(terms(clause)) & _CIRCUMSTANCES:
         return
-    measured = _measured(asked, figure)
-    if measured is not None:
-        raw = _raw_number(spelled, text, figure)
+    fits = measured(asked, figure)
+    if fits is not None:
+        raw = raw_number(spelled, text, figure)
         at = _find(text, raw, figure.start)
-        yield measured[0], raw, measured[1], (at, at + len(raw)), UNLABELLED
+        yield fits[0], raw, fits[1], (at, at + len(raw)), UNLABELLED
 
 
 def _find(text: str, raw: str, near: int) -> int:
@@ -516,10 +517,12 @@ def _prose_dates(asked: Asked, text: str) -> Iterator[Found]:
         raw = text[date.start : date.end]
         value: Any = date.year if asked.is_year else date.iso
         yield value, raw, None, (date.start, date.end), score
-    if not found and not dates(text) and not asked.is_year and (numeric := _date_in(text)) is not None:
-        if score := _attribute_score(asked, text):
-            at = text.find(numeric[1])
-            yield numeric[0], numeric[1], None, (at, at + len(numeric[1])), score
+    if found or dates(text) or asked.is_year:
+        return
+    numeric, score = date_in(text), _attribute_score(asked, text)
+    if numeric is not None and score:
+        at = text.find(numeric[1])
+        yield numeric[0], numeric[1], None, (at, at + len(numeric[1])), score
 
 
 def _is_since(text: str, date: Date, groups: set[str]) -> bool:

@@ -4,13 +4,13 @@ The one mechanism behind tables and structured output. Without a model; `models.
 the same code check every answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from activities.research.acting import READ_TOOL, SEARCH_TOOLS, TOOL_ARGUMENT
 from activities.research.fields_choosing import choose, choose_many
 from activities.research.fields_columns import Asked, asked_of, plain_name
 from activities.research.fields_reading import Item, Reader, Statement
-from activities.research.fields_values import candidates
+from activities.research.fields_values import Candidate, candidates
 from activities.research.lexicon import groups_of
 from activities.research.quantities import names
 from activities.research.questions import query_terms
@@ -27,8 +27,12 @@ SEARCHES_MAX = 3
 _SYNONYMS = {f"={number}": group for number, group in enumerate(groups_of("attributes"))}
 
 
-def fill(request: FillRequest) -> Filled:
-    """Fill the cells of one item from all passages that were found for it; the same passages give the same cells."""
+def fill(request: FillRequest, said: Mapping[str, Sequence[Candidate]] | None = None) -> Filled:
+    """Fill the cells of one item from all passages that were found for it; the same passages give the same cells.
+
+    Args:
+        said: column -> what a model said in addition, and code has checked.
+    """
     reader = Reader(request.item, request.others, request.heads)
     statements = reader.statements(request.passages)
     cells, claims = [], dict[str, Claim]()
@@ -40,6 +44,7 @@ def fill(request: FillRequest) -> Filled:
             if column.many or not statement.one_of_many
             for each in candidates(asked, statement, reader)
         ]
+        found += (said or {}).get(column.name, ())
         chosen = (choose_many if column.many else choose)(asked, found, request.agent_number)
         if chosen is None:
             cells.append(Cell(column=column.name, reason=_why_empty(request, asked, statements)))

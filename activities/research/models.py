@@ -6,6 +6,7 @@ repair round for an unusable answer; every other retry is Temporal's. No prompt 
 findings and sections go in batches.
 """
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
@@ -20,6 +21,7 @@ from activities.research.answers import (
     Decomposition,
     DrawnClaim,
     DrawnClaims,
+    FilledCells,
     Merging,
     NextAction,
     SeenConflict,
@@ -46,6 +48,11 @@ from activities.research.composing import (
     scope_note,
 )
 from activities.research.conflicts import choose, facts_of, find_conflicts, subject_of
+from activities.research.fields_checking import checked
+from activities.research.fields_columns import Asked, asked_of
+from activities.research.fields_reading import Reader
+from activities.research.fields_values import Candidate
+from activities.research.filling import fill
 from activities.research.findings import merge_claims
 from activities.research.prompting import fenced, repair_text, system_text
 from activities.research.questions import QUESTION_CHARACTERS_MAX, TITLE_CHARACTERS_MAX, plan_subtasks
@@ -71,6 +78,7 @@ from schema.contracts.research import (
     Subtask,
     ToolCall,
 )
+from schema.contracts.tables import Filled, FillRequest
 from schema.errors import ProviderAnswerInvalid
 
 A = TypeVar("A", bound=Answer)
@@ -79,6 +87,8 @@ T = TypeVar("T")
 ANSWER_TOKENS_MAX = 4_000
 PASSAGES_CHARACTERS_PER_PROMPT = 16_000
 CLAIMS_PER_PROMPT_MAX = 12
+FILL_BATCHES_MAX = 2
+"""Prompts of passages that one look at a row may cost."""
 FINDINGS_PER_PROMPT_MAX = 50
 FINDING_CHARACTERS_MAX = 500
 STEPS_SHOWN_MAX = 12
@@ -153,6 +163,40 @@ class ModelReasoner:
                 if claim is not None and claim.id not in known:
                     claims.setdefault(claim.id, claim)
         return Reasoned(value=tuple(claims.values()), tokens=tokens)
+
+    async def fill_fields(self, request: FillRequest) -> Reasoned[Filled]:
+        """Fill by code what code can read; ask the model for the rest, and check every answer against its passage."""
+        filled = await asyncio.to_thread(fill, request)
+        known = {cell.column: cell for cell in request.known if cell.filled}
+        open_columns = [cell.column for cell in filled.cells if not cell.filled and cell.column not in known]
+        asked = [asked_of(column) for column in request.columns if column.name in open_columns]
+        reader = Reader(request.item, request.others, request.heads)
+        said, tokens = dict[str, list[Candidate]](), Tokens()
+        near = [passage for passage in request.fresh or request.passages if _is_near(passage, reader)]
+        for batch in list(_passage_batches(near))[:FILL_BATCHES_MAX] if asked else ():
+            shown = [fenced(f"passage {number}", _with_heading(passage)) for number, passage in enumerate(batch, 1)]
+            answer, used = await self._ask(
+                "researcher",
+                "fill_cells",
+                FilledCells,
+                [
+                    fenced("task", _task(request.brief)),
+                    fenced("item", request.item or "(what the task asks about)"),
+                    fenced("columns", _columns(asked)),
+                    *shown,
+                ],
+                cells_max=2 * len(asked),
+            )
+            tokens += used
+            for each in answer.cells[: 2 * len(asked)]:
+                if 0 < each.column <= len(asked):
+                    column = asked[each.column - 1]
+                    if (candidate := checked(each, column, batch, reader)) is not None:
+                        said.setdefault(column.column.name, []).append(candidate)
+        if said:
+            filled = await asyncio.to_thread(fill, request, said)
+        cells = tuple(cell if cell.filled else known.get(cell.column, cell) for cell in filled.cells)
+        return Reasoned(value=Filled(cells=cells, claims=filled.claims), tokens=tokens)
 
     async def merge(self, brief: Brief, claims: Sequence[Claim]) -> Reasoned[tuple[Finding, ...]]:
         """Group by code first; then let the model find repetitions in other words, batch by batch."""
@@ -324,6 +368,26 @@ def _read(completion: vendor.Completion, answer: type[A]) -> A:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the answer"
         raise Unusable(f"{place}: {first['msg']}"[:300]) from error
+
+
+def _is_near(passage: Passage, reader: Reader) -> bool:
+    """Tell whether a passage names the item, in its headings at least: the others would only cost tokens."""
+    around = f"{passage.source.title}\n{passage.heading}\n{passage.text}"
+    return reader.is_free or bool(reader.item.mentions(around))
+
+
+def _with_heading(passage: Passage) -> str:
+    return f"[{passage.heading or passage.source.title}]\n{passage.text}"
+
+
+def _columns(asked: Sequence[Asked]) -> str:
+    lines = []
+    for number, each in enumerate(asked, 1):
+        column = each.column
+        facts = [column.type.value, *([f"in {column.unit}"] if column.unit else []), *column.allowed]
+        described = f": {column.description}" if column.description else ""
+        lines.append(f"{number}. {column.name} ({', '.join(facts)}){described}")
+    return "\n".join(lines)
 
 
 def _task(brief: Brief) -> str:

@@ -28,7 +28,7 @@ PHRASES: dict[str, str] = {
     "disputed_only": "Only disputed statements were found; see “Disagreements” in the analysis.",
     "no_analysis": "Nothing was found beyond the statements above.",
     "no_citations": "Nothing is cited.",
-    "tabled": "The table has {rows} of {columns}: {filled} of {cells} cells are filled, each from the words of a source.",
+    "tabled": "The table has {rows} and {columns}: {filled} of {cells} cells are filled, each in words of a source.",
     "shown": "The first {shown} rows stand here; all of them, with the evidence of every cell, are in table.json.",
     "row_failed": "Row {row} ({item}) failed: {reason}.",
     "row_not_begun": "Row {row} ({item}) was not worked on: {reason}.",

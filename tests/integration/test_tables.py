@@ -85,7 +85,9 @@ async def test_a_table_is_filled_with_evidence(settings: Settings, temporal_clie
         # Every cell opens to its words; the charge is the sum of the rows' (and of the report, which costs nothing).
         async with running.db.transaction(org.id) as session:
             claims = {claim.id: claim for claim in await research.claims_of(session, org.id, run_id)}
-            refs = await documents.snapshot_refs(session, org.id, sorted({c.source.snapshot_sha256 for c in claims.values()}))
+            refs = await documents.snapshot_refs(
+                session, org.id, sorted({c.source.snapshot_sha256 for c in claims.values()})
+            )
         texts = {ref.sha256: (await running.parts.objects.get(ref)).decode() for ref in refs}
         for cell in (cell for row in rows for cell in row.cells):
             assert bool(cell.evidence) == cell.filled
@@ -111,7 +113,10 @@ async def test_a_row_that_fails_does_not_sink_the_run(settings: Settings, tempor
             raise ProviderRefused("the model refused row 2")
 
     async with stage(settings, temporal_client, reasoner=ScriptedReasoner(before=before)) as running:
-        await running.upload(org.id, {"a.txt": "Alpha AG was founded in 1901. Beta AG was founded in 1902. Gamma AG was founded in 1903."})
+        await running.upload(
+            org.id,
+            {"a.txt": "Alpha AG was founded in 1901. Beta AG was founded in 1902. Gamma AG was founded in 1903."},
+        )
         run_id = await table_run(running, org, ("Alpha AG", "Beta AG", "Gamma AG"))
         assert (await (await running.start(org.id, run_id)).result()).status is RunStatus.COMPLETED
         rows = await rows_of(running, org, run_id)
@@ -203,7 +208,9 @@ async def test_finish_keeps_what_is_there_and_says_what_is_not(
         assert (await handle.result()).status is RunStatus.COMPLETED
         done = (await progress(running, org, run_id)).completed
         assert 0 < done < 80
-        assert "was not worked on: the run was finished before" in await file_of(running, org, run_id, "research_report.md")
+        assert "was not worked on: the run was finished before" in await file_of(
+            running, org, run_id, "research_report.md"
+        )
 
 
 async def test_histories_do_not_grow_with_the_rows(settings: Settings, temporal_client: Client, org: Org) -> None:
