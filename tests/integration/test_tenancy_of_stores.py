@@ -19,6 +19,7 @@ import schema.store
 from infra.database import Database
 from schema.contracts.common import ObjectRef
 from schema.contracts.research import Claim, Score, SourceKind, SourceRef, Subtask
+from schema.contracts.tables import Column, TableSpec
 from schema.errors import HoldClosed, NotFound
 from schema.events import EventType
 from schema.ids import RUN, new_id, operation_key
@@ -31,6 +32,7 @@ from schema.store import (
     dead_letters,
     documents,
     events,
+    forms,
     idempotency,
     organisations,
     research,
@@ -61,6 +63,7 @@ SOURCE = SourceRef(
 )
 CLAIM = Claim(id="clm_secret", agent_number=1, text="text", source=SOURCE, start=0, end=4, quote="text")
 REPORT = NewArtifact("research_report.md", "text/markdown", SNAPSHOT)
+TABLE = TableSpec(items=("secret",), columns=(Column(name="secret"),))
 READ = ReadDocument("secret", "text/plain", SNAPSHOT, 4, "en", None, None)
 
 
@@ -99,6 +102,7 @@ async def furnish(db: Database, org: Org) -> Theirs:
         await documents.put_snapshot(session, org.id, SNAPSHOT)
         await research.put_sources(session, org.id, running, [SOURCE])
         await research.put_claims(session, org.id, running, agent_number=1, step=0, claims=[CLAIM])
+        await forms.create_table(session, org.id, running, TABLE)
         [artifact] = await artifacts.list_artifacts(session, org.id, running)
         completed = await run_in(session, org, RunStatus.RUNNING)
         items = [use(completed, amount_pcr=pcr(1))]
@@ -168,6 +172,7 @@ NOT_FOUND: dict[str, Call] = {
         s, o, t.running, Projection(1, 99, RunStatus.PAUSED, None, "x"), actor=SYSTEM
     ),
     "runs.close": lambda s, o, t, m: runs.close(s, o, t.running, Ending(1, 99, RunStatus.CANCELLED, "x"), actor=SYSTEM),
+    "forms.get_row": lambda s, o, t, m: forms.get_row(s, o, t.running, 1),
     "runs.get_agent": lambda s, o, t, m: runs.get_agent(s, o, t.agent),
     "events.append": lambda s, o, t, m: events.append(s, o, t.running, NewEvent(EventType.AGENT_THOUGHT, "x")),
     "billing.refund": lambda s, o, t, m: billing.refund(s, o, charge_id=t.charge, amount_ucr=1, idempotency_key="a"),
@@ -223,6 +228,12 @@ NOTHING: dict[str, tuple[Any, Call]] = {
     "artifacts.list_artifacts": ([], lambda s, o, t, m: artifacts.list_artifacts(s, o, t.running)),
     "dead_letters.list_dead_letters": (([], None), lambda s, o, t, m: dead_letters.list_dead_letters(s, o, limit=9)),
     "dead_letters.mark_replayed": (None, lambda s, o, t, m: dead_letters.mark_replayed(s, o, run_id=t.failed)),
+    "forms.find_form": (None, lambda s, o, t, m: forms.find_form(s, o, t.running)),
+    "forms.items_of": ((), lambda s, o, t, m: forms.items_of(s, o, t.running)),
+    "forms.list_rows": ([], lambda s, o, t, m: forms.list_rows(s, o, t.running)),
+    "forms.progress_of": (forms.Progress(0, 0, 0, 0), lambda s, o, t, m: forms.progress_of(s, o, t.running)),
+    "forms.put_cells": (None, lambda s, o, t, m: forms.put_cells(s, o, t.running, 1, [])),
+    "forms.put_output": (None, lambda s, o, t, m: forms.put_output(s, o, t.running, {"value": 1})),
     "research.claims_of": ((), lambda s, o, t, m: research.claims_of(s, o, t.running)),
     "research.number_sources": (None, lambda s, o, t, m: research.number_sources(s, o, t.running, {SHA256: 1})),
     "research.list_sources": ([], lambda s, o, t, m: research.list_sources(s, o, t.running)),
@@ -248,6 +259,10 @@ REFUSED_BY_KEYS: dict[str, Call] = {
     "agents.record_plan": lambda s, o, t, m: agents.record_plan(
         s, o, t.plan, (Subtask(number=2, title="x", question="x"),)
     ),
+    "agents.record_rows": lambda s, o, t, m: agents.record_rows(s, o, t.plan, ["x", "y"]),
+    "forms.create_table": lambda s, o, t, m: forms.create_table(s, o, t.created, TABLE),
+    "forms.create_output": lambda s, o, t, m: forms.create_output(s, o, t.created, {"type": "object"}, ()),
+    "forms.add_row": lambda s, o, t, m: forms.add_row(s, o, t.running, 9, "secret"),
     "artifacts.put_artifact": lambda s, o, t, m: artifacts.put_artifact(s, o, t.running, REPORT),
     "research.put_sources": lambda s, o, t, m: research.put_sources(s, o, t.running, [SOURCE]),
     "research.put_claims": lambda s, o, t, m: research.put_claims(
@@ -344,6 +359,7 @@ async def test_the_same_calls_reach_what_is_ones_own(db: Database, org: Org) -> 
             await session.rollback()
             assert name
     expected_none = {"agents.advance", "agents.add_tokens", "research.number_sources", "api_keys.touch_key"}
+    expected_none |= {"forms.put_cells", "forms.put_output"}
     expected_none |= {"dead_letters.mark_replayed", "billing.was_raised"}
     for name, (nothing, work) in NOTHING.items():
         if name not in expected_none:
