@@ -19,12 +19,15 @@ from schema.contracts.run import CancelRunInput, FinishRunInput, PauseRunInput, 
 from schema.contracts.tables import Column, ColumnType, TableSpec
 from schema.errors import ProviderRefused
 from schema.ids import agent_workflow_id, lane_workflow_id
+from schema.outputs import fields_of_schema
 from schema.states import AgentStatus, RunStatus
 from schema.store import artifacts, documents, forms, research
 from tests.integration.conftest import Org
 from tests.support.platform import Platform, platform
 from tests.support.scripted import ScriptedReasoner
 from tests.support.tables import COMPANY, Score, generate
+
+pytestmark = pytest.mark.timeout(240)
 
 COLUMNS = (
     Column(name="founded", type=ColumnType.INTEGER),
@@ -242,4 +245,45 @@ async def test_out_of_credits_waits_and_goes_on(settings: Settings, temporal_cli
         assert await running.violations() == dict.fromkeys(await running.violations(), 0)
 
 
-pytestmark = pytest.mark.timeout(240)
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "founded": {"type": "integer", "description": "year of foundation"},
+        "headquarters": {"type": "string"},
+        "employees": {"type": "integer"},
+        "share price": {"type": "number"},
+    },
+    "required": ["founded", "share price"],
+    "additionalProperties": False,
+}
+
+
+async def test_structured_output_has_evidence_or_is_missing(
+    settings: Settings, temporal_client: Client, org: Org
+) -> None:
+    text = "Alpha Optics was founded in 1901. Alpha Optics is headquartered in Lyon. Alpha Optics employs 1,200 people."
+    async with stage(settings, temporal_client) as running:
+        await running.upload(org.id, {"a.txt": text})
+        run_id = await running.create(org.id, org.owner_id, "What is known of Alpha Optics?")
+        async with running.db.transaction(org.id) as session:
+            await forms.create_output(session, org.id, run_id, SCHEMA, fields_of_schema(SCHEMA))
+        result = await (await running.start(org.id, run_id)).result()
+        assert result.status is RunStatus.COMPLETED
+        output = json.loads(await file_of(running, org, run_id, "output.json"))
+        assert output["value"] == {
+            "founded": 1901,
+            "headquarters": "Lyon",
+            "employees": 1200,
+            "share price": None,
+        }
+        assert [(each["path"], each["required"]) for each in output["missing"]] == [("/share price", True)]
+        for field in output["fields"]:
+            for each in field["evidence"]:
+                start, end = each["span"]
+                assert text[start:end] == each["quote"]
+        async with running.db.transaction(org.id) as session:
+            form = await forms.find_form(session, org.id, run_id)
+        assert form is not None
+        assert form.output == output
+        assert "Alpha Optics" in await file_of(running, org, run_id, "research_report.md")
