@@ -151,7 +151,8 @@ def _grouped(asked: Asked, found: Sequence[Candidate]) -> list[_Group]:
 
 def _precision(candidate: Candidate) -> float:
     """Order values that agree: the more precise date first, else the more plainly said."""
-    exact = len(candidate.value) if isinstance(candidate.value, str) and re.match(r"\d{4}", candidate.value) else 0
+    told = candidate.value if isinstance(candidate.value, str) else ""
+    exact = len(told) if re.match(r"\d{4}", told) else told.count(",") + told.count("(")
     return exact + candidate.score
 
 
@@ -168,7 +169,13 @@ def same(asked: Asked, left: Candidate, right: Candidate) -> bool:
         return gap <= (1e-9 if exact and not _rounds(left, right) else SAME_WITHIN) * max(abs(ours), abs(theirs))
     if asked.column.type is ColumnType.DATE:
         return str(ours).startswith(str(theirs)) or str(theirs).startswith(str(ours))
-    return _folded(ours) == _folded(theirs)
+    left_words, right_words = _folded(ours), _folded(theirs)
+    # Zurich and Zurich, Switzerland are one place; the longer one is shown.
+    return left_words == right_words or _is_wider(str(ours), str(theirs)) or _is_wider(str(theirs), str(ours))
+
+
+def _is_wider(short: str, long: str) -> bool:
+    return long.casefold().startswith(f"{short.casefold()}, ") or long.casefold().startswith(f"{short.casefold()} (")
 
 
 def _is_rough(candidate: Candidate) -> bool:

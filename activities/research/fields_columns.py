@@ -193,12 +193,31 @@ def _dimensions(name: str, column: Column) -> frozenset[str]:
     return frozenset(found - {"count"})
 
 
+_CODES = r"USD|EUR|CHF|GBP|JPY|US\$|[$€£¥]"
+_SHORT_UNIT = re.compile(
+    rf"^(?:(?P<code>{_CODES})\s?(?P<scale>m|M|mn|mln|mio\.?|Mio\.?|bn|B|k|K|million|billion|thousand)"
+    rf"|(?P<scale2>m|M|mn|mln|mio\.?|Mio\.?|bn|B|k|K)\s?(?P<code2>{_CODES}))$"
+)
+
+
+def _spelled_scale(match: re.Match[str]) -> str:
+    scale, code = match["scale"] or match["scale2"], match["code"] or match["code2"]
+    spelled = {"m": "million", "b": "billion", "k": "thousand", "t": "thousand"}[scale[0].lower()]
+    code = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}.get(code, code)
+    return f"{spelled} {code}"
+
+
+def is_filler(word_stem: str) -> bool:
+    """Tell whether a word of a name says little about which property it is."""
+    return word_stem in _FILLERS
+
+
 @lru_cache(maxsize=1_024)
 def unit_of(text: str | None) -> Figure | None:
     """Return one of the unit that `text` names (`km`, `million CHF`, `people`), or None where it names none."""
     if not text or not text.strip():
         return None
-    text = text.strip()
+    text = _SHORT_UNIT.sub(_spelled_scale, text.strip())
     found = figures(f"is 1 {text} ")
     if not found or (found[0].dimension == "plain" and found[0].value == 1):
         swapped = figures(f"is {text} 1 ")  # A currency may stand before its figure.

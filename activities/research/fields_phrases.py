@@ -72,7 +72,8 @@ _LINKS = {
     "~operator": "by",
     "~supplier": "by",
     "~language": "in|using",
-    "~headquarters": "in|at|near|from|out of",
+    "~headquarters": "in|at|near|out of",
+    "~birthplace": "in|at|near",
     "~located": "in|at|near|on",
     "~licence": "under",
     "~material": "of|from|in|out of",
@@ -104,6 +105,9 @@ def phrases(asked: Asked, text: str, item: Item) -> Iterator[tuple[str, tuple[in
     """Yield (value, its span, score) of what a sentence gives for a column of words; the best way to say it first."""
     meant = frozenset(meaning for each in asked.core for meaning in meanings_of(each))
     named = bool(meant & _NAMED)
+    for start, end, score in _placed(text, meant):
+        if _is_value(text[start:end], item, named=True):
+            yield text[start:end], (start, end), score
     for start, end in attribute_spans(asked, text):
         if not asked.spoken_of(meanings(_clause_of(text, start))):
             continue
@@ -119,6 +123,22 @@ def phrases(asked: Asked, text: str, item: Item) -> Iterator[tuple[str, tuple[in
             if _is_value(raw, item, named):
                 yield raw, (value_start, value_end), score
                 break
+
+
+_KIND_IN = re.compile(
+    rf"\b(?:is|was) (?:an?|the|one of the) [^,.;]{{0,60}}?\bin (?:the )?"
+    rf"(?P<value>{_NAME})(?:, (?P<wider>{_NAME}))?(?=[\s.,;)]|$)"
+)
+_BASED = re.compile(rf"\b(?P<value>{_NAME_WORD}?)-(?:based|headquartered)\b")
+
+
+def _placed(text: str, meant: frozenset[str]) -> Iterator[tuple[int, int, float]]:
+    """Yield where something is, as it is told without a word for it: a town in Norway, a Zurich-based maker."""
+    if "~headquarters" in meant and (match := _BASED.search(text)):
+        yield *match.span("value"), 0.85
+    if meant & {"~country", "~located"} and (match := _KIND_IN.search(text)):
+        group = "wider" if "~country" in meant and match["wider"] else "value"
+        yield *match.span(group), 0.7
 
 
 def _trimmed(raw: str, meant: frozenset[str]) -> str:
@@ -156,6 +176,8 @@ def _hanging(
         forms.append((rf",?\s+(?P<value>{_NAME})(?:{_END}|\s)", 0.8))
     if word.endswith(("under", "in", "at", "by")) or " " in word:
         forms.append((rf"\s+{_DET}(?P<value>{value}){_END}", 0.9))
+    if families & {"~headquarters", "~located"}:
+        forms.insert(0, (rf"\s+(?:from\s+{_NAME}\s+)?to\s+{_DET}(?P<value>{value}){_END}", 0.92))
     for pattern, score in forms:
         if (match := re.match(pattern, after)) and _is_link(word, pattern):
             yield end + match.start("value"), end + match.end("value"), score
@@ -166,13 +188,19 @@ def _hanging(
             0.9,
         ),
         (rf"(?:has|have|with|had)\s+{_DET}(?P<value>{value})\s+as\s+(?:its|the|their)\s+$", 0.9),
-        (rf"(?P<value>{_NAME}),\s+(?:the|its|their)\s+(?:{_W}\s+)?$", 0.85),
+        (rf"(?P<value>{_NAME}),\s+(?:(?:the|its|their)\s+)?(?:{_W}\s+)?$", 0.85),
+        (
+            rf"(?:appointed|named|hired|elected|promoted)\s+(?P<value>{_NAME})\s+(?:as\s+|to\s+)?(?:(?:its|the|new)\s+)*$",
+            0.85,
+        ),
         (rf"(?:under|by)\s+(?P<value>{_NAME})\s+(?:as|,)\s+$", 0.7),
     ]
     for pattern, score in backward:
         matches = list(re.finditer(pattern, before))
         if matches:
             yield matches[-1].start("value"), matches[-1].end("value"), score
+    if families & {"~industry", "~market"} and (match := re.search(rf"\bin the (?P<value>{_PLAIN})\s+$", before)):
+        yield match.start("value"), match.end("value"), 0.85
     if re.match(rf"\s+(?:the\s+)?{own}", after) and (match := re.search(rf"(?P<value>{_NAME})\s+$", before)):
         yield match.start("value"), match.end("value"), 0.85  # Ana Petrov wrote ITEM.
 

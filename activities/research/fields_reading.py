@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
-from activities.research.fields_columns import word_list
+from activities.research.fields_columns import meanings_of, word_list
 from activities.research.lexicon import words_of
-from activities.research.text import sentence_spans, words
+from activities.research.text import STOP_WORDS, sentence_spans, stem, words
 from schema.contracts.research import Passage, SourceRef
 from schema.contracts.tables import TableHead
 
@@ -45,6 +45,10 @@ class Statement:
 
 
 NAMED, HEADED, POINTED = 1.0, 0.9, 0.8
+GOES_ON = 0.9
+"""What is left of the directness in a sentence that neither names the item nor points back, in the same paragraph."""
+ALONGSIDE = 0.85
+"""The same of a sentence whose subject is another name, for values that are this name (X is its chief executive)."""
 
 _SUFFIXES = word_list("name_suffixes")
 _PREFIXES = word_list("name_prefixes")
@@ -165,8 +169,9 @@ class Reader:
         for unit in _units(passage.text):
             text = passage.text[unit.start : unit.end]
             if unit.block != block:
-                # A paragraph may go on about what the one before it named; a new name ends that (see `_subject`).
                 block = unit.block
+                if not _POINTS_BACK.match(text):
+                    subject = headed  # A new paragraph begins anew, unless it says that it goes on.
             if unit.kind is Form.CELL:
                 yield from self._row(passage, unit, headed)
                 continue
@@ -174,12 +179,12 @@ class Reader:
                 yield from self._pair(passage, unit, max(headed, subject if subject >= HEADED else 0.0), previous)
                 previous = text
                 continue
-            subject = self._subject(text, subject, headed)
+            before, subject = subject, self._subject(text, subject, headed)
             named = bool(self.item.mentions(text))
             if _is_label(text) and named and not self.names_other(text):
                 subject = HEADED  # A line that is only a name heads what follows.
-            elif subject or named or self.is_free:
-                directness = NAMED if named or self.is_free else subject
+            elif subject or named or self.is_free or (before and not self.names_other(text)):
+                directness = NAMED if named or self.is_free else subject or ALONGSIDE * before
                 yield _statement(passage, unit.start, unit.end, Form.PROSE, "", text, directness)
                 if previous and _is_label(previous) and not named:
                     yield _statement(passage, unit.start, unit.end, Form.PAIR, previous, text, subject or directness)
@@ -199,16 +204,26 @@ class Reader:
     def _subject(self, text: str, before: float, headed: float) -> float:
         """Return how plainly a sentence is about the item, given the one before it."""
         if self.item.mentions(text):
-            # For the sentences after it: what they point back to is the item only where it is the subject here.
-            compared = _COMPARES.match(text) or other_subject(text, self.item)
-            first = min(start for start, _ in self.item.mentions(text))
-            shadowed = any(start < first for start, _ in self.names_other(text))
-            return 0.0 if compared or shadowed else POINTED
-        if self.names_other(text) or starts_with_other_name(text, self.item):
+            return self._carried_on(text)
+        if self.names_other(text):
             return 0.0
-        if _POINTS_BACK.match(text):
-            return before
-        return headed if headed else 0.0
+        if starts_with_other_name(text, self.item):
+            # Jane Doe has run it since 2015: still the same paragraph about the item.
+            return before if _REFERS.search(text) else 0.0
+        return max(headed, before if _POINTS_BACK.match(text) else GOES_ON * before)
+
+    def _carried_on(self, text: str) -> float:
+        """Return how plainly the sentences after one that names the item are about it: as it is the subject there."""
+        if _COMPARES.search(text):
+            return 0.0
+        mentions = self.item.mentions(text)
+        last = max(start for start, _ in mentions)
+        if any(start > last for start, _ in self.names_other(text)):
+            return 0.0
+        if (other := other_subject(text, self.item)) is None and not self.names_other(text):
+            return POINTED
+        # Kestrel launched the Lumo X2: the item is what was named last.
+        return GOES_ON * POINTED if other is None or other[0] < last else 0.0
 
     def _pair(self, passage: Passage, unit: _Unit, headed: float, previous: str) -> Iterator[Statement]:
         text = passage.text[unit.start : unit.end]
@@ -322,7 +337,12 @@ _POINTS_BACK = re.compile(
     re.IGNORECASE,
 )
 _COMPARES = re.compile(
-    r"(?:unlike|like|compared (?:with|to)|in contrast to|next to|besides|similar to)\b", re.IGNORECASE
+    r"^(?:unlike|like|compared (?:with|to)|in contrast to|next to|besides|similar to)\b|\b(?:than|unlike|as opposed to)\b",
+    re.IGNORECASE,
+)
+_REFERS = re.compile(
+    r"\b(?:it|its|the (?:company|firm|group|business|bridge|town|city|product|device|project|organi[sz]ation))\b",
+    re.IGNORECASE,
 )
 _VERBS = words_of("verbs")
 _COMMON = words_of("common_capitals")
@@ -334,7 +354,7 @@ def starts_with_other_name(text: str, item: Item) -> bool:
     match = _OPENING_NAME.match(text)
     if match is None or item.mentions(match[1]):
         return False
-    named = [word for word in words(match[1]) if word not in _COMMON]
+    named = [word for word in words(match[1]) if _is_namelike(word)]
     following = words(text[match.end() :])[:1]
     return bool(named) and bool(following) and (following[0] in _VERBS or following[0].endswith("ed"))
 
@@ -343,13 +363,18 @@ def other_subject(text: str, item: Item, *, until: int | None = None) -> tuple[i
     """Return the last name in `text[:until]` that is the subject of a verb and not the item, if there is one."""
     found = None
     for match in re.finditer(r"(?:[A-ZÄÖÜ][\w&'’-]*\s){1,5}(?=([a-z]+)\b)", text):
-        named = [word for word in words(match.group()) if word not in _COMMON]
+        named = [word for word in words(match.group()) if _is_namelike(word)]
         if until is not None and match.start() >= until:
             break
         if not named or item.mentions(match.group()) or match[1] not in _VERBS:
             continue
         found = match.span()
     return found
+
+
+def _is_namelike(word: str) -> bool:
+    """Tell whether a capitalised word may be a name: not one that is known as a word for a property (Sales, CEO)."""
+    return word not in _COMMON and word not in STOP_WORDS and len(meanings_of(stem(word))) == 1
 
 
 def _is_label(text: str) -> bool:

@@ -6,7 +6,7 @@ its unit. What is planned, denied, compared or said of something else is no valu
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from dateutil.parser import ParserError
 from dateutil.parser import parse as parse_date
 
-from activities.research.fields_columns import LABEL_MIN, Asked, meanings, meanings_of, unit_of, word_list
+from activities.research.fields_columns import LABEL_MIN, Asked, is_filler, meanings, meanings_of, unit_of, word_list
 from activities.research.fields_phrases import attribute_spans, phrases
 from activities.research.fields_reading import NAMED, Form, Reader, Statement, other_subject
 from activities.research.lexicon import groups_of, words_of
@@ -75,7 +75,7 @@ _COMPARED = re.compile(
     re.IGNORECASE,
 )
 _AS_OF = re.compile(
-    r"\b(?:as of|as at|in|at the end of|for|by|since|status|updated|effective)\s+(?:the (?:end|start|year) (?:of )?)?"
+    r"\b(?i:as of|as at|in|at the end of|for|by|since|status|updated|effective)\s+(?:the (?:end|start|year) (?:of )?)?"
     r"((?:[A-Z][a-z]+ )?(?:\d{1,2},? )?(?:1[5-9]|20)\d\d(?:-\d\d){0,2})\b"
 )
 _URL = re.compile(
@@ -174,10 +174,22 @@ def _typed_number(asked: Asked, text: str, label: str) -> Iterator[tuple[Any, st
 
 def numbers_in(text: str) -> list[Figure]:
     """Return the figures of a text that is one value; a year alone is a number there."""
-    found = list(figures(text))
+    found = [scaled(text, figure) for figure in figures(text)]
     if not found and (whole := re.fullmatch(r"\s*(\d{4})\s*", text)):
         found = [Figure(Decimal(whole[1]), "", "plain", whole.start(1), whole.end(1))]
     return found
+
+
+_SHORT_SCALE = re.compile(r"\s?(?:(?P<m>[Mm]|mln|mio\.?|Mio\.?)|(?P<b>[Bb])|(?P<k>[Kk]))(?![\w/])")
+
+
+def scaled(text: str, figure: Figure) -> Figure:
+    """Return an amount of money with the abbreviated scale that stands behind it ($310M)."""
+    match = _SHORT_SCALE.match(text, figure.end)
+    if match is None or figure.dimension not in _MONEY:
+        return figure
+    factor = 10**6 if match["m"] else 10**9 if match["b"] else 10**3
+    return Figure(figure.value * factor, figure.unit, figure.dimension, figure.start, match.end())
 
 
 def measured(asked: Asked, figure: Figure, given: Figure | None = None) -> tuple[Any, str | None, float] | None:
@@ -359,6 +371,8 @@ def _is_about_item(text: str, span: tuple[int, int], statement: Statement, reade
     mentions = reader.item.mentions(text)
     _, start, end = _clause(text, span[0])
     subject = other_subject(text, reader.item, until=span[0])
+    if subject is not None and subject[1] > span[0]:
+        subject = None  # The value itself: X is the chief executive.
     before = [*others, *([subject] if subject else [])]
     last_other = max((at for at, _ in before if at < span[0]), default=-1)
     last_ours = max((at for at, _ in mentions if at < span[0]), default=-1)
@@ -402,6 +416,7 @@ def _attribute_score(asked: Asked, clause: str, extra: frozenset[str] = frozense
     if not asked.spoken_of(meanings(clause) | extra):
         return 0.0
     part = part_of(clause)
+    part = frozenset(each for each in part if not is_filler(each))
     if part and not any(meanings_of(each) & _meant(asked) for each in part):
         return 0.0
     circumstances = frozenset(terms(clause)) & _CIRCUMSTANCES
@@ -413,9 +428,10 @@ def _prose_numbers(asked: Asked, text: str, *, named: bool) -> Iterator[Found]:
     spelled = spelled_out(text)
     fitting: list[tuple[Value, Any, str | None, float, bool]] = []
     for value in values_of(text):
-        figure = value.figure
         if value.condition:
             continue
+        figure = scaled(spelled, value.figure)
+        value = replace(value, figure=figure)
         fits = measured(asked, figure)
         if fits is None:
             continue

@@ -245,7 +245,6 @@ async def test_out_of_credits_waits_and_goes_on(settings: Settings, temporal_cli
         assert await running.violations() == dict.fromkeys(await running.violations(), 0)
 
 
-
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {

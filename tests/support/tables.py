@@ -413,20 +413,32 @@ DOMAINS = (COMPANY, BRIDGE, SOFTWARE)
 
 
 def generate(
-    domain: Domain, rows: int, *, seed: int, held_out: bool = False, stale: float = 0.0, distractors: bool = True
+    domain: Domain,
+    rows: int,
+    *,
+    seed: int,
+    held_out: bool = False,
+    stale: float = 0.0,
+    distractors: bool = True,
+    forms: str = "plmt",
 ) -> Corpus:
-    """Write a corpus about `rows` entities of a domain, and as many again that nobody asks for."""
+    """Write a corpus about `rows` entities of a domain, and others that nobody asks for.
+
+    Args:
+        stale: how many of the entities have an old note that contradicts one of their facts.
+        forms: how the entities are told in turn: in prose, a list, mixed, or a table of twelve.
+    """
     rng = random.Random(f"{domain.name}:{seed}:{held_out}")
     corpus = Corpus(columns=domain.columns)
     entities = _entities(domain, rng, rows)
-    others = _entities(domain, rng, max(4, rows // 2), taken=set(entities))
+    others = _entities(domain, rng, min(40, max(4, rows // 2)), taken=set(entities))
     facts = {entity: domain.make(rng) for entity in (*entities, *others)}
     tabled: list[str] = []
     for number, entity in enumerate((*entities, *others)):
         told = [column for column in domain.columns if rng.random() < 0.93]
         if entity in entities:
             corpus.truth[entity] = {column.name: facts[entity][column.name] for column in told}
-        form = number % 4
+        form = "plmt".index(forms[number % len(forms)])
         if form == 3:
             tabled.append(entity)
             corpus.truth.get(entity, {}).update({column.name: facts[entity][column.name] for column in domain.columns})
