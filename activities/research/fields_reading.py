@@ -337,7 +337,8 @@ _POINTS_BACK = re.compile(
     re.IGNORECASE,
 )
 _COMPARES = re.compile(
-    r"^(?:unlike|like|compared (?:with|to)|in contrast to|next to|besides|similar to)\b|\b(?:than|unlike|as opposed to)\b",
+    r"^(?:unlike|like|compared (?:with|to)|in contrast to|next to|besides|similar to)\b"
+    r"|\b(?:than|unlike|as opposed to)\b",
     re.IGNORECASE,
 )
 _REFERS = re.compile(
