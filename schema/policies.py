@@ -71,7 +71,7 @@ TABLE_UNIT_LENGTH_MAX = 40
 TABLE_ALLOWED_MAX = 50
 TABLE_ROW_STEPS_MAX = 6
 """Steps of a row's agent: up to three searches, one document, and the last look."""
-TABLE_TOKENS_PER_ROW = 2_000
+TABLE_TOKENS_PER_ROW = 3_000
 """What a row adds to a run's tokens where the caller names no limit."""
 LANE_ROWS_PER_EXECUTION = 40
 """Rows after which a lane continues as new (about 600 history events)."""

@@ -27,7 +27,7 @@ SCHEMA = {
 
 async def test_a_table_is_quoted_by_its_rows_and_read_before_it_starts(caller: Caller) -> None:
     made = await caller.create(table=TABLE)
-    assert made["credits_reserved"] == 20.9, "2 + 0.3 x 3 rows + 180 per million of 100,000 tokens"
+    assert made["credits_reserved"] == 20.45, "2 + 0.15 x 3 rows + 180 per million of 100,000 tokens"
     run = (await caller.get(f"/api/v1/runs/{made['id']}")).json()
     assert run["table"] == {"rows": 3, "completed": 0, "failed": 0, "cells_filled": 0}
     assert run["_links"]["table"] == f"/api/v1/runs/{made['id']}/table"
@@ -40,7 +40,7 @@ async def test_a_table_is_quoted_by_its_rows_and_read_before_it_starts(caller: C
 async def test_the_tokens_of_a_table_grow_with_its_rows(caller: Caller) -> None:
     made = await caller.create(table={**TABLE, "items": [f"Item {number}" for number in range(1_000)]})
     run = (await caller.get(f"/api/v1/runs/{made['id']}")).json()
-    assert (run["max_tokens"], run["credits_quoted"]) == (2_000_000, 662.0)
+    assert (run["max_tokens"], run["credits_quoted"]) == (3_000_000, 692.0)
     capped = await caller.create(table=TABLE, max_credits=1.5, max_tokens=5_000)
     assert capped["credits_reserved"] == 1.5
 
