@@ -32,6 +32,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.agents.acting import ActActivities
+from activities.agents.rows import RowActivities
 from activities.agents.thinking import CloseAgentActivities, ThinkActivities
 from activities.boundary import Boundary
 from activities.documents.activities import DocumentActivities
@@ -63,6 +64,7 @@ from schema.errors import SwissbrainError
 from schema.policies import RECONCILE_EVERY, STICKY_TIMEOUT, TaskQueue
 from workflows.agent import AgentWorkflow
 from workflows.ingest import IngestDocumentWorkflow
+from workflows.lane import LaneWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.run import RunWorkflow
 
@@ -71,7 +73,7 @@ log = structlog.get_logger(__name__)
 COLLECT_AFTER_OBJECTS = 10_000
 GRACE = timedelta(seconds=20)
 HEARTBEAT_THROTTLE = timedelta(seconds=2)
-WORKFLOWS: tuple[type, ...] = (RunWorkflow, AgentWorkflow, IngestDocumentWorkflow, ReconcileWorkflow)
+WORKFLOWS: tuple[type, ...] = (RunWorkflow, LaneWorkflow, AgentWorkflow, IngestDocumentWorkflow, ReconcileWorkflow)
 RECONCILER_ID = "reconciler"
 
 
@@ -114,6 +116,7 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     plan = PlanActivities(parts.db, parts.live, parts.reasoner, offer_of(parts))
     report = ReportActivities(parts.db, parts.objects, parts.live, parts.reasoner)
     think = ThinkActivities(parts.db, parts.objects, parts.live, parts.reasoner)
+    row = RowActivities(parts.db, parts.objects, parts.live, parts.reasoner)
     executor = ToolExecutor(tools)
     act = ActActivities(parts.db, parts.objects, parts.live, parts.http, executor, parts.embedder)
     close = CloseAgentActivities(parts.db, parts.live)
@@ -121,7 +124,7 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     documents = DocumentActivities(parts.db, parts.objects, parts.embedder)
     return [
         Station(TaskQueue.RUNS, workflows=WORKFLOWS),
-        Station(TaskQueue.AGENTS, [plan.plan, report.write, think.think], WORKFLOWS, slots=parts.thinkers),
+        Station(TaskQueue.AGENTS, [plan.plan, report.write, think.think, row.think], WORKFLOWS, slots=parts.thinkers),
         Station(TaskQueue.TOOLS, [act.act], slots=50),
         Station(TaskQueue.TOOLS_CPU, [documents.ingest, documents.embed], slots=2),
         Station(TaskQueue.BILLING, [run.begin, run.transition, run.settle, close.close, reconcile.sweep], slots=20),

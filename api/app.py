@@ -24,6 +24,7 @@ from api.routes import (
     logs,
     runs,
     service,
+    tables,
     tools,
     work,
 )
@@ -37,7 +38,7 @@ from infra.orchestrator import Orchestrator
 from infra.settings import Settings
 from infra.temporal import connect, payload_codec
 
-V1 = (runs, commands, logs, artifacts, work, tools, documents, domains, billing, keys, dead_letters)
+V1 = (runs, commands, logs, artifacts, work, tables, tools, documents, domains, billing, keys, dead_letters)
 """Route modules below `/api/v1`."""
 UNVERSIONED = (service, codec)
 

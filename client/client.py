@@ -143,6 +143,14 @@ class Client(AbstractContextManager["Client"]):
                 elif line.startswith("data: "):
                     yield event, json.loads(line.removeprefix("data: "))
 
+    def table(self, run_id: str, *, limit: int = 1_000) -> Iterator[Json]:
+        """Yield the rows of the table that a run fills, as far as it is, with the evidence of every cell."""
+        return self._pages(f"{API}/runs/{run_id}/table", "rows", limit, {})
+
+    def table_state(self, run_id: str) -> Json:
+        """Return the table's columns and how far it is, with its first row."""
+        return self._get(f"{API}/runs/{run_id}/table", {"limit": 1})
+
     def artifacts(self, run_id: str) -> list[Json]:
         """List what a run made."""
         found: list[Json] = self._get(f"{API}/runs/{run_id}/artifacts")["artifacts"]

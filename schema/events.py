@@ -27,6 +27,7 @@ class EventType(StrEnum):
     TOOL_COMPLETED = "tool.completed"
     TOOL_FAILED = "tool.failed"
     SOURCE_DEGRADED = "source.degraded"
+    ROW_COMPLETED = "row.completed"
     REPORT_WRITTEN = "report.written"
     CREDITS_HELD = "credits.held"
     CREDITS_SETTLED = "credits.settled"

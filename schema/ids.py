@@ -46,6 +46,11 @@ def agent_workflow_id(run_id: str, agent_number: int) -> str:
     return f"{run_id}/agent/{agent_number}"
 
 
+def lane_workflow_id(run_id: str, lane: int) -> str:
+    """Return the workflow id of lane `lane` (from 1) of a run that fills a table: `RUN/lane/N`."""
+    return f"{run_id}/lane/{lane}"
+
+
 def agent_id(run_id: str, agent_number: int) -> str:
     """Return the public identifier of agent `agent_number` (from 1) of a run."""
     return derived_id(AGENT, run_id, "agent", agent_number)

@@ -61,6 +61,33 @@ AGENT_START_AGAIN_AFTER = timedelta(seconds=2)
 AGENT_REPEATS_MAX = 2
 """An agent that asks for the same tool with the same arguments more often than this is stopped (loop detection)."""
 
+# A table and structured output.
+TABLE_ROWS_MAX = 1_000
+TABLE_COLUMNS_MAX = 20
+TABLE_ITEM_LENGTH_MAX = 200
+TABLE_COLUMN_NAME_LENGTH_MAX = 80
+TABLE_COLUMN_DESCRIPTION_LENGTH_MAX = 500
+TABLE_UNIT_LENGTH_MAX = 40
+TABLE_ALLOWED_MAX = 50
+TABLE_ROW_STEPS_MAX = 6
+"""Steps of a row's agent: up to three searches, one document, and the last look."""
+TABLE_TOKENS_PER_ROW = 3_000
+"""What a row adds to a run's tokens where the caller names no limit."""
+LANE_ROWS_PER_EXECUTION = 40
+"""Rows after which a lane continues as new (about 600 history events)."""
+REPORT_TABLE_ROWS_MAX = 50
+"""Rows of a table that the report shows; all of them are in `table.csv` and `table.json`."""
+CELL_TEXT_LENGTH_MAX = 500
+CELL_SOURCES_MAX = 3
+"""Spans that a cell names for one value."""
+CELL_CONFLICTS_MAX = 4
+CELL_VALUES_MAX = 50
+"""Values of a cell that holds a list."""
+OUTPUT_SCHEMA_BYTES_MAX = 32 * 1024
+OUTPUT_SCHEMA_DEPTH_MAX = 3
+"""Nested objects and arrays below the root of a caller's JSON Schema."""
+OUTPUT_FIELDS_MAX = 60
+
 # Activities: (start to close, heartbeat). A heartbeat is how a cancel reaches a running activity.
 HEARTBEAT = timedelta(seconds=3)
 HEARTBEAT_EVERY = timedelta(milliseconds=700)

@@ -36,6 +36,8 @@ RUN_BASE_PCR = 2 * _CREDIT_PCR
 """Part of a quote that covers planning and the report's storage; not charged by itself."""
 AGENT_QUOTE_PCR = 3 * _CREDIT_PCR
 """Part of a quote per agent: bounds its tool calls."""
+ROW_QUOTE_PCR = 15 * _CREDIT_PCR // 100
+"""Part of a quote per row of a table, in place of its agents': three searches, one document, and a step to spare."""
 
 
 def tokens_pcr(reasoner: str, input_tokens: int, output_tokens: int) -> int:
@@ -59,11 +61,13 @@ def tool_pcr(tool: str) -> int:
     return MCP_CALL_PCR if tool.startswith(MCP_PREFIX) else TOOL_CALL_PCR[tool]
 
 
-def quote_ucr(agents_max: int, tokens_max: int) -> int:
+def quote_ucr(agents_max: int, tokens_max: int, *, rows: int = 0) -> int:
     """Quote a run: the hold that its start places, in micro-credits.
 
     `2 + 3 x agents + 180 per million tokens` credits, so that the contract's example (10 agents, 100,000 tokens) is
-    quoted at 50.00. It is a ceiling, not a price: what is not used is released.
+    quoted at 50.00. It is a ceiling, not a price: what is not used is released. A table is quoted by its rows, of
+    which each has an agent of its own: `2 + 0.15 x rows + 180 per million tokens`.
     """
     tokens = tokens_max * 180 * _CREDIT_PCR // 1_000_000
-    return (RUN_BASE_PCR + agents_max * AGENT_QUOTE_PCR + tokens) // PCR_PER_UCR
+    work = rows * ROW_QUOTE_PCR if rows else agents_max * AGENT_QUOTE_PCR
+    return (RUN_BASE_PCR + work + tokens) // PCR_PER_UCR

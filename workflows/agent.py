@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
         ThinkResult,
     )
     from schema.contracts.research import ToolCall
-    from schema.contracts.run import AgentParked, RunWorkflow
+    from schema.contracts.run import AgentParked
     from schema.ids import operation_key
     from schema.policies import (
         AGENT_REPEATS_MAX,
@@ -123,7 +123,7 @@ class AgentWorkflow:
     async def _think(self) -> ThinkResult:
         options = model_options(MODEL_TIMEOUT)
         return await workflow.execute_activity(
-            contract.think,
+            contract.think_row if self._input.subtask.is_row else contract.think,
             ThinkInput(
                 org_id=self._input.org_id,
                 run_id=self._input.run_id,
@@ -205,7 +205,9 @@ class AgentWorkflow:
         self._check_cancel()
 
     async def _tell_run(self, message: AgentParked) -> None:
-        handle = workflow.get_external_workflow_handle_for(RunWorkflow.run, self._input.run_id)
+        """Tell whoever started this agent: the run, or the lane that works through the rows of its table."""
+        parent = workflow.info().parent
+        handle = workflow.get_external_workflow_handle(parent.workflow_id if parent else self._input.run_id)
         await handle.signal("agent_parked", message)
 
     @workflow.signal(name="control")

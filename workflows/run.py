@@ -45,7 +45,8 @@ with workflow.unsafe.imports_passed_through():
         TransitionRunInput,
         WriteReportInput,
     )
-    from schema.ids import agent_workflow_id, operation_key
+    from schema.contracts.tables import ExecuteLaneInput, LaneWorkflow
+    from schema.ids import agent_workflow_id, lane_workflow_id, operation_key
     from schema.money import PCR_PER_UCR
     from schema.policies import (
         AGENT_START_AGAIN_AFTER,
@@ -57,6 +58,7 @@ with workflow.unsafe.imports_passed_through():
         REPORT_TIMEOUT,
         RUN_RETRY_BASE,
         RUN_RETRY_CAP,
+        TABLE_ROW_STEPS_MAX,
         UPDATE_ANSWER_WITHIN,
         TaskQueue,
     )
@@ -113,6 +115,8 @@ class RunWorkflow:
         self._failures: dict[int, Failure] = {}
         self._pause_number = 0
         self._sunk_pcr: dict[int, int] = {}
+        self._in_lanes = False
+        """The run fills a table: its seats are lanes, which start the agents."""
         self._pool_pcr = input.hold_ucr * PCR_PER_UCR * AGENTS_BUDGET_SHARE_PERCENT // 100
 
     # The attempt, from begin to settlement.
@@ -246,6 +250,9 @@ class RunWorkflow:
 
     async def _run_agents(self, plan: PlanRunResult) -> None:
         """Run every agent of the plan that is not done; one that fails does not sink the run."""
+        if plan.table is not None:
+            await self._run_lanes(plan)
+            return
         self._done |= {agent.subtask.number for agent in plan.agents if agent.done}
         waiting = [agent for agent in plan.agents if agent.subtask.number not in self._done]
         if not waiting:
@@ -263,8 +270,12 @@ class RunWorkflow:
         for error in ended:
             if isinstance(error, BaseException):
                 raise error
+        self._require_some_success(any_done=bool(self._done))
+
+    def _require_some_success(self, *, any_done: bool) -> None:
+        """Fail the try when every agent failed."""
         # Neither done nor failed: a finish came before any agent began, and the report says so.
-        if self._cancel_reason is None and self._failures and not self._done:
+        if self._cancel_reason is None and self._failures and not any_done:
             worst = sorted(self._failures.items())
             failure = next((item for _, item in worst if item.retryable), worst[0][1])
             raise ApplicationError(
@@ -301,17 +312,102 @@ class RunWorkflow:
             finally:
                 del self._seats[number]
 
-    async def _start_agent(
-        self, agent: PlannedAgent, plan: PlanRunResult, budget_pcr: int, tokens: int
-    ) -> "workflow.ChildWorkflowHandle[AgentWorkflow, Any]":
-        """Start an agent; one of a terminated attempt, which still closes under the same id, is waited for."""
+    async def _run_lanes(self, plan: PlanRunResult) -> None:
+        """Fill the table that was planned; see `lane.py`. Rows that failed are the report's to tell."""
+        table = plan.table
+        assert table is not None
+        lanes = min(table.lanes, AGENTS_PARALLEL_MAX, len(table.waiting))
+        if not lanes:
+            return
+        self._in_lanes = True
+        self._failures.clear()
+        # A row per lane in turn: the rows are done about in their order.
+        parts = [table.waiting[first::lanes] for first in range(lanes)]
+        tokens = max(1, self._input.tokens_max * AGENTS_BUDGET_SHARE_PERCENT // 100 // table.rows)
+        pool_pcr, waiting = self._pool_pcr, len(table.waiting)
+        shares = [pool_pcr * len(rows) // waiting for rows in parts]
+        self._pool_pcr -= sum(shares)
+        self._resting = True
+        ended = await asyncio.gather(
+            *(
+                self._run_lane(lane, rows, plan.tools, share_pcr, tokens)
+                for lane, (rows, share_pcr) in enumerate(zip(parts, shares, strict=True), 1)
+            ),
+            return_exceptions=True,
+        )
+        self._resting = False
+        for error in ended:
+            if isinstance(error, BaseException):
+                raise error
+        done = table.rows - waiting + sum(count for count in ended if isinstance(count, int))
+        self._require_some_success(any_done=done > 0)
+
+    async def _run_lane(
+        self, lane: int, rows: tuple[int, ...], tools: tuple[str, ...], share_pcr: int, tokens: int
+    ) -> int:
+        """Run one lane; returns how many rows it did."""
+        await workflow.wait_condition(lambda: self._cancel_reason is not None or not self._pausing)
+        if self._cancel_reason is not None or self._finishing:
+            self._pool_pcr += share_pcr
+            return 0
+        seat = self._seats[lane] = _Seat(budget_pcr=share_pcr)
+        try:
+            handle = await self._start_again(lambda: self._try_start_lane(lane, rows, tools, share_pcr, tokens))
+            await self._catch_up(lane)
+            result = await handle
+            self._pool_pcr += max(0, seat.budget_pcr - result.spent_pcr)
+            if result.failure is not None:
+                facts = result.failure
+                self._failures[lane] = Failure(facts.code, facts.detail, facts.retryable)
+            return int(result.done)
+        except (ChildWorkflowError, WorkflowAlreadyStartedError) as error:
+            if self._cancel_reason is None:
+                self._failures[lane] = failure_of(error)
+            return 0
+        finally:
+            del self._seats[lane]
+
+    async def _try_start_lane(
+        self, lane: int, rows: tuple[int, ...], tools: tuple[str, ...], budget_pcr: int, tokens: int
+    ) -> "workflow.ChildWorkflowHandle[LaneWorkflow, Any]":
+        return await workflow.start_child_workflow(
+            LaneWorkflow.run,
+            ExecuteLaneInput(
+                **self._ref(),
+                lane=lane,
+                rows=rows,
+                tools=tools,
+                budget_pcr=budget_pcr,
+                tokens_max=tokens,
+                steps_max=TABLE_ROW_STEPS_MAX,
+            ),
+            id=lane_workflow_id(self._input.run_id, lane),
+            task_queue=queue(TaskQueue.AGENTS),
+            parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            static_summary=f"{len(rows)} rows",
+            search_attributes=TypedSearchAttributes([SearchAttributePair(_ORGANISATION_ATTRIBUTE, self._input.org_id)]),
+        )
+
+    async def _start_again(self, start: Callable[[], Awaitable[_Out]]) -> _Out:
+        """Start a child; one of a terminated attempt, which still closes under the same id, is waited for."""
         for _ in range(AGENT_START_TRIES - 1):
             try:
-                return await self._try_start_agent(agent, plan, budget_pcr, tokens)
+                return await start()
             except WorkflowAlreadyStartedError:
                 if await wait_until(lambda: self._cancel_reason is not None, AGENT_START_AGAIN_AFTER):
                     raise
-        return await self._try_start_agent(agent, plan, budget_pcr, tokens)
+        return await start()
+
+    def _child_id(self, number: int) -> str:
+        """Return the workflow id of what sits on a seat."""
+        make = lane_workflow_id if self._in_lanes else agent_workflow_id
+        return make(self._input.run_id, number)
+
+    async def _start_agent(
+        self, agent: PlannedAgent, plan: PlanRunResult, budget_pcr: int, tokens: int
+    ) -> "workflow.ChildWorkflowHandle[AgentWorkflow, Any]":
+        return await self._start_again(lambda: self._try_start_agent(agent, plan, budget_pcr, tokens))
 
     async def _try_start_agent(
         self, agent: PlannedAgent, plan: PlanRunResult, budget_pcr: int, tokens: int
@@ -351,16 +447,14 @@ class RunWorkflow:
 
     async def _order(self, number: int, control: AgentControl) -> None:
         """Signal an agent by workflow id, which reaches its current execution; one that just ended is left alone."""
-        handle = workflow.get_external_workflow_handle_for(
-            AgentWorkflow.run, agent_workflow_id(self._input.run_id, number)
-        )
+        handle = workflow.get_external_workflow_handle_for(AgentWorkflow.run, self._child_id(number))
         try:
             await handle.signal(AgentWorkflow.control, control)
         except ApplicationError:
             workflow.logger.debug("agent %s ended before it could be told %s", number, control.kind)
 
     async def _cancel_agent(self, number: int) -> None:
-        handle = workflow.get_external_workflow_handle(agent_workflow_id(self._input.run_id, number))
+        handle = workflow.get_external_workflow_handle(self._child_id(number))
         try:
             await handle.cancel()
         except ApplicationError:

@@ -60,6 +60,21 @@ class SameStatements(Answer):
     findings: list[str]
 
 
+class FilledCell(Answer):
+    """One value with the words that show it."""
+
+    column: int
+    value: str
+    passage: int
+    quote: str
+
+
+class FilledCells(Answer):
+    """Answer to `fill_cells`; code decides what each value is worth."""
+
+    cells: list[FilledCell]
+
+
 class Merging(Answer):
     """Answer to `merge`."""
 

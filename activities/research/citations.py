@@ -18,7 +18,17 @@ from activities.research.phrases import is_connective, say
 from activities.research.support import check_support, contributes
 from activities.research.text import display, normalise
 from schema.contracts.common import Contract
-from schema.contracts.research import Brief, Claim, Quality, Report, Section, Sentence, SourceRef
+from schema.contracts.research import (
+    Brief,
+    Claim,
+    Quality,
+    Report,
+    ReportCell,
+    ReportTable,
+    Section,
+    Sentence,
+    SourceRef,
+)
 
 Snapshots = Callable[[str], str]
 """Returns the text of a snapshot by its SHA-256; raises LookupError where it is gone."""
@@ -46,6 +56,8 @@ class CitedSentence(Contract):
     section: str
     text: str
     spans: tuple[CitedSpan, ...] = ()
+    is_cell: bool = False
+    """A cell of a table: its words must stand in every span, letter for letter."""
 
 
 class CitedSource(Contract):
@@ -159,6 +171,18 @@ class _Backing:
     @property
     def quotes(self) -> list[str]:
         return [quote for _, _, quote in self.spans]
+EMPTY_CELL = "–"
+"""A cell of a table for which no value could be shown."""
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _shows(text: str, quote: str) -> bool:
+    """Tell whether a span has the words of a cell, letter for letter, and not as part of a longer word or number."""
+    words_of_cell, whole = normalise(display(text)).casefold(), normalise(display(quote)).casefold()
+    return bool(re.search(rf"(?<!\w)(?<!\d[.,]){re.escape(words_of_cell)}(?!\w|[.,]\d)", whole))
 
 
 @dataclass
@@ -186,11 +210,33 @@ class _Gate:
                 body += [f"- {line}" for line in written]
             else:
                 body += [*written, ""]
+        if section.table is not None and section.table.rows:
+            body += [*self._table(section.title, section.table), ""]
         if not body and section.level > 2:
             return []
         if body and section.title in _BULLETED:
             body.append("")
         return [f"{'#' * section.level} {escape(section.title)}", "", *body]
+
+    def _table(self, section: str, table: ReportTable) -> list[str]:
+        """Write a table: every cell that holds a value passes the gate alone, and cites its own spans."""
+        lines = [_row(escape(label) for label in table.heading), _row("---" for _ in table.heading)]
+        for label, cells in table.rows:
+            lines.append(_row([escape(normalise(label)), *(self._cell(section, cell) for cell in cells)]))
+        return lines
+
+    def _cell(self, section: str, cell: ReportCell) -> str:
+        text = normalise(cell.text)
+        known = [self.claims[claim] for claim in dict.fromkeys(cell.claim_ids) if claim in self.claims]
+        backing = [claim for claim in known if self._is_exact(claim) and _shows(text, claim.quote)]
+        if not text or not backing:
+            self.dropped += bool(text and cell.claim_ids)
+            return EMPTY_CELL
+        self.supported += 1
+        spans = [self._span(claim) for claim in backing]
+        self.sentences.append(CitedSentence(section=section, text=text, spans=tuple(spans), is_cell=True))
+        marks = "".join(f"[{number}]" for number in dict.fromkeys(span.n for span in spans))
+        return f"{escape(text)} {marks}"
 
     def _sentence(self, section: str, sentence: Sentence) -> str | None:
         text = normalise(sentence.text)
@@ -328,11 +374,19 @@ def _body_lines(body: str) -> list[tuple[str, list[int]]]:
     for line in body.splitlines():
         if not line.strip() or re.match(r"#{1,6} ", line):
             continue
-        line = line.removeprefix("- ")
-        marks = _MARKS.search(line)
-        numbers = [int(number) for number in re.findall(r"\d+", marks.group(1))] if marks else []
-        found.append((unescape(line[: marks.start()] if marks else line), numbers))
+        if line.startswith("| "):
+            # The first cell is what the row is about, as the caller wrote it; a heading or a rule cites nothing.
+            cells = re.split(r"(?<!\\)\|", line.strip("| "))[1:]
+            found += [_read_line(cell.strip()) for cell in cells if _MARKS.search(cell.strip())]
+            continue
+        found.append(_read_line(line.removeprefix("- ")))
     return found
+
+
+def _read_line(line: str) -> tuple[str, list[int]]:
+    marks = _MARKS.search(line)
+    numbers = [int(number) for number in re.findall(r"\d+", marks.group(1))] if marks else []
+    return unescape(line[: marks.start()] if marks else line), numbers
 
 
 def _read_entries(tail: str, sidecar: Sidecar) -> tuple[dict[int, CitedSource], list[Problem]]:
@@ -394,9 +448,8 @@ def _check_line(
         problems.append(problem("number", f"the sidecar cites {sorted({span.n for span in record.spans})}"))
     for span in record.spans:
         problems += [problem(code, detail) for code, detail in _check_span(span, entries, texts)]
-    verdict = check_support(text, [span.quote for span in record.spans])
-    if not verdict.ok:
-        problems.append(problem("support", verdict.reason))
+    if (lacking := _lacking_support(text, record)) is not None:
+        problems.append(problem("support", lacking))
     return problems
 
 
@@ -416,6 +469,15 @@ def _check_span(span: CitedSpan, entries: Mapping[int, CitedSource], texts: _Tex
 
 def _cuts_word(text: str, at: int) -> bool:
     return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum() and text[at].isascii()
+
+
+def _lacking_support(text: str, record: CitedSentence) -> str | None:
+    """Return why the cited spans do not show a sentence, or a cell of a table; None where they do."""
+    if record.is_cell:
+        shown = all(_shows(text, span.quote) for span in record.spans)
+        return None if shown else "the cited text has other words than the cell"
+    verdict = check_support(text, [span.quote for span in record.spans])
+    return None if verdict.ok else verdict.reason
 
 
 def _check_numbering(lines: Sequence[tuple[str, list[int]]], entries: Mapping[int, CitedSource]) -> list[Problem]:

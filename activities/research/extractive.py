@@ -11,6 +11,7 @@ from activities.research import acting
 from activities.research import claims as claiming
 from activities.research.composing import Material, compose_report
 from activities.research.conflicts import find_conflicts
+from activities.research.filling import fill
 from activities.research.findings import merge_claims
 from activities.research.questions import plan_subtasks
 from activities.research.reasoner import ToolHint
@@ -29,6 +30,7 @@ from schema.contracts.research import (
     Subtask,
     ToolCall,
 )
+from schema.contracts.tables import Filled, FillRequest
 
 T = TypeVar("T")
 
@@ -58,6 +60,12 @@ class ExtractiveReasoner:
         """Take whole sentences of the passages, verbatim; see `claims.py`."""
         found = await asyncio.to_thread(claiming.extract, view, passages)
         return _reasoned(found, [passage.text for passage in passages], [claim.text for claim in found])
+
+    async def fill_fields(self, request: FillRequest) -> Reasoned[Filled]:
+        """Read values out of tables, pairs and sentences; see `filling.py`."""
+        filled = await asyncio.to_thread(fill, request)
+        read = [passage.text for passage in request.fresh or request.passages]
+        return _reasoned(filled, read, [cell.raw or "" for cell in filled.cells])
 
     async def merge(self, brief: Brief, claims: Sequence[Claim]) -> Reasoned[tuple[Finding, ...]]:
         """Group the claims that repeat each other; see `findings.py`."""

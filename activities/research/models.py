@@ -6,6 +6,7 @@ repair round for an unusable answer; every other retry is Temporal's. No prompt 
 findings and sections go in batches.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ from activities.research.answers import (
     Decomposition,
     DrawnClaim,
     DrawnClaims,
+    FilledCells,
     Merging,
     NextAction,
     SeenConflict,
@@ -47,6 +49,11 @@ from activities.research.composing import (
     scope_note,
 )
 from activities.research.conflicts import conflict_of, contradict, find_conflicts, subject_of
+from activities.research.fields_checking import checked
+from activities.research.fields_columns import Asked, asked_of
+from activities.research.fields_reading import Reader
+from activities.research.fields_values import Candidate
+from activities.research.filling import fill
 from activities.research.findings import merge_claims
 from activities.research.prompting import fenced, repair_text, system_text
 from activities.research.questions import QUESTION_CHARACTERS_MAX, TITLE_CHARACTERS_MAX, plan_subtasks
@@ -74,6 +81,7 @@ from schema.contracts.research import (
     Subtask,
     ToolCall,
 )
+from schema.contracts.tables import Filled, FillRequest
 from schema.errors import ProviderAnswerInvalid
 
 A = TypeVar("A", bound=Answer)
@@ -81,6 +89,8 @@ T = TypeVar("T")
 
 CLAIMS_PER_PROMPT_MAX = 12
 FINDINGS_PER_PROMPT_MIN = 5
+FILL_BATCHES_MAX = 2
+"""Prompts of passages that one look at a row may cost."""
 FINDINGS_PER_PROMPT_MAX = 50
 FINDING_CHARACTERS_MAX = 500
 STEPS_SHOWN_MAX = 12
@@ -167,6 +177,40 @@ class ModelReasoner:
         for claim in rivals_in(passages, (*view.claims, *claims.values()), view.subtask.number):
             claims.setdefault(claim.id, claim)
         return Reasoned(value=tuple(claims.values()), tokens=tokens)
+
+    async def fill_fields(self, request: FillRequest) -> Reasoned[Filled]:
+        """Fill by code what code can read; ask the model for the rest, and check every answer against its passage."""
+        filled = await asyncio.to_thread(fill, request)
+        known = {cell.column: cell for cell in request.known if cell.filled}
+        open_columns = [cell.column for cell in filled.cells if not cell.filled and cell.column not in known]
+        asked = [asked_of(column) for column in request.columns if column.name in open_columns]
+        reader = Reader(request.item, request.others, request.heads)
+        said, tokens = dict[str, list[Candidate]](), Tokens()
+        near = [passage for passage in request.fresh or request.passages if _is_near(passage, reader)]
+        for batch in list(_passage_batches(near, self._config.prompt_characters_max))[:FILL_BATCHES_MAX] if asked else ():
+            shown = [fenced(f"passage {number}", _with_heading(passage)) for number, passage in enumerate(batch, 1)]
+            answer, used = await self._ask(
+                "researcher",
+                "fill_cells",
+                FilledCells,
+                [
+                    fenced("task", _task(request.brief)),
+                    fenced("item", request.item or "(what the task asks about)"),
+                    fenced("columns", _columns(asked)),
+                    *shown,
+                ],
+                cells_max=2 * len(asked),
+            )
+            tokens += used
+            for each in answer.cells[: 2 * len(asked)]:
+                if 0 < each.column <= len(asked):
+                    column = asked[each.column - 1]
+                    if (candidate := checked(each, column, batch, reader)) is not None:
+                        said.setdefault(column.column.name, []).append(candidate)
+        if said:
+            filled = await asyncio.to_thread(fill, request, said)
+        cells = tuple(cell if cell.filled else known.get(cell.column, cell) for cell in filled.cells)
+        return Reasoned(value=Filled(cells=cells, claims=filled.claims), tokens=tokens)
 
     async def merge(self, brief: Brief, claims: Sequence[Claim]) -> Reasoned[tuple[Finding, ...]]:
         """Group by code first; then let the model find repetitions in other words, batch by batch."""
@@ -352,6 +396,26 @@ def _response_format(form: Form, answer: type[Answer]) -> dict[str, Any] | None:
 
 
 _CODE_FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
+
+
+def _is_near(passage: Passage, reader: Reader) -> bool:
+    """Tell whether a passage names the item, in its headings at least: the others would only cost tokens."""
+    around = f"{passage.source.title}\n{passage.heading}\n{passage.text}"
+    return reader.is_free or bool(reader.item.mentions(around))
+
+
+def _with_heading(passage: Passage) -> str:
+    return f"[{passage.heading or passage.source.title}]\n{passage.text}"
+
+
+def _columns(asked: Sequence[Asked]) -> str:
+    lines = []
+    for number, each in enumerate(asked, 1):
+        column = each.column
+        facts = [column.type.value, *([f"in {column.unit}"] if column.unit else []), *column.allowed]
+        described = f": {column.description}" if column.description else ""
+        lines.append(f"{number}. {column.name} ({', '.join(facts)}){described}")
+    return "\n".join(lines)
 
 
 def _task(brief: Brief) -> str:

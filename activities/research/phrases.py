@@ -28,6 +28,17 @@ PHRASES: dict[str, str] = {
     "disputed_only": "Only disputed statements were found; see “Disagreements” in the analysis.",
     "no_analysis": "Nothing was found beyond the statements above.",
     "no_citations": "Nothing is cited.",
+    "tabled": "The table has {rows} and {columns}: {filled} of {cells} cells are filled, each in words of a source.",
+    "shown": "The first {shown} rows stand here; all of them, with the evidence of every cell, are in table.json.",
+    "row_failed": "Row {row} ({item}) failed: {reason}.",
+    "row_not_begun": "Row {row} ({item}) was not worked on: {reason}.",
+    "row_empty": "Row {row} ({item}): {reason}.",
+    "rows_more": "{count} more rows are incomplete; table.json says why for each of them.",
+    "cell_disputed": "Row {row} ({item}), {column}: {reason}.",
+    "cells_more": "{count} more cells are disputed; table.json has all of them.",
+    "retry_rows": "Retry or run again for the {count} rows that failed: rows that are done are not worked on again.",
+    "add_for_rows": "Add documents or addresses that cover the {count} rows of which no source speaks.",
+    "outputs": "Of the structured output, {filled} of {fields} values were found; see output.json.",
     "no_recommendation": "The evidence suggests no open point; recommendations would go beyond what was read.",
 }
 _CHOICES = (

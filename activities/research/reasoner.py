@@ -21,9 +21,10 @@ from schema.contracts.research import (
     Subtask,
     ToolCall,
 )
+from schema.contracts.tables import Filled, FillRequest
 
 Role = Literal["planner", "researcher", "writer"]
-"""planner: decompose, next_action. researcher: extract_claims. writer: merge, resolve_conflicts, write_report."""
+"""planner: decompose, next_action. researcher: extract_claims, fill_fields. writer: the rest."""
 
 MODEL_CALL_TIMEOUT_S = 120.0
 
@@ -84,6 +85,10 @@ class Reasoner(Protocol):
 
     async def extract_claims(self, view: AgentView, passages: tuple[Passage, ...]) -> Reasoned[tuple[Claim, ...]]:
         """Draw new claims from passages; every claim's `start:end` is the exact span of its quote in the snapshot."""
+        ...
+
+    async def fill_fields(self, request: FillRequest) -> Reasoned[Filled]:
+        """Fill the cells of one item; every value's words occur in the spans that its cell names."""
         ...
 
     async def merge(self, brief: Brief, claims: Sequence[Claim]) -> Reasoned[tuple[Finding, ...]]:

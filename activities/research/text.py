@@ -366,6 +366,16 @@ def _sentences_of(block: str) -> Iterator[tuple[int, int]]:
         yield start, len(block.rstrip())
 
 
+def sentence_spans(block: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans of the sentences of one paragraph, whole or not; what follows the last full stop too."""
+    end = 0
+    for start, end in _sentences_of(block):
+        yield start, end
+    rest = block[end:]
+    if rest.strip():
+        yield end + len(rest) - len(rest.lstrip()), end + len(rest.rstrip())
+
+
 def sentences(text: str, *, cut_start: bool = False) -> list[Sentence]:
     """Return the whole sentences of prose in `text`, in order.
 

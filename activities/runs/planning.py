@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from temporalio import activity
 
 from activities.agents.thinking import brief_of
+from activities.research.filling import output_row, subject_of
 from activities.research.reasoner import Reasoner
 from activities.sources.notes import note_degraded
 from activities.usage import reasoner_usage
@@ -14,11 +16,13 @@ from infra.live import Live
 from schema.contracts.research import SourceKind, Subtask
 from schema.contracts.run import PlannedAgent, PlanRunInput, PlanRunResult
 from schema.contracts.tools import SourceNote
+from schema.contracts.tables import TablePlan
 from schema.events import EventType
 from schema.states import AgentStatus
-from schema.store import agents, billing, clock, events, runs
+from schema.store import agents, billing, clock, events, forms, runs
 from schema.store.agents import NewStep
 from schema.store.events import NewEvent
+from schema.tables.forms import RunForm
 from schema.tables.runs import Agent, Run
 
 TOOLS_BY_KIND: dict[SourceKind, tuple[str, ...]] = {
@@ -86,8 +90,11 @@ class PlanActivities:
         async with self._db.transaction(input.org_id) as session:
             started_at = await clock.now(session)
             run = await runs.get_run(session, input.org_id, input.run_id)
+            form = await forms.find_form(session, input.org_id, input.run_id)
             if run.plan is not None:
-                return self._planned(run, await runs.list_agents(session, input.org_id, input.run_id))
+                return self._planned(run, await runs.list_agents(session, input.org_id, input.run_id), form)
+        if form is not None and form.kind == forms.TABLE:
+            return await self._plan_table(input, started_at, form)
         reasoned = await self._reasoner.decompose(brief_of(run))
         usage = reasoner_usage(input.operation_key, self._reasoner.name, reasoned.tokens)
         async with self._db.transaction(input.org_id) as session:
@@ -96,7 +103,13 @@ class PlanActivities:
                 spent_pcr = await billing.meter(
                     session, input.org_id, run_id=run.id, attempt=input.attempt, agent_number=0, items=[usage]
                 )
-                await agents.record_plan(session, input.org_id, run, reasoned.value)
+                subtasks = reasoned.value
+                if form is not None:
+                    row = output_row(run.task, number=len(subtasks) + 1)
+                    subtasks = (*subtasks, row)
+                await agents.record_plan(session, input.org_id, run, subtasks)
+                if form is not None:
+                    await forms.add_row(session, input.org_id, run.id, row.number, subject_of(run.task))
                 step = NewStep(
                     run_id=run.id,
                     attempt=input.attempt,
@@ -107,18 +120,48 @@ class PlanActivities:
                     operation_key=input.operation_key,
                     started_at=started_at,
                     input={"agents_max": run.max_agents},
-                    output={"subtasks": len(reasoned.value), "spent_pcr": spent_pcr},
+                    output={"subtasks": len(subtasks), "spent_pcr": spent_pcr},
                 )
                 await agents.record_step(session, input.org_id, step)
                 await agents.add_tokens(session, input.org_id, run.id, reasoned.tokens.total)
-                await events.append(session, input.org_id, run.id, *_events(reasoned.value), *self._not_asked(run))
+                await events.append(session, input.org_id, run.id, *_events(subtasks), *self._not_asked(run))
                 await note_degraded(await driver_of(session), input.org_id, run.id, self._missing(run))
-            result = self._planned(run, await runs.list_agents(session, input.org_id, input.run_id))
+            result = self._planned(run, await runs.list_agents(session, input.org_id, input.run_id), form)
         await self._live.publish(input.run_id)
         return result
 
-    def _planned(self, run: Run, rows: list[Agent]) -> PlanRunResult:
+    async def _plan_table(self, input: PlanRunInput, started_at: datetime, form: RunForm) -> PlanRunResult:
+        """Plan a table: an agent per row. Nothing is reasoned, and nothing is charged."""
+        async with self._db.transaction(input.org_id) as session:
+            run = await runs.lock_run(session, input.org_id, input.run_id)
+            if run.plan is None:
+                items = await forms.items_of(session, input.org_id, run.id)
+                await agents.record_rows(session, input.org_id, run, items)
+                step = NewStep(
+                    run_id=run.id,
+                    attempt=input.attempt,
+                    agent_number=0,
+                    sequence_number=0,
+                    kind="plan",
+                    name="plan",
+                    operation_key=input.operation_key,
+                    started_at=started_at,
+                    input={"rows": len(items), "lanes": run.max_agents},
+                    output={"rows": len(items), "spent_pcr": 0},
+                )
+                await agents.record_step(session, input.org_id, step)
+                await events.append(session, input.org_id, run.id, _table_event(form), *self._not_asked(run))
+                await note_degraded(await driver_of(session), input.org_id, run.id, self._missing(run))
+            result = self._planned(run, await runs.list_agents(session, input.org_id, input.run_id), form)
+        await self._live.publish(input.run_id)
+        return result
+
+    def _planned(self, run: Run, rows: list[Agent], form: RunForm | None) -> PlanRunResult:
         done = {row.number for row in rows if row.status == AgentStatus.COMPLETED}
+        if form is not None and form.kind == forms.TABLE:
+            waiting = tuple(row.number for row in rows if row.number not in done)
+            table = TablePlan(rows=len(rows), waiting=waiting, lanes=run.max_agents)
+            return PlanRunResult(agents=(), tools=tools_of(run, self._offer), spent_pcr=0, table=table)
         subtasks = [Subtask.model_validate(item) for item in run.plan or []]
         return PlanRunResult(
             agents=tuple(PlannedAgent(subtask=subtask, done=subtask.number in done) for subtask in subtasks),
@@ -144,6 +187,12 @@ class PlanActivities:
             for kind in named
             if kind in SEARCH_BY_KIND and kind not in self._offer.kinds and not self._offer.extra.get(kind)
         ]
+
+
+def _table_event(form: RunForm) -> NewEvent:
+    names = [column.name for column in forms.columns_of(form)]
+    text = f"Planned {form.row_count} rows of {len(names)} columns"
+    return NewEvent(EventType.RUN_PLANNED, text, data={"rows": form.row_count, "columns": names})
 
 
 def _events(subtasks: tuple[Subtask, ...]) -> list[NewEvent]:

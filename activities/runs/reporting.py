@@ -11,6 +11,7 @@ from activities.research.citations import RenderedReport, render_report
 from activities.research.copies import copy_groups
 from activities.research.corroboration import corroborated_trust, marked, with_trust
 from activities.research.reasoner import Reasoner
+from activities.runs.forms import OUTPUT_JSON, TABLE_CSV, TABLE_JSON, output_of, table_csv, table_json, table_report
 from activities.usage import reasoner_usage
 from infra.database import Database
 from infra.live import Live
@@ -19,10 +20,12 @@ from schema.contracts.common import ObjectRef, Tokens
 from schema.contracts.research import Brief, Claim, Subtask
 from schema.contracts.run import WriteReportInput, WriteReportResult
 from schema.events import EventType
-from schema.store import agents, artifacts, billing, clock, documents, events, research, runs
+from schema.store import agents, artifacts, billing, clock, documents, events, forms, research, runs
 from schema.store.agents import NewStep
 from schema.store.artifacts import NewArtifact
 from schema.store.events import NewEvent
+from schema.store.forms import RowState
+from schema.tables.forms import RunForm
 
 REPORT_NAME = "research_report.md"
 CITATIONS_NAME = "citations.json"
@@ -89,7 +92,7 @@ class ReportActivities:
             started_at=started_at,
             input={"claims": len(claims), "missing": list(input.missing)},
         )
-        result = await self._record(input, written, stored, step)
+        result = await self._record(input, written, stored, step, delivered.output)
         await self._live.publish(input.run_id)
         return result
 
@@ -120,11 +123,35 @@ class ReportActivities:
         )
         return _Written(rendered, merged.tokens + resolved.tokens + report.tokens, trusted)
 
-    async def _store(self, org_id: str, rendered: RenderedReport) -> list[NewArtifact]:
+    async def _write_table(
+        self,
+        brief: Brief,
+        form: RunForm,
+        rows: list[RowState],
+        claims: tuple[Claim, ...],
+        snapshots: dict[str, str],
+        sources_read: int,
+    ) -> _Written:
+        """Write the report of a table: by code, since every cell has its evidence already."""
+        rendered = await asyncio.to_thread(
+            render_report,
+            table_report(brief, forms.columns_of(form), rows),
+            {claim.id: claim for claim in claims},
+            snapshots.__getitem__,
+            brief=brief,
+            conflicts=sum(bool(cell.conflict) for row in rows for cell in row.cells),
+            sources_read=sources_read,
+        )
+        return _Written(rendered, Tokens())
+
+    async def _store(
+        self, org_id: str, rendered: RenderedReport, delivered: Sequence[tuple[str, str, str, str]] = ()
+    ) -> list[NewArtifact]:
         citations = rendered.sidecar.model_dump_json(indent=1)
         files = (
             (REPORT_NAME, "text/markdown", "The report", rendered.markdown),
             (CITATIONS_NAME, "application/json", "Every cited sentence with its spans", citations),
+            *delivered,
         )
         stored = []
         for name, mime_type, description, text in files:
@@ -137,7 +164,12 @@ class ReportActivities:
         return await self._objects.put(f"{org_id}/artifacts/{sha256_of(data)}", data, mime_type)
 
     async def _record(
-        self, input: WriteReportInput, written: _Written, stored: list[NewArtifact], step: NewStep
+        self,
+        input: WriteReportInput,
+        written: _Written,
+        stored: list[NewArtifact],
+        step: NewStep,
+        output: dict[str, Any] | None = None,
     ) -> WriteReportResult:
         tokens, quality = written.tokens, written.rendered.quality
         usage = reasoner_usage(input.operation_key, self._reasoner.name, tokens)
@@ -155,11 +187,45 @@ class ReportActivities:
             if await agents.record_step(session, org_id, recorded):
                 run.quality = quality.model_dump(mode="json")
                 await session.flush()
+                if output is not None:
+                    await forms.put_output(session, org_id, run_id, output)
                 await agents.add_tokens(session, org_id, run_id, tokens.total)
                 text = f"Report written: {quality.sources_cited} sources cited, {quality.claims} statements"
                 data = {"artifact_id": ids[0], "quality": run.quality}
                 await events.append(session, org_id, run_id, NewEvent(EventType.REPORT_WRITTEN, text, data=data))
         return result
+
+
+@dataclass(frozen=True)
+class _Delivered:
+    """What a run delivers beside its report."""
+
+    files: tuple[tuple[str, str, str, str], ...] = ()
+    """(name, MIME type, description, text)."""
+    output: dict[str, Any] | None = None
+
+
+def _delivered(form: RunForm | None, rows: list[RowState]) -> _Delivered:
+    if form is None:
+        return _Delivered()
+    columns = forms.columns_of(form)
+    if form.kind == forms.TABLE:
+        return _Delivered(
+            (
+                (TABLE_CSV, "text/csv", "The table, values only", table_csv(columns, rows)),
+                (
+                    TABLE_JSON,
+                    "application/json",
+                    "The table with the evidence of every cell",
+                    table_json(columns, rows),
+                ),
+            )
+        )
+    cells = rows[0].cells if rows else ()
+    reason = str((rows[0].error or {}).get("detail") or "its agent did not finish") if rows else "it was not planned"
+    output = output_of(form.output_schema or {}, forms.fields_of(form), cells, reason)
+    text = json.dumps(output, ensure_ascii=False, indent=1)
+    return _Delivered(((OUTPUT_JSON, "application/json", "The structured output, with evidence", text),), output)
 
 
 def _numbers(rendered: RenderedReport) -> dict[str, int]:

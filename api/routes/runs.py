@@ -15,8 +15,9 @@ from api.serialisation import JsonAnswer
 from api.services import Api
 from api.views import runs as views
 from schema.ids import RUN, new_id
+from schema.outputs import fields_of_schema
 from schema.states import RunStatus
-from schema.store import artifacts, billing, runs
+from schema.store import artifacts, billing, forms, runs
 
 router = APIRouter(prefix="/runs", tags=["runs"], route_class=SecuredRoute)
 
@@ -36,9 +37,15 @@ async def create_run(caller: RunsWriter, asked: Idempotent, body: views.CreateRu
             task=body.task,
             context=body.stored_context,
             max_agents=body.max_agents,
-            max_tokens=body.max_tokens,
+            max_tokens=body.stored_tokens,
+            rows=body.rows,
             actor=caller.actor,
         )
+        if body.table is not None:
+            await forms.create_table(session, caller.org_id, run.id, body.table.spec)
+        if body.output_schema is not None:
+            fields = fields_of_schema(body.output_schema)
+            await forms.create_output(session, caller.org_id, run.id, body.output_schema, fields)
         return Outcome(201, views.created(run), location=f"/api/v1/runs/{run.id}")
 
     answer, _ = await once(api.database, caller.org_id, asked, work)
@@ -67,8 +74,11 @@ async def get_run(run_id: RunId, caller: RunsReader, api: Api) -> Response:
         run = await runs.get_run(session, caller.org_id, run_id)
         hold = await billing.hold_of(session, caller.org_id, run_id, run.attempt)
         found = await artifacts.list_artifacts(session, caller.org_id, run_id)
+        form = await forms.find_form(session, caller.org_id, run_id)
+        is_table = form is not None and form.kind == forms.TABLE
+        progress = await forms.progress_of(session, caller.org_id, run_id) if is_table else None
     shown = [views.artifact_link(artifact, await presigned(api.objects, artifact)) for artifact in found]
-    return JsonAnswer(views.full(run, hold, shown))
+    return JsonAnswer(views.full(run, hold, shown, form, progress))
 
 
 @router.get("/{run_id}/status-changes", response_model=views.StatusChangeList)

@@ -4,25 +4,30 @@ import json
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from api.serialisation import Credits, Instant
+from api.views.asked import AskedTable
 from api.views.base import Ask, FilledText, Listing, Text, View, storable_json
 from schema.contracts.research import SourceKind
 from schema.money import CREDITS_MAX, PCR_PER_UCR, UCR_PER_CREDIT, credits_to_ucr, ucr_to_credits
+from schema.outputs import fields_of_schema
 from schema.policies import (
     AGENTS_DEFAULT,
     AGENTS_MAX,
     CONTEXT_BYTES_MAX,
     DESCRIPTION_LENGTH_MAX,
     NAME_LENGTH_MAX,
+    TABLE_TOKENS_PER_ROW,
     TASK_LENGTH_MAX,
     TOKENS_DEFAULT,
     TOKENS_MAX,
     TOKENS_MIN,
 )
 from schema.states import COMMANDS, RunStatus, StatusDetail
+from schema.store.forms import Progress
 from schema.tables.billing import CreditHold
+from schema.tables.forms import RunForm
 from schema.tables.runs import Artifact, Run
 
 NAME_FROM_TASK = 80
@@ -42,8 +47,18 @@ class CreateRun(Ask):
         default=None, max_length=NAME_LENGTH_MAX, description=f"Default: the task's first {NAME_FROM_TASK} characters."
     )
     description: Text | None = Field(default=None, max_length=DESCRIPTION_LENGTH_MAX)
-    max_agents: int = Field(default=AGENTS_DEFAULT, ge=1, le=AGENTS_MAX, description="Most agents of the run.")
-    max_tokens: int = Field(default=TOKENS_DEFAULT, ge=TOKENS_MIN, le=TOKENS_MAX, description="Most tokens of the run.")
+    max_agents: int = Field(
+        default=AGENTS_DEFAULT,
+        ge=1,
+        le=AGENTS_MAX,
+        description="Most agents of the run; of a run with a `table`, most rows that are worked on at once.",
+    )
+    max_tokens: int = Field(
+        default=TOKENS_DEFAULT,
+        ge=TOKENS_MIN,
+        le=TOKENS_MAX,
+        description=f"Most tokens of the run. Default with a `table`: {TABLE_TOKENS_PER_ROW} per row, if that is more.",
+    )
     max_credits: PositiveCredits | None = Field(
         default=None, description="Most that the run may cost; lowers the hold that its start places."
     )
@@ -53,6 +68,40 @@ class CreateRun(Ask):
         "`web`, "
         "`academic`, `news`) narrows where the run looks; the default is all that is configured.",
     )
+
+    table: AskedTable | None = Field(
+        default=None, description="Items and columns: the run fills a table, with one agent per row."
+    )
+    output_schema: dict[str, Any] | None = Field(
+        default=None,
+        description="A JSON Schema (a documented subset): the run delivers `output.json`, with evidence per value.",
+    )
+
+    @field_validator("output_schema")
+    @classmethod
+    def _schema_is_supported(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        if schema is not None:
+            storable_json(schema)
+            fields_of_schema(schema)
+        return schema
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "CreateRun":
+        if self.table is not None and self.output_schema is not None:
+            raise ValueError("a run fills a `table` or an `output_schema`, not both")
+        return self
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows the run fills; 0 where it fills no table."""
+        return len(self.table.items) if self.table is not None else 0
+
+    @property
+    def stored_tokens(self) -> int:
+        """Return the limit of tokens: a table's default grows with its rows."""
+        if "max_tokens" in self.model_fields_set:
+            return self.max_tokens
+        return min(TOKENS_MAX, max(self.max_tokens, self.rows * TABLE_TOKENS_PER_ROW))
 
     @field_validator("context")
     @classmethod
@@ -197,6 +246,11 @@ class RunView(RunSummary):
     """What of the hold was given back at the end."""
     quality: dict[str, Any] | None
     last_error: dict[str, Any] | None
+    table: dict[str, int] | None
+    """Of a run that fills a table: `rows`, `completed`, `failed`, `cells_filled`; the rows are at `_links.table`."""
+    output_schema: dict[str, Any] | None
+    output: dict[str, Any] | None
+    """`{value, fields, missing}` once the run has delivered its structured output."""
     artifacts: list[ArtifactLink]
 
 
@@ -327,12 +381,21 @@ def _summary(run: Run) -> dict[str, Any]:
     }
 
 
-def full(run: Run, hold: CreditHold | None, artifacts: list[ArtifactLink]) -> RunView:
+def full(
+    run: Run,
+    hold: CreditHold | None,
+    artifacts: list[ArtifactLink],
+    form: RunForm | None = None,
+    progress: Progress | None = None,
+) -> RunView:
     """Show a run in full."""
     context = {name: value for name, value in run.context.items() if name != "max_credits"}
     ceiling = run.context.get("max_credits")
+    shown = _summary(run)
+    if progress is not None:
+        shown["links"] = shown["links"] | {"table": f"/api/v1/runs/{run.id}/table"}
     return RunView(
-        **_summary(run),
+        **shown,
         description=run.description,
         context=context,
         max_agents=run.max_agents,
@@ -350,6 +413,9 @@ def full(run: Run, hold: CreditHold | None, artifacts: list[ArtifactLink]) -> Ru
         credits_released=ucr_to_credits(hold.released_ucr if hold else 0),
         quality=run.quality,
         last_error=run.last_error,
+        table=vars(progress) if progress is not None else None,
+        output_schema=form.output_schema if form is not None else None,
+        output=form.output if form is not None else None,
         artifacts=artifacts,
     )
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import billing, corpus, dead_letters, keys, runs, sources
+from client.commands import billing, corpus, dead_letters, keys, runs, sources, tables
 
 
 def register(app: typer.Typer) -> None:
@@ -10,6 +10,7 @@ def register(app: typer.Typer) -> None:
     app.command("run")(runs.run)
     app.add_typer(runs.app, name="runs")
     app.command("sources")(sources.sources)
+    app.command("table")(tables.table)
     app.add_typer(sources.app, name="domains")
     app.add_typer(corpus.app, name="corpus")
     app.add_typer(dead_letters.app, name="dead-letters")

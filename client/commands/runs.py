@@ -1,5 +1,7 @@
 """`swissbrain run` and `swissbrain runs ...`."""
 
+import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -7,6 +9,7 @@ from rich.markup import escape
 
 from client.client import Client
 from client.commands.common import AsJson, DataDir, connected, err, out, show_json, show_table
+from client.commands.tables import read_columns, read_items
 
 app = typer.Typer(help="Runs: list, show, command, follow, read.", no_args_is_help=True)
 
@@ -20,14 +23,32 @@ def run(
     tokens: Annotated[int | None, typer.Option(help="Most tokens.")] = None,
     max_credits: Annotated[str | None, typer.Option(help="Most that the run may cost.")] = None,
     sources: Annotated[list[str] | None, typer.Option("--source", help="corpus, web, academic or news.")] = None,
+    items: Annotated[
+        Path | None, typer.Option(help="File with an item per line: fill a table, a row per item.")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns of the table: `founded:integer, revenue:number[million CHF]`, or JSON.")
+    ] = None,
+    output_schema: Annotated[Path | None, typer.Option(help="File with a JSON Schema: deliver output.json.")] = None,
     follow: Annotated[bool, typer.Option(help="Follow the log and print the report.")] = True,
     data_dir: DataDir = None,
 ) -> None:
     """Create a run, start it, follow it, and print its report."""
     context = {"sources": sources} if sources else None
+    if (items is None) != (columns is None):
+        raise typer.BadParameter("--items and --columns belong together")
+    table = {"items": read_items(items), "columns": read_columns(columns)} if items and columns else None
+    schema = json.loads(output_schema.read_text("utf-8")) if output_schema else None
     with connected(data_dir) as client:
         made = client.create_run(
-            task, name=name, max_agents=agents, max_tokens=tokens, max_credits=max_credits, context=context
+            task,
+            name=name,
+            max_agents=agents,
+            max_tokens=tokens,
+            max_credits=max_credits,
+            context=context,
+            table=table,
+            output_schema=schema,
         )
         client.start_run(made["id"])
         if not follow:

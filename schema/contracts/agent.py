@@ -124,6 +124,12 @@ async def think(input: ThinkInput) -> ThinkResult:
     raise NotImplementedError
 
 
+@activity.defn(name="agent.think_row")
+async def think_row(input: ThinkInput) -> ThinkResult:
+    """Observe and decide, for the row of a table; records cells besides what `think` records."""
+    raise NotImplementedError
+
+
 @activity.defn(name="agent.act")
 async def act(input: ActInput) -> ActResult:
     """Execute one tool call; records step, sources, usage and events in one transaction."""

@@ -43,6 +43,8 @@ class Subtask(Contract):
     """A full question that can be searched for without the others."""
     urls: tuple[str, ...] = ()
     """Addresses that the user named and that belong to this part."""
+    is_row: bool = False
+    """It stands for the row of that number: item and columns are read from PostgreSQL, and cells are the result."""
 
 
 class Score(Contract):
@@ -258,6 +260,23 @@ class Sentence(Contract):
     claim_ids: tuple[str, ...] = ()
 
 
+class ReportCell(Contract):
+    """One cell of a table in the report; without claims it says that nothing was found."""
+
+    text: str
+    """Words of the source, or a statement about them that they support."""
+    claim_ids: tuple[str, ...] = ()
+
+
+class ReportTable(Contract):
+    """A table in the report: one line per row, a label first."""
+
+    heading: tuple[str, ...]
+    """Of the label and of every column."""
+    rows: tuple[tuple[str, tuple[ReportCell, ...]], ...]
+    """(label, one cell per column)."""
+
+
 class Section(Contract):
     """One part of the report."""
 
@@ -265,6 +284,8 @@ class Section(Contract):
     paragraphs: tuple[tuple[Sentence, ...], ...] = ()
     level: int = 2
     """Heading level: 2 for the parts of a report, 3 for a heading within the part above it."""
+    table: ReportTable | None = None
+    """Stands below the paragraphs."""
 
 
 class Report(Contract):

@@ -4,6 +4,7 @@ from temporalio import activity, workflow
 
 from schema.contracts.common import Contract, RunRef
 from schema.contracts.research import Subtask
+from schema.contracts.tables import TablePlan
 from schema.states import RunStatus, StatusDetail
 
 
@@ -167,8 +168,10 @@ class PlanRunResult(Contract):
     """The recorded plan; the same on every retry of the run."""
 
     agents: tuple[PlannedAgent, ...]
+    """Empty where the run fills a table: its agents are started by lanes, and do not travel through the run."""
     tools: tuple[str, ...]
     spent_pcr: int
+    table: TablePlan | None = None
 
 
 class WriteReportInput(RunRef):

@@ -1,10 +1,11 @@
 """Agents, their tasks and steps: written by the activity that did the work, in its one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import func, insert, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
@@ -72,6 +73,41 @@ async def record_plan(session: AsyncSession, org_id: str, run: Run, subtasks: tu
     await session.flush()
 
 
+async def record_rows(session: AsyncSession, org_id: str, run: Run, items: Sequence[str]) -> None:
+    """Record the plan of a table once: an agent and a task per row. The caller holds the run's lock.
+
+    The run's own plan stays empty: the rows stand in `table_rows`, and 1,000 of them would travel with every read.
+    """
+    run.plan = []
+    run.agent_count = len(items)
+    await session.flush()
+    shared = {"org_id": org_id, "run_id": run.id}
+    rows = list(enumerate(items, 1))
+    await session.execute(
+        insert(Task),
+        [
+            {**shared, "id": task_id(run.id, number), "sequence_number": number, "name": item, "status": "pending"}
+            for number, item in rows
+        ],
+    )
+    await session.execute(
+        insert(Agent),
+        [
+            {
+                **shared,
+                "id": agent_id(run.id, number),
+                "number": number,
+                "status": AgentStatus.PENDING.value,
+                "attempt": run.attempt,
+                "subtask": item,
+                "steps": 0,
+                "claims": 0,
+            }
+            for number, item in rows
+        ],
+    )
+
+
 async def record_step(session: AsyncSession, org_id: str, step: NewStep) -> bool:
     """Insert a step, once per operation key. Returns False if an earlier attempt of the activity did."""
     statement = (
@@ -105,6 +141,18 @@ async def find_step(session: AsyncSession, org_id: str, operation_key: str) -> S
     """Return the step that an operation key names, if it was recorded."""
     query = select(Step).where(Step.org_id == org_id, Step.operation_key == operation_key)
     return (await session.execute(query)).scalar_one_or_none()
+
+
+async def list_acts(session: AsyncSession, org_id: str, run_id: str, *, attempt: int, agent_number: int) -> list[Step]:
+    """Return the acts that an agent finished in an attempt, in order."""
+    query = select(Step).where(
+        Step.org_id == org_id,
+        Step.run_id == run_id,
+        Step.attempt == attempt,
+        Step.agent_number == agent_number,
+        Step.kind == "act",
+    )
+    return list((await session.execute(query.order_by(col(Step.sequence_number)))).scalars())
 
 
 @dataclass(frozen=True)

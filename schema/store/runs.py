@@ -63,14 +63,16 @@ async def create_run(
     context: dict[str, Any],
     max_agents: int,
     max_tokens: int,
+    rows: int = 0,
     workspace_id: str | None = None,
     actor: Actor = audit.SYSTEM,
 ) -> Run:
     """Insert a run in status `created`. Nothing is held; `quoted_ucr` is what a start will hold.
 
+    `rows`, where the run fills a table, decides the quote instead of its agents; the caller records the table.
     `context["max_credits"]`, where given, lowers the quote: it is the most that the run may ever cost.
     """
-    quoted_ucr = quote_ucr(max_agents, max_tokens)
+    quoted_ucr = quote_ucr(max_agents, max_tokens, rows=rows)
     if context.get("max_credits") is not None:
         quoted_ucr = min(quoted_ucr, credits_to_ucr(Decimal(str(context["max_credits"]))))
     run = Run(

@@ -1,6 +1,6 @@
 """SQLModel tables, one file per aggregate. Importing this package registers all of them on `metadata`."""
 
-from schema.tables import billing, collaboration, documents, domains, operations, organisations, research, runs
+from schema.tables import billing, collaboration, documents, domains, forms, operations, organisations, research, runs
 from schema.tables.base import metadata
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "collaboration",
     "documents",
     "domains",
+    "forms",
     "metadata",
     "operations",
     "organisations",

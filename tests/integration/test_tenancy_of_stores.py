@@ -20,6 +20,7 @@ import schema.store
 from infra.database import Database
 from schema.contracts.common import ObjectRef
 from schema.contracts.research import Claim, ConsideredSource, Outcome, Score, SourceKind, SourceRef, Subtask
+from schema.contracts.tables import Column, TableSpec
 from schema.errors import HoldClosed, NotFound
 from schema.events import EventType
 from schema.ids import RUN, derived_id, new_id, operation_key
@@ -34,6 +35,7 @@ from schema.store import (
     documents,
     domains,
     events,
+    forms,
     idempotency,
     organisations,
     research,
@@ -75,6 +77,7 @@ MET = ConsideredSource(
 )
 CLAIM = Claim(id="clm_secret", agent_number=1, text="text", source=SOURCE, start=0, end=4, quote="text")
 REPORT = NewArtifact("research_report.md", "text/markdown", SNAPSHOT)
+TABLE = TableSpec(items=("secret",), columns=(Column(name="secret"),))
 READ = ReadDocument("secret", "text/plain", SNAPSHOT, 4, "en", "english", None, None)
 
 
@@ -115,6 +118,7 @@ async def furnish(db: Database, org: Org) -> Theirs:
         opening = await steps.open_attempt(connection, org.id, running, 1)
         await steps.record(connection, org.id, opening, a_finished_step(running, operation))
     async with db.transaction(org.id) as session:
+        await forms.create_table(session, org.id, running, TABLE)
         ids = {name: await run_in(session, org, RunStatus(name)) for name in ("created", "paused", "failed")}
         [artifact] = await artifacts.list_artifacts(session, org.id, running)
         completed = await run_in(session, org, RunStatus.RUNNING)
@@ -207,6 +211,7 @@ NOT_FOUND: dict[str, Call] = {
         s, o, t.running, Projection(1, 99, RunStatus.PAUSED, None, "x"), actor=SYSTEM
     ),
     "runs.close": lambda s, o, t, m: runs.close(s, o, t.running, Ending(1, 99, RunStatus.CANCELLED, "x"), actor=SYSTEM),
+    "forms.get_row": lambda s, o, t, m: forms.get_row(s, o, t.running, 1),
     "runs.get_agent": lambda s, o, t, m: runs.get_agent(s, o, t.agent),
     "steps.start": directly(lambda c, o, t, m: steps.start(c, o, t.running, operation_key=t.operation)),
     "steps.remember": directly(
@@ -275,6 +280,12 @@ NOTHING: dict[str, tuple[Any, Call]] = {
     "artifacts.list_artifacts": ([], lambda s, o, t, m: artifacts.list_artifacts(s, o, t.running)),
     "dead_letters.list_dead_letters": (([], None), lambda s, o, t, m: dead_letters.list_dead_letters(s, o, limit=9)),
     "dead_letters.mark_replayed": (None, lambda s, o, t, m: dead_letters.mark_replayed(s, o, run_id=t.failed)),
+    "forms.find_form": (None, lambda s, o, t, m: forms.find_form(s, o, t.running)),
+    "forms.items_of": ((), lambda s, o, t, m: forms.items_of(s, o, t.running)),
+    "forms.list_rows": ([], lambda s, o, t, m: forms.list_rows(s, o, t.running)),
+    "forms.progress_of": (forms.Progress(0, 0, 0, 0), lambda s, o, t, m: forms.progress_of(s, o, t.running)),
+    "forms.put_cells": (None, lambda s, o, t, m: forms.put_cells(s, o, t.running, 1, [])),
+    "forms.put_output": (None, lambda s, o, t, m: forms.put_output(s, o, t.running, {"value": 1})),
     "research.claims_of": ((), lambda s, o, t, m: research.claims_of(s, o, t.running)),
     "research.number_sources": (None, lambda s, o, t, m: research.number_sources(s, o, t.running, {SHA256: 1})),
     "research.list_sources": (([], None), lambda s, o, t, m: research.list_sources(s, o, t.running, limit=9)),
@@ -283,6 +294,7 @@ NOTHING: dict[str, tuple[Any, Call]] = {
         None,
         lambda s, o, t, m: research.judge_sources(s, o, t.running, copies={SHA256: "x"}, trusted={SHA256: (1, "x")}),
     ),
+    "agents.list_acts": ([], lambda s, o, t, m: agents.list_acts(s, o, t.running, attempt=1, agent_number=1)),
     "documents.fingerprints": ({}, lambda s, o, t, m: documents.fingerprints(s, o, [SHA256])),
     "domains.list_domains": (([], None), lambda s, o, t, m: domains.list_domains(s, o, limit=9)),
     "domains.reputations": ({}, lambda s, o, t, m: domains.reputations(s, o, ["secret.example"])),
@@ -308,6 +320,10 @@ REFUSED_BY_KEYS: dict[str, Call] = {
     "agents.record_plan": lambda s, o, t, m: agents.record_plan(
         s, o, t.plan, (Subtask(number=2, title="x", question="x"),)
     ),
+    "agents.record_rows": lambda s, o, t, m: agents.record_rows(s, o, t.plan, ["x", "y"]),
+    "forms.create_table": lambda s, o, t, m: forms.create_table(s, o, t.created, TABLE),
+    "forms.create_output": lambda s, o, t, m: forms.create_output(s, o, t.created, {"type": "object"}, ()),
+    "forms.add_row": lambda s, o, t, m: forms.add_row(s, o, t.running, 9, "secret"),
     "artifacts.put_artifact": lambda s, o, t, m: artifacts.put_artifact(s, o, t.running, REPORT),
     "research.put_considered": directly(lambda c, o, t, m: research.put_considered(c, o, t.running, [MET])),
     "research.put_sources": directly(lambda c, o, t, m: research.put_sources(c, o, t.running, [SOURCE])),
@@ -413,6 +429,7 @@ async def test_the_same_calls_reach_what_is_ones_own(db: Database, org: Org) -> 
             assert name
     expected_none = {"agents.advance", "agents.add_tokens", "research.number_sources", "api_keys.touch_key"}
     expected_none |= {"research.judge_sources"}
+    expected_none |= {"forms.put_cells", "forms.put_output"}
     expected_none |= {"dead_letters.mark_replayed", "billing.was_raised"}
     for name, (nothing, work) in NOTHING.items():
         if name not in expected_none:

@@ -23,9 +23,11 @@ from infra.temporal import connect
 from schema import policies
 from schema.contracts.documents import IngestDocumentInput
 from schema.contracts.run import CancelRunInput, FinishRunInput, PauseRunInput, ResumeRunInput, RunWorkflow
+from schema.contracts.tables import Column, ColumnType, TableSpec
 from schema.errors import ProviderRefused, ProviderUnavailable
-from schema.ids import agent_workflow_id
+from schema.ids import agent_workflow_id, lane_workflow_id
 from schema.states import RunStatus
+from schema.store import forms
 from tests.integration.conftest import Org, make_org, migrate
 from tests.support.platform import Platform, platform
 from tests.support.scripted import ScriptedReasoner
@@ -153,6 +155,47 @@ async def starved(recorder: Recorder, script: ScriptedReasoner) -> None:
     await recorder.keep("agent-starved-finished", agent_workflow_id(run_id, 1))
 
 
+async def tabled(recorder: Recorder, script: ScriptedReasoner) -> None:
+    """A table: its lane continues as new; a row that fails; a pause and a resume; a cancel."""
+    script.before = lambda method, agent, step: (
+        _refuse() if (method, agent) == ("fill_fields", 2) else asyncio.sleep(0.05)
+    )
+    run_id = await _table(recorder, rows=8, lanes=2)
+    handle = await recorder.stage.start(recorder.org.id, run_id)
+    await recorder.status(run_id, RunStatus.RUNNING)
+    await asyncio.sleep(0.5)
+    await handle.execute_update(RunWorkflow.pause, PauseRunInput())
+    await handle.execute_update(RunWorkflow.resume, ResumeRunInput())
+    await handle.result()
+    await recorder.keep("run-table", run_id)
+    await recorder.keep("lane-continued", lane_workflow_id(run_id, 1))
+    await recorder.keep("agent-row", agent_workflow_id(run_id, 1))
+    await recorder.keep("agent-row-failed", agent_workflow_id(run_id, 2))
+    run_id = await _table(recorder, rows=20, lanes=2)
+    handle = await recorder.stage.start(recorder.org.id, run_id)
+    await recorder.status(run_id, RunStatus.RUNNING)
+    await asyncio.sleep(0.5)
+    await handle.execute_update(RunWorkflow.cancel, CancelRunInput())
+    await handle.result()
+    await recorder.keep("run-table-cancelled", run_id)
+    await recorder.keep("lane-cancelled", lane_workflow_id(run_id, 1))
+
+
+def _refuse() -> None:
+    raise ProviderRefused("refused")
+
+
+async def _table(recorder: Recorder, *, rows: int, lanes: int) -> str:
+    stage, org = recorder.stage, recorder.org
+    await stage.upload(org.id, {"table.txt": "Alpha AG was founded in 1901."})
+    run_id = await stage.create(org.id, org.owner_id, "recorded table", rows=rows, max_agents=lanes)
+    items = ("Alpha AG", *(f"Item {number}" for number in range(2, rows + 1)))
+    spec = TableSpec(items=items, columns=(Column(name="founded", type=ColumnType.INTEGER),))
+    async with stage.db.transaction(org.id) as session:
+        await forms.create_table(session, org.id, run_id, spec)
+    return run_id
+
+
 async def ingested(recorder: Recorder, script: ScriptedReasoner) -> None:
     """An ingestion of a document that nobody uploaded, and one sweep of the reconciler."""
     data = b"A short text about nothing."
@@ -170,12 +213,14 @@ async def ingested(recorder: Recorder, script: ScriptedReasoner) -> None:
     await recorder.keep("reconcile", sweep_id)
 
 
-SCENARIOS: tuple[Scenario, ...] = (completed, paused, cancelled, failed, starved, ingested)
+SCENARIOS: tuple[Scenario, ...] = (completed, paused, cancelled, failed, starved, tabled, ingested)
 
 
 async def record() -> None:
     """Record every scenario on real servers, without encryption, so that the files can be read."""
-    policies.AGENT_STEPS_PER_EXECUTION = 3  # type: ignore[misc]  # Agents continue as new, so that histories hold it.
+    # Agents and lanes continue as new, so that histories hold it.
+    policies.AGENT_STEPS_PER_EXECUTION = 3  # type: ignore[misc]
+    policies.LANE_ROWS_PER_EXECUTION = 3  # type: ignore[misc]
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         async with EmbeddedServers(Path(folder)) as servers:

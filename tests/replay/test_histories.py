@@ -28,6 +28,12 @@ PATHS = {
     "agent-cancelled",
     "agent-failed",
     "agent-starved-finished",
+    "run-table",
+    "run-table-cancelled",
+    "lane-continued",
+    "lane-cancelled",
+    "agent-row",
+    "agent-row-failed",
     "ingest",
     "reconcile",
 }

@@ -318,6 +318,19 @@ def _claims(data: dict[str, str], call: Call) -> dict[str, Any]:
     return {"claims": found[:6]}
 
 
+def _cells(data: dict[str, str], call: Call) -> dict[str, Any]:
+    """Give the last word of the first sentence that names the item, for every column; and once invent a value."""
+    found = []
+    for label, text in data.items():
+        for sentence in sentences(text) if label.startswith("passage ") else ():
+            if data["item"].lower() in sentence.text.lower():
+                last = re.findall(r"[\w-]+", sentence.text)[-1]
+                found.append({"column": 1, "value": last, "passage": int(label.split()[1]), "quote": sentence.text})
+                found.append({"column": 2, "value": "73.2", "passage": int(label.split()[1]), "quote": sentence.text})
+                return {"cells": found}
+    return {"cells": found}
+
+
 def _listed(data: dict[str, str]) -> list[tuple[str, str]]:
     return [
         (match[1], match[2]) for line in data["findings"].splitlines() if (match := re.match(r"(f\d+): (.*)", line))
@@ -361,6 +374,7 @@ _ANSWERS: dict[str, Callable[[dict[str, str], Call], dict[str, Any]]] = {
     "Decomposition": _decomposition,
     "NextAction": _next_action,
     "DrawnClaims": _claims,
+    "FilledCells": _cells,
     "Merging": _merging,
     "SeenConflicts": _conflicts,
     "WrittenAnalysis": _analysis,

@@ -26,6 +26,7 @@ from schema.contracts.research import (
     Subtask,
     ToolCall,
 )
+from schema.contracts.tables import Filled, FillRequest
 from schema.contracts.tools import Effect, ToolOutput
 
 
@@ -69,6 +70,11 @@ class ScriptedReasoner:
         """Draw real claims, so that real reports are written."""
         await self._enter("extract_claims", view.subtask.number, len(view.steps))
         return await self._writer.extract_claims(view, passages)
+
+    async def fill_fields(self, request: FillRequest) -> Reasoned[Filled]:
+        """Fill as the extractive reasoner does."""
+        await self._enter("fill_fields", request.agent_number)
+        return await self._writer.fill_fields(request)
 
     async def merge(self, brief: Brief, claims: Sequence[Claim]) -> Reasoned[tuple[Finding, ...]]:
         """Merge as the extractive reasoner does."""

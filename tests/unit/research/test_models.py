@@ -23,6 +23,7 @@ from schema.contracts.research import (
     Subtask,
     ToolCall,
 )
+from schema.contracts.tables import Column, ColumnType, FillRequest
 from schema.errors import (
     DependencyError,
     ProviderAnswerInvalid,
@@ -73,6 +74,32 @@ async def test_every_call_is_strict_bounded_and_keeps_foreign_text_out_of_the_sy
         assert len(call.user) < 60_000
         for content in fences(call.user).values():
             assert content not in call.system
+
+
+async def test_a_model_fills_what_code_cannot_and_is_held_to_the_passage(server: ModelServer) -> None:
+    text = "Ardvik Foods is known for one thing only, and that thing is marzipan. Nothing else is told here."
+    [passage] = passages_of(text, source_of(text, "Ardvik Foods"))
+    columns = (Column(name="speciality"), Column(name="revenue", type=ColumnType.NUMBER, unit="million CHF"))
+    request = FillRequest(brief=BRIEF, item="Ardvik Foods", columns=columns, passages=(passage,), fresh=(passage,))
+    filled = await reasoner_for(server).fill_fields(request)
+    known, invented = filled.value.cells
+    assert (known.value, known.raw) == ("marzipan", "marzipan")
+    assert text[known.evidence[0].start : known.evidence[0].end] == known.evidence[0].quote
+    assert known.evidence[0].claim_id in {claim.id for claim in filled.value.claims}
+    assert invented.value is None, "an invented figure must not pass"
+    assert filled.tokens.input > 0
+    [call] = server.calls
+    assert "Ardvik" not in call.system
+
+
+async def test_a_model_is_not_asked_for_what_code_reads(server: ModelServer) -> None:
+    text = "Ardvik Foods had a revenue of 84 million CHF in 2024."
+    [passage] = passages_of(text, source_of(text, "Ardvik Foods"))
+    column = Column(name="revenue", type=ColumnType.NUMBER, unit="million CHF")
+    request = FillRequest(brief=BRIEF, item="Ardvik Foods", columns=(column,), passages=(passage,))
+    filled = await reasoner_for(server).fill_fields(request)
+    assert filled.value.cells[0].value == 84
+    assert server.calls == []
 
 
 _ANSWER_NAMES = (

@@ -17,7 +17,7 @@ def test_every_event_has_its_row() -> None:
 def test_every_row_is_complete() -> None:
     for name, level, agent, when, data in ROWS:
         assert level in ("debug", "info", "warning", "error"), name
-        assert agent == ("yes" if name.startswith(("`agent.", "`tool.")) else "-"), name
+        assert agent == ("yes" if name.startswith(("`agent.", "`tool.", "`row.")) else "-"), name
         assert when, name
         assert data == "null" or re.search(r"`\w+`", data), name
 
