@@ -105,7 +105,12 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     documents = DocumentActivities(parts.db, parts.objects)
     return [
         Station(TaskQueue.RUNS, workflows=WORKFLOWS),
-        Station(TaskQueue.AGENTS, [plan.plan, report.write, think.think], WORKFLOWS, slots=20),
+        Station(
+            TaskQueue.AGENTS,
+            [plan.plan, report.merge, report.resolve, report.write, report.render, think.think],
+            WORKFLOWS,
+            slots=20,
+        ),
         Station(TaskQueue.TOOLS, [act.act], slots=50),
         Station(TaskQueue.TOOLS_CPU, [documents.ingest], slots=2),
         Station(TaskQueue.BILLING, [run.begin, run.transition, run.settle, close.close, reconcile.sweep], slots=20),

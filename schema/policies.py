@@ -61,6 +61,10 @@ AGENT_START_AGAIN_AFTER = timedelta(seconds=2)
 AGENT_REPEATS_MAX = 2
 """An agent that asks for the same tool with the same arguments more often than this is stopped (loop detection)."""
 
+# The report.
+REPORT_STAGES = ("merge", "resolve", "write", "render")
+"""In order; each is an activity, a step row and an operation key."""
+
 # Activities: (start to close, heartbeat). A heartbeat is how a cancel reaches a running activity.
 HEARTBEAT = timedelta(seconds=3)
 HEARTBEAT_EVERY = timedelta(milliseconds=700)

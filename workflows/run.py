@@ -32,11 +32,14 @@ with workflow.unsafe.imports_passed_through():
         ExecuteRunResult,
         FinishRunInput,
         FinishRunResult,
+        MergeClaimsInput,
         PauseRunInput,
         PauseRunResult,
         PlannedAgent,
         PlanRunInput,
         PlanRunResult,
+        RenderReportInput,
+        ResolveConflictsInput,
         ResumeRunInput,
         ResumeRunResult,
         RunView,
@@ -54,6 +57,7 @@ with workflow.unsafe.imports_passed_through():
         AGENTS_BUDGET_SHARE_PERCENT,
         AGENTS_PARALLEL_MAX,
         MODEL_TIMEOUT,
+        REPORT_STAGES,
         REPORT_TIMEOUT,
         RUN_RETRY_BASE,
         RUN_RETRY_CAP,
@@ -99,6 +103,8 @@ class RunWorkflow:
         self._detail: StatusDetail | None = None
         self._seq = 0
         self._tries = 0
+        self._reporting = False
+        self._edition = 0
         self._projecting = asyncio.Lock()
         self._pausing = False
         self._cancel_reason: str | None = None
@@ -217,21 +223,52 @@ class RunWorkflow:
             MODEL_TIMEOUT,
             "plan",
         )
-        await self._run_agents(plan)
-        await self._gate()
-        await self._call(
-            contract.write_report,
-            WriteReportInput(
-                **self._ref(),
-                operation_key=self._key("report"),
-                missing=self._missing(plan),
-            ),
-            REPORT_TIMEOUT,
-            "report",
-        )
+        ran = await self._run_agents(plan)
+        # Agents that ran again after a report was begun may have found more: it is begun anew, under keys of its own.
+        self._edition += ran and self._reporting
+        self._reporting = True
+        await self._report(plan)
         await self._gate()
         # No await from the gate to here: a pause or cancel is either seen above or refused from now on.
         self._closing = True
+
+    async def _report(self, plan: PlanRunResult) -> None:
+        """Make the report in stages; each keeps its result under its own key, and none is paid for twice."""
+        findings = await self._stage("merge", contract.merge_claims, MergeClaimsInput, MODEL_TIMEOUT)
+        conflicts = await self._stage(
+            "resolve", contract.resolve_conflicts, ResolveConflictsInput, MODEL_TIMEOUT, findings=findings.value
+        )
+        report = await self._stage(
+            "write",
+            contract.write_report,
+            WriteReportInput,
+            REPORT_TIMEOUT,
+            findings=findings.value,
+            conflicts=conflicts.value,
+            missing=self._missing(plan),
+        )
+        await self._stage(
+            "render",
+            contract.render_report,
+            RenderReportInput,
+            REPORT_TIMEOUT,
+            report=report.value,
+            conflicts=conflicts.value,
+        )
+
+    async def _stage(
+        self,
+        kind: str,
+        activity: Callable[[_In], Awaitable[_Out]],
+        make: Callable[..., _In],
+        timeout: timedelta,
+        **fields: Any,
+    ) -> _Out:
+        await self._gate()
+        number = 1 + len(REPORT_STAGES) * self._edition + REPORT_STAGES.index(kind)
+        key = operation_key(self._input.run_id, self._input.attempt, 0, number, kind)
+        input = make(**self._ref(), operation_key=key, step=number, **fields)
+        return await self._call(activity, input, timeout, kind)
 
     def _missing(self, plan: PlanRunResult) -> tuple[str, ...]:
         return tuple(
@@ -244,12 +281,12 @@ class RunWorkflow:
 
     # Agents.
 
-    async def _run_agents(self, plan: PlanRunResult) -> None:
-        """Run every agent of the plan that is not done; one that fails does not sink the run."""
+    async def _run_agents(self, plan: PlanRunResult) -> bool:
+        """Run every agent of the plan that is not done; one that fails does not sink the run. Tell whether any ran."""
         self._done |= {agent.subtask.number for agent in plan.agents if agent.done}
         waiting = [agent for agent in plan.agents if agent.subtask.number not in self._done]
         if not waiting:
-            return
+            return False
         self._failures.clear()
         slots = asyncio.Semaphore(AGENTS_PARALLEL_MAX)
         share_pcr = self._pool_pcr // len(waiting)
@@ -272,6 +309,7 @@ class RunWorkflow:
                 type=failure.code,
                 non_retryable=not failure.retryable,
             )
+        return True
 
     async def _run_agent(
         self, agent: PlannedAgent, plan: PlanRunResult, slots: asyncio.Semaphore, share_pcr: int, tokens: int

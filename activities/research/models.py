@@ -47,6 +47,7 @@ from activities.research.composing import (
 )
 from activities.research.conflicts import choose, facts_of, find_conflicts, subject_of
 from activities.research.findings import merge_claims
+from activities.research.journal import Answered, digest_of, journal
 from activities.research.prompting import fenced, repair_text, system_text
 from activities.research.questions import QUESTION_CHARACTERS_MAX, TITLE_CHARACTERS_MAX, plan_subtasks
 from activities.research.quotes import locate
@@ -247,18 +248,21 @@ class ModelReasoner:
     async def _ask(
         self, role: Role, prompt: str, answer: type[A], data: Sequence[str], **values: int | str
     ) -> tuple[A, Tokens]:
-        """Ask once, and once more with the fault named.
+        """Ask once, and once more with the fault named; an answer that an open journal has is not asked for again.
 
         Raises:
             ProviderAnswerInvalid: neither answer was usable; `input_tokens` and `output_tokens` say what was used.
         """
+        open_journal, digest = journal(), digest_of(self._config.for_role(role) or self.name, prompt, data, values)
+        if open_journal is not None and (known := await open_journal.find(digest)) is not None:
+            return answer.model_validate_json(known.text), known.tokens
         talk = [{"role": "user", "content": "\n\n".join(data)}]
         tokens = Tokens()
         for last in (False, True):
             completion = await self._send(role, prompt, answer, talk, values)
             tokens += completion.tokens
             try:
-                return _read(completion, answer), tokens
+                usable = _read(completion, answer)
             except Unusable as error:
                 if last:
                     raise ProviderAnswerInvalid(
@@ -272,6 +276,10 @@ class ModelReasoner:
                     {"role": "assistant", "content": draft},
                     {"role": "user", "content": repair_text(answer, str(error))},
                 ]
+            else:
+                if open_journal is not None:
+                    await open_journal.keep(digest, prompt, Answered(usable.model_dump_json(), tokens))
+                return usable, tokens
         raise AssertionError("unreachable")
 
     async def _send(

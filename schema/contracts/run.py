@@ -2,7 +2,7 @@
 
 from temporalio import activity, workflow
 
-from schema.contracts.common import Contract, RunRef
+from schema.contracts.common import Contract, ObjectRef, RunRef
 from schema.contracts.research import Subtask
 from schema.states import RunStatus, StatusDetail
 
@@ -171,19 +171,54 @@ class PlanRunResult(Contract):
     spent_pcr: int
 
 
-class WriteReportInput(RunRef):
-    """Merge, resolve, write and store the report from what the agents left in the database."""
+class ReportStageResult(Contract):
+    """What a stage of the report made; kept under its operation key, and the same on every repetition."""
+
+    value: ObjectRef
+    """JSON: findings (merge), conflicts (resolve), report (write)."""
+    spent_pcr: int
+
+
+class MergeClaimsInput(RunRef):
+    """First stage of the report: put claims that say the same into findings."""
 
     operation_key: str
+    step: int
+    """Number of the step row."""
+
+
+class ResolveConflictsInput(RunRef):
+    """Second stage: find what disagrees, and choose."""
+
+    operation_key: str
+    step: int
+    findings: ObjectRef
+
+
+class WriteReportInput(RunRef):
+    """Third stage: word the report."""
+
+    operation_key: str
+    step: int
+    findings: ObjectRef
+    conflicts: ObjectRef
     missing: tuple[str, ...] = ()
     """What is not covered and why, one sentence each."""
 
 
-class WriteReportResult(Contract):
+class RenderReportInput(RunRef):
+    """Last stage: check every citation, number the sources, store the artifacts. No model, no cost."""
+
+    operation_key: str
+    step: int
+    report: ObjectRef
+    conflicts: ObjectRef
+
+
+class RenderReportResult(Contract):
     """The stored report."""
 
-    artifact_id: str | None
-    spent_pcr: int
+    artifact_id: str
 
 
 class SettleRunInput(RunRef):
@@ -223,9 +258,27 @@ async def plan_run(input: PlanRunInput) -> PlanRunResult:
     raise NotImplementedError
 
 
-@activity.defn(name="run.report")
-async def write_report(input: WriteReportInput) -> WriteReportResult:
-    """Write the report; records artifacts, step, usage, quality and events in one transaction."""
+@activity.defn(name="report.merge")
+async def merge_claims(input: MergeClaimsInput) -> ReportStageResult:
+    """Merge the claims; records step, usage and result in one transaction."""
+    raise NotImplementedError
+
+
+@activity.defn(name="report.resolve")
+async def resolve_conflicts(input: ResolveConflictsInput) -> ReportStageResult:
+    """Resolve conflicts; records step, usage and result in one transaction."""
+    raise NotImplementedError
+
+
+@activity.defn(name="report.write")
+async def write_report(input: WriteReportInput) -> ReportStageResult:
+    """Write the report; records step, usage and result in one transaction."""
+    raise NotImplementedError
+
+
+@activity.defn(name="report.render")
+async def render_report(input: RenderReportInput) -> RenderReportResult:
+    """Render the report; records artifacts, step, quality and events in one transaction."""
     raise NotImplementedError
 
 
