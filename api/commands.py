@@ -41,7 +41,8 @@ class Order(Generic[ResultT]):
     command: RunCommand
     update: Any
     """Method of `RunWorkflow`."""
-    input: Contract
+    input: Callable[[CreditHold | None], Contract]
+    """Makes its input from the attempt's hold, as it stands once the key is bound."""
     result_type: type[ResultT]
     goal: RunStatus | None
     """The status that the command leads to for good; a repetition that finds it there needs no workflow any more."""
@@ -72,13 +73,14 @@ async def give(api: Services, caller: Caller, asked: Asked, run_id: str, order: 
                 return fresh(outcome.sent())
             if order.before is not None:
                 await order.before(session)
-    result = await _send(api, run, order, effect_id(caller.org_id, asked))
+        input = order.input(await billing.hold_of(session, caller.org_id, run_id, run.attempt))
+    result = await _send(api, run, order, input, effect_id(caller.org_id, asked))
     return await _answer(api, caller, asked, run_id, order, result)
 
 
-async def _send(api: Services, run: Run, order: Order[ResultT], update_id: str) -> ResultT | None:
+async def _send(api: Services, run: Run, order: Order[ResultT], input: Contract, update_id: str) -> ResultT | None:
     async def command() -> ResultT | None:
-        return await api.orchestrator.command(run.id, order.update, order.input, order.result_type, update_id=update_id)
+        return await api.orchestrator.command(run.id, order.update, input, order.result_type, update_id=update_id)
 
     try:
         return await command()

@@ -119,7 +119,9 @@ class RunWorkflow:
         self._failures: dict[int, Failure] = {}
         self._pause_number = 0
         self._sunk_pcr: dict[int, int] = {}
+        self._hold_ucr = input.hold_ucr
         self._pool_pcr = input.hold_ucr * PCR_PER_UCR * AGENTS_BUDGET_SHARE_PERCENT // 100
+        self._broken: BaseException | None = None
 
     # The attempt, from begin to settlement.
 
@@ -130,15 +132,17 @@ class RunWorkflow:
         gatekeeper = asyncio.create_task(self._keep_gate())
         while not body.done():
             try:
-                await asyncio.shield(body)
+                # Waiting does not cancel what is waited for.
+                kept = [gatekeeper] if not gatekeeper.done() else []
+                await workflow.wait([body, *kept], return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError:
                 if workflow.cancellation_reason() is None:
                     raise  # No cancel: the worker forgets this execution, which goes on elsewhere.
                 # The Web UI's or the CLI's cancel. It is delivered once, as an exception; from here it is state.
                 self._cancelled_natively = True
                 await self._cancel("cancelled by an operator")
-            except Exception:
-                break
+            if gatekeeper.done() and self._broken is None and (error := gatekeeper.exception()) is not None:
+                await self._break(error)
         failure = self._failure_of_body(body)
         self._closing = True
         settle = asyncio.create_task(self._settle(failure))
@@ -149,18 +153,33 @@ class RunWorkflow:
             except asyncio.CancelledError:
                 continue
         result = settle.result()
-        await gatekeeper
+        await workflow.wait([gatekeeper])  # Whatever became of it: the run is settled.
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._end(result, failure)
 
     def _failure_of_body(self, body: "asyncio.Task[None]") -> Failure | None:
         """Return why the body failed; None when it completed or was stopped by a cancel."""
         error = body.exception()
+        if self._broken is not None:
+            return failure_of(self._broken)
         if error is None or isinstance(error, _Stopped) or self._cancel_reason is not None:
             return None
         if isinstance(error, FailureError):
             return failure_of(error)
         raise error
+
+    async def _break(self, error: BaseException) -> None:
+        """Stop everything, because nobody is left who could open the gate: a run that hangs helps nobody.
+
+        Raises:
+            error: a fault of this code; the worker tries the task again, with mended code at last.
+        """
+        if not isinstance(error, FailureError):
+            raise error
+        self._broken = error
+        if self._cancel_reason is None:
+            self._cancel_reason = "the run could not be paused or resumed"
+            await self._stop_work()
 
     def _end(self, result: SettleRunResult, failure: Failure | None) -> ExecuteRunResult:
         if result.status is RunStatus.FAILED:
@@ -452,10 +471,14 @@ class RunWorkflow:
         )
 
     async def _grant(self) -> None:
-        """Give agents that wait for budget what others left over, lowest number first."""
+        """Give agents that wait for budget what others left over, lowest number first.
+
+        Each gets an equal share, since the others may come to wait as well, and its next step at least.
+        """
+        share_pcr = self._pool_pcr // max(1, len(self._seats))
         for number, seat in sorted(self._seats.items()):
             if 0 < seat.needs_pcr <= self._pool_pcr:
-                amount_pcr = seat.needs_pcr
+                amount_pcr = max(seat.needs_pcr, min(share_pcr, self._pool_pcr))
                 self._pool_pcr -= amount_pcr
                 seat.budget_pcr += amount_pcr
                 seat.needs_pcr, seat.parked = 0, False
@@ -549,7 +572,7 @@ class RunWorkflow:
     @workflow.update(name="resume")
     async def resume(self, input: ResumeRunInput) -> ResumeRunResult:
         """Resume a paused run, with what was added to its hold."""
-        self._pool_pcr += input.added_ucr * PCR_PER_UCR
+        self._take_hold(input.hold_ucr)
         if self._status is RunStatus.PAUSED:
             self._pausing = False
         await wait_until(lambda: self._shown is RunStatus.RUNNING or self._over(), UPDATE_ANSWER_WITHIN)
@@ -560,6 +583,12 @@ class RunWorkflow:
         # What was added is held already: it is refused only by a run that ends, and then released.
         if not input.added_ucr or self._over():
             self._require(RunCommand.RESUME)
+
+    def _take_hold(self, hold_ucr: int) -> None:
+        """Let the agents have what was added to the hold since the run was last told of it."""
+        if hold_ucr > self._hold_ucr:
+            self._pool_pcr += (hold_ucr - self._hold_ucr) * PCR_PER_UCR
+            self._hold_ucr = hold_ucr
 
     @workflow.signal(name="resume")
     def resume_by_signal(self) -> None:
@@ -614,11 +643,18 @@ class RunWorkflow:
         if self._cancel_reason is not None or self._closing:
             return
         self._cancel_reason = reason
+        await self._stop_work()
+        self._detail = StatusDetail.CANCELLING
+        try:
+            await self._project("Cancelling")
+        except FailureError as error:
+            # Only the announcement is lost. The settlement says the same, and must not be kept from it.
+            workflow.logger.warning("cancelling could not be shown: %s", error)
+
+    async def _stop_work(self) -> None:
         if self._in_flight is not None:
             self._in_flight.cancel()
         await asyncio.gather(*(self._cancel_agent(number) for number in sorted(self._seats)))
-        self._detail = StatusDetail.CANCELLING
-        await self._project("Cancelling")
 
     @workflow.query(name="state")
     def state(self) -> RunView:
@@ -661,7 +697,7 @@ class RunWorkflow:
                 begin = BeginRunInput(**fields.model_dump(), hold_ucr=hold_ucr)
                 await self._record(contract.begin_run, begin, f"{status.value}")
             else:
-                await self._record(contract.transition_run, fields, f"{status.value}")
+                self._take_hold((await self._record(contract.transition_run, fields, f"{status.value}")).hold_ucr)
             self._shown = status
 
     async def _record(self, activity: Callable[[_In], Awaitable[_Out]], input: _In, summary: str) -> _Out:

@@ -110,6 +110,7 @@ class ReportActivities:
                 session, input.org_id, sorted({claim.source.snapshot_sha256 for claim in claims})
             )
         snapshots = {ref.sha256: (await self._objects.get(ref)).decode() for ref in refs}
+        conflicts = await self._read(input.conflicts, _CONFLICTS)
         # Seconds of work in a large run: on the event loop it would hold up every heartbeat of this process.
         rendered = await asyncio.to_thread(
             render_report,
@@ -117,7 +118,7 @@ class ReportActivities:
             _by_id(claims),
             snapshots.__getitem__,
             brief=brief_of(run),
-            conflicts=len(await self._read(input.conflicts, _CONFLICTS)),
+            conflicts=len(conflicts),
             sources_read=read,
         )
         stored = await self._store(input.org_id, rendered)

@@ -39,9 +39,13 @@ class PauseRunResult(Contract):
 
 
 class ResumeRunInput(Contract):
-    """Go on; with `added_ucr`, after the hold was raised by that much (already committed in PostgreSQL)."""
+    """Go on, with what the attempt's hold comes to by now."""
 
     added_ucr: int = 0
+    """What this command added to the hold, already committed: with it, a run that goes on already is no refusal."""
+    hold_ucr: int = 0
+    """All that is held, as committed in PostgreSQL, additions included. A total, and not what was added: an Update
+    that is lost takes nothing with it, since any later one tells the same. 0: not told."""
 
 
 class ResumeRunResult(Contract):
@@ -221,6 +225,13 @@ class RenderReportResult(Contract):
     artifact_id: str
 
 
+class TransitionRunResult(Contract):
+    """What the projection found beside the status."""
+
+    hold_ucr: int = 0
+    """All that the attempt holds; told when a run resumes, whoever resumed it. 0: not told."""
+
+
 class SettleRunInput(RunRef):
     """End the attempt: money and status in one transaction."""
 
@@ -247,7 +258,7 @@ async def begin_run(input: BeginRunInput) -> None:
 
 
 @activity.defn(name="run.transition")
-async def transition_run(input: TransitionRunInput) -> None:
+async def transition_run(input: TransitionRunInput) -> TransitionRunResult:
     """Project a status, its event and its audit entry, in one transaction."""
     raise NotImplementedError
 

@@ -14,7 +14,7 @@ from activities.research.reasoner import ModelConfig, build_reasoner
 from infra.database import Database
 from infra.settings import Settings
 from schema.contracts.common import Tokens
-from schema.contracts.run import PauseRunInput, ResumeRunInput, RunWorkflow
+from schema.contracts.run import ResumeRunInput, RunWorkflow
 from schema.errors import ProviderUnavailable
 from schema.policies import REPORT_STAGES
 from schema.states import RunStatus
