@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +24,10 @@ from temporalio.client import (
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
 )
+from temporalio.common import Priority
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -50,7 +53,7 @@ from infra.orchestrator import Orchestrator
 from infra.settings import Settings
 from infra.temporal import connect
 from schema.errors import SwissbrainError
-from schema.policies import RECONCILE_EVERY, STICKY_TIMEOUT, TaskQueue
+from schema.policies import PRIORITY_SCHEDULED, RECONCILE_EVERY, STICKY_TIMEOUT, TaskQueue
 from workflows.agent import AgentWorkflow
 from workflows.ingest import IngestDocumentWorkflow
 from workflows.reconcile import ReconcileWorkflow
@@ -113,7 +116,11 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
         ),
         Station(TaskQueue.TOOLS, [act.act], slots=50),
         Station(TaskQueue.TOOLS_CPU, [documents.ingest], slots=2),
-        Station(TaskQueue.BILLING, [run.begin, run.transition, run.settle, close.close, reconcile.sweep], slots=20),
+        Station(
+            TaskQueue.BILLING,
+            [run.begin, run.transition, run.settle, close.close, documents.give_up, reconcile.sweep],
+            slots=20,
+        ),
     ]
 
 
@@ -138,21 +145,32 @@ def build_worker(parts: Parts, station: Station, task_queue: str, **overrides: A
     return Worker(parts.client, task_queue=task_queue, **options)
 
 
-async def ensure_schedules(client: Client, task_queue: str) -> None:
-    """Create the reconciler's schedule; harmless when it exists."""
-    action = ScheduleActionStartWorkflow(ReconcileWorkflow.run, id=RECONCILER_ID, task_queue=task_queue)
-    spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RECONCILE_EVERY)])
+async def ensure_schedules(client: Client, settings: Settings) -> None:
+    """Create the reconciler's schedule, or bring one that exists to what this version wants.
+
+    Its id has the deployment's prefix: two deployments in one namespace have a reconciler each. An operator's pause
+    stays.
+    """
+    schedule_id = settings.task_queue(RECONCILER_ID)
+    wanted = Schedule(
+        action=ScheduleActionStartWorkflow(
+            ReconcileWorkflow.run,
+            id=schedule_id,
+            task_queue=settings.task_queue(TaskQueue.RUNS),
+            priority=Priority(priority_key=PRIORITY_SCHEDULED),
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RECONCILE_EVERY)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=RECONCILE_EVERY),
+    )
     try:
-        await client.create_schedule(
-            RECONCILER_ID,
-            Schedule(
-                action=action,
-                spec=spec,
-                policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=RECONCILE_EVERY),
-            ),
-        )
+        await client.create_schedule(schedule_id, wanted)
     except ScheduleAlreadyRunningError:
-        log.debug("schedule exists", schedule=RECONCILER_ID)
+
+        def renew(found: ScheduleUpdateInput) -> ScheduleUpdate:
+            return ScheduleUpdate(replace(wanted, state=found.description.schedule.state))
+
+        await client.get_schedule_handle(schedule_id).update(renew)
+        log.debug("schedule exists", schedule=schedule_id)
 
 
 async def run_worker(settings: Settings, role: str) -> None:
@@ -167,7 +185,7 @@ async def run_worker(settings: Settings, role: str) -> None:
         parts = await open_parts(settings, client, stack)
         wanted = [item for item in stations(parts, builtin_tools()) if role in ("all", item.queue.value)]
         if role in ("all", TaskQueue.RUNS.value):
-            await ensure_schedules(client, settings.task_queue(TaskQueue.RUNS))
+            await ensure_schedules(client, settings)
         workers = [build_worker(parts, item, settings.task_queue(item.queue)) for item in wanted]
         tasks = [asyncio.create_task(worker.run()) for worker in workers]
         log.info("worker started", role=role, queues=[item.queue.value for item in wanted])

@@ -17,6 +17,11 @@ class TaskQueue(StrEnum):
     BILLING = "billing"
 
 
+PRIORITY_RUN = 1
+PRIORITY_INGEST = 2
+PRIORITY_SCHEDULED = 3
+"""Temporal's priority keys, lowest first: what a user waits for, will need, and what only the clock asks for."""
+
 # Requests.
 TASK_LENGTH_MAX = 20_000
 NAME_LENGTH_MAX = 255
@@ -73,6 +78,8 @@ MODEL_TIMEOUT = timedelta(seconds=600)
 TOOL_TIMEOUT_MAX = timedelta(seconds=120)
 REPORT_TIMEOUT = timedelta(seconds=1800)
 INGEST_TIMEOUT = timedelta(seconds=300)
+INGEST_TRIES = 8
+"""Tries to read one document; one that takes its worker with it, or never ends, is given up after them."""
 RETRY_INITIAL = timedelta(milliseconds=200)
 RETRY_CAP = timedelta(seconds=30)
 RETRY_ATTEMPTS_MODEL = 6

@@ -1,5 +1,7 @@
 """Ingestion: an uploaded file becomes a searchable document."""
 
+from contextlib import suppress
+
 import structlog
 from temporalio import activity
 
@@ -7,7 +9,7 @@ from activities.documents.sandbox import ParsedDocument, parse
 from infra.database import Database
 from infra.objects import ObjectStore, sha256_of
 from schema.contracts.common import ObjectRef
-from schema.contracts.documents import IngestDocumentInput, IngestDocumentResult
+from schema.contracts.documents import GiveUpDocumentInput, IngestDocumentInput, IngestDocumentResult
 from schema.errors import NotFound, PayloadTooLarge, SourceUnavailable, UnsupportedFormat
 from schema.store import documents
 from schema.store.documents import NewPassage, ReadDocument
@@ -49,6 +51,19 @@ class DocumentActivities:
             return _deleted(input)
         log.info("document ready", document_id=input.document_id, passages=len(parsed.passages))
         return IngestDocumentResult(document_id=input.document_id, status="ready", passages=len(parsed.passages))
+
+    @activity.defn(name="documents.give_up")
+    async def give_up(self, input: GiveUpDocumentInput) -> None:
+        """Mark a document failed whose reading was tried to the end, and leave a dead letter.
+
+        Idempotent by the document's status: only one that is `processing` is given up.
+        """
+        with suppress(NotFound):  # Deleted meanwhile: nobody waits for it.
+            async with self._db.transaction(input.org_id) as session:
+                await documents.give_up(
+                    session, input.org_id, input.document_id, code=input.error_code, detail=input.error_detail
+                )
+        log.warning("document given up", document_id=input.document_id, code=input.error_code)
 
     async def _failed(
         self, input: IngestDocumentInput, error: UnsupportedFormat | PayloadTooLarge | SourceUnavailable

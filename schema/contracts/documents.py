@@ -39,3 +39,18 @@ class IngestDocumentWorkflow:
 async def ingest_document(input: IngestDocumentInput) -> IngestDocumentResult:
     """Extract the text, split it into passages and store both in one transaction; idempotent by document id."""
     raise NotImplementedError
+
+
+class GiveUpDocumentInput(Contract):
+    """A document whose reading was tried to the end: its worker died over it, or it never came to an end."""
+
+    org_id: str
+    document_id: str
+    error_code: str
+    error_detail: str
+
+
+@activity.defn(name="documents.give_up")
+async def give_up_document(input: GiveUpDocumentInput) -> None:
+    """Mark the document failed and leave a dead letter, in one transaction; a repeat changes nothing."""
+    raise NotImplementedError
