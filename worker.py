@@ -56,6 +56,7 @@ from schema.errors import SwissbrainError
 from schema.policies import PRIORITY_SCHEDULED, RECONCILE_EVERY, STICKY_TIMEOUT, TaskQueue
 from workflows.agent import AgentWorkflow
 from workflows.ingest import IngestDocumentWorkflow
+from workflows.priority import PassPriorityOn
 from workflows.reconcile import ReconcileWorkflow
 from workflows.run import RunWorkflow
 
@@ -129,7 +130,7 @@ def build_worker(parts: Parts, station: Station, task_queue: str, **overrides: A
     options: dict[str, Any] = {
         "activities": station.activities,
         "workflows": station.workflows,
-        "interceptors": [Boundary()],
+        "interceptors": [Boundary(), PassPriorityOn()],
         "workflow_runner": SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default),
         "workflow_failure_exception_types": [SwissbrainError],
         "max_concurrent_activities": station.slots,
