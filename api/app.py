@@ -28,6 +28,7 @@ from api.routes import (
 )
 from api.services import Services
 from api.streams import StreamSlots
+from infra.admission import Admission
 from infra.database import Database
 from infra.live import Live
 from infra.logging import configure_logging
@@ -95,6 +96,7 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
             live=live,
             temporal=temporal,
             orchestrator=Orchestrator(temporal, settings),
+            admission=Admission(temporal, settings),
             codec=payload_codec(settings),
             stream_slots=StreamSlots(),
         )

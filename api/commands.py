@@ -21,7 +21,7 @@ from api.views import runs as views
 from infra.orchestrator import Attempt, NoExecution
 from schema.contracts.common import Contract
 from schema.errors import IllegalTransition, InvariantViolated, OrchestratorUnavailable, RateLimited
-from schema.policies import RECONCILE_EVERY
+from schema.policies import ADMISSION_RETRY_AFTER, RECONCILE_EVERY
 from schema.states import TERMINAL, RunCommand, RunStatus
 from schema.store import billing, idempotency, organisations, runs
 from schema.store.idempotency import Asked
@@ -30,8 +30,6 @@ from schema.tables.runs import Run
 
 ResultT = TypeVar("ResultT")
 FindRun = Callable[[AsyncSession], Awaitable[Run]]
-
-_ADMISSION_RETRY_AFTER_S = 30
 
 
 @dataclass(frozen=True)
@@ -156,7 +154,7 @@ async def open_attempt(
         IllegalTransition: the run's status does not allow the command.
         InsufficientCredits: nothing was held.
         OrchestratorUnavailable: Temporal did not answer, and nothing was held.
-        RateLimited: the organisation has as many live runs as it may have.
+        RateLimited: the organisation has as many live runs as it may have, or accepted work waits too long already.
     """
     opened: list[Attempt] = []
 
@@ -164,13 +162,14 @@ async def open_attempt(
         run = await find(session)
         runs.require(command, run)
         await api.orchestrator.require_ready()
+        await api.admission.require_capacity()
         organisation = await organisations.get_organisation(session, caller.org_id, for_admission=True)
         live = await runs.live_count(session, caller.org_id)
         if live >= organisation.runs_live_max:
             raise RateLimited(
                 f"The organisation has {live} live runs, as many as it may have; nothing was held. Wait for one to "
                 "end.",
-                retry_after_s=_ADMISSION_RETRY_AFTER_S,
+                retry_after_s=ADMISSION_RETRY_AFTER.total_seconds(),
                 limit=organisation.runs_live_max,
             )
         open_run = runs.start_run if command is RunCommand.START else runs.retry_run

@@ -36,6 +36,12 @@ IDEMPOTENCY_KEY_LENGTH_MAX = 255
 IDEMPOTENCY_PROMISED = timedelta(hours=24)
 IDEMPOTENCY_KEPT = timedelta(hours=48)
 
+# Admission: what is refused with 429 before anything is held.
+BACKLOG_AGE_MAX = timedelta(minutes=5)
+"""A start is refused while the oldest task that a worker should have taken has waited longer than this."""
+BACKLOG_ASKED_EVERY = timedelta(seconds=2)
+ADMISSION_RETRY_AFTER = timedelta(seconds=30)
+
 # A run.
 AGENTS_DEFAULT = 10
 AGENTS_MAX = 100
