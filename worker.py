@@ -55,8 +55,8 @@ from infra.temporal import connect
 from schema.errors import SwissbrainError
 from schema.policies import PRIORITY_SCHEDULED, RECONCILE_EVERY, STICKY_TIMEOUT, TaskQueue
 from workflows.agent import AgentWorkflow
+from workflows.boundary import WorkflowBoundary
 from workflows.ingest import IngestDocumentWorkflow
-from workflows.priority import PassPriorityOn
 from workflows.reconcile import ReconcileWorkflow
 from workflows.run import RunWorkflow
 
@@ -130,7 +130,7 @@ def build_worker(parts: Parts, station: Station, task_queue: str, **overrides: A
     options: dict[str, Any] = {
         "activities": station.activities,
         "workflows": station.workflows,
-        "interceptors": [Boundary(), PassPriorityOn()],
+        "interceptors": [Boundary(), WorkflowBoundary()],
         "workflow_runner": SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default),
         "workflow_failure_exception_types": [SwissbrainError],
         "max_concurrent_activities": station.slots,

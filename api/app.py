@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, FastAPI
 
 from api import openapi, problems
-from api.middleware import BodyLimit, CodecCors, RequestContext
+from api.middleware import BodyLimit, CodecCors, HeadAsGet, RequestContext
 from api.routes import (
     artifacts,
     billing,
@@ -77,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # The last one added is the outermost: it also answers for what goes wrong in the others.
     app.add_middleware(CodecCors, origin=_ui_origin(chosen))
     app.add_middleware(BodyLimit)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(RequestContext)
     return app
 

@@ -61,10 +61,10 @@ async def give(api: Services, caller: Caller, asked: Asked, run_id: str, order: 
     """
     async with api.database.transaction(caller.org_id) as session:
         run = await runs.get_run(session, caller.org_id, run_id)
-        first, given = await idempotency.claim(session, caller.org_id, asked)
-        if given is not None:
-            return replay(given)
-        if first:
+        claim = await idempotency.claim(session, caller.org_id, asked)
+        if claim.answer is not None:
+            return replay(claim.answer)
+        if claim.first:
             runs.require(order.command, run)
             if order.instead is not None and (outcome := await order.instead(session, run)) is not None:
                 await idempotency.store(session, caller.org_id, asked, outcome.stored())
@@ -72,7 +72,7 @@ async def give(api: Services, caller: Caller, asked: Asked, run_id: str, order: 
             if order.before is not None:
                 await order.before(session)
         input = order.input(await billing.hold_of(session, caller.org_id, run_id, run.attempt))
-    result = await _send(api, run, order, input, effect_id(caller.org_id, asked))
+    result = await _send(api, run, order, input, effect_id(caller.org_id, asked, claim.claimed_at))
     return await _answer(api, caller, asked, run_id, order, result)
 
 

@@ -50,9 +50,9 @@ async def upload_documents(caller: DocumentsWriter, asked: Idempotent, request: 
     async with uploads(request) as files:
         asked = with_fingerprint(asked, [[file.name, file.mime_type, file.sha256] for file in files])
         async with api.database.transaction(caller.org_id) as session:
-            _, given = await idempotency.claim(session, caller.org_id, asked)
-        if given is not None:
-            return replay(given)
+            claim = await idempotency.claim(session, caller.org_id, asked)
+        if claim.answer is not None:
+            return replay(claim.answer)
         # Repeating what follows changes nothing: objects and documents are found again by their content.
         made = await _keep(api, caller, files)
     await _ingest(api, caller, made)

@@ -1,5 +1,6 @@
 """The Run workflow and the activities that only it calls. Workflow id = run id."""
 
+from pydantic import Field
 from temporalio import activity, workflow
 
 from schema.contracts.common import Contract, ObjectRef, RunRef
@@ -41,9 +42,9 @@ class PauseRunResult(Contract):
 class ResumeRunInput(Contract):
     """Go on, with what the attempt's hold comes to by now."""
 
-    added_ucr: int = 0
+    added_ucr: int = Field(default=0, ge=0)
     """What this command added to the hold, already committed: with it, a run that goes on already is no refusal."""
-    hold_ucr: int = 0
+    hold_ucr: int = Field(default=0, ge=0)
     """All that is held, as committed in PostgreSQL, additions included. A total, and not what was added: an Update
     that is lost takes nothing with it, since any later one tells the same. 0: not told."""
 
@@ -95,7 +96,7 @@ class AgentParked(Contract):
 
     agent_number: int
     parked: bool
-    needs_pcr: int = 0
+    needs_pcr: int = Field(default=0, ge=0)
     """Above 0: it waits for this much budget, not for a resume."""
     pause_number: int = 0
     """Which of the run's pauses it answers; a late answer to an earlier one says nothing about this one."""

@@ -1,0 +1,63 @@
+"""The one boundary of every workflow: what comes in fits its handler, what goes out says whose it is.
+
+Signals come from operators too, and stay in the history: one that its handler cannot take would fail every workflow
+task from then on, and nothing but a reset would help.
+
+The server shares its workers between organisations by what a task says of itself: every activity and child carries the
+priority and the fairness key of its workflow. Both in one place, so that no handler and no call can forget it.
+"""
+
+import inspect
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import Priority
+from temporalio.worker import (
+    HandleSignalInput,
+    Interceptor,
+    StartActivityInput,
+    StartChildWorkflowInput,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+    WorkflowOutboundInterceptor,
+)
+
+
+class WorkflowBoundary(Interceptor):
+    """Put every workflow of a worker behind the boundary."""
+
+    def workflow_interceptor_class(
+        self, input: WorkflowInterceptorClassInput
+    ) -> type[WorkflowInboundInterceptor] | None:
+        """Return what wraps a workflow."""
+        return _Inbound
+
+
+class _Inbound(WorkflowInboundInterceptor):
+    def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+        super().init(_Outbound(outbound))
+
+    async def handle_signal(self, input: HandleSignalInput) -> None:
+        """Hand a signal on if it fits: a handler that takes nothing gets nothing, whatever was sent along.
+
+        With another number of inputs than the handler takes, the SDK has decoded them without their types.
+        """
+        handler = workflow.get_signal_handler(input.signal)
+        if handler is not None and len(input.args) != (takes := len(inspect.signature(handler).parameters)):
+            if takes:
+                workflow.logger.warning("signal ignored: %s came with %d inputs", input.signal, len(input.args))
+                return
+            input.args = []
+        await super().handle_signal(input)
+
+
+class _Outbound(WorkflowOutboundInterceptor):
+    def start_activity(self, input: StartActivityInput) -> "workflow.ActivityHandle[Any]":
+        if input.priority == Priority.default:
+            input.priority = workflow.info().priority
+        return super().start_activity(input)
+
+    async def start_child_workflow(self, input: StartChildWorkflowInput) -> "workflow.ChildWorkflowHandle[Any, Any]":
+        if input.priority == Priority.default:
+            input.priority = workflow.info().priority
+        return await super().start_child_workflow(input)
