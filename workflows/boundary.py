@@ -40,14 +40,15 @@ class _Inbound(WorkflowInboundInterceptor):
     async def handle_signal(self, input: HandleSignalInput) -> None:
         """Hand a signal on if it fits: a handler that takes nothing gets nothing, whatever was sent along.
 
-        With another number of inputs than the handler takes, the SDK has decoded them without their types.
+        With another number of inputs than the handler takes, the SDK has decoded them without their types; and a null
+        passes for every type.
         """
         handler = workflow.get_signal_handler(input.signal)
-        if handler is not None and len(input.args) != (takes := len(inspect.signature(handler).parameters)):
-            if takes:
-                workflow.logger.warning("signal ignored: %s came with %d inputs", input.signal, len(input.args))
-                return
-            input.args = []
+        takes = len(inspect.signature(handler).parameters) if handler is not None else len(input.args)
+        if takes and (len(input.args) != takes or None in input.args):
+            workflow.logger.warning("signal ignored: %s came without what it needs", input.signal)
+            return
+        input.args = input.args[:takes]
         await super().handle_signal(input)
 
 
