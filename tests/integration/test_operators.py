@@ -154,10 +154,13 @@ async def test_a_reset_run_ends_and_is_charged_once(
 async def reset(client: Client, run_id: str) -> None:
     """Reset a run to its first workflow task, as the command line does."""
     described = await client.get_workflow_handle(run_id).describe()
-    history = await client.get_workflow_handle(run_id, run_id=described.run_id).fetch_history()
-    first = next(
-        event.event_id for event in history.events if event.HasField("workflow_task_completed_event_attributes")
-    )
+    current = client.get_workflow_handle(run_id, run_id=described.run_id)
+    ends = [f"workflow_task_{how}_event_attributes" for how in ("completed", "failed", "timed_out")]
+    first = None
+    async with asyncio.timeout(20):
+        while first is None:
+            events = (await current.fetch_history()).events
+            first = next((event.event_id for event in events if any(event.HasField(end) for end in ends)), None)
     await client.workflow_service.reset_workflow_execution(
         ResetWorkflowExecutionRequest(
             namespace=client.namespace,
