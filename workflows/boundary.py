@@ -43,13 +43,26 @@ class _Inbound(WorkflowInboundInterceptor):
         With another number of inputs than the handler takes, the SDK has decoded them without their types; and a null
         passes for every type.
         """
-        handler = workflow.get_signal_handler(input.signal)
-        takes = len(inspect.signature(handler).parameters) if handler is not None else len(input.args)
+        takes = _inputs_of(input.signal)
+        if takes is None:
+            takes = len(input.args)  # Nobody's: the SDK keeps it aside.
         if takes and (len(input.args) != takes or None in input.args):
             workflow.logger.warning("signal ignored: %s came without what it needs", input.signal)
             return
         input.args = input.args[:takes]
         await super().handle_signal(input)
+
+
+def _inputs_of(signal: str) -> int | None:
+    """Return how many inputs the workflow's handler of a signal takes; None where it has none.
+
+    Asked of the methods themselves: what the SDK makes of an asynchronous one takes anything.
+    """
+    for method in vars(type(workflow.instance())).values():
+        definition = getattr(method, "__temporal_signal_definition", None)
+        if definition is not None and definition.name == signal:
+            return len(inspect.signature(method).parameters) - 1
+    return None
 
 
 class _Outbound(WorkflowOutboundInterceptor):

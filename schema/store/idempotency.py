@@ -67,7 +67,7 @@ class Claim:
     answer: StoredAnswer | None
     """What was answered before, if it was."""
     claimed_at: datetime
-    """Tells this claim from one of the same key that was forgotten; for an answered one, when it was answered."""
+    """Tells this claim from one of the same key that was forgotten."""
 
 
 async def claim(session: AsyncSession, org_id: str, asked: Asked) -> Claim:
@@ -127,7 +127,8 @@ async def _write(session: AsyncSession, org_id: str, asked: Asked, answer: Store
     written = await session.execute(
         statement.on_conflict_do_update(
             index_elements=["org_id", "route", "key"],
-            set_={**given, "created_at": func.clock_timestamp()},
+            # Not the time of the claim: what goes on outside is found again by it.
+            set_=given,
             where=IdempotencyKey.__table__.c.status_code == UNANSWERED,  # type: ignore[attr-defined]
         ).returning(IdempotencyKey.__table__.c.key)  # type: ignore[attr-defined]
     )

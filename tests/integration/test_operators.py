@@ -82,6 +82,36 @@ async def test_signals_without_input_or_with_nonsense_stop_nothing(stage: Platfo
     assert await stage.violations() == {}
 
 
+@pytest.mark.parametrize("sent", [[], ["the tenant asked"], [None], [{"reason": "x"}, 2]])
+@pytest.mark.parametrize(("name", "end"), [("cancel", RunStatus.CANCELLED), ("finish", RunStatus.COMPLETED)])
+async def test_an_order_is_followed_whatever_is_sent_along(
+    stage: Platform, script: Script, org: Org, name: str, end: RunStatus, sent: list[object]
+) -> None:
+    """`temporal workflow signal --name cancel --input '"the tenant asked"'`."""
+    brake = Brake()
+    run_id, handle = await begin(stage, script, org, ScriptedReasoner(agents=1, steps=2, before=brake))
+    await asyncio.wait_for(brake.reached.wait(), 30)
+    await handle.signal(name, args=sent)
+    brake.let_go.set()
+    assert await ended(handle) is end
+    assert (await stage.run_row(org.id, run_id)).status == end
+    assert await stage.violations() == {}
+
+
+@pytest.mark.parametrize("sent", [[], [7]])
+async def test_pause_and_resume_are_followed_whatever_is_sent_along(
+    stage: Platform, script: Script, org: Org, sent: list[object]
+) -> None:
+    brake = Brake()
+    run_id, handle = await begin(stage, script, org, ScriptedReasoner(agents=1, steps=2, before=brake))
+    await asyncio.wait_for(brake.reached.wait(), 30)
+    await handle.signal("pause", args=sent)
+    brake.let_go.set()
+    await stage.until(org.id, run_id, RunStatus.PAUSED)
+    await handle.signal("resume", args=sent)
+    assert await ended(handle) is RunStatus.COMPLETED
+
+
 async def test_orders_that_nobody_gave_change_nothing_for_good(stage: Platform, script: Script, org: Org) -> None:
     """Well-formed, and wrong: an agent that does not exist, a grant below zero, a pause that the run knows not of."""
     brake = Brake()
