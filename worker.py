@@ -26,7 +26,10 @@ from temporalio.client import (
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
 )
+from temporalio.common import Priority
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -61,8 +64,9 @@ from infra.temporal import connect
 from schema.contracts.research import SourceKind
 from schema.contracts.tools import SourceNote
 from schema.errors import SwissbrainError
-from schema.policies import RECONCILE_EVERY, STICKY_TIMEOUT, TaskQueue
+from schema.policies import PRIORITY_SCHEDULED, RECONCILE_EVERY, STICKY_TIMEOUT, TaskQueue
 from workflows.agent import AgentWorkflow
+from workflows.boundary import WorkflowBoundary
 from workflows.ingest import IngestDocumentWorkflow
 from workflows.lane import LaneWorkflow
 from workflows.reconcile import ReconcileWorkflow
@@ -124,10 +128,19 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     documents = DocumentActivities(parts.db, parts.objects, parts.embedder)
     return [
         Station(TaskQueue.RUNS, workflows=WORKFLOWS),
-        Station(TaskQueue.AGENTS, [plan.plan, report.write, think.think, row.think], WORKFLOWS, slots=parts.thinkers),
+        Station(
+            TaskQueue.AGENTS,
+            [plan.plan, report.merge, report.resolve, report.write, report.render, think.think, row.think],
+            WORKFLOWS,
+            slots=parts.thinkers,
+        ),
         Station(TaskQueue.TOOLS, [act.act], slots=50),
         Station(TaskQueue.TOOLS_CPU, [documents.ingest, documents.embed], slots=2),
-        Station(TaskQueue.BILLING, [run.begin, run.transition, run.settle, close.close, reconcile.sweep], slots=20),
+        Station(
+            TaskQueue.BILLING,
+            [run.begin, run.transition, run.settle, close.close, documents.give_up, reconcile.sweep],
+            slots=20,
+        ),
     ]
 
 
@@ -145,7 +158,7 @@ def build_worker(parts: Parts, station: Station, task_queue: str, **overrides: A
     options: dict[str, Any] = {
         "activities": station.activities,
         "workflows": station.workflows,
-        "interceptors": [Boundary()],
+        "interceptors": [Boundary(), WorkflowBoundary()],
         "workflow_runner": SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default),
         "workflow_failure_exception_types": [SwissbrainError],
         "max_concurrent_activities": station.slots,
@@ -161,21 +174,32 @@ def build_worker(parts: Parts, station: Station, task_queue: str, **overrides: A
     return Worker(parts.client, task_queue=task_queue, **options)
 
 
-async def ensure_schedules(client: Client, task_queue: str) -> None:
-    """Create the reconciler's schedule; harmless when it exists."""
-    action = ScheduleActionStartWorkflow(ReconcileWorkflow.run, id=RECONCILER_ID, task_queue=task_queue)
-    spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RECONCILE_EVERY)])
+async def ensure_schedules(client: Client, settings: Settings) -> None:
+    """Create the reconciler's schedule, or bring one that exists to what this version wants.
+
+    Its id has the deployment's prefix: two deployments in one namespace have a reconciler each. An operator's pause
+    stays.
+    """
+    schedule_id = settings.task_queue(RECONCILER_ID)
+    wanted = Schedule(
+        action=ScheduleActionStartWorkflow(
+            ReconcileWorkflow.run,
+            id=schedule_id,
+            task_queue=settings.task_queue(TaskQueue.RUNS),
+            priority=Priority(priority_key=PRIORITY_SCHEDULED),
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RECONCILE_EVERY)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=RECONCILE_EVERY),
+    )
     try:
-        await client.create_schedule(
-            RECONCILER_ID,
-            Schedule(
-                action=action,
-                spec=spec,
-                policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=RECONCILE_EVERY),
-            ),
-        )
+        await client.create_schedule(schedule_id, wanted)
     except ScheduleAlreadyRunningError:
-        log.debug("schedule exists", schedule=RECONCILER_ID)
+
+        def renew(found: ScheduleUpdateInput) -> ScheduleUpdate:
+            return ScheduleUpdate(replace(wanted, state=found.description.schedule.state))
+
+        await client.get_schedule_handle(schedule_id).update(renew)
+        log.debug("schedule exists", schedule=schedule_id)
 
 
 async def run_worker(settings: Settings, role: str) -> None:
@@ -194,7 +218,7 @@ async def run_worker(settings: Settings, role: str) -> None:
             if role in ("all", item.queue.value)
         ]
         if role in ("all", TaskQueue.RUNS.value):
-            await ensure_schedules(client, settings.task_queue(TaskQueue.RUNS))
+            await ensure_schedules(client, settings)
         workers = [build_worker(parts, item, settings.task_queue(item.queue)) for item in wanted]
         # What is loaded by now stays as long as the process: the collector need not look at it again and again. What
         # comes from now on is short-lived by the thousands, and rarely cyclic.

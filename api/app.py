@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, FastAPI
 
 from api import openapi, problems
-from api.middleware import BodyLimit, CodecCors, RequestContext
+from api.middleware import BodyLimit, CodecCors, HeadAsGet, RequestContext
 from api.routes import (
     artifacts,
     billing,
@@ -30,6 +30,7 @@ from api.routes import (
 )
 from api.services import Services
 from api.streams import StreamSlots
+from infra.admission import Admission
 from infra.database import Database
 from infra.live import Live
 from infra.logging import configure_logging
@@ -78,6 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # The last one added is the outermost: it also answers for what goes wrong in the others.
     app.add_middleware(CodecCors, origin=_ui_origin(chosen))
     app.add_middleware(BodyLimit)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(RequestContext)
     return app
 
@@ -97,6 +99,7 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
             live=live,
             temporal=temporal,
             orchestrator=Orchestrator(temporal, settings),
+            admission=Admission(temporal, settings),
             codec=payload_codec(settings),
             stream_slots=StreamSlots(),
         )

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from starlette.responses import Response
 
+from api.json_body import JsonRequest
 from api.problems import takes_basic
 from api.services import services
 from schema.errors import Forbidden, Unauthenticated
@@ -99,7 +100,7 @@ class SecuredRoute(APIRoute):
 
         async def handle_secured(request: Request) -> Response:
             request.state.caller = await authenticate(request)
-            return await handle(request)
+            return await handle(JsonRequest(request.scope, request.receive))
 
         return handle_secured
 

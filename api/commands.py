@@ -21,7 +21,7 @@ from api.views import runs as views
 from infra.orchestrator import Attempt, NoExecution
 from schema.contracts.common import Contract
 from schema.errors import IllegalTransition, InvariantViolated, OrchestratorUnavailable, RateLimited
-from schema.policies import RECONCILE_EVERY
+from schema.policies import ADMISSION_RETRY_AFTER, RECONCILE_EVERY
 from schema.states import TERMINAL, RunCommand, RunStatus
 from schema.store import billing, idempotency, organisations, runs
 from schema.store.idempotency import Asked
@@ -31,8 +31,6 @@ from schema.tables.runs import Run
 ResultT = TypeVar("ResultT")
 FindRun = Callable[[AsyncSession], Awaitable[Run]]
 
-_ADMISSION_RETRY_AFTER_S = 30
-
 
 @dataclass(frozen=True)
 class Order(Generic[ResultT]):
@@ -41,7 +39,8 @@ class Order(Generic[ResultT]):
     command: RunCommand
     update: Any
     """Method of `RunWorkflow`."""
-    input: Contract
+    input: Callable[[CreditHold | None], Contract]
+    """Makes its input from the attempt's hold, as it stands once the key is bound."""
     result_type: type[ResultT]
     goal: RunStatus | None
     """The status that the command leads to for good; a repetition that finds it there needs no workflow any more."""
@@ -62,23 +61,24 @@ async def give(api: Services, caller: Caller, asked: Asked, run_id: str, order: 
     """
     async with api.database.transaction(caller.org_id) as session:
         run = await runs.get_run(session, caller.org_id, run_id)
-        first, given = await idempotency.claim(session, caller.org_id, asked)
-        if given is not None:
-            return replay(given)
-        if first:
+        claim = await idempotency.claim(session, caller.org_id, asked)
+        if claim.answer is not None:
+            return replay(claim.answer)
+        if claim.first:
             runs.require(order.command, run)
             if order.instead is not None and (outcome := await order.instead(session, run)) is not None:
                 await idempotency.store(session, caller.org_id, asked, outcome.stored())
                 return fresh(outcome.sent())
             if order.before is not None:
                 await order.before(session)
-    result = await _send(api, run, order, effect_id(caller.org_id, asked))
+        input = order.input(await billing.hold_of(session, caller.org_id, run_id, run.attempt))
+    result = await _send(api, run, order, input, effect_id(caller.org_id, asked, claim.claimed_at))
     return await _answer(api, caller, asked, run_id, order, result)
 
 
-async def _send(api: Services, run: Run, order: Order[ResultT], update_id: str) -> ResultT | None:
+async def _send(api: Services, run: Run, order: Order[ResultT], input: Contract, update_id: str) -> ResultT | None:
     async def command() -> ResultT | None:
-        return await api.orchestrator.command(run.id, order.update, order.input, order.result_type, update_id=update_id)
+        return await api.orchestrator.command(run.id, order.update, input, order.result_type, update_id=update_id)
 
     try:
         return await command()
@@ -154,7 +154,7 @@ async def open_attempt(
         IllegalTransition: the run's status does not allow the command.
         InsufficientCredits: nothing was held.
         OrchestratorUnavailable: Temporal did not answer, and nothing was held.
-        RateLimited: the organisation has as many live runs as it may have.
+        RateLimited: the organisation has as many live runs as it may have, or accepted work waits too long already.
     """
     opened: list[Attempt] = []
 
@@ -162,13 +162,14 @@ async def open_attempt(
         run = await find(session)
         runs.require(command, run)
         await api.orchestrator.require_ready()
+        await api.admission.require_capacity()
         organisation = await organisations.get_organisation(session, caller.org_id, for_admission=True)
         live = await runs.live_count(session, caller.org_id)
         if live >= organisation.runs_live_max:
             raise RateLimited(
                 f"The organisation has {live} live runs, as many as it may have; nothing was held. Wait for one to "
                 "end.",
-                retry_after_s=_ADMISSION_RETRY_AFTER_S,
+                retry_after_s=ADMISSION_RETRY_AFTER.total_seconds(),
                 limit=organisation.runs_live_max,
             )
         open_run = runs.start_run if command is RunCommand.START else runs.retry_run

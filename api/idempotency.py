@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
@@ -63,7 +64,7 @@ def fingerprint(body: bytes) -> str:
     """Return the SHA-256 of what a JSON body says: the same for another order of keys or other white space."""
     try:
         said = json.dumps(json.loads(body or b"{}"), sort_keys=True, separators=(",", ":")).encode()
-    except ValueError:
+    except (ValueError, RecursionError):  # No JSON, or nested to hurt: refused elsewhere, if it is read at all.
         said = body
     return hashlib.sha256(said).hexdigest()
 
@@ -123,6 +124,11 @@ def replay(answer: StoredAnswer) -> Response:
     return Response(answer.body, status_code=status, media_type=answer.content_type, headers={REPLAYED: "true"})
 
 
-def effect_id(org_id: str, asked: Asked) -> str:
-    """Derive the id under which the outside world deduplicates the work of this key, for example an Update's."""
-    return hashlib.sha256("|".join((org_id, asked.route, asked.key)).encode()).hexdigest()
+def effect_id(org_id: str, asked: Asked, claimed_at: datetime) -> str:
+    """Derive the id under which the outside world deduplicates the work of this key, for example an Update's.
+
+    Made of the claim and not of the key alone: a key that was forgotten after its time names a new request, and a run
+    may be older than that.
+    """
+    facts = (org_id, asked.route, asked.key, claimed_at.astimezone(UTC).isoformat())
+    return hashlib.sha256("|".join(facts).encode()).hexdigest()

@@ -5,11 +5,13 @@ Plain ASGI, so that a stream stays a stream and a disconnect reaches it.
 
 import re
 import time
+from contextlib import suppress
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem, unexpected
@@ -128,6 +130,34 @@ class BodyLimit:
             return message
 
         await self.app(scope, receiving, send)
+
+
+class HeadAsGet:
+    """Answer HEAD as GET without its body (RFC 9110, 9.1: every server has both), a stream's head included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+        ended = False
+
+        async def sending(message: Message) -> None:
+            nonlocal ended
+            if ended:
+                if message.get("more_body"):
+                    raise OSError("the head was sent")  # How a stream learns that nobody reads it.
+                return
+            await send(message)
+            if message["type"] == "http.response.start":
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                ended = True
+
+        with suppress(OSError, ClientDisconnect):
+            await self.app({**scope, "method": "GET"}, receive, sending)
 
 
 class CodecCors:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
@@ -81,10 +81,15 @@ class PageSince(PageOf):
             InvalidRequest: the cursor's time is none.
         """
         page = super().__call__(limit, cursor)
-        try:
-            aware = page.cursor is None or datetime.fromisoformat(page.cursor.partition("|")[0]).tzinfo is not None
-        except ValueError:
-            aware = False
-        if not aware:
+        if page.cursor is not None and not _is_instant(page.cursor.partition("|")[0]):
             raise InvalidRequest(_NOT_OURS, field="cursor")
         return page
+
+
+def _is_instant(text: str) -> bool:
+    """Tell whether a text is a point in time that this API may have written."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.tzinfo is not None and 2000 <= at.astimezone(UTC).year < 3000
+    except (ValueError, OverflowError):
+        return False

@@ -215,8 +215,10 @@ def install(app: FastAPI) -> None:
 
 def _validation(scope: Scope, error: RequestValidationError) -> Response:
     found = error.errors()
-    if any(entry["type"] == "json_invalid" for entry in found):
-        return problem_of(scope, InvalidRequest("The body is not valid JSON. Send a JSON object in UTF-8."))
+    broken = next((entry for entry in found if entry["type"] == "json_invalid"), None)
+    if broken is not None:
+        said = broken.get("ctx", {}).get("error", "it ends too early")
+        return problem_of(scope, InvalidRequest(f"The body is not valid JSON: {said}. Send a JSON object in UTF-8."))
     media_type = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
     if found[0]["loc"] == ("body",) and not (media_type == "application/json" or media_type.endswith("+json")):
         return problem_of(scope, UnsupportedFormat("Send the body as JSON, with `Content-Type: application/json`."))
@@ -261,7 +263,7 @@ def _allowed(scope: Scope) -> str:
     methods: set[str] = set()
     for template, item in scope["app"].openapi()["paths"].items():
         if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), scope["path"]):
-            methods |= {method.upper() for method in item}
+            methods |= {method.upper() for method in item} | ({"HEAD"} if "get" in item else set())
     return ", ".join(sorted(methods))
 
 

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from temporalio.client import Client
 
 from api.streams import StreamSlots
+from infra.admission import Admission
 from infra.codec import EncryptionCodec
 from infra.database import Database
 from infra.live import Live
@@ -25,6 +26,7 @@ class Services:
     live: Live
     temporal: Client
     orchestrator: Orchestrator
+    admission: Admission
     codec: EncryptionCodec | None
     stream_slots: StreamSlots
 

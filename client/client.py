@@ -249,7 +249,7 @@ class Client(AbstractContextManager["Client"]):
         return self._pages(f"{API}/dead-letters", "dead_letters", limit, asked)
 
     def replay_dead_letter(self, letter_id: str, *, idempotency_key: str | None = None) -> Json:
-        """Retry the failed run of a dead letter."""
+        """Retry the failed run of a dead letter, or have its document read again."""
         return self._post(f"{API}/dead-letters/{letter_id}/replay", {}, idempotency_key)
 
     def _get(self, path: str, params: Mapping[str, Any] | None = None) -> Json:

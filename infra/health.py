@@ -12,6 +12,8 @@ from infra.objects import ObjectStore
 from infra.temporal import temporal_ready
 
 CHECK_TIMEOUT_S = 2.0
+DISPENSABLE = frozenset({"redis"})
+"""Parts whose absence slows and degrades, and refuses nothing: no reason to take a process out of service."""
 
 
 async def readiness(*, database: Database, objects: ObjectStore, live: Live, temporal: Client) -> dict[str, str]:
@@ -31,9 +33,14 @@ async def readiness(*, database: Database, objects: ObjectStore, live: Live, tem
     return dict(zip(checks, answers, strict=True))
 
 
+def silent(answers: dict[str, str]) -> list[str]:
+    """Return the parts that did not answer."""
+    return [name for name, answer in answers.items() if answer != "ok"]
+
+
 def is_ready(answers: dict[str, str]) -> bool:
-    """Tell whether every part answered."""
-    return all(answer == "ok" for answer in answers.values())
+    """Tell whether every part answered that requests cannot do without."""
+    return not set(silent(answers)) - DISPENSABLE
 
 
 async def _check(check: Awaitable[None]) -> str:

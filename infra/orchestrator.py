@@ -39,7 +39,7 @@ from schema.contracts.common import Contract
 from schema.contracts.documents import IngestDocumentInput, IngestDocumentResult, IngestDocumentWorkflow
 from schema.contracts.run import ExecuteRunInput, RunWorkflow
 from schema.errors import Conflict, IllegalTransition, OrchestratorUnavailable, RateLimited, SwissbrainError, all_errors
-from schema.policies import UPDATE_ANSWER_WITHIN, TaskQueue
+from schema.policies import PRIORITY_INGEST, PRIORITY_RUN, UPDATE_ANSWER_WITHIN, TaskQueue
 from schema.tables.billing import CreditHold
 from schema.tables.organisations import Organisation
 from schema.tables.runs import Run
@@ -207,27 +207,23 @@ class Orchestrator:
             )
             return await _result_within(handle, UPDATE_ANSWER_WITHIN + RESULT_GRACE)
 
-    async def ingest(self, input: IngestDocumentInput, organisation: Organisation, *, again: bool = False) -> None:
+    async def ingest(self, input: IngestDocumentInput, organisation: Organisation) -> None:
         """Start the ingestion of one document; harmless when it runs already.
 
-        Args:
-            again: start it also where it ran to its end before.
+        One that ran already runs again, and leaves the same rows: a document may be read anew after it failed.
         """
-        policy = WorkflowIDReusePolicy.ALLOW_DUPLICATE if again else WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
         async with _translated():
-            try:
-                await self._client.start_workflow(
-                    IngestDocumentWorkflow.run,
-                    input,
-                    id=input.document_id,
-                    task_queue=self._runs_queue,
-                    id_reuse_policy=policy,
-                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    priority=_priority(organisation),
-                    rpc_timeout=RPC_TIMEOUT,
-                )
-            except WorkflowAlreadyStartedError:
-                return
+            await self._client.start_workflow(
+                IngestDocumentWorkflow.run,
+                input,
+                id=input.document_id,
+                task_queue=self._runs_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                priority=_priority(organisation, PRIORITY_INGEST),
+                search_attributes=TypedSearchAttributes([SearchAttributePair(ORG_ID, input.org_id)]),
+                rpc_timeout=RPC_TIMEOUT,
+            )
 
     async def ingested(self, document_id: str, within: timedelta) -> IngestDocumentResult | None:
         """Wait for an ingestion's end; None when it takes longer than `within`, or nobody can say."""
@@ -272,9 +268,12 @@ def _input(attempt: Attempt) -> ExecuteRunInput:
     )
 
 
-def _priority(organisation: Organisation) -> Priority:
-    """Ask for what a user waits for first, and share the workers between organisations by their weight."""
-    return Priority(priority_key=1, fairness_key=organisation.id, fairness_weight=float(organisation.fairness_weight))
+def _priority(organisation: Organisation, key: int = PRIORITY_RUN) -> Priority:
+    """Ask for what a user waits for first, and share the workers between organisations by their weight.
+
+    Children and activities inherit it from their workflow, over continue-as-new too.
+    """
+    return Priority(priority_key=key, fairness_key=organisation.id, fairness_weight=float(organisation.fairness_weight))
 
 
 def _attempt_of(found: WorkflowExecutionDescription) -> int | None:

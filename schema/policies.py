@@ -17,6 +17,11 @@ class TaskQueue(StrEnum):
     BILLING = "billing"
 
 
+PRIORITY_RUN = 1
+PRIORITY_INGEST = 2
+PRIORITY_SCHEDULED = 3
+"""Temporal's priority keys, lowest first: what a user waits for, will need, and what only the clock asks for."""
+
 # Requests.
 TASK_LENGTH_MAX = 20_000
 NAME_LENGTH_MAX = 255
@@ -30,6 +35,12 @@ PAGE_SIZE_MAX = 200
 IDEMPOTENCY_KEY_LENGTH_MAX = 255
 IDEMPOTENCY_PROMISED = timedelta(hours=24)
 IDEMPOTENCY_KEPT = timedelta(hours=48)
+
+# Admission: what is refused with 429 before anything is held.
+BACKLOG_AGE_MAX = timedelta(minutes=5)
+"""A start is refused while the oldest task that a worker should have taken has waited longer than this."""
+BACKLOG_ASKED_EVERY = timedelta(seconds=2)
+ADMISSION_RETRY_AFTER = timedelta(seconds=30)
 
 # A run.
 AGENTS_DEFAULT = 10
@@ -88,6 +99,10 @@ OUTPUT_SCHEMA_DEPTH_MAX = 3
 """Nested objects and arrays below the root of a caller's JSON Schema."""
 OUTPUT_FIELDS_MAX = 60
 
+# The report.
+REPORT_STAGES = ("merge", "resolve", "write", "render")
+"""In order; each is an activity, a step row and an operation key."""
+
 # Activities: (start to close, heartbeat). A heartbeat is how a cancel reaches a running activity.
 HEARTBEAT = timedelta(seconds=3)
 HEARTBEAT_EVERY = timedelta(milliseconds=700)
@@ -96,6 +111,8 @@ MODEL_TIMEOUT = timedelta(seconds=600)
 TOOL_TIMEOUT_MAX = timedelta(seconds=120)
 REPORT_TIMEOUT = timedelta(seconds=1800)
 INGEST_TIMEOUT = timedelta(seconds=300)
+INGEST_TRIES = 8
+"""Tries to read one document; one that takes its worker with it, or never ends, is given up after them."""
 RETRY_INITIAL = timedelta(milliseconds=200)
 RETRY_CAP = timedelta(seconds=30)
 RETRY_ATTEMPTS_MODEL = 6

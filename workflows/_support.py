@@ -61,9 +61,9 @@ def model_options(timeout: timedelta) -> ActivityOptions:
     return ActivityOptions(timeout, _retry(RETRY_ATTEMPTS_LOST), HEARTBEAT)
 
 
-def tool_options(timeout: timedelta) -> ActivityOptions:
+def tool_options(timeout: timedelta, attempts: int = RETRY_ATTEMPTS_LOST) -> ActivityOptions:
     """Return the options of an activity that calls a tool; the activity records a failure of the tool as its result."""
-    return ActivityOptions(timeout, _retry(RETRY_ATTEMPTS_LOST), HEARTBEAT)
+    return ActivityOptions(timeout, _retry(attempts), HEARTBEAT)
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,11 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(cause, TemporalTimeout):
         return Failure("orchestrator_unavailable", "the work timed out", True)
     return Failure("internal_error", str(cause), False)
+
+
+def timed_out(error: BaseException) -> bool:
+    """Tell whether an activity ended because nothing was heard of it in time, or its worker was gone."""
+    return isinstance(error, ActivityError) and isinstance(error.cause, TemporalTimeout)
 
 
 def spent_of(error: BaseException) -> int | None:

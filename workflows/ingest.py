@@ -1,22 +1,32 @@
-"""The IngestDocument workflow: one activity reads one uploaded document, others make its vectors."""
+"""The IngestDocument workflow: one activity reads one uploaded document, others make its vectors.
+
+What cannot be read is given up, once.
+"""
 
 from temporalio import workflow
 from temporalio.common import Priority
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from schema.contracts import documents as contract
-    from schema.contracts.documents import EmbedDocumentInput, IngestDocumentInput, IngestDocumentResult
+    from schema.contracts.documents import (
+        EmbedDocumentInput,
+        GiveUpDocumentInput,
+        IngestDocumentInput,
+        IngestDocumentResult,
+    )
+    from schema.errors import policy_of
     from schema.policies import (
         DOCUMENT_CHARACTERS_MAX,
         EMBED_TIMEOUT,
         EMBEDDED_PER_ACTIVITY,
         INGEST_TIMEOUT,
+        INGEST_TRIES,
         PASSAGE_CHARACTERS,
         TaskQueue,
     )
 
-    from workflows._support import is_cancelled, queue, tool_options
+    from workflows._support import DATABASE, Failure, failure_of, is_cancelled, queue, timed_out, tool_options
 
 PORTIONS_MAX = 4 * DOCUMENT_CHARACTERS_MAX // (PASSAGE_CHARACTERS * EMBEDDED_PER_ACTIVITY)
 """More portions than the longest document can have: the bound of the loop, which ends before."""
@@ -30,20 +40,45 @@ class IngestDocumentWorkflow:
 
     @workflow.run
     async def run(self, input: IngestDocumentInput) -> IngestDocumentResult:
-        """Return what became of the document; storage that fails for long leaves it to the reconciler."""
-        options = tool_options(INGEST_TIMEOUT)
-        result = await workflow.execute_activity(
-            contract.ingest_document,
-            input,
-            task_queue=queue(TaskQueue.TOOLS_CPU),
-            start_to_close_timeout=options.start_to_close,
-            heartbeat_timeout=options.heartbeat,
-            retry_policy=options.retry,
-            summary=input.filename[:100],
-        )
-        if result.status == "ready" and workflow.patched("documents.embed"):
+        """Return what became of the document.
+
+        Fails when the reading was given up: with a dead letter where it is the document's doing (it kills or outlasts
+        its workers), without one where storage is away, since then the reconciler starts the reading again.
+        """
+        options = tool_options(INGEST_TIMEOUT, attempts=INGEST_TRIES)
+        try:
+            result = await workflow.execute_activity(
+                contract.ingest_document,
+                input,
+                task_queue=queue(TaskQueue.TOOLS_CPU),
+                start_to_close_timeout=options.start_to_close,
+                heartbeat_timeout=options.heartbeat,
+                retry_policy=options.retry,
+                summary=input.filename[:100],
+            )
+        except ActivityError as error:
+            failure = failure_of(error)
+            if not is_cancelled_exception(error) and (timed_out(error) or not policy_of(failure.code).patient):
+                await self._give_up(input, failure)
+            raise
+        if result.status == "ready":
             await self._embed(input)
         return result
+
+    async def _give_up(self, input: IngestDocumentInput, failure: Failure) -> None:
+        await workflow.execute_activity(
+            contract.give_up_document,
+            GiveUpDocumentInput(
+                org_id=input.org_id,
+                document_id=input.document_id,
+                error_code=failure.code,
+                error_detail=f"The document could not be read in {INGEST_TRIES} tries: {failure.detail}",
+            ),
+            task_queue=queue(TaskQueue.BILLING),
+            start_to_close_timeout=DATABASE.start_to_close,
+            retry_policy=DATABASE.retry,
+            summary="give up",
+        )
 
     async def _embed(self, input: IngestDocumentInput) -> None:
         """Make the vectors, portion by portion. Without them the document is found by its words: no failure counts."""

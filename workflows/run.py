@@ -32,17 +32,21 @@ with workflow.unsafe.imports_passed_through():
         ExecuteRunResult,
         FinishRunInput,
         FinishRunResult,
+        MergeClaimsInput,
         PauseRunInput,
         PauseRunResult,
         PlannedAgent,
         PlanRunInput,
         PlanRunResult,
+        RenderReportInput,
+        ResolveConflictsInput,
         ResumeRunInput,
         ResumeRunResult,
         RunView,
         SettleRunInput,
         SettleRunResult,
         TransitionRunInput,
+        WordedReport,
         WriteReportInput,
     )
     from schema.contracts.tables import ExecuteLaneInput, LaneWorkflow
@@ -55,6 +59,7 @@ with workflow.unsafe.imports_passed_through():
         AGENTS_BUDGET_SHARE_PERCENT,
         AGENTS_PARALLEL_MAX,
         MODEL_TIMEOUT,
+        REPORT_STAGES,
         REPORT_TIMEOUT,
         RUN_RETRY_BASE,
         RUN_RETRY_CAP,
@@ -101,6 +106,8 @@ class RunWorkflow:
         self._detail: StatusDetail | None = None
         self._seq = 0
         self._tries = 0
+        self._reporting = False
+        self._edition = 0
         self._projecting = asyncio.Lock()
         self._pausing = False
         self._cancel_reason: str | None = None
@@ -117,7 +124,9 @@ class RunWorkflow:
         self._sunk_pcr: dict[int, int] = {}
         self._in_lanes = False
         """The run fills a table: its seats are lanes, which start the agents."""
+        self._hold_ucr = input.hold_ucr
         self._pool_pcr = input.hold_ucr * PCR_PER_UCR * AGENTS_BUDGET_SHARE_PERCENT // 100
+        self._broken: BaseException | None = None
 
     # The attempt, from begin to settlement.
 
@@ -128,15 +137,17 @@ class RunWorkflow:
         gatekeeper = asyncio.create_task(self._keep_gate())
         while not body.done():
             try:
-                await asyncio.shield(body)
+                # Waiting does not cancel what is waited for.
+                kept = [gatekeeper] if not gatekeeper.done() else []
+                await workflow.wait([body, *kept], return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError:
                 if workflow.cancellation_reason() is None:
                     raise  # No cancel: the worker forgets this execution, which goes on elsewhere.
                 # The Web UI's or the CLI's cancel. It is delivered once, as an exception; from here it is state.
                 self._cancelled_natively = True
                 await self._cancel("cancelled by an operator")
-            except Exception:
-                break
+            if gatekeeper.done() and self._broken is None and (error := gatekeeper.exception()) is not None:
+                await self._break(error)
         failure = self._failure_of_body(body)
         self._closing = True
         settle = asyncio.create_task(self._settle(failure))
@@ -147,18 +158,33 @@ class RunWorkflow:
             except asyncio.CancelledError:
                 continue
         result = settle.result()
-        await gatekeeper
+        await workflow.wait([gatekeeper])  # Whatever became of it: the run is settled.
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._end(result, failure)
 
     def _failure_of_body(self, body: "asyncio.Task[None]") -> Failure | None:
         """Return why the body failed; None when it completed or was stopped by a cancel."""
         error = body.exception()
+        if self._broken is not None:
+            return failure_of(self._broken)
         if error is None or isinstance(error, _Stopped) or self._cancel_reason is not None:
             return None
         if isinstance(error, FailureError):
             return failure_of(error)
         raise error
+
+    async def _break(self, error: BaseException) -> None:
+        """Stop everything, because nobody is left who could open the gate: a run that hangs helps nobody.
+
+        Raises:
+            error: a fault of this code; the worker tries the task again, with mended code at last.
+        """
+        if not isinstance(error, FailureError):
+            raise error
+        self._broken = error
+        if self._cancel_reason is None:
+            self._cancel_reason = "the run could not be paused or resumed"
+            await self._stop_work()
 
     def _end(self, result: SettleRunResult, failure: Failure | None) -> ExecuteRunResult:
         if result.status is RunStatus.FAILED:
@@ -221,21 +247,55 @@ class RunWorkflow:
             MODEL_TIMEOUT,
             "plan",
         )
-        await self._run_agents(plan)
-        await self._gate()
-        await self._call(
-            contract.write_report,
-            WriteReportInput(
-                **self._ref(),
-                operation_key=self._key("report"),
-                missing=self._missing(plan),
-            ),
-            REPORT_TIMEOUT,
-            "report",
-        )
+        ran = await self._run_agents(plan)
+        # Agents that ran again after a report was begun may have found more: it is begun anew, under keys of its own.
+        self._edition += ran and self._reporting
+        self._reporting = True
+        await self._report(plan)
         await self._gate()
         # No await from the gate to here: a pause or cancel is either seen above or refused from now on.
         self._closing = True
+
+    async def _report(self, plan: PlanRunResult) -> None:
+        """Make the report in stages; each keeps its result under its own key, and none is paid for twice."""
+        if plan.table is not None:
+            # Every cell has its evidence already: there is nothing to merge or to word.
+            await self._stage("render", contract.render_report, RenderReportInput, REPORT_TIMEOUT)
+            return
+        findings = await self._stage("merge", contract.merge_claims, MergeClaimsInput, MODEL_TIMEOUT)
+        conflicts = await self._stage(
+            "resolve", contract.resolve_conflicts, ResolveConflictsInput, MODEL_TIMEOUT, findings=findings.value
+        )
+        report = await self._stage(
+            "write",
+            contract.write_report,
+            WriteReportInput,
+            REPORT_TIMEOUT,
+            findings=findings.value,
+            conflicts=conflicts.value,
+            missing=self._missing(plan),
+        )
+        await self._stage(
+            "render",
+            contract.render_report,
+            RenderReportInput,
+            REPORT_TIMEOUT,
+            worded=WordedReport(findings=findings.value, conflicts=conflicts.value, report=report.value),
+        )
+
+    async def _stage(
+        self,
+        kind: str,
+        activity: Callable[[_In], Awaitable[_Out]],
+        make: Callable[..., _In],
+        timeout: timedelta,
+        **fields: Any,
+    ) -> _Out:
+        await self._gate()
+        number = 1 + len(REPORT_STAGES) * self._edition + REPORT_STAGES.index(kind)
+        key = operation_key(self._input.run_id, self._input.attempt, 0, number, kind)
+        input = make(**self._ref(), operation_key=key, step=number, **fields)
+        return await self._call(activity, input, timeout, kind)
 
     def _missing(self, plan: PlanRunResult) -> tuple[str, ...]:
         return tuple(
@@ -248,15 +308,14 @@ class RunWorkflow:
 
     # Agents.
 
-    async def _run_agents(self, plan: PlanRunResult) -> None:
-        """Run every agent of the plan that is not done; one that fails does not sink the run."""
+    async def _run_agents(self, plan: PlanRunResult) -> bool:
+        """Run every agent of the plan that is not done; one that fails does not sink the run. Tell whether any ran."""
         if plan.table is not None:
-            await self._run_lanes(plan)
-            return
+            return await self._run_lanes(plan)
         self._done |= {agent.subtask.number for agent in plan.agents if agent.done}
         waiting = [agent for agent in plan.agents if agent.subtask.number not in self._done]
         if not waiting:
-            return
+            return False
         self._failures.clear()
         slots = asyncio.Semaphore(AGENTS_PARALLEL_MAX)
         share_pcr = self._pool_pcr // len(waiting)
@@ -271,6 +330,7 @@ class RunWorkflow:
             if isinstance(error, BaseException):
                 raise error
         self._require_some_success(any_done=bool(self._done))
+        return True
 
     def _require_some_success(self, *, any_done: bool) -> None:
         """Fail the try when every agent failed."""
@@ -312,13 +372,13 @@ class RunWorkflow:
             finally:
                 del self._seats[number]
 
-    async def _run_lanes(self, plan: PlanRunResult) -> None:
+    async def _run_lanes(self, plan: PlanRunResult) -> bool:
         """Fill the table that was planned; see `lane.py`. Rows that failed are the report's to tell."""
         table = plan.table
         assert table is not None
         lanes = min(table.lanes, AGENTS_PARALLEL_MAX, len(table.waiting))
         if not lanes:
-            return
+            return False
         self._in_lanes = True
         self._failures.clear()
         # A row per lane in turn: the rows are done about in their order.
@@ -341,6 +401,7 @@ class RunWorkflow:
                 raise error
         done = table.rows - waiting + sum(count for count in ended if isinstance(count, int))
         self._require_some_success(any_done=done > 0)
+        return True
 
     async def _run_lane(
         self, lane: int, rows: tuple[int, ...], tools: tuple[str, ...], share_pcr: int, tokens: int
@@ -508,10 +569,14 @@ class RunWorkflow:
         )
 
     async def _grant(self) -> None:
-        """Give agents that wait for budget what others left over, lowest number first."""
+        """Give agents that wait for budget what others left over, lowest number first.
+
+        Each gets an equal share, since the others may come to wait as well, and its next step at least.
+        """
+        share_pcr = self._pool_pcr // max(1, len(self._seats))
         for number, seat in sorted(self._seats.items()):
             if 0 < seat.needs_pcr <= self._pool_pcr:
-                amount_pcr = seat.needs_pcr
+                amount_pcr = max(seat.needs_pcr, min(share_pcr, self._pool_pcr))
                 self._pool_pcr -= amount_pcr
                 seat.budget_pcr += amount_pcr
                 seat.needs_pcr, seat.parked = 0, False
@@ -605,7 +670,7 @@ class RunWorkflow:
     @workflow.update(name="resume")
     async def resume(self, input: ResumeRunInput) -> ResumeRunResult:
         """Resume a paused run, with what was added to its hold."""
-        self._pool_pcr += input.added_ucr * PCR_PER_UCR
+        self._take_hold(input.hold_ucr)
         if self._status is RunStatus.PAUSED:
             self._pausing = False
         await wait_until(lambda: self._shown is RunStatus.RUNNING or self._over(), UPDATE_ANSWER_WITHIN)
@@ -616,6 +681,12 @@ class RunWorkflow:
         # What was added is held already: it is refused only by a run that ends, and then released.
         if not input.added_ucr or self._over():
             self._require(RunCommand.RESUME)
+
+    def _take_hold(self, hold_ucr: int) -> None:
+        """Let the agents have what was added to the hold since the run was last told of it."""
+        if hold_ucr > self._hold_ucr:
+            self._pool_pcr += (hold_ucr - self._hold_ucr) * PCR_PER_UCR
+            self._hold_ucr = hold_ucr
 
     @workflow.signal(name="resume")
     def resume_by_signal(self) -> None:
@@ -670,11 +741,18 @@ class RunWorkflow:
         if self._cancel_reason is not None or self._closing:
             return
         self._cancel_reason = reason
+        await self._stop_work()
+        self._detail = StatusDetail.CANCELLING
+        try:
+            await self._project("Cancelling")
+        except FailureError as error:
+            # Only the announcement is lost. The settlement says the same, and must not be kept from it.
+            workflow.logger.warning("cancelling could not be shown: %s", error)
+
+    async def _stop_work(self) -> None:
         if self._in_flight is not None:
             self._in_flight.cancel()
         await asyncio.gather(*(self._cancel_agent(number) for number in sorted(self._seats)))
-        self._detail = StatusDetail.CANCELLING
-        await self._project("Cancelling")
 
     @workflow.query(name="state")
     def state(self) -> RunView:
@@ -717,7 +795,7 @@ class RunWorkflow:
                 begin = BeginRunInput(**fields.model_dump(), hold_ucr=hold_ucr)
                 await self._record(contract.begin_run, begin, f"{status.value}")
             else:
-                await self._record(contract.transition_run, fields, f"{status.value}")
+                self._take_hold((await self._record(contract.transition_run, fields, f"{status.value}")).hold_ucr)
             self._shown = status
 
     async def _record(self, activity: Callable[[_In], Awaitable[_Out]], input: _In, summary: str) -> _Out:

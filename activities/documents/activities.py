@@ -1,6 +1,7 @@
 """Ingestion: an uploaded file becomes a searchable document."""
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 from temporalio import activity
@@ -15,6 +16,7 @@ from schema.contracts.common import ObjectRef
 from schema.contracts.documents import (
     EmbedDocumentInput,
     EmbedDocumentResult,
+    GiveUpDocumentInput,
     IngestDocumentInput,
     IngestDocumentResult,
 )
@@ -96,6 +98,19 @@ class DocumentActivities:
         except NotFound:
             return EmbedDocumentResult(document_id=document_id)
         return EmbedDocumentResult(document_id=document_id, model=embedder.name, embedded=len(waiting), missing=missing)
+
+    @activity.defn(name="documents.give_up")
+    async def give_up(self, input: GiveUpDocumentInput) -> None:
+        """Mark a document failed whose reading was tried to the end, and leave a dead letter.
+
+        Idempotent by the document's status: only one that is `processing` is given up.
+        """
+        with suppress(NotFound):  # Deleted meanwhile: nobody waits for it.
+            async with self._db.transaction(input.org_id) as session:
+                await documents.give_up(
+                    session, input.org_id, input.document_id, code=input.error_code, detail=input.error_detail
+                )
+        log.warning("document given up", document_id=input.document_id, code=input.error_code)
 
     async def _failed(
         self, input: IngestDocumentInput, error: UnsupportedFormat | PayloadTooLarge | SourceUnavailable

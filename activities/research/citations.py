@@ -171,6 +171,8 @@ class _Backing:
     @property
     def quotes(self) -> list[str]:
         return [quote for _, _, quote in self.spans]
+
+
 EMPTY_CELL = "–"
 """A cell of a table for which no value could be shown."""
 
@@ -233,7 +235,8 @@ class _Gate:
             self.dropped += bool(text and cell.claim_ids)
             return EMPTY_CELL
         self.supported += 1
-        spans = [self._span(claim) for claim in backing]
+        alone = [_Backing(claim, text, ((claim.start, claim.end, claim.quote),)) for claim in backing]
+        spans = [span for each in alone for span in self._spans(each)]
         self.sentences.append(CitedSentence(section=section, text=text, spans=tuple(spans), is_cell=True))
         marks = "".join(f"[{number}]" for number in dict.fromkeys(span.n for span in spans))
         return f"{escape(text)} {marks}"

@@ -55,6 +55,7 @@ from activities.research.fields_reading import Reader
 from activities.research.fields_values import Candidate
 from activities.research.filling import fill
 from activities.research.findings import merge_claims
+from activities.research.journal import Answered, digest_of, journal
 from activities.research.prompting import fenced, repair_text, system_text
 from activities.research.questions import QUESTION_CHARACTERS_MAX, TITLE_CHARACTERS_MAX, plan_subtasks
 from activities.research.quotes import locate
@@ -187,7 +188,9 @@ class ModelReasoner:
         reader = Reader(request.item, request.others, request.heads)
         said, tokens = dict[str, list[Candidate]](), Tokens()
         near = [passage for passage in request.fresh or request.passages if _is_near(passage, reader)]
-        for batch in list(_passage_batches(near, self._config.prompt_characters_max))[:FILL_BATCHES_MAX] if asked else ():
+        for batch in (
+            list(_passage_batches(near, self._config.prompt_characters_max))[:FILL_BATCHES_MAX] if asked else ()
+        ):
             shown = [fenced(f"passage {number}", _with_heading(passage)) for number, passage in enumerate(batch, 1)]
             answer, used = await self._ask(
                 "researcher",
@@ -317,18 +320,21 @@ class ModelReasoner:
     async def _ask(
         self, role: Role, prompt: str, answer: type[A], data: Sequence[str], **values: int | str
     ) -> tuple[A, Tokens]:
-        """Ask once, and once more with the fault named.
+        """Ask once, and once more with the fault named; an answer that an open journal has is not asked for again.
 
         Raises:
             ProviderAnswerInvalid: neither answer was usable; `input_tokens` and `output_tokens` say what was used.
         """
+        open_journal, digest = journal(), digest_of(self._config.for_role(role) or self.name, prompt, data, values)
+        if open_journal is not None and (known := await open_journal.find(digest)) is not None:
+            return answer.model_validate_json(known.text), known.tokens
         talk = [{"role": "user", "content": "\n\n".join(data)}]
         tokens = Tokens()
         for last in (False, True):
             completion = await self._send(role, prompt, answer, talk, values)
             tokens += completion.tokens
             try:
-                return self._read(completion, answer), tokens
+                usable = self._read(completion, answer)
             except Unusable as error:
                 if last:
                     raise ProviderAnswerInvalid(
@@ -342,6 +348,10 @@ class ModelReasoner:
                     {"role": "assistant", "content": draft},
                     {"role": "user", "content": repair_text(answer, str(error))},
                 ]
+            else:
+                if open_journal is not None:
+                    await open_journal.keep(digest, prompt, Answered(usable.model_dump_json(), tokens))
+                return usable, tokens
         raise AssertionError("unreachable")
 
     async def _send(

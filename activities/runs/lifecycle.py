@@ -5,7 +5,7 @@ from temporalio import activity
 
 from infra.database import Database
 from infra.live import Live
-from schema.contracts.run import BeginRunInput, SettleRunInput, SettleRunResult, TransitionRunInput
+from schema.contracts.run import BeginRunInput, SettleRunInput, SettleRunResult, TransitionRunInput, TransitionRunResult
 from schema.states import RunStatus
 from schema.store import billing, runs
 from schema.store.audit import workflow_actor
@@ -37,11 +37,15 @@ class RunActivities:
         await self._live.publish(input.run_id)
 
     @activity.defn(name="run.transition")
-    async def transition(self, input: TransitionRunInput) -> None:
+    async def transition(self, input: TransitionRunInput) -> TransitionRunResult:
         """Project a status; a repeat or a late one changes nothing."""
+        hold = None
         async with self._db.transaction(input.org_id) as session:
             await _project(session, input)
+            if input.status is RunStatus.RESUMING:
+                hold = await billing.hold_of(session, input.org_id, input.run_id, input.attempt)
         await self._live.publish(input.run_id)
+        return TransitionRunResult(hold_ucr=hold.amount_ucr if hold is not None else 0)
 
     @activity.defn(name="run.settle")
     async def settle(self, input: SettleRunInput) -> SettleRunResult:

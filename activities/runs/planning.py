@@ -15,8 +15,8 @@ from infra.database import Database, driver_of
 from infra.live import Live
 from schema.contracts.research import SourceKind, Subtask
 from schema.contracts.run import PlannedAgent, PlanRunInput, PlanRunResult
-from schema.contracts.tools import SourceNote
 from schema.contracts.tables import TablePlan
+from schema.contracts.tools import SourceNote
 from schema.events import EventType
 from schema.states import AgentStatus
 from schema.store import agents, billing, clock, events, forms, runs

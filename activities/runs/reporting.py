@@ -1,50 +1,99 @@
-"""The report: merged, resolved and written from what the agents left, and stored as artifacts."""
+"""The report, in four stages: merge, resolve, write, render. Each leaves its result, so that none is paid for twice."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.agents.thinking import brief_of
 from activities.research.citations import RenderedReport, render_report
 from activities.research.copies import copy_groups
 from activities.research.corroboration import corroborated_trust, marked, with_trust
+from activities.research.journal import journalled
 from activities.research.reasoner import Reasoner
-from activities.runs.forms import OUTPUT_JSON, TABLE_CSV, TABLE_JSON, output_of, table_csv, table_json, table_report
+from activities.runs.calls import CallJournal
+from activities.runs.delivering import Delivered, delivered
+from activities.runs.forms import table_report
 from activities.usage import reasoner_usage
-from infra.database import Database
+from infra.database import Database, driver_of
 from infra.live import Live
 from infra.objects import ObjectStore, sha256_of
 from schema.contracts.common import ObjectRef, Tokens
-from schema.contracts.research import Brief, Claim, Subtask
-from schema.contracts.run import WriteReportInput, WriteReportResult
+from schema.contracts.research import Claim, Conflict, Finding, Reasoned, Report, Subtask
+from schema.contracts.run import (
+    MergeClaimsInput,
+    RenderReportInput,
+    RenderReportResult,
+    ReportStageResult,
+    ResolveConflictsInput,
+    WordedReport,
+    WriteReportInput,
+)
 from schema.events import EventType
-from schema.store import agents, artifacts, billing, clock, documents, events, forms, research, runs
+from schema.store import agents, artifacts, billing, clock, documents, events, forms, research, runs, steps
 from schema.store.agents import NewStep
 from schema.store.artifacts import NewArtifact
 from schema.store.events import NewEvent
 from schema.store.forms import RowState
 from schema.tables.forms import RunForm
+from schema.tables.runs import Run
 
 REPORT_NAME = "research_report.md"
 CITATIONS_NAME = "citations.json"
 
+_FINDINGS: TypeAdapter[tuple[Finding, ...]] = TypeAdapter(tuple[Finding, ...])
+_CONFLICTS: TypeAdapter[tuple[Conflict, ...]] = TypeAdapter(tuple[Conflict, ...])
+_REPORT: TypeAdapter[Report] = TypeAdapter(Report)
+
+T = TypeVar("T")
+StageInput = MergeClaimsInput | ResolveConflictsInput | WriteReportInput
+
 
 @dataclass(frozen=True)
-class _Written:
-    """A report and what it cost."""
+class _Evidence:
+    """What the agents left, read anew for every stage; the same each time."""
+
+    run: Run
+    claims: tuple[Claim, ...]
+    """Without those that fill cells of a structured output; of copies each says whose copy it is."""
+    copies: Mapping[str, str]
+    """Snapshot of a copy -> snapshot of its original."""
+    sources_read: int
+
+    def trusted(self, findings: Sequence[Finding]) -> dict[str, tuple[float, str]]:
+        """Return the trust that agreement of independent sources raised, by snapshot, and why."""
+        return dict(corroborated_trust(findings, _by_id(self.claims)))
+
+    def by_id(self, findings: Sequence[Finding]) -> dict[str, Claim]:
+        """Return the claims with the trust that their sources have among these findings."""
+        trusted = self.trusted(findings)
+        return {claim.id: with_trust(claim, trusted) for claim in self.claims}
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A report that passed the gate, with what is recorded of its sources."""
 
     rendered: RenderedReport
-    tokens: Tokens
-    trusted: Mapping[str, tuple[float, str]]
-    """Snapshot -> the trust that agreement raised, and why."""
-    copies: Mapping[str, str] = field(default_factory=dict)
-    """Snapshot of a copy -> snapshot of its original."""
+    copies: Mapping[str, str]
+    trusted: Mapping[str, tuple[float, str]] = field(default_factory=dict)
 
 
 class ReportActivities:
-    """The run's report."""
+    """The run's report.
+
+    Every stage's idempotency key is its `operation_key`; once recorded, a repeat returns the recorded result. Within
+    a stage each model call is kept as well (`CallJournal`), so that a stage of many calls survives its worker.
+
+    All of them raise:
+        ProviderUnavailable, ProviderRateLimited, ProviderAnswerInvalid, ProviderRefused: the model failed.
+        StorageUnavailable: the object store or PostgreSQL failed.
+        HoldClosed: the attempt was settled meanwhile.
+    """
 
     def __init__(self, db: Database, objects: ObjectStore, live: Live, reasoner: Reasoner) -> None:
         self._db = db
@@ -52,180 +101,231 @@ class ReportActivities:
         self._live = live
         self._reasoner = reasoner
 
-    @activity.defn(name="run.report")
-    async def write(self, input: WriteReportInput) -> WriteReportResult:
-        """Write and store the report.
+    @activity.defn(name="report.merge")
+    async def merge(self, input: MergeClaimsInput) -> ReportStageResult:
+        """Put claims that say the same into findings."""
 
-        Idempotency key: `operation_key`; once recorded, a repeat returns the recorded result without writing again.
+        async def work(found: _Evidence) -> Reasoned[tuple[Finding, ...]]:
+            return await self._reasoner.merge(brief_of(found.run), found.claims)
 
-        Raises:
-            ProviderUnavailable, ProviderRateLimited, ProviderAnswerInvalid, ProviderRefused: the model failed.
-            StorageUnavailable: the object store or PostgreSQL failed.
-            HoldClosed: the attempt was settled meanwhile.
-        """
+        return await self._stage(input, "merge", _FINDINGS, work)
+
+    @activity.defn(name="report.resolve")
+    async def resolve(self, input: ResolveConflictsInput) -> ReportStageResult:
+        """Find what the findings disagree about, and choose."""
+        findings = await self._read(input.findings, _FINDINGS)
+
+        async def work(found: _Evidence) -> Reasoned[tuple[Conflict, ...]]:
+            return await self._reasoner.resolve_conflicts(brief_of(found.run), findings, found.by_id(findings))
+
+        return await self._stage(input, "resolve", _CONFLICTS, work)
+
+    @activity.defn(name="report.write")
+    async def write(self, input: WriteReportInput) -> ReportStageResult:
+        """Word the report; it is not checked yet."""
+        findings = await self._read(input.findings, _FINDINGS)
+        conflicts = await self._read(input.conflicts, _CONFLICTS)
+
+        async def work(found: _Evidence) -> Reasoned[Report]:
+            return await self._reasoner.write_report(
+                brief_of(found.run), _asked(found.run), findings, conflicts, found.by_id(findings), input.missing
+            )
+
+        return await self._stage(input, "write", _REPORT, work)
+
+    @activity.defn(name="report.render")
+    async def render(self, input: RenderReportInput) -> RenderReportResult:
+        """Pass the report through the citation gate, and store what passed."""
         async with self._db.transaction(input.org_id) as session:
             started_at = await clock.now(session)
             if (recorded := await agents.find_step(session, input.org_id, input.operation_key)) is not None:
-                return WriteReportResult.model_validate(recorded.output)
-            run = await runs.get_run(session, input.org_id, input.run_id)
-            claims = await research.claims_of(session, input.org_id, input.run_id)
-            sources = await research.read_sources(session, input.org_id, input.run_id)
-            prints = await documents.fingerprints(session, input.org_id, [source.snapshot_sha256 for source in sources])
-            refs = await documents.snapshot_refs(
-                session, input.org_id, sorted({claim.source.snapshot_sha256 for claim in claims})
-            )
-        subtasks = tuple(Subtask.model_validate(item) for item in run.plan or [])
-        snapshots = {ref.sha256: (await self._objects.get(ref)).decode() for ref in refs}
-        copies = await asyncio.to_thread(copy_groups, sources, prints)
-        claims = marked(claims, copies)
-        written = await self._write(brief_of(run), subtasks, claims, snapshots, input.missing, len(sources))
-        written = replace(written, copies=copies)
-        stored = await self._store(input.org_id, written.rendered)
+                return RenderReportResult.model_validate(recorded.output)
+            form = await forms.find_form(session, input.org_id, input.run_id)
+            rows = await forms.list_rows(session, input.org_id, input.run_id) if form is not None else []
+        found = await self._evidence(input.org_id, input.run_id)
+        if input.worded is None:
+            assert form is not None, "only a table has no words"
+            checked = await self._check_table(found, form, rows)
+        else:
+            checked = await self._check(found, input.worded)
+        more = delivered(form, rows)
+        stored = await self._store(input.org_id, checked.rendered, more)
         step = NewStep(
             run_id=input.run_id,
             attempt=input.attempt,
             agent_number=0,
-            sequence_number=1,
-            kind="report",
-            name="report",
+            sequence_number=input.step,
+            kind="render",
+            name="render",
             operation_key=input.operation_key,
             started_at=started_at,
-            input={"claims": len(claims), "missing": list(input.missing)},
+            input={"claims": len(found.claims)},
         )
-        result = await self._record(input, written, stored, step, delivered.output)
+        result = await self._record_report(input, checked, stored, step, more)
         await self._live.publish(input.run_id)
         return result
 
-    async def _write(
-        self,
-        brief: Brief,
-        subtasks: tuple[Subtask, ...],
-        claims: tuple[Claim, ...],
-        snapshots: dict[str, str],
-        missing: tuple[str, ...],
-        sources_read: int,
-    ) -> _Written:
-        by_id = {claim.id: claim for claim in claims}
-        merged = await self._reasoner.merge(brief, claims)
-        trusted = corroborated_trust(merged.value, by_id)
-        by_id = {claim_id: with_trust(claim, trusted) for claim_id, claim in by_id.items()}
-        resolved = await self._reasoner.resolve_conflicts(brief, merged.value, by_id)
-        report = await self._reasoner.write_report(brief, subtasks, merged.value, resolved.value, by_id, missing)
+    async def _evidence(self, org_id: str, run_id: str) -> _Evidence:
+        async with self._db.transaction(org_id) as session:
+            run = await runs.get_run(session, org_id, run_id)
+            claims = await research.claims_of(session, org_id, run_id)
+            sources = await research.read_sources(session, org_id, run_id)
+            prints = await documents.fingerprints(session, org_id, [source.snapshot_sha256 for source in sources])
+        copies = await asyncio.to_thread(copy_groups, sources, prints)
+        # Cells are evidence of the output; the report is written from what its own agents found.
+        rows = {subtask.number for subtask in _planned(run) if subtask.is_row}
+        told = tuple(claim for claim in claims if claim.agent_number not in rows)
+        return _Evidence(run, marked(told, copies), copies, len(sources))
+
+    async def _check(self, found: _Evidence, worded: WordedReport) -> _Checked:
+        findings = await self._read(worded.findings, _FINDINGS)
+        conflicts = await self._read(worded.conflicts, _CONFLICTS)
+        report = await self._read(worded.report, _REPORT)
+        rendered = await self._render(found, report, found.by_id(findings), len(conflicts))
+        return _Checked(rendered, found.copies, found.trusted(findings))
+
+    async def _check_table(self, found: _Evidence, form: RunForm, rows: list[RowState]) -> _Checked:
+        """Make the report of a table: by code, since every cell has its evidence already."""
+        report = table_report(brief_of(found.run), forms.columns_of(form), rows)
+        conflicts = sum(bool(cell.conflict) for row in rows for cell in row.cells)
+        return _Checked(await self._render(found, report, _by_id(found.claims), conflicts), found.copies)
+
+    async def _render(
+        self, found: _Evidence, report: Report, claims: dict[str, Claim], conflicts: int
+    ) -> RenderedReport:
+        hashes = sorted({claim.source.snapshot_sha256 for claim in claims.values()})
+        async with self._db.transaction(found.run.org_id) as session:
+            refs = await documents.snapshot_refs(session, found.run.org_id, hashes)
+        snapshots = {ref.sha256: (await self._objects.get(ref)).decode() for ref in refs}
         # Seconds of work in a large run: on the event loop it would hold up every heartbeat of this process.
-        rendered = await asyncio.to_thread(
+        return await asyncio.to_thread(
             render_report,
-            report.value,
-            by_id,
+            report,
+            claims,
             snapshots.__getitem__,
-            brief=brief,
-            conflicts=len(resolved.value),
-            sources_read=sources_read,
+            brief=brief_of(found.run),
+            conflicts=conflicts,
+            sources_read=found.sources_read,
         )
-        return _Written(rendered, merged.tokens + resolved.tokens + report.tokens, trusted)
 
-    async def _write_table(
+    async def _stage(
         self,
-        brief: Brief,
-        form: RunForm,
-        rows: list[RowState],
-        claims: tuple[Claim, ...],
-        snapshots: dict[str, str],
-        sources_read: int,
-    ) -> _Written:
-        """Write the report of a table: by code, since every cell has its evidence already."""
-        rendered = await asyncio.to_thread(
-            render_report,
-            table_report(brief, forms.columns_of(form), rows),
-            {claim.id: claim for claim in claims},
-            snapshots.__getitem__,
-            brief=brief,
-            conflicts=sum(bool(cell.conflict) for row in rows for cell in row.cells),
-            sources_read=sources_read,
+        input: StageInput,
+        kind: str,
+        form: TypeAdapter[T],
+        work: Callable[[_Evidence], Awaitable[Reasoned[T]]],
+    ) -> ReportStageResult:
+        """Do the work of one stage once, and keep what it came to."""
+        async with self._db.transaction(input.org_id) as session:
+            started_at = await clock.now(session)
+            if (recorded := await agents.find_step(session, input.org_id, input.operation_key)) is not None:
+                return ReportStageResult.model_validate(recorded.output)
+        found = await self._evidence(input.org_id, input.run_id)
+        calls = CallJournal(
+            self._db,
+            self._objects,
+            input,
+            operation_key=input.operation_key,
+            step=input.step,
+            reasoner=self._reasoner.name,
         )
-        return _Written(rendered, Tokens())
-
-    async def _store(
-        self, org_id: str, rendered: RenderedReport, delivered: Sequence[tuple[str, str, str, str]] = ()
-    ) -> list[NewArtifact]:
-        citations = rendered.sidecar.model_dump_json(indent=1)
-        files = (
-            (REPORT_NAME, "text/markdown", "The report", rendered.markdown),
-            (CITATIONS_NAME, "application/json", "Every cited sentence with its spans", citations),
-            *delivered,
+        with journalled(calls):
+            reasoned = await work(found)
+        ref = await self._put(input.org_id, "steps", form.dump_json(reasoned.value), "application/json")
+        step = NewStep(
+            run_id=input.run_id,
+            attempt=input.attempt,
+            agent_number=0,
+            sequence_number=input.step,
+            kind=kind,
+            name=kind,
+            operation_key=input.operation_key,
+            started_at=started_at,
+            input={"claims": len(found.claims)},
         )
-        stored = []
-        for name, mime_type, description, text in files:
-            ref = await self._put(org_id, text, mime_type)
-            stored.append(NewArtifact(name, mime_type, ref, description))
-        return stored
+        return await self._record_stage(input, ref, reasoned.tokens, calls, step)
 
-    async def _put(self, org_id: str, text: str, mime_type: str) -> ObjectRef:
-        data = text.encode()
-        return await self._objects.put(f"{org_id}/artifacts/{sha256_of(data)}", data, mime_type)
-
-    async def _record(
-        self,
-        input: WriteReportInput,
-        written: _Written,
-        stored: list[NewArtifact],
-        step: NewStep,
-        output: dict[str, Any] | None = None,
-    ) -> WriteReportResult:
-        tokens, quality = written.tokens, written.rendered.quality
-        usage = reasoner_usage(input.operation_key, self._reasoner.name, tokens)
+    async def _record_stage(
+        self, input: StageInput, ref: ObjectRef, tokens: Tokens, calls: CallJournal, step: NewStep
+    ) -> ReportStageResult:
+        rest = Tokens(input=tokens.input - calls.tokens.input, output=tokens.output - calls.tokens.output)
+        usage = reasoner_usage(input.operation_key, self._reasoner.name, rest)
         org_id, run_id = input.org_id, input.run_id
         async with self._db.transaction(org_id) as session:
+            await steps.open_attempt(await driver_of(session), org_id, run_id, input.attempt)
+            spent_pcr = calls.spent_pcr
+            if rest.total or not calls.tokens.total:
+                spent_pcr += await billing.meter(
+                    session, org_id, run_id=run_id, attempt=input.attempt, agent_number=0, items=[usage]
+                )
+            result = ReportStageResult(value=ref, spent_pcr=spent_pcr)
+            if await agents.record_step(session, org_id, _with_output(step, result.model_dump(mode="json"))):
+                await agents.add_tokens(session, org_id, run_id, rest.total)
+                return result
+            # Another try of this activity was first: what it kept is what the stage came to.
+            return ReportStageResult.model_validate(await _output_of(session, org_id, input.operation_key))
+
+    async def _record_report(
+        self, input: RenderReportInput, checked: _Checked, stored: list[NewArtifact], step: NewStep, more: Delivered
+    ) -> RenderReportResult:
+        quality = checked.rendered.quality
+        org_id, run_id = input.org_id, input.run_id
+        async with self._db.transaction(org_id) as session:
+            await steps.open_attempt(await driver_of(session), org_id, run_id, input.attempt)
             run = await runs.lock_run(session, org_id, run_id)
-            spent_pcr = await billing.meter(
-                session, org_id, run_id=run_id, attempt=input.attempt, agent_number=0, items=[usage]
-            )
             ids = [await artifacts.put_artifact(session, org_id, run_id, new) for new in stored]
-            await research.judge_sources(session, org_id, run_id, copies=written.copies, trusted=written.trusted)
-            await research.number_sources(session, org_id, run_id, _numbers(written.rendered))
-            result = WriteReportResult(artifact_id=ids[0], spent_pcr=spent_pcr)
-            recorded = NewStep(**{**vars(step), "output": result.model_dump(mode="json")})
-            if await agents.record_step(session, org_id, recorded):
+            await research.judge_sources(session, org_id, run_id, copies=checked.copies, trusted=checked.trusted)
+            await research.number_sources(session, org_id, run_id, _numbers(checked.rendered))
+            result = RenderReportResult(artifact_id=ids[0])
+            if await agents.record_step(session, org_id, _with_output(step, result.model_dump(mode="json"))):
                 run.quality = quality.model_dump(mode="json")
                 await session.flush()
-                if output is not None:
-                    await forms.put_output(session, org_id, run_id, output)
-                await agents.add_tokens(session, org_id, run_id, tokens.total)
+                if more.output is not None:
+                    await forms.put_output(session, org_id, run_id, more.output)
                 text = f"Report written: {quality.sources_cited} sources cited, {quality.claims} statements"
                 data = {"artifact_id": ids[0], "quality": run.quality}
                 await events.append(session, org_id, run_id, NewEvent(EventType.REPORT_WRITTEN, text, data=data))
         return result
 
-
-@dataclass(frozen=True)
-class _Delivered:
-    """What a run delivers beside its report."""
-
-    files: tuple[tuple[str, str, str, str], ...] = ()
-    """(name, MIME type, description, text)."""
-    output: dict[str, Any] | None = None
-
-
-def _delivered(form: RunForm | None, rows: list[RowState]) -> _Delivered:
-    if form is None:
-        return _Delivered()
-    columns = forms.columns_of(form)
-    if form.kind == forms.TABLE:
-        return _Delivered(
-            (
-                (TABLE_CSV, "text/csv", "The table, values only", table_csv(columns, rows)),
-                (
-                    TABLE_JSON,
-                    "application/json",
-                    "The table with the evidence of every cell",
-                    table_json(columns, rows),
-                ),
-            )
+    async def _store(self, org_id: str, rendered: RenderedReport, more: Delivered) -> list[NewArtifact]:
+        citations = rendered.sidecar.model_dump_json(indent=1)
+        files = (
+            (REPORT_NAME, "text/markdown", "The report", rendered.markdown),
+            (CITATIONS_NAME, "application/json", "Every cited sentence with its spans", citations),
+            *more.files,
         )
-    cells = rows[0].cells if rows else ()
-    reason = str((rows[0].error or {}).get("detail") or "its agent did not finish") if rows else "it was not planned"
-    output = output_of(form.output_schema or {}, forms.fields_of(form), cells, reason)
-    text = json.dumps(output, ensure_ascii=False, indent=1)
-    return _Delivered(((OUTPUT_JSON, "application/json", "The structured output, with evidence", text),), output)
+        stored = []
+        for name, mime_type, description, text in files:
+            ref = await self._put(org_id, "artifacts", text.encode(), mime_type)
+            stored.append(NewArtifact(name, mime_type, ref, description))
+        return stored
+
+    async def _put(self, org_id: str, folder: str, data: bytes, mime_type: str) -> ObjectRef:
+        return await self._objects.put(f"{org_id}/{folder}/{sha256_of(data)}", data, mime_type)
+
+    async def _read(self, ref: ObjectRef, form: TypeAdapter[T]) -> T:
+        return form.validate_json(await self._objects.get(ref))
+
+
+def _planned(run: Run) -> tuple[Subtask, ...]:
+    return tuple(Subtask.model_validate(item) for item in run.plan or [])
+
+
+def _asked(run: Run) -> tuple[Subtask, ...]:
+    return tuple(subtask for subtask in _planned(run) if not subtask.is_row)
+
+
+def _by_id(claims: tuple[Claim, ...]) -> dict[str, Claim]:
+    return {claim.id: claim for claim in claims}
+
+
+def _with_output(step: NewStep, output: dict[str, Any]) -> NewStep:
+    return NewStep(**{**vars(step), "output": output})
+
+
+async def _output_of(session: AsyncSession, org_id: str, operation_key: str) -> dict[str, Any] | None:
+    step = await agents.find_step(session, org_id, operation_key)
+    return step.output if step is not None else None
 
 
 def _numbers(rendered: RenderedReport) -> dict[str, int]:

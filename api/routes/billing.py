@@ -6,14 +6,13 @@ from fastapi import APIRouter, Depends, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from api.auth import BillingAdmin, BillingReader, Caller, SecuredRoute
+from api.auth import BillingAdmin, BillingReader, SecuredRoute
 from api.idempotency import Idempotent, Outcome, once
 from api.paging import Page, PageOf, PageSince, seal
 from api.serialisation import JsonAnswer
 from api.services import Api
 from api.views import account as views
-from schema.store import audit, billing
-from schema.tables.billing import LedgerEntry
+from schema.store import billing
 
 router = APIRouter(prefix="/billing", tags=["billing"], route_class=SecuredRoute)
 
@@ -80,8 +79,8 @@ async def buy_credits(caller: BillingAdmin, asked: Idempotent, body: views.BuyCr
             idempotency_key=asked.key,
             description=body.description,
             created_by=caller.user_id,
+            actor=caller.actor,
         )
-        await _record(session, caller, entry)
         return Outcome(201, views.ledger_entry_view(entry))
 
     answer, _ = await once(api.database, caller.org_id, asked, work)
@@ -101,22 +100,9 @@ async def refund_charge(caller: BillingAdmin, asked: Idempotent, body: views.Ref
             idempotency_key=asked.key,
             description=body.description,
             created_by=caller.user_id,
+            actor=caller.actor,
         )
-        await _record(session, caller, entry)
         return Outcome(201, views.ledger_entry_view(entry))
 
     answer, _ = await once(api.database, caller.org_id, asked, work)
     return answer
-
-
-async def _record(session: AsyncSession, caller: Caller, entry: LedgerEntry) -> None:
-    details = {"posted_delta_ucr": entry.posted_delta_ucr, "version": entry.version}
-    await audit.record(
-        session,
-        caller.org_id,
-        actor=caller.actor,
-        action=f"credits.{'purchased' if entry.type == 'purchase' else 'refunded'}",
-        resource_type="ledger_entry",
-        resource_id=entry.id,
-        details=details,
-    )

@@ -90,7 +90,7 @@ async def pause_run(
         )
         return Outcome(200 if status is RunStatus.PAUSED else 202, paused)
 
-    order = Order(RunCommand.PAUSE, RunWorkflow.pause, PauseRunInput(), PauseRunResult, None, show)
+    order = Order(RunCommand.PAUSE, RunWorkflow.pause, lambda _: PauseRunInput(), PauseRunResult, None, show)
     return await give(api, caller, asked, run_id, order)
 
 
@@ -121,7 +121,7 @@ async def resume_run(
     order = Order(
         RunCommand.RESUME,
         RunWorkflow.resume,
-        ResumeRunInput(added_ucr=body.added_ucr),
+        lambda hold: ResumeRunInput(added_ucr=body.added_ucr, hold_ucr=hold.amount_ucr if hold is not None else 0),
         ResumeRunResult,
         None,
         show,
@@ -159,7 +159,7 @@ async def cancel_run(
     order = Order(
         RunCommand.CANCEL,
         RunWorkflow.cancel,
-        given,
+        lambda _: given,
         CancelRunResult,
         RunStatus.CANCELLED,
         show,
@@ -181,7 +181,9 @@ async def finish_run(
         finishing = views.FinishingRun(id=run.id, status=status, status_detail=_detail(run, status))
         return Outcome(200 if status is RunStatus.COMPLETED else 202, finishing)
 
-    order = Order(RunCommand.FINISH, RunWorkflow.finish, FinishRunInput(), FinishRunResult, RunStatus.COMPLETED, show)
+    order = Order(
+        RunCommand.FINISH, RunWorkflow.finish, lambda _: FinishRunInput(), FinishRunResult, RunStatus.COMPLETED, show
+    )
     return await give(api, caller, asked, run_id, order)
 
 

@@ -10,19 +10,16 @@ from starlette.responses import Response
 from api.auth import Caller, DocumentsReader, DocumentsWriter, SecuredRoute
 from api.deps import DocumentId
 from api.idempotency import Idempotent, Outcome, fresh, replay, with_fingerprint
+from api.ingestion import order_of, try_ingest
 from api.paging import Page, PageOf, seal
 from api.serialisation import JsonAnswer
 from api.services import Api, Services
 from api.uploads import FIELD, Upload, uploads
 from api.views import documents as views
-from infra.orchestrator import NoExecution
 from schema.contracts.common import ObjectRef
-from schema.contracts.documents import IngestDocumentInput
-from schema.errors import SwissbrainError
 from schema.store import documents, idempotency, organisations
 from schema.store.idempotency import Asked
 from schema.tables.documents import Document
-from schema.tables.organisations import Organisation
 
 router = APIRouter(prefix="/documents", tags=["documents"], route_class=SecuredRoute)
 
@@ -53,9 +50,9 @@ async def upload_documents(caller: DocumentsWriter, asked: Idempotent, request: 
     async with uploads(request) as files:
         asked = with_fingerprint(asked, [[file.name, file.mime_type, file.sha256] for file in files])
         async with api.database.transaction(caller.org_id) as session:
-            _, given = await idempotency.claim(session, caller.org_id, asked)
-        if given is not None:
-            return replay(given)
+            claim = await idempotency.claim(session, caller.org_id, asked)
+        if claim.answer is not None:
+            return replay(claim.answer)
         # Repeating what follows changes nothing: objects and documents are found again by their content.
         made = await _keep(api, caller, files)
     await _ingest(api, caller, made)
@@ -90,28 +87,8 @@ async def _ingest(api: Services, caller: Caller, made: list[Document]) -> None:
         return
     async with api.database.transaction(caller.org_id) as session:
         organisation = await organisations.get_organisation(session, caller.org_id)
-    if all(await asyncio.gather(*(_try_ingest(api, document, organisation) for document in waiting.values()))):
+    if all(await asyncio.gather(*(try_ingest(api, document, organisation) for document in waiting.values()))):
         await asyncio.gather(*(api.orchestrator.ingested(document_id, READY_WITHIN) for document_id in waiting))
-
-
-async def _try_ingest(api: Services, document: Document, organisation: Organisation) -> bool:
-    """Start the ingestion; where that fails, the document stays `processing` and the reconciler starts it."""
-    try:
-        await api.orchestrator.ingest(_order(document), organisation)
-    except (SwissbrainError, NoExecution):
-        return False
-    return True
-
-
-def _order(document: Document) -> IngestDocumentInput:
-    ref = ObjectRef(key=document.object_key, sha256=document.content_sha256, size_bytes=document.size_bytes)
-    return IngestDocumentInput(
-        org_id=document.org_id,
-        document_id=document.id,
-        object=ref,
-        filename=document.name,
-        mime_type=document.mime_type,
-    )
 
 
 async def _answer(api: Services, caller: Caller, asked: Asked, document_ids: list[str]) -> Response:
@@ -157,7 +134,7 @@ async def reindex_document(document_id: DocumentId, caller: DocumentsWriter, ask
         document = await documents.get_document(session, caller.org_id, document_id)
         organisation = await organisations.get_organisation(session, caller.org_id)
     # Starting it while it runs changes nothing, so a repetition that comes before the answer is kept does no harm.
-    await api.orchestrator.ingest(_order(document), organisation, again=True)
+    await api.orchestrator.ingest(order_of(document), organisation)
     async with api.database.transaction(caller.org_id) as session:
         outcome = Outcome(202, views.document_view(document))
         return fresh(await idempotency.store(session, caller.org_id, asked, outcome.stored()))

@@ -9,7 +9,7 @@ from api.problems import EXPLANATIONS, problem, problem_type, row_of
 from api.serialisation import JsonAnswer
 from api.services import Api
 from api.views.base import View
-from infra.health import is_ready, readiness
+from infra.health import DISPENSABLE, is_ready, readiness, silent
 from schema.errors import NotFound
 
 router = APIRouter(tags=["service"])
@@ -25,9 +25,12 @@ class Alive(View):
 
 
 class Ready(Alive):
-    """Every dependency answers."""
+    """Requests are answered: `ok` where every dependency answers, `degraded` where one is away that can be missed."""
 
     checks: dict[str, str]
+    """`ok`, or what kind of error, by dependency."""
+    detail: str | None = None
+    """Names what is away."""
 
 
 class ProblemMeaning(View):
@@ -49,13 +52,16 @@ async def get_health() -> Response:
 
 @router.get("/readyz", response_model=Ready)
 async def get_readiness(request: Request, api: Api) -> Response:
-    """Tell whether every dependency answers; 503 names those that do not."""
+    """Tell whether every dependency answers, and name those that do not; 503 where requests cannot do without one."""
     checks = await readiness(database=api.database, objects=api.objects, live=api.live, temporal=api.temporal)
-    if is_ready(checks):
+    away = silent(checks)
+    if not away:
         return JsonAnswer(Ready(status="ok", checks=checks))
-    silent = [name for name, answer in checks.items() if answer != "ok"]
-    code = "orchestrator_unavailable" if silent == ["temporal"] else "storage_unavailable"
-    detail = f"Not ready: {', '.join(silent)} {'does' if len(silent) == 1 else 'do'} not answer."
+    named = f"{', '.join(away)} {'does' if len(away) == 1 else 'do'} not answer."
+    if is_ready(checks):
+        return JsonAnswer(Ready(status="degraded", checks=checks, detail=f"Degraded: {named}"))
+    code = "orchestrator_unavailable" if set(away) - DISPENSABLE == {"temporal"} else "storage_unavailable"
+    detail = f"Not ready: {named}"
     return problem(request.scope, code, detail, status=503, retry_after_s=RETRY_AFTER_S, facts={"checks": checks})
 
 

@@ -9,7 +9,7 @@ from api.views.base import Listing, View
 from schema.tables.runs import DeadLetter
 
 DeadLetterKind = Literal["run", "agent", "document"]
-_REPLAYABLE = ("run", "agent")
+_OF_RUNS = ("run", "agent")
 
 
 class DeadLetterView(View):
@@ -24,7 +24,7 @@ class DeadLetterView(View):
     """`code` and `detail` of what failed last."""
     created_at: Instant
     replayed_at: Instant | None
-    """When its run was retried, by a replay or otherwise; null while nobody did."""
+    """When its run was retried, or its document read again, by a replay or otherwise; null while nobody did."""
     links: dict[str, str] = Field(alias="_links")
 
 
@@ -35,13 +35,16 @@ class DeadLetterPage(Listing):
 
 
 def is_replayable(letter: DeadLetter) -> bool:
-    """Tell whether a replay has something to retry: a run, once."""
-    return letter.kind in _REPLAYABLE and letter.run_id is not None and letter.replayed_at is None
+    """Tell whether a replay has something to do again, once: a run to retry, or a document to read."""
+    known = letter.kind == "document" or (letter.kind in _OF_RUNS and letter.run_id is not None)
+    return known and letter.replayed_at is None
 
 
 def dead_letter_view(letter: DeadLetter) -> DeadLetterView:
     """Show a dead letter."""
     links = {"run": f"/api/v1/runs/{letter.run_id}"} if letter.run_id else {}
+    if letter.kind == "document":
+        links = {"document": f"/api/v1/documents/{letter.subject_id}"}
     if is_replayable(letter):
         links["replay"] = f"/api/v1/dead-letters/{letter.id}/replay"
     return DeadLetterView(

@@ -1,10 +1,11 @@
 """Runs: what is asked for, and how a run is shown (specification, 2.2, field for field)."""
 
 import json
+import re
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from api.serialisation import Credits, Instant
 from api.views.asked import AskedTable
@@ -33,7 +34,19 @@ from schema.tables.runs import Artifact, Run
 NAME_FROM_TASK = 80
 """A run without a name gets this many characters of its task."""
 
-PositiveCredits = Annotated[Decimal, Field(gt=0, le=CREDITS_MAX, decimal_places=6, strict=False, examples=[50.00])]
+
+def _plain(value: object) -> object:
+    """Refuse what Python reads as a number and JSON does not know: `1_000`, `５`, ` 5 `."""
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", value):
+        raise ValueError("must be a number, or a number's digits as text, for example 50.00")
+    return value
+
+
+PositiveCredits = Annotated[
+    Decimal,
+    Field(gt=0, le=CREDITS_MAX, decimal_places=6, strict=False, examples=[50.00]),
+    BeforeValidator(_plain),
+]
 """An amount of credits in a request: a JSON number (or a string, which no JSON library rounds), six decimals at
 most.
 """

@@ -30,6 +30,6 @@ def list_dead_letters(
 def replay_dead_letter(
     letter_id: Annotated[str, typer.Argument(help="Id of the dead letter, `dead_...`.")], data_dir: DataDir = None
 ) -> None:
-    """Retry the failed run of a dead letter: its failed agents run again."""
+    """Do again what was given up: retry the failed run (its failed agents run again), or read the document again."""
     with connected(data_dir) as client:
         show_json(client.replay_dead_letter(letter_id))

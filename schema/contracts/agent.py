@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from pydantic import Field
 from temporalio import activity, workflow
 
 from schema.contracts.common import Contract, RunRef
@@ -40,7 +41,7 @@ class AgentControl(Contract):
     """Signal `control` from the run to its agent."""
 
     kind: Literal["pause", "resume", "grant", "finish"]
-    amount_pcr: int = 0
+    amount_pcr: int = Field(default=0, ge=0)
     """grant: how much the budget grows."""
     pause_number: int = 0
     """pause: which of the run's pauses it is; the agent's answer names it."""

@@ -63,3 +63,18 @@ async def ingest_document(input: IngestDocumentInput) -> IngestDocumentResult:
 async def embed_document(input: EmbedDocumentInput) -> EmbedDocumentResult:
     """Make vectors for a document's passages that have none of the current model; idempotent, in bounded portions."""
     raise NotImplementedError
+
+
+class GiveUpDocumentInput(Contract):
+    """A document whose reading was tried to the end: its worker died over it, or it never came to an end."""
+
+    org_id: str
+    document_id: str
+    error_code: str
+    error_detail: str
+
+
+@activity.defn(name="documents.give_up")
+async def give_up_document(input: GiveUpDocumentInput) -> None:
+    """Mark the document failed and leave a dead letter, in one transaction; a repeat changes nothing."""
+    raise NotImplementedError

@@ -1,8 +1,9 @@
 """The Run workflow and the activities that only it calls. Workflow id = run id."""
 
+from pydantic import Field
 from temporalio import activity, workflow
 
-from schema.contracts.common import Contract, RunRef
+from schema.contracts.common import Contract, ObjectRef, RunRef
 from schema.contracts.research import Subtask
 from schema.contracts.tables import TablePlan
 from schema.states import RunStatus, StatusDetail
@@ -40,9 +41,13 @@ class PauseRunResult(Contract):
 
 
 class ResumeRunInput(Contract):
-    """Go on; with `added_ucr`, after the hold was raised by that much (already committed in PostgreSQL)."""
+    """Go on, with what the attempt's hold comes to by now."""
 
-    added_ucr: int = 0
+    added_ucr: int = Field(default=0, ge=0)
+    """What this command added to the hold, already committed: with it, a run that goes on already is no refusal."""
+    hold_ucr: int = Field(default=0, ge=0)
+    """All that is held, as committed in PostgreSQL, additions included. A total, and not what was added: an Update
+    that is lost takes nothing with it, since any later one tells the same. 0: not told."""
 
 
 class ResumeRunResult(Contract):
@@ -92,7 +97,7 @@ class AgentParked(Contract):
 
     agent_number: int
     parked: bool
-    needs_pcr: int = 0
+    needs_pcr: int = Field(default=0, ge=0)
     """Above 0: it waits for this much budget, not for a resume."""
     pause_number: int = 0
     """Which of the run's pauses it answers; a late answer to an earlier one says nothing about this one."""
@@ -174,19 +179,69 @@ class PlanRunResult(Contract):
     table: TablePlan | None = None
 
 
-class WriteReportInput(RunRef):
-    """Merge, resolve, write and store the report from what the agents left in the database."""
+class ReportStageResult(Contract):
+    """What a stage of the report made; kept under its operation key, and the same on every repetition."""
+
+    value: ObjectRef
+    """JSON: findings (merge), conflicts (resolve), report (write)."""
+    spent_pcr: int
+
+
+class MergeClaimsInput(RunRef):
+    """First stage of the report: put claims that say the same into findings."""
 
     operation_key: str
+    step: int
+    """Number of the step row."""
+
+
+class ResolveConflictsInput(RunRef):
+    """Second stage: find what disagrees, and choose."""
+
+    operation_key: str
+    step: int
+    findings: ObjectRef
+
+
+class WriteReportInput(RunRef):
+    """Third stage: word the report."""
+
+    operation_key: str
+    step: int
+    findings: ObjectRef
+    conflicts: ObjectRef
     missing: tuple[str, ...] = ()
     """What is not covered and why, one sentence each."""
 
 
-class WriteReportResult(Contract):
+class WordedReport(Contract):
+    """What the stages before the last one made."""
+
+    findings: ObjectRef
+    conflicts: ObjectRef
+    report: ObjectRef
+
+
+class RenderReportInput(RunRef):
+    """Last stage: check every citation, number the sources, store the artifacts. No model, no cost."""
+
+    operation_key: str
+    step: int
+    worded: WordedReport | None = None
+    """None: the run filled a table, whose report is made by code from its cells."""
+
+
+class RenderReportResult(Contract):
     """The stored report."""
 
-    artifact_id: str | None
-    spent_pcr: int
+    artifact_id: str
+
+
+class TransitionRunResult(Contract):
+    """What the projection found beside the status."""
+
+    hold_ucr: int = 0
+    """All that the attempt holds; told when a run resumes, whoever resumed it. 0: not told."""
 
 
 class SettleRunInput(RunRef):
@@ -215,7 +270,7 @@ async def begin_run(input: BeginRunInput) -> None:
 
 
 @activity.defn(name="run.transition")
-async def transition_run(input: TransitionRunInput) -> None:
+async def transition_run(input: TransitionRunInput) -> TransitionRunResult:
     """Project a status, its event and its audit entry, in one transaction."""
     raise NotImplementedError
 
@@ -226,9 +281,27 @@ async def plan_run(input: PlanRunInput) -> PlanRunResult:
     raise NotImplementedError
 
 
-@activity.defn(name="run.report")
-async def write_report(input: WriteReportInput) -> WriteReportResult:
-    """Write the report; records artifacts, step, usage, quality and events in one transaction."""
+@activity.defn(name="report.merge")
+async def merge_claims(input: MergeClaimsInput) -> ReportStageResult:
+    """Merge the claims; records step, usage and result in one transaction."""
+    raise NotImplementedError
+
+
+@activity.defn(name="report.resolve")
+async def resolve_conflicts(input: ResolveConflictsInput) -> ReportStageResult:
+    """Resolve conflicts; records step, usage and result in one transaction."""
+    raise NotImplementedError
+
+
+@activity.defn(name="report.write")
+async def write_report(input: WriteReportInput) -> ReportStageResult:
+    """Write the report; records step, usage and result in one transaction."""
+    raise NotImplementedError
+
+
+@activity.defn(name="report.render")
+async def render_report(input: RenderReportInput) -> RenderReportResult:
+    """Render the report; records artifacts, step, quality and events in one transaction."""
     raise NotImplementedError
 
 

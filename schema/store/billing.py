@@ -30,8 +30,12 @@ from schema.ids import HOLD, LEDGER_ENTRY, USAGE, derived_id, hold_key, new_id, 
 from schema.money import HOLD_CREDITS_MAX, PCR_PER_UCR, UCR_PER_CREDIT, capture_ucr, ucr_to_credits
 from schema.policies import HOLD_LIFETIME
 from schema.prices import PRICE_VERSION
-from schema.store import clock
+from schema.store import audit, clock
+from schema.store.audit import Actor
 from schema.tables.billing import CreditBalance, CreditHold, LedgerEntry, Usage, UsageWindow
+
+_AUDITED = {"purchase": "credits.purchased", "refund": "credits.refunded", "adjustment": "credits.adjusted"}
+"""Movements that somebody asks for by themselves, and how the audit log calls them."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,24 @@ async def _post(session: AsyncSession, org_id: str, movement: _Movement) -> Ledg
     return entry
 
 
+async def _post_audited(session: AsyncSession, org_id: str, movement: _Movement, actor: Actor) -> LedgerEntry:
+    """Append an entry that somebody asked for, and say who, in the same transaction; a repeat writes neither."""
+    await _lock_balance(session, org_id)
+    if (entry := await _posted(session, org_id, movement)) is not None:
+        return entry
+    entry = await _post(session, org_id, movement)
+    await audit.record(
+        session,
+        org_id,
+        actor=actor,
+        action=_AUDITED[movement.type],
+        resource_type="ledger_entry",
+        resource_id=entry.id,
+        details={"posted_delta_ucr": entry.posted_delta_ucr, "version": entry.version},
+    )
+    return entry
+
+
 async def purchase(
     session: AsyncSession,
     org_id: str,
@@ -170,12 +192,13 @@ async def purchase(
     idempotency_key: str,
     description: str = "purchase",
     created_by: str | None = None,
+    actor: Actor = audit.SYSTEM,
 ) -> LedgerEntry:
     """Add bought credits to the balance; once per `idempotency_key`."""
     movement = _Movement(
         "purchase", f"purchase:{idempotency_key}", posted_ucr=amount_ucr, description=description, created_by=created_by
     )
-    return await _post(session, org_id, movement)
+    return await _post_audited(session, org_id, movement, actor)
 
 
 async def adjust(
@@ -186,12 +209,13 @@ async def adjust(
     idempotency_key: str,
     description: str,
     created_by: str | None = None,
+    actor: Actor = audit.SYSTEM,
 ) -> LedgerEntry:
     """Correct the balance by a signed amount; once per `idempotency_key`; never below what is held."""
     movement = _Movement(
         "adjustment", f"adjust:{idempotency_key}", posted_ucr=amount_ucr, description=description, created_by=created_by
     )
-    return await _post(session, org_id, movement)
+    return await _post_audited(session, org_id, movement, actor)
 
 
 async def refund(
@@ -203,6 +227,7 @@ async def refund(
     idempotency_key: str,
     description: str = "refund",
     created_by: str | None = None,
+    actor: Actor = audit.SYSTEM,
 ) -> LedgerEntry:
     """Reverse part of a posted charge; all refunds of a charge together never exceed it.
 
@@ -245,7 +270,7 @@ async def refund(
             f"only {ucr_to_credits(left_ucr)} credits of this charge are left to refund",
             refundable=str(ucr_to_credits(left_ucr)),
         )
-    return await _post(session, org_id, movement)
+    return await _post_audited(session, org_id, movement, actor)
 
 
 async def hold_of(session: AsyncSession, org_id: str, run_id: str, attempt: int) -> CreditHold | None:

@@ -69,6 +69,29 @@ async def get_dead_letter(session: AsyncSession, org_id: str, letter_id: str) ->
     return letter
 
 
+async def count_of(session: AsyncSession, org_id: str, *, kind: str, subject_id: str) -> int:
+    """Count the dead letters of one subject, replayed ones too."""
+    query = select(func.count()).where(
+        DeadLetter.org_id == org_id, DeadLetter.kind == kind, DeadLetter.subject_id == subject_id
+    )
+    return int((await session.execute(query)).scalar_one())
+
+
+async def mark_subject_replayed(session: AsyncSession, org_id: str, *, kind: str, subject_id: str) -> None:
+    """Close the dead letters of a subject that is no run."""
+    await session.execute(
+        update(DeadLetter)
+        .where(
+            col(DeadLetter.org_id) == org_id,
+            col(DeadLetter.kind) == kind,
+            col(DeadLetter.subject_id) == subject_id,
+            col(DeadLetter.replayed_at).is_(None),
+        )
+        .values(replayed_at=func.clock_timestamp())
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def mark_replayed(session: AsyncSession, org_id: str, *, run_id: str) -> None:
     """Close the dead letters of a run that is retried."""
     await session.execute(

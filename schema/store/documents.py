@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from schema.contracts.common import ObjectRef
-from schema.errors import NotFound
+from schema.errors import Conflict, NotFound
 from schema.ids import DOCUMENT, new_id
-from schema.store import audit
+from schema.store import audit, dead_letters
 from schema.store.audit import Actor
 from schema.tables.documents import Document, DocumentPassage, Snapshot
 
@@ -128,7 +128,8 @@ async def create_document(
 ) -> tuple[Document, bool]:
     """Insert an uploaded file's document in status `processing`; return it, and whether it is new.
 
-    A file whose content the organisation already has is not kept twice: the document of the first is returned.
+    A file whose content the organisation already has is not kept twice: the document of the first is returned. Where
+    that one failed, it is read again, since its file may have been lost, or the fault may be mended by now.
     """
     # Two uploads of the same content must not both find nothing; the lock ends with the transaction.
     lock = text("select pg_advisory_xact_lock(hashtextextended(:key, 0))")
@@ -141,6 +142,8 @@ async def create_document(
     )
     existing = (await session.execute(query)).scalar_one_or_none()
     if existing is not None:
+        if existing.status == "failed":
+            existing = await reopen(session, org_id, existing.id, actor=actor)
         return existing, False
     document = Document(
         id=new_id(DOCUMENT),
@@ -269,6 +272,51 @@ async def mark_failed(session: AsyncSession, org_id: str, document_id: str, *, c
     document.passages = 0
     document.error = {"code": code, "detail": detail}
     await session.flush()
+    return document
+
+
+async def give_up(session: AsyncSession, org_id: str, document_id: str, *, code: str, detail: str) -> bool:
+    """Mark a document failed whose reading was tried to the end, with a dead letter; one that is read is left alone.
+
+    Returns:
+        Whether it was given up by this call.
+
+    Raises:
+        NotFound: the organisation has no such document.
+    """
+    if (await get_document(session, org_id, document_id, lock=True)).status != "processing":
+        return False
+    await mark_failed(session, org_id, document_id, code=code, detail=detail)
+    given_up = await dead_letters.count_of(session, org_id, kind="document", subject_id=document_id)
+    await dead_letters.record(
+        session,
+        org_id,
+        kind="document",
+        subject_id=document_id,
+        attempt=given_up + 1,
+        error={"code": code, "detail": detail},
+    )
+    return True
+
+
+async def reopen(session: AsyncSession, org_id: str, document_id: str, *, actor: Actor) -> Document:
+    """Have a document read again that was given up, and close its dead letters.
+
+    Raises:
+        NotFound: the organisation has no such document.
+        Conflict: it did not fail.
+    """
+    document = await get_document(session, org_id, document_id, lock=True)
+    if document.status != "failed":
+        raise Conflict(
+            f"The document is {document.status}; only one that failed is read again.", status=document.status
+        )
+    document.status, document.error = "processing", None
+    await session.flush()
+    await dead_letters.mark_subject_replayed(session, org_id, kind="document", subject_id=document_id)
+    await audit.record(
+        session, org_id, actor=actor, action="document.reopened", resource_type="document", resource_id=document_id
+    )
     return document
 
 

@@ -8,7 +8,7 @@ work, and gets its answer.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, text
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -58,12 +58,20 @@ async def look_up(session: AsyncSession, org_id: str, asked: Asked) -> StoredAns
     return StoredAnswer(row.status_code, row.content_type, row.body)
 
 
-async def claim(session: AsyncSession, org_id: str, asked: Asked) -> tuple[bool, StoredAnswer | None]:
-    """Bind the key to its request before work that goes on outside of PostgreSQL.
+@dataclass(frozen=True)
+class Claim:
+    """A key that is bound to its request."""
 
-    Returns:
-        Whether this call bound it (False: an earlier one did, and its work may be done or under way), and the answer
-        that was given before, if one was.
+    first: bool
+    """Whether this call bound it; False: an earlier one did, and its work may be done or under way."""
+    answer: StoredAnswer | None
+    """What was answered before, if it was."""
+    claimed_at: datetime
+    """Tells this claim from one of the same key that was forgotten."""
+
+
+async def claim(session: AsyncSession, org_id: str, asked: Asked) -> Claim:
+    """Bind the key to its request before work that goes on outside of PostgreSQL.
 
     Raises:
         IdempotencyInFlight: another transaction holds the key at this moment.
@@ -72,10 +80,12 @@ async def claim(session: AsyncSession, org_id: str, asked: Asked) -> tuple[bool,
     row = await _take(session, org_id, asked)
     if row is None:
         await _write(session, org_id, asked, StoredAnswer(UNANSWERED, "", b""))
-        return True, None
+        made = await _read(session, org_id, asked)
+        assert made is not None
+        return Claim(True, None, made.created_at)
     if row.status_code == UNANSWERED:
-        return False, None
-    return False, StoredAnswer(row.status_code, row.content_type, row.body)
+        return Claim(False, None, row.created_at)
+    return Claim(False, StoredAnswer(row.status_code, row.content_type, row.body), row.created_at)
 
 
 async def store(session: AsyncSession, org_id: str, asked: Asked, answer: StoredAnswer) -> StoredAnswer:
@@ -117,7 +127,8 @@ async def _write(session: AsyncSession, org_id: str, asked: Asked, answer: Store
     written = await session.execute(
         statement.on_conflict_do_update(
             index_elements=["org_id", "route", "key"],
-            set_={**given, "created_at": func.clock_timestamp()},
+            # Not the time of the claim: what goes on outside is found again by it.
+            set_=given,
             where=IdempotencyKey.__table__.c.status_code == UNANSWERED,  # type: ignore[attr-defined]
         ).returning(IdempotencyKey.__table__.c.key)  # type: ignore[attr-defined]
     )

@@ -137,6 +137,13 @@ INVARIANTS: tuple[Invariant, ...] = (
              where a.org_id = c.org_id and a.resource_type = 'run' and a.resource_id = c.run_id and a.xmin = c.xmin)""",
     ),
     Invariant(
+        "I11_given_credits_are_audited",
+        "every purchase, refund and adjustment has an audit entry of the same transaction",
+        """select count(*) from billing_ledger l where l.type in ('purchase', 'refund', 'adjustment') and not exists (
+             select from audit_logs a where a.org_id = l.org_id and a.resource_type = 'ledger_entry'
+               and a.resource_id = l.id and a.xmin = l.xmin)""",
+    ),
+    Invariant(
         "I11_audit_gap_free",
         "audit entries are numbered 1..n without gaps",
         """select count(*) from audit_heads h

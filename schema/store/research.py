@@ -239,7 +239,20 @@ async def claims_of(session: AsyncSession, org_id: str, run_id: str) -> tuple[Cl
 
 
 async def number_sources(session: AsyncSession, org_id: str, run_id: str, numbers: Mapping[str, int]) -> None:
-    """Record the `[n]` of each cited source; `numbers` maps a snapshot's hash to its number."""
+    """Record the `[n]` of each cited source; `numbers` maps a snapshot's hash to its number.
+
+    A source that an earlier report of the run cited, and this one does not, loses its number.
+    """
+    await session.execute(
+        update(tables.Source)
+        .where(
+            col(tables.Source.org_id) == org_id,
+            col(tables.Source.run_id) == run_id,
+            col(tables.Source.number).is_not(None),
+        )
+        .values(number=None)
+        .execution_options(synchronize_session=False)
+    )
     for sha256, number in sorted(numbers.items()):
         await session.execute(
             update(tables.Source)

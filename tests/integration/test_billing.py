@@ -24,8 +24,9 @@ from schema.ids import ORGANISATION, RUN, new_id
 from schema.money import HOLD_CREDITS_MAX, ucr_to_credits
 from schema.states import RunStatus
 from schema.store import billing, runs
-from schema.store.audit import SYSTEM
+from schema.store.audit import SYSTEM, Actor
 from schema.store.billing import Settlement
+from schema.store.invariants import violations
 from schema.tables.billing import CreditHold, LedgerEntry
 from tests.integration.conftest import Org, make_org
 from tests.support.ledger import assert_sound, at_once, end, new_run, pcr, rows_of, run_in, seed, step, ucr, use
@@ -695,3 +696,23 @@ async def test_pages_of_the_ledger_and_of_use_join_without_gaps(db: Database, or
         hold = await billing.hold_of(session, org.id, run_id, 1)
         assert isinstance(hold, CreditHold)
         assert hold.metered_pcr == sum(range(7))
+
+
+async def test_who_gives_credits_is_audited_with_the_movement(db: Database, org: Org) -> None:
+    """The route wrote the audit entry: whoever called the store otherwise moved money without a trace."""
+    charge = await charged(db, org, 20)
+    actor = Actor(type="user", id="somebody")
+    for _ in range(2):  # A repeat moves nothing, and says nothing.
+        async with db.transaction(org.id) as session:
+            await billing.purchase(session, org.id, amount_ucr=ucr(1), idempotency_key="a", actor=actor)
+            await billing.refund(
+                session, org.id, charge_id=charge.id, amount_ucr=ucr(1), idempotency_key="a", actor=actor
+            )
+            await billing.adjust(
+                session, org.id, amount_ucr=-1, idempotency_key="a", description="rounding", actor=actor
+            )
+    async with db.transaction(org.id) as session:
+        query = text("select action from audit_logs where org_id = :org_id and actor_id = 'somebody' order by seq")
+        found = (await session.execute(query, {"org_id": org.id})).scalars().all()
+        assert await violations(session) == {}
+    assert found == ["credits.purchased", "credits.refunded", "credits.adjusted"]

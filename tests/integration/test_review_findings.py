@@ -277,9 +277,10 @@ async def test_credits_that_are_held_already_are_not_refused(stage: Platform, sc
     added_ucr = credits_to_ucr(Decimal(5))
     async with stage.db.transaction(org.id) as session:
         await runs.raise_hold(session, org.id, run_id, added_ucr=added_ucr, idempotency_key="second", actor=SYSTEM)
-    await handle.execute_update(RunWorkflow.resume, ResumeRunInput())
     before = (await handle.query(RunWorkflow.state)).pool_pcr
-    resumed = await handle.execute_update(RunWorkflow.resume, ResumeRunInput(added_ucr=added_ucr))
+    await handle.execute_update(RunWorkflow.resume, ResumeRunInput())
+    held_ucr = (await stage.run_row(org.id, run_id)).quoted_ucr + added_ucr
+    resumed = await handle.execute_update(RunWorkflow.resume, ResumeRunInput(added_ucr=added_ucr, hold_ucr=held_ucr))
     assert resumed.status is RunStatus.RUNNING
     assert (await handle.query(RunWorkflow.state)).pool_pcr == before + added_ucr * PCR_PER_UCR
     brake.let_go.set()

@@ -247,7 +247,7 @@ async def test_waits_for_credits_and_goes_on_with_more(stage: Platform, script: 
         await runs.raise_hold(
             session, org.id, run_id, added_ucr=credits_to_ucr(Decimal(5)), idempotency_key="top-up", actor=SYSTEM
         )
-    await handle.execute_update(RunWorkflow.resume, ResumeRunInput(added_ucr=credits_to_ucr(Decimal(5))))
+    await handle.execute_update(RunWorkflow.resume, ResumeRunInput(hold_ucr=credits_to_ucr(Decimal("5.3"))))
     assert (await handle.result()).status is RunStatus.COMPLETED
     assert await stage.violations() == {}
 

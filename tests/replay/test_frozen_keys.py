@@ -9,6 +9,7 @@ import pytest
 
 from schema import ids
 from schema.events import EventType
+from schema.policies import REPORT_STAGES
 from schema.states import AgentStatus, RunCommand, RunStatus, StatusDetail, StepStatus
 
 RUN = "run_0197a000000070008000000000000001"
@@ -20,6 +21,8 @@ ORG = "org_0197a000000070008000000000000002"
     [
         (ids.operation_key(RUN, 1, 0, 0, "plan"), "run_0197a000000070008000000000000001:1:0:0:plan"),
         (ids.operation_key(RUN, 1, 0, 0, "report"), "run_0197a000000070008000000000000001:1:0:0:report"),
+        (ids.operation_key(RUN, 1, 0, 1, "merge"), "run_0197a000000070008000000000000001:1:0:1:merge"),
+        (ids.operation_key(RUN, 1, 0, 4, "render"), "run_0197a000000070008000000000000001:1:0:4:render"),
         (ids.operation_key(RUN, 2, 3, 4, "think"), "run_0197a000000070008000000000000001:2:3:4:think"),
         (ids.operation_key(RUN, 1, 10, 49, "act"), "run_0197a000000070008000000000000001:1:10:49:act"),
         (ids.hold_key(RUN, 1), "run_0197a000000070008000000000000001:1:hold"),
@@ -40,6 +43,11 @@ ORG = "org_0197a000000070008000000000000002"
 )
 def test_keys_are_frozen(computed: str, frozen: str) -> None:
     assert computed == frozen
+
+
+def test_stages_of_the_report_are_frozen() -> None:
+    """Their places are the step numbers in the keys."""
+    assert REPORT_STAGES == ("merge", "resolve", "write", "render")
 
 
 def test_prefixes_are_frozen() -> None:

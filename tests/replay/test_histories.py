@@ -45,7 +45,7 @@ def test_every_path_is_recorded() -> None:
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_history_replays(path: Path) -> None:
-    replayer = Replayer(workflows=worker.WORKFLOWS, data_converter=CONVERTER)
+    replayer = Replayer(workflows=worker.WORKFLOWS, data_converter=CONVERTER, interceptors=[worker.WorkflowBoundary()])
     await replayer.replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))
 
 

@@ -7,8 +7,8 @@ from temporalio.client import Client
 
 from infra.database import Database
 from schema.states import RunStatus
-from schema.store import billing, dead_letters
-from tests.integration.api.conftest import Caller, eventually
+from schema.store import billing, dead_letters, documents
+from tests.integration.api.conftest import Caller, eventually, make_key
 
 pytestmark = pytest.mark.usefixtures("worker")
 PATH = "/api/v1/dead-letters"
@@ -106,12 +106,39 @@ async def test_a_replay_without_credits_holds_nothing(caller: Caller, temporal_c
     assert [item["id"] for item in (await caller.get(PATH)).json()["dead_letters"]] == [letter["id"]]
 
 
-async def test_what_has_no_run_is_not_replayed(caller: Caller, db: Database) -> None:
-    letter = await record(db, caller, kind="document", subject_id="doc_1", run_id=None, attempt=1)
-    [shown] = (await caller.get(PATH)).json()["dead_letters"]
-    assert shown["_links"] == {}
+async def test_a_documents_letter_has_it_read_again(caller: Caller, db: Database, owner_db: Database) -> None:
+    """A document that was given up could only be uploaded again, and then was found again as failed."""
+    files = {"file": ("notes.txt", b"Gallium melts at 29.76 degrees.", "text/plain")}
+    [made] = (await caller.post("/api/v1/documents", files=files)).json()["documents"]
+    async with db.transaction(caller.org.id) as session:
+        assert await documents.give_up(session, caller.org.id, made["id"], code="orchestrator_unavailable", detail="x")
+    async with db.transaction(caller.org.id) as session:  # The same again, as a repeated activity does it.
+        assert not await documents.give_up(session, caller.org.id, made["id"], code="internal_error", detail="y")
+    [letter] = (await caller.get(PATH)).json()["dead_letters"]
+    assert (letter["kind"], letter["subject_id"]) == ("document", made["id"])
+    assert letter["_links"]["document"] == f"/api/v1/documents/{made['id']}"
+    replay = letter["_links"]["replay"]
+    async with Caller(str(caller.base_url), caller.org, await make_key(owner_db, caller.org, ("runs:write",))) as weak:
+        assert (await weak.post(replay)).status_code == 403
+    answer = await caller.post(replay, idem="again")
+    assert (answer.status_code, answer.json()["status"]) == (200, "processing"), answer.text
+    repeated = await caller.post(replay, idem="again")
+    assert (repeated.content, repeated.headers["idempotent-replayed"]) == (answer.content, "true")
+    assert (await caller.post(replay)).status_code == 409
+    assert (await caller.get(PATH)).json()["dead_letters"] == []
+    async with db.transaction(caller.org.id) as session:
+        assert await documents.give_up(session, caller.org.id, made["id"], code="internal_error", detail="again")
+    [newer] = (await caller.get(PATH)).json()["dead_letters"]
+    assert newer["id"] != letter["id"]
+    [again] = (await caller.post("/api/v1/documents", files=files)).json()["documents"]
+    assert (again["id"], again["status"]) == (made["id"], "processing")
+    assert (await caller.get(PATH)).json()["dead_letters"] == []
+
+
+async def test_a_letter_of_a_deleted_document_is_not_replayed(caller: Caller, db: Database) -> None:
+    letter = await record(db, caller, kind="document", subject_id="doc_" + "0" * 32, run_id=None, attempt=1)
     answer = await caller.post(f"{PATH}/{letter}/replay")
-    assert (answer.status_code, answer.json()["code"], answer.json()["kind"]) == (409, "conflict", "document")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 async def test_pages_stay_whole_while_letters_are_replayed(

@@ -30,7 +30,18 @@ def is_away(answer: httpx.Response, code: str) -> bool:
     return (answer.status_code, answer.json()["code"]) == (503, code)
 
 
-@pytest.mark.parametrize("part", ["temporal", "postgres", "s3", "redis"])
+async def test_without_redis_the_process_is_degraded_and_stays_in_service(
+    api_settings: Settings, caller: Caller
+) -> None:
+    """A readiness probe that fails with Redis takes every pod out at once, for what only slows live logs."""
+    async with serving(broken(api_settings, "redis")) as running, httpx.AsyncClient(base_url=running.url) as client:
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+        assert "redis" in answer.json()["detail"]
+        assert answer.json()["checks"]["redis"].startswith("error")
+
+
+@pytest.mark.parametrize("part", ["temporal", "postgres", "s3"])
 async def test_readiness_names_what_is_away(api_settings: Settings, caller: Caller, part: str) -> None:
     async with serving(broken(api_settings, part)) as running, httpx.AsyncClient(base_url=running.url) as client:
         assert (await client.get("/healthz")).status_code == 200

@@ -74,14 +74,15 @@ def test_a_fingerprint_is_of_what_is_said() -> None:
     assert fingerprint(b"not json") != fingerprint(b"{}")
 
 
-def test_an_effect_belongs_to_organisation_route_and_key() -> None:
+def test_an_effect_belongs_to_organisation_route_key_and_claim() -> None:
     made = {
-        effect_id(org, Asked(route, key, "f"))
+        effect_id(org, Asked(route, key, "f"), datetime(2026, 1, day, tzinfo=UTC))
         for org in ("org_1", "org_2")
         for route in ("POST /a", "POST /b")
         for key in ("k", "l")
+        for day in (1, 2)
     }
-    assert len(made) == 8
+    assert len(made) == 16
 
 
 def test_keys_are_checked_before_any_look_up() -> None:

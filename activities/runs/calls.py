@@ -1,0 +1,87 @@
+"""The journal of one report stage: each model call is a step row with its own operation key and usage."""
+
+import json
+
+from activities.research.journal import Answered
+from activities.usage import reasoner_usage
+from infra.database import Database
+from infra.objects import ObjectStore, sha256_of
+from schema.contracts.common import ObjectRef, RunRef, Tokens
+from schema.policies import STEP_OUTPUT_INLINE_BYTES_MAX
+from schema.store import agents, billing, clock
+from schema.store.agents import NewStep
+
+_DIGEST_CHARACTERS = 32
+
+
+class CallJournal:
+    """Keeps the calls of one operation of the run itself (agent 0)."""
+
+    def __init__(
+        self, db: Database, objects: ObjectStore, ref: RunRef, *, operation_key: str, step: int, reasoner: str
+    ) -> None:
+        self._db = db
+        self._objects = objects
+        self._ref = ref
+        self._operation_key = operation_key
+        self._step = step
+        self._reasoner = reasoner
+        self.tokens = Tokens()
+        """Of the calls that were found or kept: they are metered, and the stage must not meter them again."""
+        self.spent_pcr = 0
+
+    async def find(self, digest: str) -> Answered | None:
+        """Return what an earlier try was answered."""
+        async with self._db.transaction(self._ref.org_id) as session:
+            step = await agents.find_step(session, self._ref.org_id, self._key(digest))
+        if step is None or step.output is None:
+            return None
+        tokens = Tokens.model_validate(step.output["tokens"])
+        text = step.output.get("answer")
+        if text is None:
+            text = (await self._objects.get(ObjectRef.model_validate(step.output["object"]))).decode()
+        self._count(tokens, step.output["spent_pcr"])
+        return Answered(text, tokens)
+
+    async def keep(self, digest: str, prompt: str, answered: Answered) -> None:
+        """Record step, answer, usage and tokens in one transaction.
+
+        Raises:
+            HoldClosed: the attempt ended meanwhile.
+        """
+        org_id, run_id, key = self._ref.org_id, self._ref.run_id, self._key(digest)
+        kept = await self._packed(answered.text)
+        usage = reasoner_usage(key, self._reasoner, answered.tokens)
+        async with self._db.transaction(org_id) as session:
+            await steps.open_attempt(await driver_of(session), org_id, run_id, self._ref.attempt)
+            spent_pcr = await billing.meter(
+                session, org_id, run_id=run_id, attempt=self._ref.attempt, agent_number=0, items=[usage]
+            )
+            step = NewStep(
+                run_id=run_id,
+                attempt=self._ref.attempt,
+                agent_number=0,
+                sequence_number=self._step,
+                kind="call",
+                name=prompt,
+                operation_key=key,
+                started_at=await clock.now(session),
+                output={**kept, "tokens": answered.tokens.model_dump(), "spent_pcr": spent_pcr},
+            )
+            if await agents.record_step(session, org_id, step):
+                await agents.add_tokens(session, org_id, run_id, answered.tokens.total)
+        self._count(answered.tokens, spent_pcr)
+
+    def _key(self, digest: str) -> str:
+        return f"{self._operation_key}:{digest[:_DIGEST_CHARACTERS]}"
+
+    def _count(self, tokens: Tokens, spent_pcr: int) -> None:
+        self.tokens += tokens
+        self.spent_pcr += spent_pcr
+
+    async def _packed(self, text: str) -> dict[str, object]:
+        if len(json.dumps(text)) <= STEP_OUTPUT_INLINE_BYTES_MAX:
+            return {"answer": text}
+        data = text.encode()
+        ref = await self._objects.put(f"{self._ref.org_id}/steps/{sha256_of(data)}", data, "application/json")
+        return {"object": ref.model_dump(mode="json")}
