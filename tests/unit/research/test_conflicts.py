@@ -8,7 +8,7 @@ from activities.research.citations import render_report
 from activities.research.composing import Material, compose_report
 from activities.research.conflicts import find_conflicts, pairs
 from activities.research.findings import merge_claims
-from activities.research.rows import rows_of
+from activities.research.rows import read_said, rows_of
 from activities.research.statements import facts_of
 from schema.contracts.research import Brief, Claim, Conflict, ConflictKind, Subtask
 from tests.unit.research.making import claim_of
@@ -195,3 +195,11 @@ def test_rows_are_compared_with_what_stands_above_them(left: str, right: str, ag
         claim = claim_of(text, text[found.start : found.end], title=f"Kestrel Forty {number}")
         claims.append(claim.model_copy(update={"text": found.said("Kestrel Forty")}))
     assert (conflicts_of(*claims) == ()) is agree
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["If a test fails — it reports the simplest one.", "He said it — “so be it.”", "Pumps — a note: they leak a lot."],
+)
+def test_a_sentence_with_a_dash_is_no_row(text: str) -> None:
+    assert read_said(text) is None
