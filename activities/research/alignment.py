@@ -16,7 +16,7 @@ from activities.research.similarity import contained, overlap
 from activities.research.statements import EMPTY, EVENT_STEMS, VERB_STEMS, Fact
 from activities.research.text import STOP_WORDS, stem, words
 from activities.research.units import CURRENCIES
-from activities.research.values import Value, agree, concept, contrasting, designated
+from activities.research.values import STARTED, Value, agree, concept, contrasting, designated
 from schema.contracts.research import ConflictKind
 
 NEWER_BY = timedelta(days=90)
@@ -140,10 +140,11 @@ def _telling(template: tuple[str, ...], start: int, end: int, fact: Fact) -> set
     """Return the words of a stretch that tell what a sentence is about: no values, verbs, small or empty words."""
     named = frozenset().union(*(relation.value for relation in fact.relations)) if fact.relations else frozenset()
     values = {stem(word) for word in (*named, *fact.told)}
+    participles = {stem(word) for word in words(fact.text) if word.endswith("ed")}
     kept = set()
     for at in range(start, end):
         word = template[at]
-        verb = word in VERB_STEMS or word in EVENT_STEMS or _after_subject(template, at, fact)
+        verb = word in VERB_STEMS or word in EVENT_STEMS or word in participles or _after_subject(template, at, fact)
         if word[0] in "#@" or verb or word in EMPTY or word in STOP_WORDS or word in values or word in _RANKS:
             continue
         kept.add(word)
@@ -170,10 +171,15 @@ _PLACES = frozenset(
 def _placed_apart(left: Fact, right: Fact) -> bool:
     """Tell whether phrases of one preposition name different places or states of what is measured."""
     for preposition in left.placings.keys() & right.placings.keys() & _PLACES:
-        here, there = left.placings[preposition] - EMPTY, right.placings[preposition] - EMPTY
+        here = left.placings[preposition] - EMPTY - _heads(left)
+        there = right.placings[preposition] - EMPTY - _heads(right)
         if here and there and not here & there:
             return True
     return False
+
+
+def _heads(fact: Fact) -> frozenset[str]:
+    return frozenset(each for held in fact.heads.values() for each in held)
 
 
 def _conditions_apart(left: Fact, right: Fact) -> bool:
@@ -259,9 +265,13 @@ def common(left: Fact, right: Fact) -> frozenset[str]:
     return (left.words & right.words) - named - heads - EMPTY
 
 
+_BOUNDING = frozenset({concept(stem("limited")), concept(stem("required"))})
+"""What bounds a property is none itself (limited to 25 users)."""
+
+
 def fitting(concepts: frozenset[str], value: Value) -> frozenset[str]:
     """Return the attributes among some concepts that a figure of its dimension may tell."""
-    grouped = frozenset(each for each in concepts if each.startswith("="))
+    grouped = frozenset(each for each in concepts if each.startswith("=") and each not in _BOUNDING)
     dimension = value.figure.dimension
     return grouped & _FITS.get(dimension, frozenset() if dimension in TELLING else grouped)
 
@@ -281,7 +291,7 @@ def _different_figures(left: Fact, right: Fact) -> ConflictKind | None:
         rivals = [each for each in left.values if any(comparable(each, peer) for peer in peers)]
         if not peers:
             continue
-        if any(agree(ours, peer) or _subset(ours, peer) for peer in peers):
+        if any(agree(ours, peer) or _subset(ours, peer) or _placed_subset(ours, peer, left, right) for peer in peers):
             return None
         if (len(peers) > 1 or len(rivals) > 1) and not any(
             overlap(ours.concepts, peer.concepts) >= 0.6 for peer in peers
@@ -305,6 +315,19 @@ def _subset(left: Value, right: Value) -> bool:
         return not left.modifiers & right.modifiers
     few, many = (left, right) if left.modifiers else (right, left)
     return bool(few.modifiers) and few.high < many.low
+
+
+def _placed_subset(left: Value, right: Value, ours: Fact, theirs: Fact) -> bool:
+    """Tell whether the smaller of two counts is that of one place only (23 shops in Lorrain of 112 shops)."""
+    if left.figure.dimension != "count" or right.figure.dimension != "count":
+        return False
+    few, many = (ours, theirs) if left.high < right.low else (theirs, ours)
+    return bool(_named_places(few) - _named_places(many) - frozenset(map(stem, many.names)))
+
+
+def _named_places(fact: Fact) -> frozenset[str]:
+    placed = fact.placings.get("in", frozenset()) | fact.placings.get("at", frozenset())
+    return placed & frozenset(map(stem, fact.names))
 
 
 def _different_values(left: Fact, right: Fact) -> ConflictKind | None:
@@ -371,6 +394,8 @@ def _different_dates(left: Fact, right: Fact) -> bool:
         for theirs in right.events:
             if not ours.events & theirs.events and not _same_made(left, right):
                 continue
+            if (STARTED in ours.events) != (STARTED in theirs.events):
+                continue  # Its construction began; it was completed.
             if ours.iso.startswith(theirs.iso) or theirs.iso.startswith(ours.iso) or ours.loose or theirs.loose:
                 return False
             if len(left.events) == len(right.events) == 1 or overlap(ours.concepts, theirs.concepts) >= 0.5:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from activities.research.lexicon import table_of, words_of
-from activities.research.text import words
+from activities.research.text import stem, words
 
 _N = r"(?:[A-ZÀ-Ý][\w.&'’-]*(?:\s+(?:of|de|van|von|the|and|&)\s+(?=[A-ZÀ-Ý]))?\s*){1,5}"
 _SMALL = r"(?:(?:the|an?|its|their|his|her|one) )?(?:[a-zà-ý-]+ ){0,3}?"
@@ -96,6 +96,11 @@ _ROLE_WORDS = words_of("role_names")
 _SUFFIXES = words_of("name_suffixes")
 
 
+_DONE_BY = _named(rf"\b(?P<done>[a-z]{{3,}}ed){_WHEN} by {_SMALL}NAME")
+_MANY = words_of("done_by_many")
+"""What several can do to one thing (used by X does not contradict used by Y)."""
+
+
 @lru_cache(maxsize=16_384)
 def relations_of(text: str) -> tuple[Relation, ...]:
     """Return the names that stand in a known relation to the subject of a sentence."""
@@ -108,6 +113,10 @@ def relations_of(text: str) -> tuple[Relation, ...]:
             for match in pattern.finditer(text):
                 if value := _words_of_name(match["name"]):
                     found[Relation(kind.name, value)] = None
+    for match in _DONE_BY.finditer(text):
+        value = _words_of_name(match["name"])
+        if value and match["done"] not in _MANY and not any(value == each.value for each in found):
+            found[Relation(f"{stem(match['done'])} by", value)] = None
     return tuple(found)
 
 

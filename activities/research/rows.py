@@ -64,9 +64,14 @@ class Row:
         return f"{PATH.join(parts)}{MARK}{fields}" if parts else fields
 
 
+_ENDS = " .!?。！？"
+"""A row never ends like a sentence: that is how a claim that was said as a row is told from prose with a dash."""
+
+
 def _said_field(field: Field, *, alone: bool) -> str:
     label = field.label if alone or not field.subject else f"{field.label} ({field.subject})"
-    return f"{label}: {field.value}" if label else field.value
+    value = field.value.rstrip(_ENDS)
+    return f"{label}: {value}" if label else value
 
 
 def rows_of(text: str) -> list[Row]:
@@ -191,7 +196,12 @@ def _is_generic(label: str) -> bool:
 
 def _says(label: str, value: str) -> bool:
     """Tell whether a label and its value are worth a claim: words before, a figure, a date or a few words behind."""
-    if not re.search(r"[^\W\d_]", label) or len(label.split()) > LABEL_WORDS_MAX or re.match(r"\w+://|//", value):
+    if (
+        _is_sentence(value)
+        or not re.search(r"[^\W\d_]", label)
+        or len(label.split()) > LABEL_WORDS_MAX
+        or re.match(r"\w+://|//", value)
+    ):
         return False
     short = (
         len(value.split()) <= 6 and bool(re.search(r"\w", value)) and not re.search(r"[{}<>\[\]\\`]|://|\(\)", value)
@@ -220,6 +230,8 @@ class Said:
 @lru_cache(maxsize=16_384)
 def read_said(text: str) -> Said | None:
     """Read what `Row.said` wrote; None where `text` is a sentence."""
+    if not text or text[-1] in _ENDS or re.search(r"[.!?。！？][\"'”’)\]」』）]+$", text):
+        return None
     path, mark, rest = text.rpartition(MARK)
     alone = None if mark else _LABELLED.fullmatch(text)
     if not mark and (alone is None or _is_sentence(alone["value"]) or len(text.split()) > VALUE_WORDS_MAX):

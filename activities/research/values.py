@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from activities.research.lexicon import groups_of, rows_of, words_of
+from activities.research.lexicon import groups_of, rows_of, table_of, words_of
 from activities.research.quantities import Figure, dates, figures, names, versions
 from activities.research.text import STOP_WORDS, stem, terms, words
 from activities.research.units import unit_of
 
 _GROUPS = tuple(frozenset(stem(word) for word in group) for group in groups_of("attributes"))
 _EVENTS = tuple(frozenset(stem(word) for word in group) for group in groups_of("events"))
+STARTED = next(number for number, group in enumerate(_EVENTS) if stem("began") in group)
+"""The event of beginning something."""
 _CONTRASTS = tuple(frozenset(stem(word) for word in group) for group in groups_of("contrasts"))
 _NUMBERS = {word: number for number, group in enumerate(groups_of("numbers"), 2) for word in group}
 _NUMBER_WORD = re.compile(rf"\b(?P<word>{'|'.join(_NUMBERS)})(?=[ -][a-z]{{3}})", re.IGNORECASE)
@@ -237,6 +239,8 @@ def _counted(following: str) -> list[str]:
         if word in STOP_WORDS or (held and (word in _NO_NOUNS or word.endswith(("ed", "ly")))):
             break
         held.append(stem(word))
+        if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
+            break  # A plural ends the phrase; what follows is a verb (40 users fit).
     return held[:3]
 
 
@@ -278,7 +282,10 @@ def part_of(text: str) -> frozenset[str]:
     return frozenset() if held & _MEASURES or any(concept(term) != term for term in held) else held
 
 
-_MEASURES = frozenset(stem(word) for word in words_of("measures"))
+_MEASURES = frozenset(
+    stem(word)
+    for word in words_of("measures") | {word for row in table_of("roles").values() for word in row[1].split()}
+)
 
 
 def _number(digits: str) -> Decimal | None:

@@ -4,9 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from activities.research.conflicts import find_conflicts
+from activities.research.citations import render_report
+from activities.research.composing import Material, compose_report
+from activities.research.conflicts import find_conflicts, pairs
 from activities.research.findings import merge_claims
-from schema.contracts.research import Claim, Conflict, ConflictKind
+from activities.research.rows import read_said, rows_of
+from activities.research.statements import facts_of
+from schema.contracts.research import Brief, Claim, Conflict, ConflictKind, Subtask
 from tests.unit.research.making import claim_of
 
 
@@ -124,3 +128,78 @@ def test_statements_that_agree_become_one_finding() -> None:
     findings = merge_claims([one, two, other])
     assert sorted(len(finding.claim_ids) for finding in findings) == [1, 2]
     assert findings[0].weight > findings[1].weight
+
+
+def test_work_grows_with_the_number_of_statements_and_not_with_its_square() -> None:
+    """Threshold: at 1,200 statements about one thing, under 30 pairs each; all pairs would be 600 each."""
+    claims = [
+        claim_of(f"The Zephyr-9 {said.format(100 + number)} in hall {place}.", title=f"s{number}{place}")
+        for number in range(300)
+        for place, said in enumerate(("produces {} kW", "weighs {} kg", "is {} m long", "costs {} CHF"), 1)
+    ]
+    by_id = {claim.id: claim for claim in claims}
+    facts = [fact for finding in merge_claims(claims) for fact in facts_of(finding, by_id)]
+    assert len(facts) == 1200
+    assert 0 < len(pairs(facts)) < 30 * len(facts)
+
+
+def test_agreeing_statements_stand_on_one_side_and_the_majority_is_preferred() -> None:
+    texts = ("The Zephyr-9 engine produces 420 kW.", "The output of the Zephyr-9 is 420 kW.", RIGHT)
+    claims = [claim_of(text, title=text) for text in texts]
+    (conflict,) = conflicts_of(*claims)
+    assert "2 independent sources against 1" in conflict.reason
+    assert len(conflict.finding_ids) == 3
+    assert len(conflict.agreeing_finding_ids) == 1
+
+
+def test_what_the_older_source_says_is_repeated_nowhere_but_under_disagreements() -> None:
+    old, new = datetime(2019, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
+    claims = [
+        claim_of("Ternary Labs has 140 staff.", title="a", published_at=old, trust=0.9),
+        claim_of("Ternary Labs has 320 staff.", title="b", published_at=new),
+        claim_of("With a staff of 140, Ternary Labs fills two floors in Graz.", title="c", published_at=old),
+        claim_of("Ternary Labs makes sensors in Graz.", title="d", published_at=old),
+    ]
+    by_id = {claim.id: claim for claim in claims}
+    findings = merge_claims(claims)
+    conflicts = find_conflicts(findings, by_id)
+    assert {conflict.kind for conflict in conflicts} == {ConflictKind.STALE}
+    brief = Brief(task="How many people work at Ternary Labs?")
+    subtask = Subtask(number=1, title="Staff", question=brief.task)
+    report = compose_report(Material(brief, (subtask,), findings, conflicts, by_id, ()))
+    snapshots = {claim.source.snapshot_sha256: claim.quote for claim in claims}
+    markdown = render_report(report, by_id, snapshots.__getitem__, brief=brief).markdown
+    before, _, told = markdown.partition("### Disagreements")
+    assert "320" in before
+    assert "sensors" in before
+    assert "140" not in before
+    assert "140" in told
+    assert "320" in told
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "agree"),
+    [
+        ("Power | 420 kW", "| Power | 420 kW |", True),
+        ("Power: 420 kW", "Power | 380 kW", False),
+        ("Power: 420 kW", "Power: 0.42 MW", True),
+        ("Director: Karl Oster", "Director: Noor Salim", False),
+        ("Features: fast", "Features: safe", True),
+    ],
+)
+def test_rows_are_compared_with_what_stands_above_them(left: str, right: str, agree: bool) -> None:
+    claims = []
+    for number, row in enumerate((left, right)):
+        text = f"Kestrel Forty\n\nThe data of number {number}.\n\n{row}"
+        (found,) = [each for each in rows_of(text) if each.start > 20]
+        claim = claim_of(text, text[found.start : found.end], title=f"Kestrel Forty {number}")
+        claims.append(claim.model_copy(update={"text": found.said("Kestrel Forty")}))
+    assert (conflicts_of(*claims) == ()) is agree
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["If a test fails — it reports the simplest one.", "He said it — “so be it.”", "Pumps — a note: they leak a lot."],
+)
+def test_a_sentence_with_a_dash_is_no_row(text: str) -> None:
+    assert read_said(text) is None

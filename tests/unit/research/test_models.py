@@ -31,8 +31,9 @@ from schema.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from tests.support.corpus import MemoryCorpus, passages_of, python_reference, research, source_of
-from tests.support.model_server import ModelServer, fences
+from tests.support.corpus import MemoryCorpus, ReadCorpus, passages_of, python_reference, research, source_of
+from tests.support.model_server import Call, ModelServer, fences
+from tests.support.texts import PLANTED
 
 BRIEF = Brief(task="How do Python context managers and generators work?", agents_max=5)
 
@@ -418,3 +419,51 @@ def test_without_a_model_the_extractive_reasoner_works() -> None:
     assert build_reasoner(ModelConfig()).name == "extractive"
     assert build_reasoner(ModelConfig(writer="openai/x")).name == "extractive"
     assert build_reasoner(ModelConfig(model="openai/x")).name == "openai/x"
+
+
+class OneSided:
+    """A model that draws and writes only what the data sheet says, merges nothing and sees no contradiction."""
+
+    def __call__(self, call: Call) -> dict[str, object]:
+        quote = "The Zephyr-9 engine produces 420 kW at 1,800 rpm."
+        summary = {"text": "The Zephyr-9 engine produces 420 kW.", "findings": ["f1"]}
+        return {
+            "Decomposition": {"subtasks": [{"title": "Power", "question": ZEPHYR, "urls": []}]},
+            "NextAction": {"action": "tool", "tool": "corpus.search", "argument": "Zephyr-9 power", "reason": "look"},
+            "DrawnClaims": {"claims": [{"passage": 1, "statement": quote, "quote": quote, "relevance": 0.9}]},
+            "Merging": {"groups": [{"findings": ["f1", "f2"]}]},
+            "SeenConflicts": {"conflicts": []},
+            "WrittenAnalysis": {"paragraphs": [{"sentences": [summary]}]},
+            "WrittenSummary": {"executive_summary": [summary], "key_findings": [], "recommendations": []},
+        }[call.schema or ""]
+
+
+ZEPHYR = "What power does the Zephyr-9 engine produce?"
+
+
+async def test_a_model_that_misses_a_contradiction_does_not_hide_it(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.support.model_server.answer", OneSided())
+    outcome = await research(reasoner_for(server), ReadCorpus(PLANTED), Brief(task=ZEPHYR), steps=2)
+    before, _, told = outcome.rendered.markdown.partition("### Disagreements")
+    assert "420 kW" in told
+    assert "380 kW" in told
+    assert "380 kW" not in before
+    assert outcome.rendered.quality.conflicts == 1
+
+
+async def test_a_quoted_row_is_said_with_what_stands_above_it(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "Kestrel 40\n\nA drone for farmers.\n\nProperty | Value\nPower | 420 kW\nRange | 60 km"
+    drawn = {"passage": 1, "statement": "The Kestrel 40 has 420 kW.", "quote": "Power | 420 kW", "relevance": 0.8}
+    monkeypatch.setattr("tests.support.model_server.answer", lambda call: {"claims": [drawn]})
+    view = AgentView(brief=BRIEF, subtask=Subtask(number=1, title="Power", question="What power has the Kestrel 40?"))
+    passages = tuple(
+        passage.model_copy(update={"heading": "Kestrel 40"})
+        for passage in passages_of(text, source_of(text, "Kestrel 40"))
+    )
+    (claim,) = (await reasoner_for(server).extract_claims(view, passages)).value
+    assert claim.text == "Kestrel 40 — Power: 420 kW"
+    assert claim.quote == "Power | 420 kW"
