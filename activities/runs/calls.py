@@ -4,11 +4,11 @@ import json
 
 from activities.research.journal import Answered
 from activities.usage import reasoner_usage
-from infra.database import Database
+from infra.database import Database, driver_of
 from infra.objects import ObjectStore, sha256_of
 from schema.contracts.common import ObjectRef, RunRef, Tokens
 from schema.policies import STEP_OUTPUT_INLINE_BYTES_MAX
-from schema.store import agents, billing, clock
+from schema.store import agents, billing, clock, steps
 from schema.store.agents import NewStep
 
 _DIGEST_CHARACTERS = 32

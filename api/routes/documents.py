@@ -128,9 +128,9 @@ async def reindex_document(document_id: DocumentId, caller: DocumentsWriter, ask
     """Read a document anew in the background: its passages, their words by its language, their vectors by the model
     that is configured now. Until then it is found as before."""
     async with api.database.transaction(caller.org_id) as session:
-        _, given = await idempotency.claim(session, caller.org_id, asked)
-        if given is not None:
-            return replay(given)
+        claim = await idempotency.claim(session, caller.org_id, asked)
+        if claim.answer is not None:
+            return replay(claim.answer)
         document = await documents.get_document(session, caller.org_id, document_id)
         organisation = await organisations.get_organisation(session, caller.org_id)
     # Starting it while it runs changes nothing, so a repetition that comes before the answer is kept does no harm.
