@@ -8,7 +8,7 @@ must see from the words alone that two statements are of one property.
 from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import combinations
 
-from activities.research.alignment import aged, fitting, heads_apart, other_circumstances
+from activities.research.alignment import aged, fitting, other_circumstances, same_subject
 from activities.research.questions import asks_for_name, asks_for_time, single_questions, thing_asked
 from activities.research.statements import Fact
 from activities.research.text import STOP_WORDS, stem, words
@@ -43,9 +43,9 @@ def _is_about(asked: Wanted, fact: Fact) -> bool:
 
 
 def _disagreement(question: str, left: Fact, right: Fact) -> ConflictKind | None:
-    if left.sources & right.sources or heads_apart(left, right):
+    if left.sources & right.sources or not same_subject(left, right):
         return None
-    if not other_circumstances(left, right, by_make=False):
+    if not other_circumstances(left, right):
         return None
     kind = _compared(question, left, right)
     if kind is not ConflictKind.PLAIN:
@@ -63,25 +63,47 @@ def _compared(question: str, left: Fact, right: Fact) -> ConflictKind | None:
     if asks_for_time(question):
         return ConflictKind.PLAIN if _different_dates(left, right) else None
     ours, theirs = _figures(question, asked, left), _figures(question, asked, right)
+    if left.versions and right.versions and not left.versions & right.versions:
+        return None
     if len(ours) == len(theirs) == 1:
         mine, yours = fitting(ours[0].concepts, ours[0]), fitting(theirs[0].concepts, theirs[0])
         if mine and yours and not mine & yours:
             return None  # How long and wide is it: two properties in one question.
+        if _measured_apart(ours[0], theirs[0]):
+            return None
         one, other = ours[0].figure, theirs[0].figure
         if one.value == other.value and one.unit != other.unit and "plain" not in (one.dimension, other.dimension):
             return ConflictKind.UNIT
         return None if agree(ours[0], theirs[0]) else ConflictKind.PLAIN
     if ours or theirs or not asks_for_name(question):
         return None
+    if left.years or right.years or _kinds_apart(left, right):
+        return None  # One after the other, or the one for this and the other for that.
     name, rival = _named(question, asked, left), _named(question, asked, right)
     return ConflictKind.PLAIN if name and rival and not (name <= rival or rival <= name) else None
+
+
+def _measured_apart(left: Value, right: Value) -> bool:
+    """Tell whether two figures are of different kinds by their own words: per day, navigable, boarding students."""
+    return (
+        left.per != right.per
+        or left.predicate != right.predicate
+        or (left.noun == right.noun and left.modifiers != right.modifiers)
+        or left.figure.dimension != right.figure.dimension
+    )
+
+
+def _kinds_apart(left: Fact, right: Fact) -> bool:
+    """Tell whether both say what somebody did, and not the same (designed by, built by)."""
+    ours, theirs = ({relation.kind for relation in fact.relations} for fact in (left, right))
+    return bool(ours and theirs) and not ours & theirs
 
 
 def _different_dates(left: Fact, right: Fact) -> bool:
     if len(left.events) != 1 or len(right.events) != 1:
         return False
     ours, theirs = left.events[0], right.events[0]
-    if ours.loose or theirs.loose or (ours.events and theirs.events and not ours.events & theirs.events):
+    if ours.loose or theirs.loose or (ours.events != theirs.events and not ours.events & theirs.events):
         return False
     return not ours.iso.startswith(theirs.iso) and not theirs.iso.startswith(ours.iso)
 
