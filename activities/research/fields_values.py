@@ -189,6 +189,8 @@ def scaled(text: str, figure: Figure) -> Figure:
     if match is None or figure.dimension not in _MONEY:
         return figure
     factor = 10**6 if match["m"] else 10**9 if match["b"] else 10**3
+    if re.sub(r"\D", "", text[figure.start : figure.end]) != re.sub(r"\D", "", str(figure.value)):
+        factor = 1  # `figures` knows this abbreviation.
     return Figure(figure.value * factor, figure.unit, figure.dimension, figure.start, match.end())
 
 

@@ -26,7 +26,7 @@ CELLS_MAX = 8
 LINE_CHARACTERS_MAX = 300
 
 _GENERIC = words_of("generic_labels")
-_LABELLED = re.compile(r"(?P<label>[^\W\d_][^:=|.!?]{0,60}?)\s*(?::|\s=|\s?\.{3,})\s+(?P<value>\S.*)$")
+_LABELLED = re.compile(r"(?P<label>[^\W\d_][^:=|.!?]{0,60}?)\s*(?::|\s?\.{3,})\s+(?P<value>\S.*)$")
 _NEXT = re.compile(r"(?<=[\w%°²³)])\s(?=[A-Z][\w()/ -]{1,28}:\s\S)")
 _RULE = re.compile(r"[\s|:+=-]+$")
 
