@@ -1,6 +1,6 @@
 """How many planted contradictions are told, and how many near-misses are taken for one, set by set.
 
-`dev` and `dev2` were developed with; `held` was only ever counted. `final` was written after the code and measured once,
+`dev` and `dev2` were developed with; `held` was only counted. `final` was written after the code and measured once,
 at 21 of 26 found and 2 of 26 false (20 and 2 in reports); what it showed was mended afterwards, so that only its first
 measure says how the next unseen set would do.
 """
