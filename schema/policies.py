@@ -166,11 +166,15 @@ FETCHES_PER_HOST_MAX = 2
 FETCHES_IN_VAIN_MAX = 3
 """An agent without a model opens no more results once this many in a row brought nothing new."""
 # Retrieval.
+EXACT_SEARCH_PASSAGES_MAX = 20_000
+"""Up to so many passages of an organisation are all compared with a query; beyond, an index finds the nearest."""
 EMBEDDING_DIMENSIONS_MAX = 4_096
 EMBEDDED_PER_ACTIVITY = 1_000
 """Passages that one activity embeds at most (about 1.5 MB of vectors); a longer document takes several."""
+EMBEDDED_AT_INGESTION = 2_000
+"""Passages that have their vectors when the document is ready (a minute of work); those beyond get them after."""
 EMBED_TIMEOUT = timedelta(seconds=600)
-QUERY_VECTOR_WITHIN = timedelta(seconds=10)
+QUERY_VECTOR_WITHIN = timedelta(seconds=40)
 """A query whose vector takes longer is looked up by full text alone."""
 CONSIDERED_PER_SEARCH_MAX = 20
 """Hits of one search that were looked at and left out are recorded up to this many, best first."""

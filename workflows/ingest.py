@@ -61,7 +61,7 @@ class IngestDocumentWorkflow:
             if not is_cancelled_exception(error) and (timed_out(error) or not policy_of(failure.code).patient):
                 await self._give_up(input, failure)
             raise
-        if result.status == "ready":
+        if result.unembedded:
             await self._embed(input)
         return result
 

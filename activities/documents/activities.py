@@ -8,7 +8,7 @@ from temporalio import activity
 
 from activities.documents.languages import search_configuration, searchable
 from activities.documents.sandbox import ParsedDocument, parse
-from activities.embedding.embedder import Embedder, supports
+from activities.embedding.embedder import Embedder, Vector, supports
 from activities.research.copies import fingerprint
 from infra.database import Database
 from infra.objects import ObjectStore, sha256_of
@@ -20,8 +20,8 @@ from schema.contracts.documents import (
     IngestDocumentInput,
     IngestDocumentResult,
 )
-from schema.errors import NotFound, PayloadTooLarge, SourceUnavailable, UnsupportedFormat
-from schema.policies import EMBEDDED_PER_ACTIVITY
+from schema.errors import DependencyError, NotFound, PayloadTooLarge, SourceUnavailable, UnsupportedFormat
+from schema.policies import EMBEDDED_AT_INGESTION, EMBEDDED_PER_ACTIVITY
 from schema.store import documents
 from schema.store.documents import NewPassage, ReadDocument, vector_key
 
@@ -38,9 +38,11 @@ class DocumentActivities:
 
     @activity.defn(name="documents.ingest")
     async def ingest(self, input: IngestDocumentInput) -> IngestDocumentResult:
-        """Extract the text, split it into passages, and store both in one transaction.
+        """Extract the text, split it into passages, and store both with their vectors in one transaction.
 
-        Idempotent by document id: a repeat leaves the same rows. A file that cannot be read is a result.
+        Idempotent by document id: a repeat leaves the same rows. A file that cannot be read is a result. What is ready
+        is found by its words and by its meaning, so that two runs over the same documents find the same: only beyond
+        EMBEDDED_AT_INGESTION passages, or while the embedding model is away, vectors come later (`embed`).
 
         Raises:
             StorageUnavailable: the object store or PostgreSQL failed.
@@ -58,13 +60,34 @@ class DocumentActivities:
         passages = await asyncio.to_thread(_passages, parsed)
         printed = (await asyncio.to_thread(fingerprint, parsed.document.text)).packed()
         read = _read(parsed, snapshot, printed)
+        vectors = await self._first_vectors(read, passages)
+        unembedded = 0
         try:
             async with self._db.transaction(input.org_id) as session:
                 await documents.mark_ready(session, input.org_id, input.document_id, read, passages)
+                if self._embedder is not None and supports(self._embedder, read.language):
+                    unembedded = await documents.put_vectors(
+                        session, input.org_id, input.document_id, model=self._embedder.name, vectors=vectors
+                    )
         except NotFound:
             return _deleted(input)
-        log.info("document ready", document_id=input.document_id, passages=len(parsed.passages))
-        return IngestDocumentResult(document_id=input.document_id, status="ready", passages=len(parsed.passages))
+        log.info("document ready", document_id=input.document_id, passages=len(passages), unembedded=unembedded)
+        return IngestDocumentResult(
+            document_id=input.document_id, status="ready", passages=len(passages), unembedded=unembedded
+        )
+
+    async def _first_vectors(self, read: ReadDocument, passages: list[NewPassage]) -> dict[str, Vector]:
+        """Return the vectors of the first passages by `vector_key`; none where the model does not answer."""
+        if self._embedder is None or not supports(self._embedder, read.language):
+            return {}
+        first = passages[:EMBEDDED_AT_INGESTION]
+        try:
+            made = await self._embedder.embed([embedded_text(each.heading, each.text) for each in first])
+        except DependencyError as error:
+            log.warning("no vectors yet", code=error.code)
+            return {}
+        numbered = enumerate(zip(first, made, strict=True), start=1)
+        return {vector_key(number, each.text): vector for number, (each, vector) in numbered}
 
     @activity.defn(name="documents.embed")
     async def embed(self, input: EmbedDocumentInput) -> EmbedDocumentResult:

@@ -99,7 +99,7 @@ class CorpusSearch:
         CorpusSearchArguments,
         CorpusSearchAnswer,
         version="2",
-        timeout_s=30,
+        timeout_s=60,
         effect=Effect.READ,
         idempotent=True,
     )

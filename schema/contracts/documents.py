@@ -22,6 +22,8 @@ class IngestDocumentResult(Contract):
     status: str
     """`ready` or `failed`."""
     passages: int = 0
+    unembedded: int = 0
+    """Passages of a ready document that still wait for their vectors."""
     error: str | None = None
 
 

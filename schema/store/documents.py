@@ -15,6 +15,7 @@ from sqlmodel import col, select
 from schema.contracts.common import ObjectRef
 from schema.errors import Conflict, NotFound
 from schema.ids import DOCUMENT, new_id
+from schema.policies import EXACT_SEARCH_PASSAGES_MAX
 from schema.store import audit, dead_letters
 from schema.store.audit import Actor
 from schema.tables.documents import Document, DocumentPassage, Snapshot
@@ -431,7 +432,8 @@ async def search_passages(
     passages = (await session.execute(_COUNT, scope)).scalar_one()
     if not passages or not (weights or vector):
         return SearchResult((), {}, passages, {})
-    near = await _nearest(session, scope, vector, nearest) if vector else {}
+    exact = passages <= EXACT_SEARCH_PASSAGES_MAX
+    near = await _nearest(session, scope, vector, nearest, exact=exact) if vector else {}
     stands_for = {term: term for term in weights} | {
         variant: term for variant, term in (variants or {}).items() if term in weights
     }
@@ -456,9 +458,15 @@ async def search_passages(
 
 
 async def _nearest(
-    session: AsyncSession, scope: Mapping[str, Any], vector: QueryVector, limit: int
+    session: AsyncSession, scope: Mapping[str, Any], vector: QueryVector, limit: int, *, exact: bool
 ) -> dict[tuple[str, int], float]:
-    """Return the nearest passages: (document, number) -> cosine."""
+    """Return the nearest passages: (document, number) -> cosine.
+
+    Args:
+        exact: compare with all, which takes milliseconds for some thousands, and finds the same whatever the planner
+            and the index make of it.
+    """
+    await session.execute(_SCAN, {"index": "off" if exact else "on"})
     # Without this, an index that is asked for one tenant among many gives up before it has met enough of it
     # (pgvector 0.8, iterative index scans). Both end with the transaction.
     await session.execute(text("select set_config('hnsw.iterative_scan', 'strict_order', true)"))
@@ -476,7 +484,9 @@ async def _nearest(
         """  # noqa: S608 - `dimensions` is an int; only a literal can be matched with the index.
     )
     given = {**scope, "vector": _vector_text(vector), "model": vector.model, "limit": limit}
-    return {(row.document_id, row.number): float(row.cosine) for row in await session.execute(query, given)}
+    found = {(row.document_id, row.number): float(row.cosine) for row in await session.execute(query, given)}
+    await session.execute(_SCAN, {"index": "on"})
+    return found
 
 
 def _vector_text(vector: QueryVector) -> str:
@@ -567,6 +577,7 @@ _INSERT = text(
         || setweight(to_tsvector(cast(cast(:config as text) as regconfig), :indexed_text), 'B'))
     """
 )
+_SCAN = text("select set_config('enable_indexscan', :index, true)")
 _PUT_VECTORS = text(
     """
     update document_passages passage set embedding = cast(given.vector as vector), embedding_model = :model
