@@ -8,7 +8,7 @@ must see from the words alone that two statements are of one property.
 from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import combinations
 
-from activities.research.alignment import aged, fitting, other_circumstances, same_subject
+from activities.research.alignment import aged, fitting, heads_apart, other_circumstances, same_subject
 from activities.research.questions import asks_for_name, asks_for_time, single_questions, thing_asked
 from activities.research.statements import Fact
 from activities.research.text import STOP_WORDS, stem, words
@@ -43,22 +43,31 @@ def _is_about(asked: Wanted, fact: Fact) -> bool:
 
 
 def _disagreement(question: str, left: Fact, right: Fact) -> ConflictKind | None:
-    if left.sources & right.sources or not same_subject(left, right):
+    stale = aged(left, right)
+    if left.sources & right.sources or not _of_one_thing(left, right, strictly=stale is None):
         return None
-    if not other_circumstances(left, right):
+    # Of sources of one age, a figure of a part, or in other words, may be another figure; of an older one it is what
+    # the same figure was once.
+    if not other_circumstances(left, right, by_make=stale is None):
         return None
-    kind = _compared(question, left, right)
-    if kind is not ConflictKind.PLAIN:
-        return kind
-    if stale := aged(left, right):
-        return stale
-    # Of sources of one age, a figure of a part is another figure; an older one is what it was once.
-    apart = left.values and right.values and left.part != right.part
-    return None if apart else ConflictKind.PLAIN
+    kind = _compared(question, left, right, strictly=stale is None)
+    return stale or kind if kind is ConflictKind.PLAIN else kind
 
 
-def _compared(question: str, left: Fact, right: Fact) -> ConflictKind | None:
-    """Compare what two facts answer: dates where the question is for a time, else figures, else names."""
+def _of_one_thing(left: Fact, right: Fact, *, strictly: bool) -> bool:
+    """Tell whether two facts about what was asked are not of two things: Falke 200, Falke 300; the pump, the valve."""
+    if strictly:
+        return same_subject(left, right)
+    coded = left.designations and right.designations
+    return not heads_apart(left, right) and (not coded or bool(left.designations & right.designations))
+
+
+def _compared(question: str, left: Fact, right: Fact, *, strictly: bool) -> ConflictKind | None:
+    """Compare what two facts answer: dates where the question is for a time, else figures, else names.
+
+    Args:
+        strictly: figures of things that are counted in other words are not compared (students, boarding students).
+    """
     asked = wanted(question)
     if asks_for_time(question):
         return ConflictKind.PLAIN if _different_dates(left, right) else None
@@ -69,7 +78,7 @@ def _compared(question: str, left: Fact, right: Fact) -> ConflictKind | None:
         mine, yours = fitting(ours[0].concepts, ours[0]), fitting(theirs[0].concepts, theirs[0])
         if mine and yours and not mine & yours:
             return None  # How long and wide is it: two properties in one question.
-        if _measured_apart(ours[0], theirs[0]):
+        if _measured_apart(ours[0], theirs[0], strictly=strictly):
             return None
         one, other = ours[0].figure, theirs[0].figure
         if one.value == other.value and one.unit != other.unit and "plain" not in (one.dimension, other.dimension):
@@ -77,18 +86,18 @@ def _compared(question: str, left: Fact, right: Fact) -> ConflictKind | None:
         return None if agree(ours[0], theirs[0]) else ConflictKind.PLAIN
     if ours or theirs or not asks_for_name(question):
         return None
-    if left.years or right.years or _kinds_apart(left, right):
+    if left.years or right.years or (strictly and _kinds_apart(left, right)):
         return None  # One after the other, or the one for this and the other for that.
     name, rival = _named(question, asked, left), _named(question, asked, right)
     return ConflictKind.PLAIN if name and rival and not (name <= rival or rival <= name) else None
 
 
-def _measured_apart(left: Value, right: Value) -> bool:
+def _measured_apart(left: Value, right: Value, *, strictly: bool) -> bool:
     """Tell whether two figures are of different kinds by their own words: per day, navigable, boarding students."""
     return (
         left.per != right.per
         or left.predicate != right.predicate
-        or (left.noun == right.noun and left.modifiers != right.modifiers)
+        or (strictly and left.noun == right.noun and left.modifiers != right.modifiers)
         or left.figure.dimension != right.figure.dimension
     )
 

@@ -194,7 +194,7 @@ UNUSABLE: dict[str, list[dict[str, Any]]] = {
     "broken-json": [{"kind": "broken_json", "times": 4, "probability": 0.5, "seed": 5}],
     "wrong-schema": [{"kind": "wrong_schema", "times": 4, "probability": 0.5, "seed": 6}],
     "twice-in-a-row": [{"kind": "broken_json", "times": 2, "schema": "WrittenSummary"}],
-    "no-json-schema": [{"kind": "refuse_json_schema", "times": 1}],
+    "no-json-schema": [{"kind": "refuse_json_schema", "times": 1}, {"kind": "refuse_schema_beside", "times": 1}],
     "everything": [
         {"kind": kind, "times": 2, "probability": 0.25, "seed": seed}
         for seed, kind in enumerate(("rate_limited", "server_error", "drop", "broken_json", "wrong_schema", "hang"), 7)

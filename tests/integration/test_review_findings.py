@@ -230,10 +230,10 @@ async def test_sources_do_not_depend_on_who_writes_first(db: Database, objects: 
                 )
                 for name in ("doc_a", "doc_b")
             ]
-        async with stage.db.direct(org.id) as connection:
+        async with db.direct(org.id) as connection:
             for source in reversed(given) if turned else given:
                 await research.put_sources(connection, org.id, run_id, [source])
-        async with stage.db.transaction(org.id) as session:
+        async with db.transaction(org.id) as session:
             rows, _ = await research.list_sources(session, org.id, run_id, limit=9)
             read = [each.source for each in rows]
             found.append([(row.title, row.uri, row.addresses, row.relevance, row.reasons) for row in read])

@@ -140,7 +140,7 @@ async def run(stage: Platform, org: Org, task: str, sources: list[str] | None, *
     async with stage.db.transaction(org.id) as session:
         files = {row.name: row for row in await artifacts.list_artifacts(session, org.id, run_id)}
         log = await events.list_events(session, org.id, run_id, limit=500)
-        read = await research.list_sources(session, org.id, run_id)
+        read = await research.read_sources(session, org.id, run_id)
     texts = {}
     for name, row in files.items():
         ref = ObjectRef(key=row.object_key, sha256=row.content_sha256, size_bytes=row.size_bytes)

@@ -8,17 +8,20 @@ import pytest
 from fastapi.routing import APIRoute
 
 from api.app import UNVERSIONED, V1
-from infra.database import Database
+from infra.database import Database, driver_of
 from schema.contracts.common import ObjectRef
-from schema.ids import agent_id
-from schema.store import api_keys, artifacts, dead_letters, documents
+from schema.contracts.research import ConsideredSource, Outcome, Score, SourceKind
+from schema.ids import SOURCE, agent_id, derived_id
+from schema.store import api_keys, artifacts, dead_letters, documents, domains, research
 from schema.store.artifacts import NewArtifact
+from schema.store.audit import SYSTEM
 from schema.tables.runs import Agent
 from tests.integration.api.conftest import TASK, Caller, Running, make_key
 
 pytestmark = pytest.mark.usefixtures("worker")
 OPEN = {"/healthz", "/readyz", "/problems/{code}", "/"}
 MISSING = "0" * 32
+MET = "https://met.example/"
 
 
 def operations(app: Any) -> list[tuple[str, str]]:
@@ -37,6 +40,8 @@ IDS = {
     "document_id": f"doc_{MISSING}",
     "key_id": f"key_{MISSING}",
     "letter_id": f"dead_{MISSING}",
+    "source_id": f"src_{MISSING}",
+    "domain": "nothing.example",
     "code": "not_found",
 }
 
@@ -59,13 +64,14 @@ async def test_every_object_of_another_organisation_is_not_found(
     ids = await _objects(caller, owner_db)
     tried = 0
     for method, path in operations(api.app):
-        if "{" not in path or path in OPEN:
+        # A domain is named by whoever asks, and is nobody's object until it is set.
+        if "{" not in path or path in OPEN or (method, "{domain}" in path) == ("PUT", True):
             continue
         options: dict[str, Any] = {"json": {}} if method == "POST" else {}
         headers = {"idempotency-key": "k"} if method == "POST" else {}
         foreign = await other.request(method, filled(path, ids), headers=headers, **options)
         assert (foreign.status_code, foreign.json()["code"]) == (404, "not_found"), (method, path, foreign.text)
-        for bad in ("x", "run_1", "%00", "run_" + "G" * 32):
+        for bad in () if "{domain}" in path else ("x", "run_1", "%00", "run_" + "G" * 32):
             answer = await other.request(method, filled(path, dict.fromkeys(ids, bad)), headers=headers, **options)
             assert answer.status_code == 404, (method, path, bad, answer.text)
         tried += 1
@@ -93,6 +99,14 @@ async def _objects(caller: Caller, owner_db: Database) -> dict[str, str]:
         await dead_letters.record(
             session, caller.org.id, kind="run", subject_id=run["id"], attempt=1, error={}, run_id=run["id"]
         )
+        met = ConsideredSource(
+            kind=SourceKind.WEB, title="t", uri=MET, outcome=Outcome.FAILED, detail="d",
+            score=Score(relevance=0, trust=0, recency=0),
+        )  # fmt: skip
+        await research.put_considered(await driver_of(session), caller.org.id, run["id"], [met])
+        await domains.put_domain(
+            session, caller.org.id, "own.example", trust=0.5, note="", set_by=caller.org.owner_id, actor=SYSTEM
+        )
         letters, _ = await dead_letters.list_dead_letters(session, caller.org.id, limit=1)
         return {
             "run_id": run["id"],
@@ -101,6 +115,8 @@ async def _objects(caller: Caller, owner_db: Database) -> dict[str, str]:
             "document_id": document.id,
             "key_id": key.id,
             "letter_id": letters[0].id,
+            "source_id": derived_id(SOURCE, run["id"], "met", MET),
+            "domain": "own.example",
             "code": "nothing",
         }
 
