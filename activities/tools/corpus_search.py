@@ -1,6 +1,7 @@
 """corpus.search: passages of the organisation's own documents, best first."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -167,24 +168,36 @@ def _candidates(retrieved: Retrieved, now: datetime, question: str) -> tuple[lis
     answering = Counter(
         hit.document_id for hit, value in zip(found.hits, values, strict=True) if value.value >= ANSWERS_MIN
     )
-    candidates = []
-    for hit, alone in zip(found.hits, values, strict=True):
-        value = in_document(alone, answering[hit.document_id], found.documents[hit.document_id].passages)
-        document = found.documents[hit.document_id]
-        candidates.append(Ranked(hit, document, value, source_of(document, value, now, question)))
-    best = max((each.relevance.value for each in candidates), default=0.0)
+    judged = [
+        (hit, in_document(alone, answering[hit.document_id], found.documents[hit.document_id].passages))
+        for hit, alone in zip(found.hits, values, strict=True)
+    ]
+    best = max((value.value for _, value in judged), default=0.0)
     floor = max(RELEVANCE_MIN, RELEVANCE_SHARE_MIN * best)
-    candidates.sort(
-        key=lambda each: (
-            -round(each.source.score.combined, 9),
-            -round(each.relevance.value, 9),
-            each.document.id,
-            each.hit.number,
-        )
-    )
+    # Of a document below the floor the best passage is enough to say so: most hits are there, and a source is dear.
+    below: dict[str, tuple[PassageHit, Relevance]] = {}
+    for hit, value in judged:
+        known = below.get(hit.document_id)
+        if value.value < floor and (known is None or (known[1].value, -known[0].number) < (value.value, -hit.number)):
+            below[hit.document_id] = hit, value
+
+    def ranked(chosen: Iterable[tuple[PassageHit, Relevance]]) -> list[Ranked]:
+        made = [
+            Ranked(hit, document, value, source_of(document, value, now, question))
+            for hit, value in chosen
+            for document in (found.documents[hit.document_id],)
+        ]
+        return sorted(made, key=_order)
+
+    return ranked(each for each in judged if each[1].value >= floor), ranked(below.values())
+
+
+def _order(each: Ranked) -> tuple[float, float, str, int]:
     return (
-        [each for each in candidates if each.relevance.value >= floor],
-        [each for each in candidates if each.relevance.value < floor],
+        -round(each.source.score.combined, 9),
+        -round(each.relevance.value, 9),
+        each.document.id,
+        each.hit.number,
     )
 
 
