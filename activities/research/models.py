@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from activities.research import vendor
+from activities.research import acting, vendor
 from activities.research.acting import FETCH_TOOL, READ_TOOL, TOOL_ARGUMENT, read_arguments
 from activities.research.answers import (
     Answer,
@@ -154,7 +154,11 @@ class ModelReasoner:
             tools=", ".join(f"{tool} ({_argument(tool, self._hints)})" for tool in usable) or "none",
             steps_left=view.steps_left,
         )
-        return Reasoned[ToolCall | Finish](value=_action(answer, view, usable, self._hints), tokens=tokens)
+        action = _action(answer, view, usable, self._hints)
+        if answer.action == "finish" and not view.steps:
+            # Small models call a question answered before they have looked: the first look is code's then.
+            action = acting.next_action(view)
+        return Reasoned[ToolCall | Finish](value=action, tokens=tokens)
 
     async def extract_claims(self, view: AgentView, passages: tuple[Passage, ...]) -> Reasoned[tuple[Claim, ...]]:
         """Let the model draw statements; those whose quotation is not in a passage are dropped."""
