@@ -155,8 +155,9 @@ class ModelReasoner:
             steps_left=view.steps_left,
         )
         action = _action(answer, view, usable, self._hints)
-        if answer.action == "finish" and not view.steps:
-            # Small models call a question answered before they have looked: the first look is code's then.
+        if isinstance(action, Finish) and not view.steps:
+            # Small models call a question answered, or name an address of their own, before they have looked: the first
+            # look is code's then.
             action = acting.next_action(view)
         return Reasoned[ToolCall | Finish](value=action, tokens=tokens)
 

@@ -271,8 +271,7 @@ async def test_a_quotation_that_is_not_there_is_dropped(server: ModelServer, mon
         ({"action": "tool", "tool": "shell.run", "argument": "rm", "reason": "r"}, Finish),
         ({"action": "tool", "tool": "web.fetch", "argument": "http://169.254.169.254/", "reason": "r"}, Finish),
         ({"action": "tool", "tool": "web.fetch", "argument": "https://example.org/b", "reason": "r"}, ToolCall),
-        # Before the first look, code looks; see the last test.
-        ({"action": "finish", "tool": "", "argument": "", "reason": "done"}, ToolCall),
+        ({"action": "finish", "tool": "", "argument": "", "reason": "done"}, Finish),
     ],
 )
 async def test_an_action_must_be_allowed(
@@ -280,7 +279,9 @@ async def test_an_action_must_be_allowed(
 ) -> None:
     monkeypatch.setattr("tests.support.model_server.answer", lambda call: answer)
     subtask = Subtask(number=1, title="Bridges", question="Which bridges?", urls=("https://example.org/b",))
-    view = AgentView(brief=BRIEF, subtask=subtask, tools=("corpus.search", "web.fetch"), steps_left=3)
+    # It has looked before: the first look is code's where the model has none.
+    looked = (StepRecord(step=0, tool="corpus.search", arguments={"query": "rivers"}, ok=True),)
+    view = AgentView(brief=BRIEF, subtask=subtask, steps=looked, tools=("corpus.search", "web.fetch"), steps_left=3)
     assert isinstance((await reasoner_for(server).next_action(view)).value, expected)
 
 
