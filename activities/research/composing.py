@@ -53,7 +53,7 @@ class Material:
         return [self.claims[claim] for claim in finding.claim_ids if claim in self.claims]
 
 
-def compose_report(material: Material) -> Report:
+def compose_report(material: Material, *, made: str = "extracted") -> Report:
     """Write the report of the extractive reasoner: quoted sentences, each once, under the heading it answers."""
     picks = {number: list(found) for number, found in material.by_subtask.items()}
     summary = [finding for found in picks.values() for finding in _best_answers(found, material, len(picks))]
@@ -69,7 +69,7 @@ def compose_report(material: Material) -> Report:
     if not listed:
         listed = ((Sentence(text=say("disputed_only" if material.conflicts and not summary else "no_analysis")),),)
     sections = [
-        Section(title=EXECUTIVE_SUMMARY, paragraphs=_summary(material, summary)),
+        Section(title=EXECUTIVE_SUMMARY, paragraphs=_summary(material, summary, made)),
         Section(title=KEY_FINDINGS, paragraphs=listed),
         *_analysis(material, rest),
         Section(title=RECOMMENDATIONS, paragraphs=recommendations(material)),
@@ -149,11 +149,11 @@ def scope_note(material: Material, phrase: str) -> tuple[Sentence, ...]:
     return tuple(note)
 
 
-def _summary(material: Material, summary: list[Finding]) -> tuple[tuple[Sentence, ...], ...]:
+def _summary(material: Material, summary: list[Finding], made: str) -> tuple[tuple[Sentence, ...], ...]:
     statements = tuple(quoted(finding, material) for finding in summary)
     if not statements and not material.conflicts:
         statements = (Sentence(text=say("nothing")),)
-    return tuple(part for part in (statements, scope_note(material, "extracted")) if part)
+    return tuple(part for part in (statements, scope_note(material, made)) if part)
 
 
 def _analysis(material: Material, rest: Mapping[int, list[Finding]]) -> list[Section]:

@@ -264,7 +264,7 @@ class ModelReasoner:
         """Let the model write subtask by subtask, then the summary; code adds disagreements, gaps and open points."""
         material = Material(brief, subtasks, findings, conflicts, claims, missing)
         if not any(material.by_subtask.values()):
-            return Reasoned(value=compose_report(material))
+            return Reasoned(value=compose_report(material, made="modelled"))
         tokens, sections = Tokens(), [Section(title=ANALYSIS)]
         for subtask in subtasks:
             found = material.by_subtask.get(subtask.number, [])[: min(3 * ANALYSIS_PER_SUBTASK_MAX, self._findings_max)]
