@@ -152,19 +152,23 @@ def _missing_names(sentence: str, evidence: str) -> list[str]:
         for name in names(sentence)
         if name not in shown and name.rstrip("s") not in shown and not re.search(rf"(?<!\w){re.escape(name)}", folded)
     ]
-    return missing + _missing_opener(sentence, evidence)
+    return missing + _missing_openers(sentence, evidence)
 
 
-def _missing_opener(sentence: str, evidence: str) -> list[str]:
-    """Return the first word of a sentence where it may be a name that the evidence does not have."""
-    first = re.match(r"[\"'“‘(]*([A-ZÀ-Ý][\w’'-]*)", sentence)
-    if not first:
-        return []
-    word = re.sub(r"['’]s$", "", first[1].lower())
-    if any(part in _OPENERS for part in words(word)) or word.endswith("ly"):
-        return []
+_OPENER = re.compile(r"(?:^|[.!?:;]\s)\s*[\"'“‘(]*([A-ZÀ-Ý][\w’'-]*)")
+
+
+def _missing_openers(sentence: str, evidence: str) -> list[str]:
+    """Return the first words of a sentence, and those behind a colon, that may be names which the evidence lacks."""
     known = {concept(term) for term in terms(evidence)} | {stem(each) for each in words(evidence)}
-    return [] if all(concept(stem(part)) in known or stem(part) in known for part in words(word)) else [first[1]]
+    missing = []
+    for first in _OPENER.finditer(sentence):
+        parts = words(re.sub(r"['’]s$", "", first[1].lower()))
+        if any(part in _OPENERS for part in parts) or (parts[-1:] and parts[-1].endswith("ly")):
+            continue
+        if not all(concept(stem(part)) in known or stem(part) in known for part in parts):
+            missing.append(first[1])
+    return missing
 
 
 def _missing_quotations(sentence: str, evidence: str) -> list[str]:

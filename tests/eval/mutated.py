@@ -1,7 +1,6 @@
 """Part (d): reports of real runs are altered in every way that matters; the gate must catch all of it.
 
-The mutations are in `tests/support/mutations.py`: `mutations(markdown, sidecar, snapshots)` yields
-`(kind, markdown, sidecar, snapshots)`, one altered report at a time.
+The mutations are in `tests/support/mutations.py`, one altered report at a time.
 """
 
 from collections import defaultdict
@@ -26,12 +25,12 @@ def run(bench: Bench, *, seed: int, split: Split) -> list[Table]:
         for answer in asker.ask(asked, agents=AGENTS, tokens=TOKENS):
             sidecar = Sidecar.model_validate(answer.sidecar)
             false_alarms += bool(check_citations(answer.markdown, sidecar, asker.texts.__getitem__))
-            for kind, markdown, altered, snapshots in mutations(answer.markdown, sidecar, asker.texts):
-                problems = check_citations(markdown, altered, snapshots.__getitem__)
-                caught[kind][0] += bool(problems)
-                caught[kind][1] += 1
+            for altered in mutations(answer.markdown, sidecar, asker.texts, seed=seed):
+                problems = check_citations(altered.markdown, altered.sidecar, altered.snapshots.__getitem__)
+                caught[altered.kind][0] += bool(problems)
+                caught[altered.kind][1] += 1
                 if not problems:
-                    missed.append(f"missed: {kind}")
+                    missed.append(f"missed: {altered.kind} (forged: {altered.forged}): {altered.sentence}")
     table = Table(f"(d) mutations of {TASKS} reports, seed {seed}")
     table.measures = [share(f"caught: {kind}", *counts, floor=1.0) for kind, counts in sorted(caught.items())]
     table.measures.append(

@@ -104,6 +104,11 @@ def test_a_fair_paraphrase_passes(text: str, claim: int) -> None:
     assert check_support(text, [evidence]).ok
 
 
+def test_a_name_behind_a_colon_must_be_shown() -> None:
+    assert check_support("Branan 50: List price: CHF 4,850", ["The list price of the Branan 50 is CHF 4,850."]).ok
+    assert not check_support("Branan 50: Price: Braxholm 4,850", ["The list price of the Branan 50 is CHF 4,850."]).ok
+
+
 def test_what_cannot_be_shown_is_dropped() -> None:
     gone = CLAIMS[0].model_copy(update={"quote": "The Zephyr-9 engine produces 999 kW at sea level."})
     rendered = render(
