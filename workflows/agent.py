@@ -26,7 +26,6 @@ with workflow.unsafe.imports_passed_through():
         ThinkResult,
     )
     from schema.contracts.research import ToolCall
-    from schema.contracts.run import AgentParked
     from schema.ids import operation_key
     from schema.policies import (
         AGENT_REPEATS_MAX,
@@ -38,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from schema.states import AgentStatus
 
     from workflows._support import DATABASE, failure_of, model_options, queue, tool_options
+    from workflows.orders import Orders, cancel_requested
 
 _STEP_MARGIN = timedelta(seconds=5)
 """What an act may take beyond its tool's own timeout: storing the output and writing the row."""
@@ -51,9 +51,7 @@ class AgentWorkflow:
     def __init__(self, input: ExecuteAgentInput) -> None:
         self._input = input
         self._number = input.subtask.number
-        self._paused = input.paused
-        self._pause_number = input.pause_number
-        self._finishing = input.finishing
+        self._orders = Orders(self._number, input)
         self._budget_pcr = input.budget_pcr
         self._step = input.step
         self._first_step = input.step
@@ -73,7 +71,7 @@ class AgentWorkflow:
                     workflow.continue_as_new(self._carried())
             return result
         except (asyncio.CancelledError, FailureError) as error:
-            if is_cancelled_exception(error) or _is_cancelled():
+            if is_cancelled_exception(error) or cancel_requested():
                 await self._close(AgentStatus.CANCELLED)
                 raise asyncio.CancelledError from error
             failure = failure_of(error)
@@ -135,7 +133,7 @@ class AgentWorkflow:
                 tools=self._input.tools,
                 steps_left=max(0, self._input.steps_max - self._step),
                 budget_pcr=self._budget_pcr - self._spent_pcr,
-                finishing=self._finishing,
+                finishing=self._orders.finishing,
                 stop_reason=self._stop_reason,
             ),
             start_to_close_timeout=options.start_to_close,
@@ -174,53 +172,32 @@ class AgentWorkflow:
 
     # The gate: between steps, holding no activity.
 
-    def _check_cancel(self) -> None:
-        """Stop here when a cancel was requested, even if what it was meant for completed normally.
-
-        The SDK delivers a cancel once, as an exception into whatever is awaited, and an external signal that was sent
-        already swallows it: so every wait below asks for the state, and never relies on the exception.
-        """
-        if _is_cancelled():
-            raise asyncio.CancelledError
-
     async def _gate(self) -> None:
         self._check_cancel()
-        while self._paused:
-            await self._park(self._pause_number)
-            self._check_cancel()
+        await self._orders.pass_gate()
+        self._check_cancel()
 
-    async def _park(self, pause_number: int) -> None:
-        """Answer one pause, and wait for what follows it.
-
-        A resume and the next pause may arrive together: then the gate never opened, and the run waits to hear again.
-        """
-        await self._tell_run(AgentParked(agent_number=self._number, parked=True, pause_number=pause_number))
-        await workflow.wait_condition(lambda: _is_cancelled() or not self._paused or self._pause_number != pause_number)
+    def _check_cancel(self) -> None:
+        """Stop here when a cancel was requested, even if what it was meant for completed normally."""
+        if cancel_requested():
+            raise asyncio.CancelledError
 
     async def _wait_for_budget(self, needs_pcr: int) -> None:
         """Wait until the run grants more, or says to finish with what there is."""
         before_pcr = self._budget_pcr
-        await self._tell_run(AgentParked(agent_number=self._number, parked=True, needs_pcr=needs_pcr))
-        await workflow.wait_condition(lambda: _is_cancelled() or self._budget_pcr > before_pcr or self._finishing)
+        await self._orders.tell_parked(needs_pcr=needs_pcr)
+        await self._orders.wait_for(lambda: self._budget_pcr > before_pcr or self._orders.finishing)
         self._check_cancel()
 
-    async def _tell_run(self, message: AgentParked) -> None:
-        """Tell whoever started this agent: the run, or the lane that works through the rows of its table."""
-        parent = workflow.info().parent
-        handle = workflow.get_external_workflow_handle(parent.workflow_id if parent else self._input.run_id)
-        await handle.signal("agent_parked", message)
+    # Messages.
 
     @workflow.signal(name="control")
     def control(self, input: AgentControl) -> None:
         """Take an order of the run."""
-        if input.kind == "pause":
-            self._paused, self._pause_number = True, max(self._pause_number, input.pause_number)
-        elif input.kind == "resume":
-            self._paused = False
-        elif input.kind == "grant":
+        if input.kind == "grant":
             self._budget_pcr += input.amount_pcr
         else:
-            self._finishing, self._paused = True, False
+            self._orders.take(input)
 
     # Ends.
 
@@ -232,9 +209,7 @@ class AgentWorkflow:
         return self._input.model_copy(
             update={
                 "continued": True,
-                "paused": self._paused,
-                "pause_number": self._pause_number,
-                "finishing": self._finishing,
+                **self._orders.carried(),
                 "budget_pcr": self._budget_pcr,
                 "step": self._step,
                 "spent_pcr": self._spent_pcr,
@@ -270,7 +245,3 @@ class AgentWorkflow:
                 await asyncio.shield(close)
             except asyncio.CancelledError:
                 continue
-
-
-def _is_cancelled() -> bool:
-    return workflow.cancellation_reason() is not None

@@ -58,10 +58,11 @@ def _inputs_of(signal: str) -> int | None:
 
     Asked of the methods themselves: what the SDK makes of an asynchronous one takes anything.
     """
-    for method in vars(type(workflow.instance())).values():
-        definition = getattr(method, "__temporal_signal_definition", None)
-        if definition is not None and definition.name == signal:
-            return len(inspect.signature(method).parameters) - 1
+    for owner in type(workflow.instance()).__mro__:
+        for method in vars(owner).values():
+            definition = getattr(method, "__temporal_signal_definition", None)
+            if definition is not None and definition.name == signal:
+                return len(inspect.signature(method).parameters) - 1
     return None
 
 

@@ -9,25 +9,21 @@ by workflow id.
 """
 
 import asyncio
-from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, ChildWorkflowError, WorkflowAlreadyStartedError
-from temporalio.workflow import ParentClosePolicy
+from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from schema.contracts.agent import AgentControl, AgentWorkflow, ExecuteAgentInput, ExecuteAgentResult
     from schema.contracts.research import Subtask
-    from schema.contracts.run import AgentParked, RunWorkflow
+    from schema.contracts.run import AgentParked
     from schema.contracts.tables import ExecuteLaneInput, ExecuteLaneResult, LaneFailure
     from schema.ids import agent_workflow_id
-    from schema.policies import AGENT_START_AGAIN_AFTER, AGENT_START_TRIES, LANE_ROWS_PER_EXECUTION, TaskQueue
+    from schema.policies import LANE_ROWS_PER_EXECUTION
 
-    from workflows._support import failure_of, queue, spent_of, wait_until
-
-_AGENT_ATTRIBUTE = SearchAttributeKey.for_int("AgentNo")
-_ORGANISATION_ATTRIBUTE = SearchAttributeKey.for_keyword("OrgId")
+    from workflows import children
+    from workflows._support import failure_of, spent_of
+    from workflows.orders import Orders, cancel_requested
 
 
 @workflow.defn(name="Lane")
@@ -44,9 +40,7 @@ class LaneWorkflow:
         self._done = input.done
         self._failed = input.failed
         self._failure = input.failure
-        self._paused = input.paused
-        self._pause_number = input.pause_number
-        self._finishing = input.finishing
+        self._orders = Orders(input.lane, input)
         self._agent: int | None = None
         """Number of the live agent, from before its start."""
         self._started = False
@@ -69,30 +63,28 @@ class LaneWorkflow:
         await watch
         await workflow.wait_condition(workflow.all_handlers_finished)
         body.result()
-        if _is_cancelled():
+        if cancel_requested():
             raise asyncio.CancelledError
-        if self._rows and not self._finishing:
+        if self._rows and not self._orders.finishing:
             workflow.continue_as_new(self._carried())
         return ExecuteLaneResult(done=self._done, failed=self._failed, spent_pcr=self._spent_pcr, failure=self._failure)
 
     async def _body(self) -> None:
         while self._rows and self._taken < LANE_ROWS_PER_EXECUTION:
-            await self._gate()
-            if _is_cancelled() or self._finishing:
+            await self._orders.pass_gate()
+            if cancel_requested() or self._orders.finishing:
                 return
             await self._run_row(self._rows.pop(0))
             self._taken += 1
 
     async def _carry_cancel(self, body: "asyncio.Task[None]") -> None:
         """Carry a cancel to the live agent, by id: the handle of a child reaches only its first execution."""
-        await workflow.wait_condition(lambda: body.done() or (_is_cancelled() and (self._started or not self._agent)))
+        await workflow.wait_condition(
+            lambda: body.done() or (cancel_requested() and (self._started or not self._agent))
+        )
         if body.done() or self._agent is None:
             return
-        handle = workflow.get_external_workflow_handle(agent_workflow_id(self._input.run_id, self._agent))
-        try:
-            await handle.cancel()
-        except ApplicationError:
-            workflow.logger.debug("agent %s ended before it could be cancelled", self._agent)
+        await children.cancel(agent_workflow_id(self._input.run_id, self._agent))
 
     # One row.
 
@@ -112,7 +104,7 @@ class LaneWorkflow:
             spent_pcr = spent_of(error)
             # What it cannot say is counted as spent: a lane may not give away what is metered already.
             self._account(self._given_pcr if spent_pcr is None else spent_pcr)
-            if not _is_cancelled():
+            if not cancel_requested():
                 self._note_failure(number, error)
         finally:
             self._agent, self._needs_pcr = None, 0
@@ -132,60 +124,30 @@ class LaneWorkflow:
     async def _start_agent(
         self, number: int, budget_pcr: int
     ) -> "workflow.ChildWorkflowHandle[AgentWorkflow, ExecuteAgentResult]":
-        """Start an agent; one of a terminated attempt, which still closes under the same id, is waited for."""
-        for _ in range(AGENT_START_TRIES - 1):
-            try:
-                return await self._try_start_agent(number, budget_pcr)
-            except WorkflowAlreadyStartedError:
-                if await wait_until(_is_cancelled, AGENT_START_AGAIN_AFTER):
-                    raise
-        return await self._try_start_agent(number, budget_pcr)
-
-    async def _try_start_agent(
-        self, number: int, budget_pcr: int
-    ) -> "workflow.ChildWorkflowHandle[AgentWorkflow, ExecuteAgentResult]":
-        attributes: list[SearchAttributePair[Any]] = [
-            SearchAttributePair(_AGENT_ATTRIBUTE, number),
-            SearchAttributePair(_ORGANISATION_ATTRIBUTE, self._input.org_id),
-        ]
-        return await workflow.start_child_workflow(
-            AgentWorkflow.run,
-            ExecuteAgentInput(
-                org_id=self._input.org_id,
-                run_id=self._input.run_id,
-                attempt=self._input.attempt,
-                # The item and the columns stay in PostgreSQL: they would travel with every step.
-                subtask=Subtask(number=number, title=f"Row {number}", question="", is_row=True),
-                tools=self._input.tools,
-                budget_pcr=budget_pcr,
-                tokens_max=self._input.tokens_max,
-                steps_max=self._input.steps_max,
-            ),
-            id=agent_workflow_id(self._input.run_id, number),
-            task_queue=queue(TaskQueue.AGENTS),
-            parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            static_summary=f"row {number}",
-            search_attributes=TypedSearchAttributes(attributes),
+        input = ExecuteAgentInput(
+            org_id=self._input.org_id,
+            run_id=self._input.run_id,
+            attempt=self._input.attempt,
+            # The item and the columns stay in PostgreSQL: they would travel with every step.
+            subtask=Subtask(number=number, title=f"Row {number}", question="", is_row=True),
+            tools=self._input.tools,
+            budget_pcr=budget_pcr,
+            tokens_max=self._input.tokens_max,
+            steps_max=self._input.steps_max,
         )
+        return await children.start_agent(input, f"row {number}", cancel_requested)
 
     # Orders of the run, passed on; answers of the agent, passed up.
 
     async def _catch_up(self, number: int) -> None:
         """Give an agent that was being started the orders that it missed."""
-        if self._paused:
-            await self._order(number, AgentControl(kind="pause", pause_number=self._pause_number))
-        elif self._finishing:
+        if self._orders.paused:
+            await self._order(number, AgentControl(kind="pause", pause_number=self._orders.pause_number))
+        elif self._orders.finishing:
             await self._order(number, AgentControl(kind="finish"))
 
     async def _order(self, number: int, control: AgentControl) -> None:
-        handle = workflow.get_external_workflow_handle_for(
-            AgentWorkflow.run, agent_workflow_id(self._input.run_id, number)
-        )
-        try:
-            await handle.signal(AgentWorkflow.control, control)
-        except ApplicationError:
-            workflow.logger.debug("agent %s ended before it could be told %s", number, control.kind)
+        await children.order(agent_workflow_id(self._input.run_id, number), control)
 
     @workflow.signal(name="control")
     async def control(self, input: AgentControl) -> None:
@@ -194,12 +156,7 @@ class LaneWorkflow:
             self._pool_pcr += input.amount_pcr
             await self._grant()
             return
-        if input.kind == "pause":
-            self._paused, self._pause_number = True, max(self._pause_number, input.pause_number)
-        elif input.kind == "resume":
-            self._paused = False
-        else:
-            self._finishing, self._paused = True, False
+        self._orders.take(input)
         if self._agent is not None and self._started:
             await self._order(self._agent, input)
 
@@ -209,7 +166,7 @@ class LaneWorkflow:
         if input.agent_number != self._agent:
             return
         if not input.needs_pcr:
-            await self._tell_run(self._parked(pause_number=input.pause_number))
+            await self._orders.tell_parked(pause_number=input.pause_number)
             return
         self._needs_pcr = input.needs_pcr
         await self._grant()
@@ -225,25 +182,7 @@ class LaneWorkflow:
             self._needs_pcr = 0
             await self._order(number, AgentControl(kind="grant", amount_pcr=needs_pcr))
         else:
-            missing_pcr = needs_pcr - self._pool_pcr
-            await self._tell_run(self._parked(needs_pcr=missing_pcr))
-
-    def _parked(self, *, pause_number: int = 0, needs_pcr: int = 0) -> AgentParked:
-        return AgentParked(agent_number=self._input.lane, parked=True, pause_number=pause_number, needs_pcr=needs_pcr)
-
-    async def _tell_run(self, message: AgentParked) -> None:
-        handle = workflow.get_external_workflow_handle_for(RunWorkflow.run, self._input.run_id)
-        await handle.signal("agent_parked", message)
-
-    # The gate, between two rows.
-
-    async def _gate(self) -> None:
-        while self._paused and not _is_cancelled():
-            await self._park(self._pause_number)
-
-    async def _park(self, pause_number: int) -> None:
-        await self._tell_run(self._parked(pause_number=pause_number))
-        await workflow.wait_condition(lambda: _is_cancelled() or not self._paused or self._pause_number != pause_number)
+            await self._orders.tell_parked(needs_pcr=needs_pcr - self._pool_pcr)
 
     def _carried(self) -> ExecuteLaneInput:
         return self._input.model_copy(
@@ -255,12 +194,6 @@ class LaneWorkflow:
                 "done": self._done,
                 "failed": self._failed,
                 "failure": self._failure,
-                "paused": self._paused,
-                "pause_number": self._pause_number,
-                "finishing": self._finishing,
+                **self._orders.carried(),
             }
         )
-
-
-def _is_cancelled() -> bool:
-    return workflow.cancellation_reason() is not None
