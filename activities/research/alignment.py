@@ -24,7 +24,7 @@ NEWER_BY = timedelta(days=90)
 TELLING = frozenset(
     [
         *("power", "speed", "voltage", "temperature", "frequency", "torque", "thrust", "rate", "energy"),
-        *("pressure", "mass", "current", "area", "length", "volume", "data"),
+        *("pressure", "mass", "current", "area", "length", "volume", "data", "sound"),
     ]
 )
 """Dimensions that say by themselves, for one subject, what was measured, unless words say otherwise."""

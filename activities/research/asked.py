@@ -6,14 +6,15 @@ must see from the words alone that two statements are of one property.
 """
 
 from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import replace
 from itertools import combinations
 
-from activities.research.alignment import aged, fitting, heads_apart, other_circumstances, same_subject
-from activities.research.questions import asks_for_name, asks_for_time, single_questions, thing_asked
+from activities.research.alignment import aged, comparable, fitting, heads_apart, other_circumstances, same_subject
+from activities.research.questions import asks_for_name, asks_for_time, collective_asked, single_questions, thing_asked
 from activities.research.statements import Fact
 from activities.research.text import STOP_WORDS, stem, words
 from activities.research.units import CURRENCIES
-from activities.research.values import Value, agree
+from activities.research.values import Value, agree, concept
 from activities.research.wanted import Wanted, meanings, wanted
 from schema.contracts.research import ConflictKind
 
@@ -28,7 +29,8 @@ def asked_disagreements(questions: Iterable[str], facts: Sequence[Fact]) -> Iter
         questions: as the subtasks have them; several may stand in one.
     """
     for question in (single for each in questions for single in single_questions(each)):
-        answering = [index for index, fact in enumerate(facts) if _is_about(wanted(question), fact)][:ANSWERS_MAX]
+        asked = wanted(question)
+        answering = [index for index, fact in enumerate(facts) if _is_about(asked, fact)][:ANSWERS_MAX]
         for left, right in combinations(answering, 2):
             kind = _disagreement(question, facts[left], facts[right])
             if kind is not None:
@@ -72,17 +74,21 @@ def _compared(question: str, left: Fact, right: Fact, *, strictly: bool) -> Conf
     if asks_for_time(question):
         return ConflictKind.PLAIN if _different_dates(left, right) else None
     ours, theirs = _figures(question, asked, left), _figures(question, asked, right)
+    if not strictly:
+        ours, theirs = ours or _counted_as(theirs, left), theirs or _counted_as(ours, right)
     if left.versions and right.versions and not left.versions & right.versions:
         return None
     if len(ours) == len(theirs) == 1:
         mine, yours = fitting(ours[0].concepts, ours[0]), fitting(theirs[0].concepts, theirs[0])
         if mine and yours and not mine & yours:
             return None  # How long and wide is it: two properties in one question.
-        if _measured_apart(ours[0], theirs[0], strictly=strictly):
+        if _measured_apart(ours[0], theirs[0], _counted(asked), strictly=strictly):
             return None
         one, other = ours[0].figure, theirs[0].figure
         if one.value == other.value and one.unit != other.unit and "plain" not in (one.dimension, other.dimension):
             return ConflictKind.UNIT
+        if not strictly:
+            ours, theirs = [_at_its_bound(ours[0])], [_at_its_bound(theirs[0])]
         return None if agree(ours[0], theirs[0]) else ConflictKind.PLAIN
     if ours or theirs or not asks_for_name(question):
         return None
@@ -92,14 +98,45 @@ def _compared(question: str, left: Fact, right: Fact, *, strictly: bool) -> Conf
     return ConflictKind.PLAIN if name and rival and not (name <= rival or rival <= name) else None
 
 
-def _measured_apart(left: Value, right: Value, *, strictly: bool) -> bool:
-    """Tell whether two figures are of different kinds by their own words: per day, navigable, boarding students."""
+_PEOPLE = frozenset(concept(stem(word)) for word in ("people", "persons", "men", "women"))
+_PERSONS = _PEOPLE | {
+    concept(stem(word))
+    for word in ("inhabitants", "visitors", "students", "members", "passengers", "users", "customers")
+}
+
+
+def _counted(asked: Wanted) -> frozenset[str]:
+    """Return the things that a question counts; whoever counts inhabitants or members counts people."""
+    return asked.attributes | (_PEOPLE if asked.attributes & _PERSONS else frozenset())
+
+
+def _measured_apart(left: Value, right: Value, counted: Set[str], *, strictly: bool) -> bool:
+    """Tell whether two figures are of different kinds by their own words: per day, navigable, boarding students.
+
+    Args:
+        counted: the things that the question counts, under any name.
+    """
     return (
         left.per != right.per
         or left.predicate != right.predicate
         or (strictly and left.noun == right.noun and left.modifiers != right.modifiers)
         or left.figure.dimension != right.figure.dimension
+        or (left.figure.dimension == "count" and not comparable(left, right) and not {left.noun, right.noun} <= counted)
     )
+
+
+def _at_its_bound(value: Value) -> Value:
+    """Return a limit as the figure that it gives: who asks how much fits or is needed is answered by the limit."""
+    return replace(value, low=value.figure.base, high=value.figure.base, bound="") if value.bound else value
+
+
+def _counted_as(others: Sequence[Value], fact: Fact) -> list[Value]:
+    """Return the figures of a fact that count what an answer counts, in words that the question does not have.
+
+    *The crew of the Zorba is 14 sailors* tells that *the Zorba sails with 9 sailors* says how large the crew is.
+    """
+    nouns = {value.noun for value in others if value.figure.dimension == "count"} - {""}
+    return [value for value in fact.values if value.noun in nouns and not value.condition]
 
 
 def _kinds_apart(left: Fact, right: Fact) -> bool:
@@ -112,22 +149,25 @@ def _different_dates(left: Fact, right: Fact) -> bool:
     if len(left.events) != 1 or len(right.events) != 1:
         return False
     ours, theirs = left.events[0], right.events[0]
-    if ours.loose or theirs.loose or (ours.events != theirs.events and not ours.events & theirs.events):
+    shared = bool(ours.events & theirs.events)
+    if any(each.loose and not (each.since and shared) for each in (ours, theirs)) or (
+        ours.events != theirs.events and not ours.events & theirs.events
+    ):
         return False
     return not ours.iso.startswith(theirs.iso) and not theirs.iso.startswith(ours.iso)
 
 
 def _figures(question: str, asked: Wanted, fact: Fact) -> list[Value]:
     """Return the figures of a fact that may answer: of a wanted dimension, or of the thing that is asked for (port)."""
-    thing = thing_asked(question)
+    thing = thing_asked(question) or collective_asked(question)
     named = thing is not None and thing in fact.stems
     found = []
     for value in fact.values:
         dimension = value.figure.dimension
         wanted_here = (
-            dimension in asked.dimensions
+            (dimension in asked.dimensions and dimension != "count")
             or (dimension in CURRENCIES and "money" in asked.dimensions)
-            or (dimension == "count" and "count" in asked.dimensions and value.noun in asked.attributes)
+            or (dimension == "count" and "count" in asked.dimensions and value.noun in _counted(asked))
             or (dimension in ("count", "plain") and named)
         )
         other = fitting(value.concepts, value)

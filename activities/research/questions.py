@@ -234,9 +234,27 @@ _FOR_NAME = re.compile(
     re.IGNORECASE,
 )
 _THING = re.compile(
-    r"(?:(?:on|at|to|in|under) )?(?:which|what) (?:(?:is|are|was|were) the )?(?:[a-z]+ )?(?P<thing>[a-z]+)"
+    r"(?:(?:on|at|to|in|under|from|by|with|through|for) )?(?:which|what) (?:(?:is|are|was|were) the )?"
+    r"(?:[a-z]+ )?(?P<thing>[a-z]+)"
     r"(?= (?:of|for|does|do|did|is|are)\b)"
 )
+
+
+_COLLECTIVE = re.compile(
+    r"\bhow (?:large|big|strong|high|numerous|great) (?:is|are|was|were) (?:the |its |their )?"
+    r"(?:[a-z-]+ )?(?P<many>[a-z-]+)(?= (?:of|at|in|on)\b)|"
+    r"\b(?:which|what) (?:is|was) the (?:total )?(?:number|count) of (?:[a-z-]+ )?(?P<counted>[a-z-]+)",
+)
+
+
+def collective_asked(question: str) -> str | None:
+    """Return the stem of what is asked to be counted without *how many*, or None.
+
+    The crew in *how large is the crew of X*, the moons in *what is the number of moons of X*.
+    """
+    match = _COLLECTIVE.search(question.strip().lower())
+    found = (match["many"] or match["counted"]) if match else ""
+    return stem(found) if found and found not in STOP_WORDS else None
 
 
 def asks_for_time(question: str) -> bool:

@@ -353,6 +353,22 @@ def _placings(text: str, values: tuple[Value, ...], subject: frozenset[str]) -> 
     return {preposition: frozenset(held) for preposition, held in found.items()}
 
 
+_DETERMINED = re.compile(r"\b(?:[Tt]he|[Aa]n?|[Ii]ts|[Tt]heir|[Tt]his|[Ee]very|[Ee]ach)(?: [A-Z][\w-]*)* $")
+_GOES_ON = re.compile(
+    r" (?:(?:on|to|at|in|for|with|from|by|over|under|after|into|about|up|through|an?|the|its|their|all|some|around) "
+    r"|\d)"
+)
+
+
+def _verb_behind(word: str, following: str, *, singular: bool) -> bool:
+    """Tell whether the word behind a name is its verb, in no list (Corvida listens on, clients of Corvida connect to).
+
+    A noun behind a name has an article before both (the Orlen pump with three seals).
+    """
+    verbal = singular or (word.endswith("s") and not word.endswith("ss"))
+    return verbal and bool(_GOES_ON.match(following))
+
+
 _BEHIND = re.compile(r"((?: [a-z-]+){1,3})")
 
 
@@ -362,7 +378,10 @@ def _head_of(name: str, text: str) -> tuple[str, ...]:
     if not match:
         return ()
     held: list[str] = []
-    for word in match[1].split():
+    article = _DETERMINED.search(text[:at])
+    for place, word in enumerate(match[1].split()):
+        if place == 0 and _verb_behind(word, text[at + len(name) + 1 + len(word) :], singular=article is None):
+            break
         done = word.endswith(("s", "ed")) and (word in VERBS or word.endswith("ed"))
         if done or word in STOP_WORDS or stem(word) in EVENT_STEMS:
             break

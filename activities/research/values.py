@@ -87,6 +87,8 @@ class Event:
     concepts: frozenset[str]
     loose: bool
     """A decade, or a bound (before 1990)."""
+    since: bool = False
+    """A bound that tells when something began (has existed since 1990)."""
 
 
 _CONCEPTS = {word: f"={number}" for number, group in reversed(list(enumerate(_GROUPS))) for word in group}
@@ -348,7 +350,8 @@ def events_of(text: str) -> tuple[Event, ...]:
         start, end = next((start, end) for start, end in spans if start <= date.start <= end)
         here = _events_in(text[start:end]) or (whole if len(whole) == 1 else frozenset())
         loose = text[date.end - 1 : date.end] == "s" or bool(_LOOSE_DATE.search(text[: date.start]))
-        found.append(Event(date.iso, here, concepts_of(text[start:end]), loose))
+        since = text[: date.start].rstrip().lower().endswith("since")
+        found.append(Event(date.iso, here, concepts_of(text[start:end]), loose, since))
     return tuple(found)
 
 

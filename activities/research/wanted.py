@@ -1,16 +1,17 @@
 """Wanted: what a question asks for: of what (its subject), and which kind of value would answer it."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
 from activities.research.lexicon import groups_of, table_of
 from activities.research.quantities import dates, figures, versions
-from activities.research.questions import query_terms, without_context
+from activities.research.questions import collective_asked, query_terms, without_context
 from activities.research.relations import relations_of
 from activities.research.text import STOP_WORDS, stem, words
-from activities.research.units import CURRENCIES
+from activities.research.units import CURRENCIES, unit_of
 from activities.research.values import concept, designated, spelled_out, subject_names
 
 _ASKS = {
@@ -95,6 +96,16 @@ _MEASURES = re.compile(
 _WHEN = re.compile(r"(?:^|[,;.]|\band)\s*(?:since )?when\b", re.IGNORECASE)
 
 
+def _counted_words(tokens: Sequence[str]) -> list[str]:
+    """Return the words behind *how many*; a unit there tells what kind of figure is asked for (how many days)."""
+    return [word for before, word in pairwise(tokens) if before in ("many", "much")]
+
+
+def dimensions_of(word_stem: str) -> frozenset[str]:
+    """Return the dimensions of the figures that a word asks for (area, in *how large is the area*)."""
+    return frozenset(dimension for dimension, asked in _ASKS.items() if word_stem in asked)
+
+
 VALUE_ONLY, ATTRIBUTE_ONLY, OTHER_NAME = 0.7, 0.2, 0.25
 """How far a sentence answers that has a wanted value without the property's name, or the other way round."""
 
@@ -116,7 +127,12 @@ def wanted(question: str) -> Wanted:
     if _WHEN.search(question):
         dimensions.add("date")
     if tokens[:2] in (["how", "many"], ["how", "much"]) or " how many " in f" {' '.join(tokens)} ":
-        dimensions.add("count")
-        counted = [concept(stem(word)) for before, word in pairwise(tokens) if before in ("many", "much")]
+        units = {unit.dimension for word in _counted_words(tokens) if (unit := unit_of(word))}
+        dimensions |= units or {"count"}
+        counted = [concept(stem(word)) for word in _counted_words(tokens)]
         attributes |= frozenset(counted)
+    group = collective_asked(question)
+    if group is not None and group not in subject and not dimensions_of(group) - {"count"}:
+        dimensions.add("count")
+        attributes |= {concept(group)}
     return Wanted(subject, designated(question), attributes, frozenset(dimensions))

@@ -1,0 +1,119 @@
+"""Answers to one question from sources of different age: however they are worded, the older one is superseded."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from activities.research.conflicts import find_conflicts
+from activities.research.findings import merge_claims
+from schema.contracts.research import ConflictKind
+from tests.unit.research.making import claim_of
+
+OLD, NEW = datetime(2014, 5, 2, tzinfo=UTC), datetime(2025, 3, 14, tzinfo=UTC)
+
+SUPERSEDED = [
+    # A value that is named by the thing that holds it: a port, a channel, a gate.
+    ("Which port does Corvida use?", "Clients of Corvida connect to port 9546.", "Corvida listens on port 8079."),
+    ("What is the port of Corvida?", "Corvida answers on port 9546.", "Reach Corvida at port 8079."),
+    (
+        "On which channel does Radio Melva send?",
+        "Radio Melva sends on channel 31.",
+        "Tune to channel 12 for Radio Melva.",
+    ),
+    (
+        "From which gate does the Alsa shuttle leave?",
+        "The Alsa shuttle leaves from gate 9.",
+        "The Alsa shuttle departs at gate 4.",
+    ),
+    # What is counted is not said in the question.
+    ("How large is the crew of the Zorba?", "The crew of the Zorba is 14 sailors.", "The Zorba sails with 9 sailors."),
+    ("How big is the fleet of Norda Lines?", "Norda Lines runs 31 ships.", "The fleet of Norda Lines has 22 ships."),
+    ("What is the number of moons of Velda?", "Velda has 14 moons.", "Astronomers know 9 moons of Velda."),
+    (
+        "How large is the brood of the Karo finch?",
+        "The brood of the Karo finch is 6 chicks.",
+        "The Karo finch raises 4 chicks.",
+    ),
+    (
+        "How many rooms does the Hotel Brisa have?",
+        "Guests of the Hotel Brisa choose among 84 rooms.",
+        "The Hotel Brisa offers 60 rooms.",
+    ),
+    # Measures.
+    ("How far does the Kestrel fly?", "The Kestrel flies 900 km.", "The range of the Kestrel is 700 kilometres."),
+    ("How loud is the Brenta?", "One hears the Brenta at 71 dB.", "The noise of the Brenta is 64 decibels."),
+    (
+        "What does a ticket of the Orla tram cost?",
+        "Passengers pay CHF 4.20 for the Orla tram.",
+        "A ride with the Orla tram costs CHF 3.10.",
+    ),
+    (
+        "How long does the warranty of the Tarn last?",
+        "The Tarn comes with a warranty of 5 years.",
+        "Buyers of the Tarn get 2 years of warranty.",
+    ),
+    ("How deep is Lake Sorna?", "Lake Sorna goes down to 112 m.", "Lake Sorna has a depth of 98 metres."),
+    (
+        "After how many days do the seeds of the Tarva cress sprout?",
+        "The seeds of the Tarva cress need 9 days.",
+        "The seeds of the Tarva cress sprout after 12 days.",
+    ),
+    (
+        "How much disk space does Corvida need?",
+        "At least 80 GB of disk must be free for Corvida.",
+        "Corvida needs 120 GB of disk space.",
+    ),
+    (
+        "How many visitors does the Melva Hall hold?",
+        "Up to 2,300 visitors fit into the Melva Hall.",
+        "The Melva Hall holds 1,570 visitors.",
+    ),
+    # Names and dates.
+    (
+        "Who is the director of the Melva Museum?",
+        "The Melva Museum is headed by Anna Kell.",
+        "The director of the Melva Museum is Jon Brask.",
+    ),
+    ("Who owns the Zorba?", "The Zorba belongs to Norda Lines.", "The Zorba is owned by Selva Marine."),
+    ("Where is Tarnwerk based?", "Tarnwerk has its head office in Oslo.", "Tarnwerk is based in Bergen."),
+    ("Since when has Tarnwerk existed?", "Tarnwerk has existed since 1921.", "Tarnwerk was founded in 1934."),
+]
+
+STANDING = [
+    ("Which port does Corvida use?", "Corvida listens on port 9546.", "Melvida listens on port 8079."),
+    ("How heavy is the Orlen pump?", "The Orlen pump weighs 12 kg.", "The Orlen valve weighs 3 kg."),
+    ("How many sailors are on the Zorba?", "The Zorba has 14 sailors.", "The Zorba has 9 cabins."),
+    ("Which port does Corvida use?", "Corvida listens on port 9546.", "Corvida was tested on 12 machines."),
+    ("How deep is Lake Sorna?", "Lake Sorna is 112 m deep.", "Lake Sorna is 4 km long."),
+    ("Who owns the Zorba?", "The Zorba belongs to Norda Lines.", "The Zorba was built by Selva Marine."),
+    (
+        "When was the Sorna Tunnel opened?",
+        "The Sorna Tunnel was opened in 1967.",
+        "The Sorna Tunnel was renovated in 1998.",
+    ),
+    ("Since when has Tarnwerk existed?", "Tarnwerk has existed since 1921.", "Since 1998, Tarnwerk has made boats."),
+    ("How big is the fleet of Norda Lines?", "The fleet of Norda Lines has 31 ships.", "Norda Lines has 22 offices."),
+    ("Where is Tarnwerk based?", "Tarnwerk is based in Oslo.", "Tarnwerk opened a shop in Bergen."),
+]
+
+
+def _kinds(question: str, newer: str, older: str) -> list[ConflictKind]:
+    said = (
+        claim_of(newer, title="Notes", published_at=NEW),
+        claim_of(older, title="Archive", published_at=OLD),
+    )
+    claims = {claim.id: claim for claim in said}
+    found = find_conflicts(merge_claims(said), claims, [question])
+    chosen = [next(f for f in merge_claims(said) if f.id == each.chosen_finding_id) for each in found]
+    assert all(finding.text == newer for finding in chosen)
+    return [each.kind for each in found]
+
+
+@pytest.mark.parametrize(("question", "newer", "older"), SUPERSEDED)
+def test_an_older_answer_is_superseded_however_it_is_worded(question: str, newer: str, older: str) -> None:
+    assert _kinds(question, newer, older) == [ConflictKind.STALE]
+
+
+@pytest.mark.parametrize(("question", "newer", "older"), STANDING)
+def test_an_older_statement_of_something_else_stands(question: str, newer: str, older: str) -> None:
+    assert _kinds(question, newer, older) == []
