@@ -3,12 +3,12 @@
 import html
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from activities.documents.builder import Metadata, TextBuilder
+from activities.documents.dates import read_date
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FIELD = re.compile(r"^(title|author|date|published|lang|language):\s*(.+)$", re.MULTILINE | re.IGNORECASE)
@@ -97,17 +97,3 @@ def _read_front_matter(text: str, metadata: Metadata) -> None:
     metadata.author = fields.get("author")
     metadata.language = fields.get("lang") or fields.get("language")
     metadata.published_at = read_date(fields.get("date") or fields.get("published") or "")
-
-
-def read_date(text: str) -> datetime | None:
-    """Read a date as people and programs write it, in UTC; None if it is none."""
-    if not re.search(r"\d{4}", text):
-        return None
-    from dateutil.parser import ParserError
-    from dateutil.parser import parse as parse_date
-
-    try:
-        found = parse_date(text, default=datetime(1, 1, 1, tzinfo=UTC))
-    except (ParserError, OverflowError, ValueError):
-        return None
-    return found.astimezone(UTC) if found.year > 1 else None

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from activities.documents.builder import TextBuilder
+from activities.documents.dates import date_line
 
 _UNDERLINE = re.compile(r"([=\-~^\"'*+#.:_`])\1{2,}")
 _BULLET = re.compile(r"(?:[*\-+•‣◦]|\(?\d{1,3}[.)]|#\.|\[\d{1,3}\])\s+(?=\S)")
@@ -87,6 +88,7 @@ def is_rest(text: str) -> bool:
 
 def read_plain(text: str, builder: TextBuilder) -> None:
     """Append a plain text."""
+    builder.metadata.published_at = date_line(text)
     blocks = _blocks(text)
     state = _State(builder, markup=is_rest(text), width=_wrap_width(blocks), levels=[])
     for number, block in enumerate(blocks):
@@ -289,9 +291,12 @@ def _units(lines: list[str]) -> list[tuple[list[str], bool]]:
     """
     units: list[tuple[list[str], bool]] = []
     indent = -1
-    for line in lines:
+    numbered = False
+    for before, line in zip(["", *lines], lines, strict=False):
         bullet = _BULLET.match(line.lstrip())
-        if bullet:
+        number = _NUMBER.match(line.lstrip())
+        if bullet and not (number and not numbered and _ends_open(before) and int(number[1]) > 1):
+            numbered = numbered or bool(number)
             indent = _indent(line) + bullet.end()
             units.append(([" " * indent + line.lstrip()[bullet.end() :]], True))
         elif units and _indent(line) == indent:
@@ -300,6 +305,14 @@ def _units(lines: list[str]) -> list[tuple[list[str], bool]]:
             indent = _indent(line)
             units.append(([line], False))
     return units
+
+
+_NUMBER = re.compile(r"(\d{1,3})[.)]\s")
+
+
+def _ends_open(line: str) -> bool:
+    """Tell whether a sentence goes on behind a line: a number at the start of the next one may be its end (50. The)."""
+    return bool(line.strip()) and line.rstrip()[-1] not in ".:;!?"
 
 
 def _clean_inline(text: str, state: _State) -> str:

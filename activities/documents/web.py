@@ -14,7 +14,7 @@ from lxml import etree
 from trafilatura import bare_extraction
 
 from activities.documents.builder import TextBuilder
-from activities.documents.markdown import read_date
+from activities.documents.dates import read_date
 from schema.policies import FEED_ENTRIES_MAX
 
 MAIN_SHARE_MIN = 0.6

@@ -101,6 +101,33 @@ def test_plain_text_keeps_its_lines() -> None:
     assert document.title == "a"
 
 
+def test_a_number_that_a_line_break_brings_to_the_start_of_a_line_is_no_list_item() -> None:
+    wrapped = (
+        "The reading room of the harbour library was enlarged and now has seats for\n"
+        "50. The old one had far fewer of them, and visitors had to wait in the long\n"
+        "corridor until somebody had left."
+    )
+    assert "seats for 50. The old one" in read(wrapped).text
+    listed = "Do this:\n1. Open the valve\n2. Wait\n3. Close it"
+    assert read(listed).text == "Do this:\nOpen the valve\nWait\nClose it"
+
+
+@pytest.mark.parametrize(
+    ("head", "date"),
+    [
+        ("Published: 3 March 2022", datetime(2022, 3, 3, tzinfo=UTC)),
+        ("Published on: 2022-03-03", datetime(2022, 3, 3, tzinfo=UTC)),
+        ("Last updated: March 3, 2022\nPublished: 1 May 2020", datetime(2020, 5, 1, tzinfo=UTC)),
+        ("Last updated: March 3, 2022", datetime(2022, 3, 3, tzinfo=UTC)),
+        ("Published: Harbour Press, Oslo 1999", None),
+        ("The report was published: 3 March 2022 was a Thursday.", None),
+        ("Date: soon", None),
+    ],
+)
+def test_the_date_of_a_plain_text_stands_in_a_line_of_its_head(head: str, date: datetime | None) -> None:
+    assert read(f"Harbour report\n\n{head}\n\nThe harbour has 40 berths.\n").published_at == date
+
+
 @pytest.mark.parametrize("topic", sorted(topics))
 def test_python_topics_come_out_clean(topic: str) -> None:
     """Real text: titles are right, prose is not wrapped, code is marked, no markup is left."""
