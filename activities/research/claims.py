@@ -217,8 +217,7 @@ def extract(view: AgentView, passages: Sequence[Passage]) -> tuple[Claim, ...]:
             claims.append(_claim(pool[index], weights[index], view.subtask.number))
     left = [candidate for candidate in pool if not any(_spans_meet(candidate, other) for other in taken)]
     room = min(RIVALS_PER_CALL_MAX, CLAIMS_PER_AGENT_MAX - len(view.claims) - len(claims))
-    others = [_claim(candidate, 0.0, view.subtask.number) for candidate in left]
-    return (*claims, *_rivals((*view.claims, *claims), others, room))
+    return (*claims, *_rivals((*view.claims, *claims), left, view.subtask.number, room))
 
 
 RIVALS_PER_CALL_MAX = 4
@@ -228,10 +227,10 @@ def rivals_in(passages: Sequence[Passage], held: Sequence[Claim], agent_number: 
     """Draw from passages what contradicts claims that are held, whoever drew those."""
     meet = [(claim.source.snapshot_sha256, claim.start, claim.end) for claim in held]
     pool = [each for each in candidates(stitch(passages)) if not _overlaps(each, set(meet))]
-    return _rivals(held, [_claim(each, 0.0, agent_number) for each in pool], RIVALS_PER_CALL_MAX)
+    return _rivals(held, pool, agent_number, RIVALS_PER_CALL_MAX)
 
 
-def _rivals(held: Sequence[Claim], others: Sequence[Claim], room: int) -> list[Claim]:
+def _rivals(held: Sequence[Claim], others: Sequence[Candidate], agent_number: int, room: int) -> list[Claim]:
     """Return what contradicts a claim that is held: whoever reads the one must see the other, however it is worded."""
     ours = [(claim, fact, frozenset(keys_of(fact))) for claim in held for fact in _facts(claim)]
     if not ours or room <= 0:
@@ -239,11 +238,12 @@ def _rivals(held: Sequence[Claim], others: Sequence[Claim], room: int) -> list[C
     sayable = frozenset().union(*(keys for _, _, keys in ours))
     names = frozenset(name for _, name in sayable)
     found: list[Claim] = []
-    for other in others:
+    for candidate in others:
         if len(found) >= room:
             break
-        if not names & {"", *words(other.text), *words(other.source.title)}:
+        if not names & {"", *words(candidate.statement), *words(candidate.source.title)}:
             continue
+        other = _claim(candidate, 0.0, agent_number)
         theirs = [(fact, frozenset(keys_of(fact))) for fact in _facts(other)]
         against = [
             claim.relevance

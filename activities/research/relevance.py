@@ -7,6 +7,7 @@ asked about, in whatever words.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Protocol
 
@@ -194,11 +195,7 @@ class _Asked:
 
     def _matches(self, text: str) -> list[float]:
         """Return how well `text` has each word of the question: itself 1, another form or word of its stem less."""
-        tokens = words(text)
-        found = {singular(word) for word in tokens}
-        inflected = {uninflected(word) for word in tokens}
-        stems = set(terms(text))
-        meant = frozenset[int]().union(*(meanings(each) for each in stems))
+        found, inflected, stems, meant = _forms_of(text)
         return [
             1.0
             if term.singular in found
@@ -264,6 +261,14 @@ class _Asked:
         return len(subject) <= 5 and any(self._terms[number].singular in subject for number in self._core)
 
 
+@lru_cache(maxsize=16_384)
+def _forms_of(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[int]]:
+    """Return a text's words in the singular and uninflected, its stems, and what they mean, whatever the question."""
+    tokens, stems = words(text), frozenset(terms(text))
+    meant = frozenset[int]().union(*(meanings(each) for each in stems))
+    return frozenset(map(singular, tokens)), frozenset(map(uninflected, tokens)), stems, meant
+
+
 def _before_verb(text: str) -> str:
     """Return the words of a sentence before its verb, as far as the lexicon knows verbs."""
     pieces = text.split()
@@ -277,7 +282,7 @@ def _before_verb(text: str) -> str:
 _VERBS = words_of("verbs")
 
 
-def _shares_prefix(word: str, found: set[str]) -> bool:
+def _shares_prefix(word: str, found: frozenset[str]) -> bool:
     """Tell whether one of `found` begins as `word` does, as far as related words do (dense, density)."""
     needed = max(PREFIX_LENGTH_MIN, round(0.75 * len(word)))
     return len(word) >= needed and any(other.startswith(word[:needed]) for other in found if len(other) >= needed)

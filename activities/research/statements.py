@@ -7,7 +7,7 @@ the comparison of pairs needs is computed here, so that a pair costs set operati
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from activities.research.lexicon import groups_of, words_of
@@ -128,14 +128,22 @@ def _sentences_of(text: str) -> list[str]:
 
 
 def _of_sentence(finding: Finding, backing: tuple[Claim, ...], parts: Sequence[str]) -> Fact | None:
-    """Read the last one of `parts`; those before it say what it points to."""
+    fact = _sentence(tuple(parts), backing[0].source.title)
+    return fact and replace(fact, finding=finding, claims=backing, sources=_sources(backing))
+
+
+@lru_cache(maxsize=16_384)
+def _sentence(parts: tuple[str, ...], title: str) -> Fact | None:
+    """Read the last one of `parts`, whoever claims it; those before it say what it points to.
+
+    An agent compares the claims that it holds at every step, and the report does so again.
+    """
     text = parts[-1]
     leans = leans_on_previous(text)
     if len(figures(text)) > FIGURES_PER_STATEMENT_MAX or len(words(text)) > STATEMENT_WORDS_MAX:
         return None
     if leans and len(parts) == 1:
         return None
-    title = backing[0].source.title
     named = subject_names(text) | _leading_name(text)
     coded = designated(text)
     subject = _subject(text)
@@ -150,7 +158,14 @@ def _of_sentence(finding: Finding, backing: tuple[Claim, ...], parts: Sequence[s
     valued = (
         frozenset().union(*(relation.value for relation in relations_of(text))) if relations_of(text) else frozenset()
     )
-    return _fact(finding, backing, text, named, (subject - valued) or (named - valued) or named, coded)
+    return _fact(_NOBODYS, (), text, named, (subject - valued) or (named - valued) or named, coded)
+
+
+_NOBODYS = Finding(id="", text="", subtask_number=0, claim_ids=(), weight=0.0)
+
+
+def _sources(backing: Sequence[Claim]) -> frozenset[str]:
+    return frozenset(claim.source.snapshot_sha256 for claim in backing)
 
 
 def _of_row(finding: Finding, backing: tuple[Claim, ...], said: Said, field: Field) -> Fact | None:
@@ -224,7 +239,7 @@ def _fact(
         heads={} if head else {name: held for name in subject if (held := _head_of(name, text))},
         label=label,
         told=told,
-        sources=frozenset(claim.source.snapshot_sha256 for claim in backing),
+        sources=_sources(backing),
     )
 
 

@@ -26,7 +26,7 @@ from activities.tools.tool import Answer, Arguments, specify
 from schema.contracts.research import ConsideredSource, Outcome, Passage, SourceKind, SourceRef, considered
 from schema.contracts.tools import Effect, ToolOutput
 from schema.policies import CONSIDERED_PER_SEARCH_MAX, PASSAGES_PER_SEARCH_MAX
-from schema.store.documents import PassageHit
+from schema.store.documents import FoundDocument, PassageHit
 from schema.tables.documents import Document
 
 PASSAGES_PER_DOCUMENT = 3
@@ -69,7 +69,7 @@ class Ranked:
     """A passage that was found, and how good it is."""
 
     hit: PassageHit
-    document: Document
+    document: FoundDocument
     relevance: Relevance
     source: SourceRef
 
@@ -134,7 +134,7 @@ class CorpusSearch:
         )
 
 
-def source_of(document: Document, value: Relevance, now: datetime, question: str = "") -> SourceRef:
+def source_of(document: Document | FoundDocument, value: Relevance, now: datetime, question: str = "") -> SourceRef:
     """Return a ready document as a source, scored."""
     return SourceRef(
         snapshot_sha256=document.snapshot_sha256 or "",

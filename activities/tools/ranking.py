@@ -12,8 +12,9 @@ query's, so that the sum stays comparable across queries.
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import pairwise
 
 from activities.documents.languages import is_grammar, searchable
@@ -74,7 +75,13 @@ class Relevance:
     """How well, and why."""
 
     value: float
-    reason: str
+    because: str | Callable[[], str]
+    """Why, or what tells it: a search weighs hundreds of passages and shows the reasons of a few."""
+
+    @property
+    def reason(self) -> str:
+        """Return why, as sentences."""
+        return self.because if isinstance(self.because, str) else self.because()
 
 
 def prior_weight(lexeme: str) -> float:
@@ -101,18 +108,18 @@ def relevance(terms: Sequence[QueryTerm], found: Occurrences, text: str) -> Rele
     total = math.fsum(term.weight for term in terms)
     if not total:
         return Relevance(0.0, "The query has no terms.")
-    length = len(words(searchable(text)))
+    length, defined = _reading(text)
     depth = math.fsum(term.weight * _depth(term.lexeme, found, length) for term in terms) / total
     coverage = math.fsum(term.weight * _presence(term.lexeme, found) for term in terms) / total
     near = _proximity(terms, found) if len(terms) > 1 else depth
     value = DEPTH_SHARE * depth + COVERAGE_SHARE * coverage + PROXIMITY_SHARE * near
-    if _defines(terms, text):
+    if defined & _heaviest(terms):
         value += DEFINES_BONUS * (1 - value)
     if length < THIN_WORDS:
         value *= 0.5 + 0.5 * length / THIN_WORDS
     if is_code(text):
         value *= CODE_FACTOR
-    return Relevance(min(max(value, 0.0), 1.0), _reason(terms, found))
+    return Relevance(min(max(value, 0.0), 1.0), partial(_reason, terms, found))
 
 
 def similarity(cosine: float, cosines: tuple[float, float]) -> float:
@@ -131,13 +138,14 @@ def with_similarity(value: Relevance, cosine: float | None, cosines: tuple[float
         return value
     near = similarity(cosine, cosines)
     combined = (1 - SIMILARITY_SHARE) * value.value + SIMILARITY_SHARE * near
-    return Relevance(combined, f"{value.reason} Its meaning is {near:.2f} near to the query's (cosine {cosine:.2f}).")
+    nearness = f"Its meaning is {near:.2f} near to the query's (cosine {cosine:.2f})."
+    return Relevance(combined, lambda: f"{value.reason} {nearness}")
 
 
 def in_document(value: Relevance, answering: int, passages: int) -> Relevance:
     """Weigh in how many of the document's passages answer the query too."""
     share = min(1.0, answering / (passages + 3) * 2)
-    return Relevance((1 - DOCUMENT_SHARE) * value.value + DOCUMENT_SHARE * share * value.value**0.5, value.reason)
+    return Relevance((1 - DOCUMENT_SHARE) * value.value + DOCUMENT_SHARE * share * value.value**0.5, value.because)
 
 
 def occurrences(lexemes: Iterable[str], text: str, heading: str) -> Occurrences:
@@ -214,14 +222,19 @@ _IS_A = re.compile(r" (?:is|are|was) (?:an?|the|one)\b")
 _LAST_WORD = re.compile(r"[\w-]+$")
 
 
-def _defines(terms: Sequence[QueryTerm], text: str) -> bool:
+def _heaviest(terms: Sequence[QueryTerm]) -> frozenset[str]:
     heaviest = max((term.weight for term in terms), default=0.0)
-    wanted = {term.lexeme for term in terms if term.weight >= 0.7 * heaviest}
+    return frozenset(term.lexeme for term in terms if term.weight >= 0.7 * heaviest)
+
+
+@lru_cache(maxsize=8_192)
+def _reading(text: str) -> tuple[int, frozenset[str]]:
+    """Return how many words a passage has, and the stems of what it says what it is: the same for every query."""
+    defined = set[str]()
     for verb in _IS_A.finditer(text):
         before = _LAST_WORD.search(text[max(0, verb.start() - _WORD_MAX) : verb.start()].rstrip('*_`"”)'))
-        if before and any(stem(word) in wanted for word in words(before[0])[-1:]):
-            return True
-    return False
+        defined.update(stem(word) for word in (words(before[0])[-1:] if before else ()))
+    return len(words(searchable(text))), frozenset(defined)
 
 
 def _reason(terms: Sequence[QueryTerm], found: Occurrences) -> str:

@@ -1,13 +1,14 @@
 """Hybrid retrieval over the organisation's documents: candidates by full text and by vector, for `ranking` to judge."""
 
 import asyncio
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import structlog
 
 from activities.documents.language import language_of
 from activities.documents.languages import CONFIGURATIONS, is_latin, searchable
-from activities.embedding.embedder import supports
+from activities.embedding.embedder import Embedder, supports
 from activities.tools.context import ToolContext
 from activities.tools.ranking import prior_weight
 from schema.errors import DependencyError
@@ -18,6 +19,8 @@ from schema.store.documents import QueryTerms, QueryVector, SearchResult
 log = structlog.get_logger(__name__)
 
 QUERY_TERMS_MAX = 40
+QUERY_VECTORS_CACHED_MAX = 512
+"""Vectors of queries that a worker keeps; some two megabytes of the local model's."""
 SENTENCE_WORDS = 5
 """With fewer words the language of a query is not told by its letters."""
 
@@ -41,13 +44,13 @@ async def retrieve(context: ToolContext, query: str, *, document_id: str | None 
     """
     indexed = searchable(query)
     vector = await query_vector(context, query)
-    async with context.db.transaction(context.org_id) as session:
-        asked = await documents.query_terms(session, context.org_id, indexed)
+    async with context.db.direct(context.org_id) as connection:
+        asked = await documents.query_terms(connection, context.org_id, indexed)
         terms = list(asked.terms[:QUERY_TERMS_MAX])
         if context.embedder and not supports(context.embedder, _language(asked, query)):
             vector = None
         found = await documents.search_passages(
-            session,
+            connection,
             context.org_id,
             {lexeme: prior_weight(lexeme) for lexeme, _ in terms},
             variants=asked.variants,
@@ -62,13 +65,23 @@ async def query_vector(context: ToolContext, query: str) -> QueryVector | None:
     embedder = context.embedder
     if embedder is None or not supports(embedder, _spoken(query)):
         return None
+    if known := _vectors.get((embedder, query)):
+        _vectors.move_to_end((embedder, query))
+        return known
     try:
         async with asyncio.timeout(QUERY_VECTOR_WITHIN.total_seconds()):
             (values,) = await embedder.embed([query])
     except (DependencyError, TimeoutError) as error:
         log.warning("no vector for a query; full text alone", error=repr(error))
         return None
-    return QueryVector(embedder.name, values)
+    vector = _vectors[embedder, query] = QueryVector(embedder.name, values)
+    if len(_vectors) > QUERY_VECTORS_CACHED_MAX:
+        _vectors.popitem(last=False)
+    return vector
+
+
+_vectors: OrderedDict[tuple[Embedder, str], QueryVector] = OrderedDict()
+"""By embedder and query: agents ask the same of several documents, and again after a pause or a retry."""
 
 
 def _spoken(query: str) -> str | None:

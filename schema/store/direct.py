@@ -1,4 +1,4 @@
-"""Statements that go to the driver without SQLAlchemy between: for the few that an agent's every step sends.
+"""Statements that go to the driver without SQLAlchemy between: for those that an agent's every step sends.
 
 Building, caching and unpacking a statement costs SQLAlchemy about seven times what the driver needs for the whole
 exchange (decision 0007). Everything else in the store goes through a session.
@@ -18,6 +18,9 @@ class Connection(Protocol):
     async def fetchrow(self, query: str, *args: Any) -> Any:
         """Return the first row, or None."""
 
+    async def fetch(self, query: str, *args: Any) -> Any:
+        """Return all rows."""
+
 
 class Statement:
     """SQL with `:named` parameters, prepared once by driver and server."""
@@ -36,9 +39,16 @@ class Statement:
         """Run it; return the first row as a mapping, or None.
 
         Args:
-            parameters: dicts and lists are sent as JSON; JSON comes back as text.
+            parameters: dicts and lists are sent as JSON, tuples as arrays; JSON comes back as text.
         """
-        return await connection.fetchrow(self._sql, *(_sent(parameters[name]) for name in self._names))
+        return await connection.fetchrow(self._sql, *self._values(parameters))
+
+    async def rows(self, connection: Connection, parameters: Mapping[str, Any]) -> Any:
+        """Run it; return all rows as mappings. Parameters are as in `row`."""
+        return await connection.fetch(self._sql, *self._values(parameters))
+
+    def _values(self, parameters: Mapping[str, Any]) -> list[Any]:
+        return [_sent(parameters[name]) for name in self._names]
 
 
 def _sent(value: Any) -> Any:

@@ -5,11 +5,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache, cached_property
 from typing import Any
 
 from sqlalchemy import delete, func, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 from sqlmodel import col, select
 
 from schema.contracts.common import ObjectRef
@@ -18,6 +20,7 @@ from schema.ids import DOCUMENT, new_id
 from schema.policies import EXACT_SEARCH_PASSAGES_MAX
 from schema.store import audit, dead_letters
 from schema.store.audit import Actor
+from schema.store.direct import Connection, Statement, received
 from schema.tables.documents import Document, DocumentPassage, Snapshot
 
 SEARCH_CANDIDATES_MAX = 300
@@ -102,13 +105,31 @@ class QueryVector:
     model: str
     values: Sequence[float]
 
+    @cached_property
+    def text(self) -> str:
+        """Return it as pgvector reads it."""
+        return json.dumps([round(value, 7) for value in self.values])
+
+
+@dataclass(frozen=True)
+class FoundDocument:
+    """What a search tells of a document; `Document` has the same and more."""
+
+    id: str
+    title: str
+    name: str
+    snapshot_sha256: str | None
+    published_at: datetime | None
+    trust: float | None
+    passages: int
+
 
 @dataclass(frozen=True)
 class SearchResult:
     """The candidates for a query, and how rare its terms are in what was searched."""
 
     hits: tuple[PassageHit, ...]
-    documents: Mapping[str, Document]
+    documents: Mapping[str, FoundDocument]
     """By id, of all hits."""
     passages: int
     """How many were searched."""
@@ -375,7 +396,7 @@ def vector_key(number: int, text: str) -> str:
     return f"{number}:{text}"
 
 
-async def query_terms(session: AsyncSession, org_id: str, query: str) -> QueryTerms:
+async def query_terms(connection: Connection, org_id: str, query: str) -> QueryTerms:
     """Return the terms of a query in the languages that the organisation's documents are indexed in.
 
     The query is taken to be in the language whose stop words it has most of (English where none has more), so that a
@@ -384,9 +405,8 @@ async def query_terms(session: AsyncSession, org_id: str, query: str) -> QueryTe
     Args:
         query: as it is indexed (`activities/documents/languages.py`).
     """
-    rows = (await session.execute(_QUERY_TERMS, {"org_id": org_id, "query": query})).all()
     by_configuration: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for configuration, lexeme, position in rows:
+    for configuration, lexeme, position in await _QUERY_TERMS.rows(connection, {"org_id": org_id, "query": query}):
         by_configuration[configuration].append((lexeme, position))
     if not by_configuration:
         return QueryTerms()
@@ -408,7 +428,7 @@ async def query_terms(session: AsyncSession, org_id: str, query: str) -> QueryTe
 
 
 async def search_passages(
-    session: AsyncSession,
+    connection: Connection,
     org_id: str,
     weights: Mapping[str, float],
     *,
@@ -429,68 +449,67 @@ async def search_passages(
         nearest: passages by vector at most.
     """
     scope = {"org_id": org_id, "document_id": document_id}
-    passages = (await session.execute(_COUNT, scope)).scalar_one()
+    passages = int((await _COUNT.row(connection, scope))["passages"])
     if not passages or not (weights or vector):
         return SearchResult((), {}, passages, {})
     exact = passages <= EXACT_SEARCH_PASSAGES_MAX
-    near = await _nearest(session, scope, vector, nearest, exact=exact) if vector else {}
+    near = await _nearest(connection, scope, vector, nearest, exact=exact) if vector else set()
     stands_for = {term: term for term in weights} | {
         variant: term for variant, term in (variants or {}).items() if term in weights
     }
     parameters = {
         **scope,
-        "lexemes": list(stands_for),
-        "terms": list(stands_for.values()),
-        "weights": [weights[term] for term in stands_for.values()],
+        "lexemes": tuple(stands_for),
+        "terms": tuple(stands_for.values()),
+        "weights": tuple(weights[term] for term in stands_for.values()),
         "any_term": " | ".join(_quoted(lexeme) for lexeme in stands_for),
-        "each_lexeme": [_quoted(lexeme) for lexeme in stands_for],
+        "each_lexeme": tuple(_quoted(lexeme) for lexeme in stands_for),
         "limit": limit,
         "passages": passages,
-        "near_documents": [document for document, _ in near],
-        "near_numbers": [number for _, number in near],
+        "near_documents": tuple(document for document, _ in near),
+        "near_numbers": tuple(number for _, number in near),
         "model": vector.model if vector else None,
-        "vector": _vector_text(vector) if vector else None,
+        "vector": vector.text if vector else None,
     }
-    rows = (await session.execute(_SEARCH, parameters)).mappings().all()
+    rows = await _SEARCH.rows(connection, parameters)
     hits = tuple(_hit(row, stands_for) for row in rows)
-    documents = await _documents(session, org_id, {hit.document_id for hit in hits})
-    return SearchResult(hits, documents, passages, dict(rows[0]["frequencies"] or {}) if rows else {})
+    found = await _found_documents(connection, org_id, {hit.document_id for hit in hits})
+    return SearchResult(hits, found, passages, received(rows[0]["frequencies"]) or {} if rows else {})
 
 
 async def _nearest(
-    session: AsyncSession, scope: Mapping[str, Any], vector: QueryVector, limit: int, *, exact: bool
-) -> dict[tuple[str, int], float]:
-    """Return the nearest passages: (document, number) -> cosine.
+    connection: Connection, scope: Mapping[str, Any], vector: QueryVector, limit: int, *, exact: bool
+) -> set[tuple[str, int]]:
+    """Return the nearest passages, as (document, number).
 
     Args:
         exact: compare with all, which takes milliseconds for some thousands, and finds the same whatever the planner
             and the index make of it.
     """
-    await session.execute(_SCAN, {"index": "off" if exact else "on"})
-    # Without this, an index that is asked for one tenant among many gives up before it has met enough of it
-    # (pgvector 0.8, iterative index scans). Both end with the transaction.
-    await session.execute(text("select set_config('hnsw.iterative_scan', 'strict_order', true)"))
-    await session.execute(text("select set_config('hnsw.ef_search', '200', true)"))
-    dimensions = len(vector.values)
+    given = {**scope, "vector": vector.text, "model": vector.model, "limit": limit}
+    if exact:
+        given["dimensions"] = len(vector.values)
+        rows = await _NEAREST_OF_ALL.rows(connection, given)
+    else:
+        await _SCAN_ON.row(connection, {})
+        rows = await _nearest_by_index(len(vector.values)).rows(connection, given)
+    return {(row["document_id"], row["number"]) for row in rows}
+
+
+@cache
+def _nearest_by_index(dimensions: int) -> Statement:
+    """Write the query for vectors of a length: only a literal can be matched with the index."""
     typed = f"vector({dimensions})"
-    query = text(
+    return Statement(
         f"""
-        select document_id, number, 1 - (cast(embedding as {typed}) <=> cast(:vector as {typed})) as cosine
+        select document_id, number
         from document_passages
         where org_id = :org_id and vector_dims(embedding) = {dimensions} and embedding_model = :model
             and (cast(:document_id as text) is null or document_id = :document_id)
-        order by cast(embedding as {typed}) <=> cast(:vector as {typed})
+        order by cast(embedding as {typed}) <=> cast(cast(:vector as text) as {typed})
         limit :limit
-        """  # noqa: S608 - `dimensions` is an int; only a literal can be matched with the index.
+        """  # noqa: S608 - `dimensions` is an int.
     )
-    given = {**scope, "vector": _vector_text(vector), "model": vector.model, "limit": limit}
-    found = {(row.document_id, row.number): float(row.cosine) for row in await session.execute(query, given)}
-    await session.execute(_SCAN, {"index": "on"})
-    return found
-
-
-def _vector_text(vector: QueryVector) -> str:
-    return json.dumps([round(value, 7) for value in vector.values])
 
 
 async def read_window(
@@ -518,6 +537,8 @@ async def read_window(
         .where(*inside, DocumentPassage.number >= first)
         .order_by(col(DocumentPassage.number))
         .limit(passages_max)
+        # Nobody reads these here, and a vector is more to unpack than the passage's text.
+        .options(defer(DocumentPassage.terms), defer(DocumentPassage.embedding))
     )
     return document, list((await session.execute(query)).scalars())
 
@@ -577,7 +598,6 @@ _INSERT = text(
         || setweight(to_tsvector(cast(cast(:config as text) as regconfig), :indexed_text), 'B'))
     """
 )
-_SCAN = text("select set_config('enable_indexscan', :index, true)")
 _PUT_VECTORS = text(
     """
     update document_passages passage set embedding = cast(given.vector as vector), embedding_model = :model
@@ -593,14 +613,14 @@ _COUNT_UNEMBEDDED = text(
     """
 )
 # Every language of the corpus reads the query with its own stems; all use the same parser, so positions agree.
-_QUERY_TERMS = text(
+_QUERY_TERMS = Statement(
     """
     with configurations as (
         select distinct search_config as name from documents
         where org_id = :org_id and status = 'ready' and deleted_at is null
     )
     select configurations.name, word.lexeme, word.positions[1]
-    from configurations, unnest(to_tsvector(cast(configurations.name as regconfig), :query)) as word
+    from configurations, unnest(to_tsvector(cast(configurations.name as regconfig), cast(:query as text))) as word
     order by configurations.name, word.positions[1], word.lexeme
     """
 )
@@ -608,19 +628,19 @@ _QUERY_TERMS = text(
 # the rarities (BM25's idf) as a first order; then the nearest by vector, where they are not among those. Only ready
 # documents have passages (`mark_ready`, `mark_failed` and `delete_document` see to it), so their rows need not be
 # joined: a join made the planner rescan the corpus for each.
-_SEARCH = text(
+_SEARCH = Statement(
     """
     with lexemes as (
         select * from unnest(cast(:lexemes as text[]), cast(:terms as text[]), cast(:weights as float8[]),
-            cast(:each_lexeme as tsquery[])) as lexeme (lexeme, term, weight, query)
+            cast(cast(:each_lexeme as text[]) as tsquery[])) as lexeme (lexeme, term, weight, query)
     ), matched as materialized (
         select passage.document_id, passage.number,
             array(select distinct term from lexemes where passage.terms @@ lexemes.query) as found,
-            ts_rank(passage.terms, cast(:any_term as tsquery), 1) as rank
+            ts_rank(passage.terms, cast(cast(:any_term as text) as tsquery), 1) as rank
         from document_passages passage
         where passage.org_id = :org_id
             and (cast(:document_id as text) is null or passage.document_id = :document_id)
-            and passage.terms @@ cast(:any_term as tsquery)
+            and passage.terms @@ cast(cast(:any_term as text) as tsquery)
     ), frequencies as (
         select term, count(*) as passages from matched, unnest(matched.found) as term group by term
     ), rarities as materialized (
@@ -651,9 +671,31 @@ _SEARCH = text(
     order by wanted.rarity desc nulls last, wanted.rank desc, wanted.document_id, wanted.number
     """
 )
-_COUNT = text(
+# No expression that an index has: what the planner cannot use, it compares one by one.
+_NEAREST_OF_ALL = Statement(
     """
-    select cast(coalesce(sum(passages), 0) as bigint) from documents
+    select document_id, number
+    from document_passages
+    where org_id = :org_id and vector_dims(embedding) = :dimensions and embedding_model = :model
+        and (cast(:document_id as text) is null or document_id = :document_id)
+    order by embedding <=> cast(cast(:vector as text) as vector)
+    limit :limit
+    """
+)
+# Without this, an index that is asked for one tenant among many gives up before it has met enough of it (pgvector 0.8,
+# iterative index scans). It ends with the transaction.
+_SCAN_ON = Statement(
+    "select set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', '200', true)"
+)
+_FOUND_DOCUMENTS = Statement(
+    """
+    select id, title, name, snapshot_sha256, published_at, trust, passages from documents
+    where org_id = :org_id and id = any (cast(:ids as text[]))
+    """
+)
+_COUNT = Statement(
+    """
+    select cast(coalesce(sum(passages), 0) as bigint) as passages from documents
     where org_id = :org_id and status = 'ready' and deleted_at is null
         and (cast(:document_id as text) is null or id = :document_id)
     """
@@ -663,7 +705,7 @@ _COUNT = text(
 def _hit(row: Mapping[Any, Any], stands_for: Mapping[str, str]) -> PassageHit:
     in_text: dict[str, tuple[int, ...]] = {}
     in_heading: dict[str, tuple[int, ...]] = {}
-    for lexeme, (positions, weights) in (row["occurrences"] or {}).items():
+    for lexeme, (positions, weights) in (received(row["occurrences"]) or {}).items():
         term = stands_for[lexeme]
         pairs = list(zip(positions, weights, strict=True))
         if body := [position for position, weight in pairs if weight == "B"]:
@@ -679,7 +721,7 @@ def _hit(row: Mapping[Any, Any], stands_for: Mapping[str, str]) -> PassageHit:
         text=row["text"],
         in_text=in_text,
         in_heading=in_heading,
-        cosine=None if row["cosine"] is None else float(row["cosine"]),
+        cosine=row["cosine"],
     )
 
 
@@ -695,6 +737,6 @@ def _passages_of(org_id: str, document_id: str) -> Any:
     )
 
 
-async def _documents(session: AsyncSession, org_id: str, document_ids: set[str]) -> dict[str, Document]:
-    query = select(Document).where(Document.org_id == org_id, col(Document.id).in_(sorted(document_ids)))
-    return {document.id: document for document in (await session.execute(query)).scalars()}
+async def _found_documents(connection: Connection, org_id: str, ids: set[str]) -> dict[str, FoundDocument]:
+    rows = await _FOUND_DOCUMENTS.rows(connection, {"org_id": org_id, "ids": tuple(sorted(ids))})
+    return {row["id"]: FoundDocument(**row) for row in rows}

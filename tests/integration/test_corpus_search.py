@@ -205,8 +205,9 @@ async def test_other_organisations_find_nothing(
     with pytest.raises(NotFound):
         await stranger.call("document.read", document_id=document_id)
     for database in (db, owner_db):
+        async with database.direct(other.id) as connection:
+            assert (await documents.search_passages(connection, other.id, {"oper": 1.0})).hits == ()
         async with database.transaction(other.id) as session:
-            assert (await documents.search_passages(session, other.id, {"oper": 1.0})).hits == ()
             assert (await documents.list_documents(session, other.id, limit=10)) == ([], None)
             with pytest.raises(NotFound):
                 await documents.get_document(session, other.id, document_id)

@@ -180,8 +180,9 @@ async def test_large_document(db: Database, objects: ObjectStore, org: Org) -> N
     async with db.transaction(org.id) as session:
         query = select(func.count()).select_from(DocumentPassage).where(DocumentPassage.document_id == created.id)
         assert (await session.execute(query)).scalar_one() == result.passages
-        terms = await documents.query_terms(session, org.id, "element 29123")
-        found = await documents.search_passages(session, org.id, {lexeme: 1.0 for lexeme, _ in terms.terms})
+    async with db.direct(org.id) as connection:
+        terms = await documents.query_terms(connection, org.id, "element 29123")
+        found = await documents.search_passages(connection, org.id, {lexeme: 1.0 for lexeme, _ in terms.terms})
     assert "29123" in found.hits[0].text
 
 

@@ -317,7 +317,7 @@ NOTHING: dict[str, tuple[Any, Call]] = {
     "documents.list_documents": (([], None), lambda s, o, t, m: documents.list_documents(s, o, limit=9)),
     "documents.search_passages": (
         SearchResult((), {}, 0, {}),
-        lambda s, o, t, m: documents.search_passages(s, o, {"secret": 1.0}, document_id=t.document),
+        directly(lambda c, o, t, m: documents.search_passages(c, o, {"secret": 1.0}, document_id=t.document)),
     ),
     "documents.snapshot_refs": ([], lambda s, o, t, m: documents.snapshot_refs(s, o, [SHA256])),
     "api_keys.list_keys": (([], None), lambda s, o, t, m: api_keys.list_keys(s, o, limit=9)),
