@@ -1,6 +1,6 @@
 """Think, for the row of a table: observe what the last act brought, fill cells, choose the next search or finish.
 
-The same recorded shape as `thinking.py` (step, usage, claims, events in one transaction), with the cells besides.
+What is recorded is what every think records (`deciding.py`), with the cells besides.
 """
 
 from collections import OrderedDict
@@ -9,27 +9,24 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
+from activities.agents.deciding import Thought, decided, own, record, step_of, stop_of, unaffordable
 from activities.agents.memory import unpack_passages
 from activities.agents.thinking import brief_of
 from activities.research.fields_reading import begins_in_table, table_head
 from activities.research.filling import next_search
 from activities.research.reasoner import Reasoner
-from activities.usage import reasoner_usage
 from infra.database import Database, driver_of
 from infra.live import Live
 from infra.objects import ObjectStore
 from schema.contracts.agent import ThinkInput, ThinkResult
 from schema.contracts.common import ObjectRef, Tokens
-from schema.contracts.research import Brief, Claim, Finish, Passage, StepRecord, ToolCall
+from schema.contracts.research import Brief, Claim, Finish, Passage, StepRecord
 from schema.contracts.tables import Cell, CellSource, Column, FillRequest, TableHead
 from schema.events import EventType
-from schema.ids import CLAIM, derived_id
-from schema.prices import step_needs_pcr
-from schema.states import AgentStatus, StepStatus
+from schema.states import StepStatus
 from schema.store import agents, clock, documents, events, forms, runs, steps
-from schema.store.agents import AgentProgress, NewStep
+from schema.store.agents import NewStep
 from schema.store.events import NewEvent
-from schema.store.steps import FinishedStep
 from schema.tables.runs import Step
 
 TEXTS_CACHED_MAX = 32
@@ -50,13 +47,10 @@ class _Row:
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Look(Thought):
     """What one look at the passages came to."""
 
-    action: ToolCall | Finish
     cells: tuple[Cell, ...]
-    claims: tuple[Claim, ...]
-    tokens: Tokens
 
 
 class RowActivities:
@@ -88,22 +82,10 @@ class RowActivities:
             acts = await agents.list_acts(
                 session, input.org_id, input.run_id, attempt=input.attempt, agent_number=input.agent_number
             )
-        must_stop = input.finishing or input.stop_reason is not None
-        needs_pcr = step_needs_pcr(self._reasoner.name)
-        if input.budget_pcr < needs_pcr and not must_stop:
-            return ThinkResult(outcome="out_of_budget", needs_pcr=needs_pcr)
-        look = await self._look(input, row, acts, must_stop)
-        step = NewStep(
-            run_id=input.run_id,
-            attempt=input.attempt,
-            agent_number=input.agent_number,
-            sequence_number=input.step,
-            kind="think",
-            name="think",
-            operation_key=input.operation_key,
-            started_at=started_at,
-            input={"steps_left": input.steps_left, "item": row.item},
-        )
+        if (refused := unaffordable(input, self._reasoner.name)) is not None:
+            return refused
+        look = await self._look(input, row, acts)
+        step = step_of(input, started_at, {"item": row.item})
         result = await self._record(input, row, look, step)
         await self._live.publish(input.run_id)
         return result
@@ -126,12 +108,13 @@ class RowActivities:
             known=tuple(Cell.model_validate(cell) for cell in row.cells or ()),
         )
 
-    async def _look(self, input: ThinkInput, row: _Row, acts: list[Step], must_stop: bool) -> _Look:
+    async def _look(self, input: ThinkInput, row: _Row, acts: list[Step]) -> _Look:
         """Fill what the passages of all acts give; then choose what to search for next, if anything."""
         found = [await unpack_passages(self._objects, act.output) for act in acts]
         passages = _distinct([passage for each in found for passage in each])
         cells, claims, tokens = row.known, tuple[Claim, ...](), Tokens()
-        if found and (found[-1] or must_stop):
+        stop = stop_of(input)
+        if found and (found[-1] or stop):
             request = FillRequest(
                 brief=row.brief,
                 item=row.item,
@@ -145,16 +128,15 @@ class RowActivities:
             request = request.model_copy(update={"heads": await self._heads(input.org_id, passages)})
             filled = await self._reasoner.fill_fields(request)
             cells, tokens = filled.value.cells, filled.tokens
-            claims = _own(filled.value.claims, input.agent_number)
+            claims = own(filled.value.claims, input.agent_number)
             cells = _named(cells, filled.value.claims, claims)
-        if must_stop:
-            reason = input.stop_reason or "told to finish with what there is"
-            return _Look(Finish(reason=reason), _closed(cells, row.columns), claims, tokens)
+        if stop is not None:
+            return _Look(stop, claims, tokens, _closed(cells, row.columns))
         steps = tuple(_step(act, found[place]) for place, act in enumerate(acts))
         action = next_search(row.item, row.columns, cells, steps, tools=input.tools, steps_left=input.steps_left)
         if isinstance(action, Finish):
             cells = _closed(cells, row.columns)
-        return _Look(action, cells, claims, tokens)
+        return _Look(action, claims, tokens, cells)
 
     async def _heads(self, org_id: str, passages: tuple[Passage, ...]) -> tuple[TableHead, ...]:
         """Return the headings of tables that passages begin in the middle of."""
@@ -182,43 +164,21 @@ class RowActivities:
         return self._texts[ref.sha256]
 
     async def _record(self, input: ThinkInput, row: _Row, look: _Look, step: NewStep) -> ThinkResult:
-        usage = reasoner_usage(input.operation_key, self._reasoner.name, look.tokens)
-        finished = isinstance(look.action, Finish)
         org_id, run_id, number = input.org_id, input.run_id, input.agent_number
-        progress = AgentProgress(
-            number=number,
-            attempt=input.attempt,
-            status=AgentStatus.COMPLETED if finished else AgentStatus.RUNNING,
-            steps=input.step + 1,
-            tokens=look.tokens.total,
-            outcome=look.action.reason if finished else None,
-        )
         async with self._db.transaction(org_id) as session:
             connection = await driver_of(session)
             opening = await steps.open_attempt(connection, org_id, run_id, input.attempt)
-            result = ThinkResult(
-                outcome="finished" if finished else "act",
-                call=None if isinstance(look.action, Finish) else look.action,
-                spent_pcr=opening.amount_pcr(usage),
-                tokens=look.tokens.total,
-            )
-            recorded = NewStep(**{**vars(step), "output": result.model_dump(mode="json")})
-            *before, last = _events(input, row, look)
-            await events.append(session, org_id, run_id, *before)
-            done = FinishedStep(recorded, last, usage, progress, look.claims)
-            if not await steps.record(connection, org_id, opening, done):
-                # Another try was under way at the same time and came first: what it decided is what stands.
+            if isinstance(look.action, Finish):
+                await events.append(session, org_id, run_id, _completed(number, row, look.cells))
+            result = await record(connection, opening, input, self._reasoner.name, step, look)
+            if result is None:
                 await session.rollback()
-                return await self._decided(input)
-            if look.cells:
+            elif look.cells:
                 await forms.put_cells(session, org_id, run_id, number, look.cells)
+        if result is None:
+            async with self._db.direct(org_id) as connection:
+                return await decided(connection, input)
         return result
-
-    async def _decided(self, input: ThinkInput) -> ThinkResult:
-        async with self._db.transaction(input.org_id) as session:
-            first = await agents.find_step(session, input.org_id, input.operation_key)
-        assert first is not None
-        return ThinkResult.model_validate(first.output)
 
 
 def _step(act: Step, passages: tuple[Passage, ...]) -> StepRecord:
@@ -241,13 +201,6 @@ def _mentioned(others: tuple[str, ...], passages: tuple[Passage, ...]) -> tuple[
     """Return the other items whose first word stands in the passages: only they can be mistaken for this one."""
     text = "\n".join(f"{passage.source.title}\n{passage.heading}\n{passage.text}" for passage in passages).casefold()
     return tuple(other for other in others if (parts := other.casefold().split()) and parts[0] in text)
-
-
-def _own(claims: tuple[Claim, ...], number: int) -> tuple[Claim, ...]:
-    """Give the claims this agent's identifiers: two rows may draw from the same span, and each keeps its own claim."""
-    return tuple(
-        claim.model_copy(update={"id": derived_id(CLAIM, number, claim.id), "agent_number": number}) for claim in claims
-    )
 
 
 def _named(cells: tuple[Cell, ...], before: tuple[Claim, ...], after: tuple[Claim, ...]) -> tuple[Cell, ...]:
@@ -275,27 +228,8 @@ def _closed(cells: tuple[Cell, ...], columns: tuple[Column, ...]) -> tuple[Cell,
     return cells or tuple(Cell(column=column.name, reason="no source was found") for column in columns)
 
 
-def _events(input: ThinkInput, row: _Row, look: _Look) -> list[NewEvent]:
-    number, action = input.agent_number, look.action
-    data = {"step": input.step, "claims": len(look.claims), "tokens": look.tokens.total}
-    if isinstance(action, ToolCall):
-        text = f"Agent {number} wants {action.tool}" + (f": {action.reason}" if action.reason else "")
-        return [NewEvent(EventType.AGENT_THOUGHT, text, "debug", number, {**data, "tool": action.tool})]
-    filled, disputed = sum(cell.filled for cell in look.cells), sum(bool(cell.conflict) for cell in look.cells)
-    facts = {
-        "row": number,
-        "item": row.item,
-        "filled": filled,
-        "columns": len(row.columns),
-        "conflicts": disputed,
-    }
-    return [
-        NewEvent(
-            EventType.ROW_COMPLETED,
-            f"Row {number} ({row.item}): {filled} of {len(row.columns)} cells",
-            "info",
-            number,
-            facts,
-        ),
-        NewEvent(EventType.AGENT_COMPLETED, f"Agent {number} completed: {action.reason}", "info", number, data),
-    ]
+def _completed(number: int, row: _Row, cells: tuple[Cell, ...]) -> NewEvent:
+    filled, disputed = sum(cell.filled for cell in cells), sum(bool(cell.conflict) for cell in cells)
+    facts = {"row": number, "item": row.item, "filled": filled, "columns": len(row.columns), "conflicts": disputed}
+    text = f"Row {number} ({row.item}): {filled} of {len(row.columns)} cells"
+    return NewEvent(EventType.ROW_COMPLETED, text, "info", number, facts)

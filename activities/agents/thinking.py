@@ -1,26 +1,21 @@
 """Think: observe what the last act brought, then choose the next action. One transaction at its end."""
 
-from dataclasses import dataclass
-
 from temporalio import activity
 
+from activities.agents.deciding import Thought, decided, own, record, step_of, stop_of, unaffordable
 from activities.agents.memory import recall
 from activities.research.reasoner import Reasoner
-from activities.usage import reasoner_usage
 from infra.database import Database
 from infra.live import Live
 from infra.objects import ObjectStore
 from schema.contracts.agent import CloseAgentInput, ThinkInput, ThinkResult
 from schema.contracts.common import Tokens
-from schema.contracts.research import AgentView, Brief, Claim, Finish, ToolCall
+from schema.contracts.research import AgentView, Brief, Claim
 from schema.events import EventType
-from schema.ids import CLAIM, derived_id
-from schema.prices import step_needs_pcr
 from schema.states import TERMINAL, AgentStatus
 from schema.store import agents, dead_letters, events, runs, steps
-from schema.store.agents import AgentProgress, NewStep
+from schema.store.agents import AgentProgress
 from schema.store.events import NewEvent
-from schema.store.steps import FinishedStep
 from schema.tables.runs import Run
 
 
@@ -29,15 +24,6 @@ def brief_of(run: Run) -> Brief:
     return Brief(
         task=run.task, name=run.name, context=run.context, agents_max=run.max_agents, tokens_max=run.max_tokens
     )
-
-
-@dataclass(frozen=True)
-class _Thought:
-    """What one think came to."""
-
-    action: ToolCall | Finish
-    claims: tuple[Claim, ...]
-    tokens: Tokens
 
 
 class ThinkActivities:
@@ -70,10 +56,8 @@ class ThinkActivities:
             )
         if memory.recorded is not None:
             return ThinkResult.model_validate(memory.recorded.output)
-        must_stop = input.finishing or input.stop_reason is not None
-        needs_pcr = step_needs_pcr(self._reasoner.name)
-        if input.budget_pcr < needs_pcr and not must_stop:
-            return ThinkResult(outcome="out_of_budget", needs_pcr=needs_pcr)
+        if (refused := unaffordable(input, self._reasoner.name)) is not None:
+            return refused
         view = AgentView(
             brief=memory.brief,
             subtask=input.subtask,
@@ -82,23 +66,17 @@ class ThinkActivities:
             tools=input.tools,
             steps_left=input.steps_left,
         )
-        thought = await self._reason(input, view, must_stop)
-        step = NewStep(
-            run_id=input.run_id,
-            attempt=input.attempt,
-            agent_number=input.agent_number,
-            sequence_number=input.step,
-            kind="think",
-            name="think",
-            operation_key=input.operation_key,
-            started_at=memory.now,
-            input={"steps_left": input.steps_left, "claims": len(view.claims)},
-        )
-        result = await self._record(input, thought, step)
+        thought = await self._reason(input, view)
+        step = step_of(input, memory.now, {"claims": len(view.claims)})
+        async with self._db.direct(input.org_id) as connection:
+            opening = await steps.open_attempt(connection, input.org_id, input.run_id, input.attempt)
+            result = await record(connection, opening, input, self._reasoner.name, step, thought)
+            if result is None:
+                result = await decided(connection, input)
         await self._live.publish(input.run_id)
         return result
 
-    async def _reason(self, input: ThinkInput, view: AgentView, must_stop: bool) -> _Thought:
+    async def _reason(self, input: ThinkInput, view: AgentView) -> Thought:
         """Extract claims from the last act, if it was the step before this one; then decide."""
         tokens = Tokens()
         found: tuple[Claim, ...] = ()
@@ -106,61 +84,11 @@ class ThinkActivities:
         if last is not None and last.step == input.step - 1 and last.passages:
             extracted = await self._reasoner.extract_claims(view, last.passages)
             tokens += extracted.tokens
-            # Two agents may draw the same sentence from the same span: each keeps its own claim. The run is not in the
-            # id: claims of equal relevance are ordered by it, and a question shall give the same report in every run.
-            found = tuple(
-                claim.model_copy(
-                    update={
-                        "id": derived_id(CLAIM, input.agent_number, claim.id),
-                        "agent_number": input.agent_number,
-                    }
-                )
-                for claim in extracted.value
-            )
-        if must_stop:
-            reason = input.stop_reason or "told to finish with what there is"
-            return _Thought(Finish(reason=reason), found, tokens)
-        decided = await self._reasoner.next_action(view.model_copy(update={"claims": view.claims + found}))
-        return _Thought(decided.value, found, tokens + decided.tokens)
-
-    async def _record(self, input: ThinkInput, thought: _Thought, step: NewStep) -> ThinkResult:
-        usage = reasoner_usage(input.operation_key, self._reasoner.name, thought.tokens)
-        finished = isinstance(thought.action, Finish)
-        org_id, run_id = input.org_id, input.run_id
-        progress = AgentProgress(
-            number=input.agent_number,
-            attempt=input.attempt,
-            status=AgentStatus.COMPLETED if finished else AgentStatus.RUNNING,
-            steps=input.step + 1,
-            tokens=thought.tokens.total,
-            outcome=thought.action.reason if finished else None,
-        )
-        async with self._db.direct(org_id) as connection:
-            opening = await steps.open_attempt(connection, org_id, run_id, input.attempt)
-            result = ThinkResult(
-                outcome="finished" if finished else "act",
-                call=None if isinstance(thought.action, Finish) else thought.action,
-                spent_pcr=opening.amount_pcr(usage),
-                tokens=thought.tokens.total,
-            )
-            recorded = NewStep(**{**vars(step), "output": result.model_dump(mode="json")})
-            done = FinishedStep(recorded, _event(input, thought), usage, progress, thought.claims)
-            if not await steps.record(connection, org_id, opening, done):
-                # Another try was under way at the same time and came first: what it decided is what stands.
-                first = await steps.start(connection, org_id, run_id, operation_key=input.operation_key)
-                assert first.recorded is not None
-                return ThinkResult.model_validate(first.recorded.output)
-        return result
-
-
-def _event(input: ThinkInput, thought: _Thought) -> NewEvent:
-    number, action = input.agent_number, thought.action
-    data = {"step": input.step, "tokens": thought.tokens.total}
-    if isinstance(action, ToolCall):
-        text = f"Agent {number} wants {action.tool}" + (f": {action.reason}" if action.reason else "")
-        return NewEvent(EventType.AGENT_THOUGHT, text, "debug", number, {**data, "tool": action.tool})
-    text = f"Agent {number} completed: {action.reason or 'subtask answered'}"
-    return NewEvent(EventType.AGENT_COMPLETED, text, "info", number, data)
+            found = own(extracted.value, input.agent_number)
+        if (stop := stop_of(input)) is not None:
+            return Thought(stop, found, tokens)
+        chosen = await self._reasoner.next_action(view.model_copy(update={"claims": view.claims + found}))
+        return Thought(chosen.value, found, tokens + chosen.tokens)
 
 
 class CloseAgentActivities:

@@ -506,7 +506,7 @@ def _nearest_by_index(dimensions: int) -> Statement:
         from document_passages
         where org_id = :org_id and vector_dims(embedding) = {dimensions} and embedding_model = :model
             and (cast(:document_id as text) is null or document_id = :document_id)
-        order by cast(embedding as {typed}) <=> cast(cast(:vector as text) as {typed})
+        order by cast(embedding as {typed}) <=> (select cast(cast(:vector as text) as {typed}))
         limit :limit
         """  # noqa: S608 - `dimensions` is an int.
     )
@@ -624,23 +624,27 @@ _QUERY_TERMS = Statement(
     order by configurations.name, word.positions[1], word.lexeme
     """
 )
+# The query and its vector are read once, each in a select of its own: a plan that is kept for any parameters would read
+# their text again for every passage, which takes longer than all the rest.
 # One pass over the organisation's matching passages: which terms each holds, how frequent each term is, and the sum of
 # the rarities (BM25's idf) as a first order; then the nearest by vector, where they are not among those. Only ready
 # documents have passages (`mark_ready`, `mark_failed` and `delete_document` see to it), so their rows need not be
 # joined: a join made the planner rescan the corpus for each.
 _SEARCH = Statement(
     """
-    with lexemes as (
+    with asked as materialized (
+        select cast(cast(:any_term as text) as tsquery) as any_term, cast(cast(:vector as text) as vector) as vector
+    ), lexemes as (
         select * from unnest(cast(:lexemes as text[]), cast(:terms as text[]), cast(:weights as float8[]),
             cast(cast(:each_lexeme as text[]) as tsquery[])) as lexeme (lexeme, term, weight, query)
     ), matched as materialized (
         select passage.document_id, passage.number,
             array(select distinct term from lexemes where passage.terms @@ lexemes.query) as found,
-            ts_rank(passage.terms, cast(cast(:any_term as text) as tsquery), 1) as rank
+            ts_rank(passage.terms, (select any_term from asked), 1) as rank
         from document_passages passage
         where passage.org_id = :org_id
             and (cast(:document_id as text) is null or passage.document_id = :document_id)
-            and passage.terms @@ cast(cast(:any_term as text) as tsquery)
+            and passage.terms @@ (select any_term from asked)
     ), frequencies as (
         select term, count(*) as passages from matched, unnest(matched.found) as term group by term
     ), rarities as materialized (
@@ -665,20 +669,20 @@ _SEARCH = Statement(
             from unnest(passage.terms) as word where word.lexeme = any (cast(:lexemes as text[]))) as occurrences,
         (select jsonb_object_agg(term, passages) from frequencies) as frequencies,
         case when passage.embedding_model = cast(:model as text)
-            then 1 - (passage.embedding <=> cast(cast(:vector as text) as vector)) end as cosine
+            then 1 - (passage.embedding <=> (select vector from asked)) end as cosine
     from wanted join document_passages passage using (document_id, number)
     where passage.org_id = :org_id
     order by wanted.rarity desc nulls last, wanted.rank desc, wanted.document_id, wanted.number
     """
 )
-# No expression that an index has: what the planner cannot use, it compares one by one.
+# No expression that an index has, so that all are compared. Why the vector stands in a select, `_SEARCH` says.
 _NEAREST_OF_ALL = Statement(
     """
     select document_id, number
     from document_passages
     where org_id = :org_id and vector_dims(embedding) = :dimensions and embedding_model = :model
         and (cast(:document_id as text) is null or document_id = :document_id)
-    order by embedding <=> cast(cast(:vector as text) as vector)
+    order by embedding <=> (select cast(cast(:vector as text) as vector))
     limit :limit
     """
 )

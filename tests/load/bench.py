@@ -1,8 +1,8 @@
 """`make bench`: the product's figures on this machine, in one run on one stack.
 
 Prints history events per agent step, agent steps a second of the product and of a bare Temporal workflow of the same
-shape (with their ratio), what a step costs each part in processor time, run creations a second through the API, and
-the time from a worker's death to the next progress.
+shape (with their ratio), what a step costs each part in processor time and how much of that is its tool's work, run
+creations a second through the API, and the time from a worker's death to the next progress.
 
 Timings of a shared machine: product and yardstick take turns, and the processor time beside each says where it goes.
 It is also what the steps a second come to on a machine that does nothing else.
@@ -29,6 +29,7 @@ import psutil
 from temporalio.client import Client
 
 from tests.load.bare import BareRun
+from tests.load.retrieving import tools_again
 from tests.support.stack import Stack
 from tests.support.texts import PLANTED, python_topics
 
@@ -221,6 +222,8 @@ def steps_and_ratios(stack: Stack) -> None:
         durable.append(asyncio.run(bare_round(stack, shapes, durable=True)))
     ours, yardstick, kept = (functools.reduce(operator.add, rounds) for rounds in (product, bare, durable))
     events = asyncio.run(events_per_step(stack, run_ids, shapes))
+    searching_ms = asyncio.run(tools_again(stack.endpoint, run_ids)) / sum(sum(each.steps) for each in shapes) * 1_000
+    own_ms = ours.per_step_ms - searching_ms
     rows = (
         ("history events per agent step", events, ".1f", AIMS["events per step"]),
         ("agent steps a second, product", ours.rate, ".1f", f"{RUNS} runs at once, {ROUNDS} rounds in turns"),
@@ -236,6 +239,13 @@ def steps_and_ratios(stack: Stack) -> None:
             ".2f",
             "whatever the load",
         ),
+        (
+            "processor ms, the tools' work alone",
+            searching_ms,
+            ".1f",
+            "its searches and reads, nothing around them",
+        ),
+        ("ratio of processor time without it", yardstick.per_step_ms / own_ms, ".2f", "bare : product's own overhead"),
     )
     for label, value, form, note in rows:
         print(f"{label:<40} {value:>8{form}}     ({note})")
