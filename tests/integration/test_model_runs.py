@@ -17,7 +17,7 @@ from temporalio.client import Client, WorkflowFailureError
 
 import worker
 from activities.documents.activities import DocumentActivities
-from activities.research import models
+from activities.research import models_asking
 from activities.research.citations import Sidecar, check_citations
 from activities.research.reasoner import build_reasoner
 from infra.database import Database
@@ -53,7 +53,7 @@ def heal(server: ModelServer) -> None:
     """Let every test begin with a server that works."""
     server.script.faults.clear()
     server.script.calls.clear()
-    models._UNDERSTOOD.clear()
+    models_asking._UNDERSTOOD.clear()
 
 
 @pytest_asyncio.fixture(scope="module")
