@@ -1,4 +1,4 @@
-"""Asking: a model's usable answer, in the strictest form that its server takes, with one repair round and all tokens."""
+"""Asking: a model's usable answer, in the strictest form that its server takes, with one repair round."""
 
 import re
 from collections.abc import Mapping, Sequence

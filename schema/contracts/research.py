@@ -319,7 +319,7 @@ class Quality(Contract):
     conflicts: int = 0
     sources_read: int = 0
     sources_cited: int = 0
-    drawn_by: dict[str, int] = {}
+    drawn_by: dict[str, int] = Field(default_factory=dict)
     """Of `claims`, how many each drew: a model's name, or `extractive` where it was done by rule."""
 
 
