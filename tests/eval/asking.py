@@ -24,7 +24,7 @@ from tests.support.stack import Stack
 
 RUNS_AT_ONCE = 4
 UPLOAD_BATCH = 50
-QUESTIONS = 8
+QUESTIONS = 4
 
 
 @dataclass(frozen=True)
