@@ -11,6 +11,7 @@ from temporalio import activity
 
 from activities.agents.memory import unpack_passages
 from activities.agents.thinking import brief_of
+from activities.fallbacks import note_fallbacks
 from activities.research.fields_reading import begins_in_table, table_head
 from activities.research.filling import next_search
 from activities.research.reasoner import Reasoner
@@ -20,7 +21,7 @@ from infra.live import Live
 from infra.objects import ObjectStore
 from schema.contracts.agent import ThinkInput, ThinkResult
 from schema.contracts.common import ObjectRef, Tokens
-from schema.contracts.research import Brief, Claim, Finish, Passage, StepRecord, ToolCall
+from schema.contracts.research import Brief, Claim, Fallback, Finish, Passage, StepRecord, ToolCall
 from schema.contracts.tables import Cell, CellSource, Column, FillRequest, TableHead
 from schema.events import EventType
 from schema.ids import CLAIM, derived_id
@@ -57,6 +58,7 @@ class _Look:
     cells: tuple[Cell, ...]
     claims: tuple[Claim, ...]
     tokens: Tokens
+    fallbacks: tuple[Fallback, ...] = ()
 
 
 class RowActivities:
@@ -130,7 +132,7 @@ class RowActivities:
         """Fill what the passages of all acts give; then choose what to search for next, if anything."""
         found = [await unpack_passages(self._objects, act.output) for act in acts]
         passages = _distinct([passage for each in found for passage in each])
-        cells, claims, tokens = row.known, tuple[Claim, ...](), Tokens()
+        cells, claims, tokens, fallbacks = row.known, tuple[Claim, ...](), Tokens(), tuple[Fallback, ...]()
         if found and (found[-1] or must_stop):
             request = FillRequest(
                 brief=row.brief,
@@ -144,17 +146,17 @@ class RowActivities:
             )
             request = request.model_copy(update={"heads": await self._heads(input.org_id, passages)})
             filled = await self._reasoner.fill_fields(request)
-            cells, tokens = filled.value.cells, filled.tokens
+            cells, tokens, fallbacks = filled.value.cells, filled.tokens, filled.fallbacks
             claims = _own(filled.value.claims, input.agent_number)
             cells = _named(cells, filled.value.claims, claims)
         if must_stop:
             reason = input.stop_reason or "told to finish with what there is"
-            return _Look(Finish(reason=reason), _closed(cells, row.columns), claims, tokens)
+            return _Look(Finish(reason=reason), _closed(cells, row.columns), claims, tokens, fallbacks)
         steps = tuple(_step(act, found[place]) for place, act in enumerate(acts))
         action = next_search(row.item, row.columns, cells, steps, tools=input.tools, steps_left=input.steps_left)
         if isinstance(action, Finish):
             cells = _closed(cells, row.columns)
-        return _Look(action, cells, claims, tokens)
+        return _Look(action, cells, claims, tokens, fallbacks)
 
     async def _heads(self, org_id: str, passages: tuple[Passage, ...]) -> tuple[TableHead, ...]:
         """Return the headings of tables that passages begin in the middle of."""
@@ -210,6 +212,7 @@ class RowActivities:
                 # Another try was under way at the same time and came first: what it decided is what stands.
                 await session.rollback()
                 return await self._decided(input)
+            await note_fallbacks(connection, org_id, run_id, look.fallbacks, input.operation_key, number)
             if look.cells:
                 await forms.put_cells(session, org_id, run_id, number, look.cells)
         return result

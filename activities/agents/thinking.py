@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.agents.memory import recall
+from activities.fallbacks import note_fallbacks
 from activities.research.reasoner import Reasoner
 from activities.usage import reasoner_usage
 from infra.database import Database
@@ -12,7 +13,7 @@ from infra.live import Live
 from infra.objects import ObjectStore
 from schema.contracts.agent import CloseAgentInput, ThinkInput, ThinkResult
 from schema.contracts.common import Tokens
-from schema.contracts.research import AgentView, Brief, Claim, Finish, ToolCall
+from schema.contracts.research import AgentView, Brief, Claim, Fallback, Finish, ToolCall
 from schema.events import EventType
 from schema.ids import CLAIM, derived_id
 from schema.prices import step_needs_pcr
@@ -38,6 +39,7 @@ class _Thought:
     action: ToolCall | Finish
     claims: tuple[Claim, ...]
     tokens: Tokens
+    fallbacks: tuple[Fallback, ...] = ()
 
 
 class ThinkActivities:
@@ -102,10 +104,12 @@ class ThinkActivities:
         """Extract claims from the last act, if it was the step before this one; then decide."""
         tokens = Tokens()
         found: tuple[Claim, ...] = ()
+        fallbacks: tuple[Fallback, ...] = ()
         last = view.steps[-1] if view.steps else None
         if last is not None and last.step == input.step - 1 and last.passages:
             extracted = await self._reasoner.extract_claims(view, last.passages)
             tokens += extracted.tokens
+            fallbacks = extracted.fallbacks
             # Two agents may draw the same sentence from the same span: each keeps its own claim. The run is not in the
             # id: claims of equal relevance are ordered by it, and a question shall give the same report in every run.
             found = tuple(
@@ -119,9 +123,9 @@ class ThinkActivities:
             )
         if must_stop:
             reason = input.stop_reason or "told to finish with what there is"
-            return _Thought(Finish(reason=reason), found, tokens)
+            return _Thought(Finish(reason=reason), found, tokens, fallbacks)
         decided = await self._reasoner.next_action(view.model_copy(update={"claims": view.claims + found}))
-        return _Thought(decided.value, found, tokens + decided.tokens)
+        return _Thought(decided.value, found, tokens + decided.tokens, fallbacks + decided.fallbacks)
 
     async def _record(self, input: ThinkInput, thought: _Thought, step: NewStep) -> ThinkResult:
         usage = reasoner_usage(input.operation_key, self._reasoner.name, thought.tokens)
@@ -150,6 +154,7 @@ class ThinkActivities:
                 first = await steps.start(connection, org_id, run_id, operation_key=input.operation_key)
                 assert first.recorded is not None
                 return ThinkResult.model_validate(first.recorded.output)
+            await note_fallbacks(connection, org_id, run_id, thought.fallbacks, input.operation_key, input.agent_number)
         return result
 
 
