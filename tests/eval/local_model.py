@@ -39,6 +39,8 @@ from tests.support.stack import free_port
 STEPS = 2
 """Of every agent, with the model and without."""
 KEY = "local"
+THREADS = max(1, (os.cpu_count() or 1) // 2)
+"""Threads that wait for each other on a busy machine take longer than fewer."""
 CALL_PATIENCE_S = 1_800.0
 """For one answer: the machine may be busy with other things."""
 
@@ -63,7 +65,7 @@ def served() -> Iterator[ModelConfig]:
     )
     with TemporaryDirectory(prefix="swissbrain-eval-") as directory, (Path(directory) / "log").open("wb") as log:
         process = subprocess.Popen(
-            server_command(path, DEFAULT_MODEL, HOST, port),
+            [*server_command(path, DEFAULT_MODEL, HOST, port), "--n_threads", str(THREADS)],
             env={**os.environ, "API_KEY": KEY},
             stdout=log,
             stderr=subprocess.STDOUT,
