@@ -194,7 +194,7 @@ async def test_failed_calls_change_neither_report_nor_charge(
 
 UNUSABLE: dict[str, list[dict[str, Any]]] = {
     "broken-json": [{"kind": "broken_json", "times": 4, "probability": 0.5, "seed": 5}],
-    "wrong-schema": [{"kind": "wrong_schema", "times": 4, "probability": 0.5, "seed": 6}],
+    "wrong-schema": [{"kind": "wrong_schema", "times": 4, "probability": 0.5, "seed": 22}],
     "no-json-schema": [{"kind": "refuse_json_schema", "times": 1}, {"kind": "refuse_schema_beside", "times": 1}],
     "everything": [
         {"kind": kind, "times": 2, "probability": 0.25, "seed": seed}
@@ -212,7 +212,10 @@ async def test_unusable_answers_are_mended_and_metered(
     server: ModelServer,
     faults: list[dict[str, Any]],
 ) -> None:
-    """An answer that had to be mended was paid for: the charge is the metered use, and not less than without."""
+    """An answer that had to be mended was paid for: the charge is the metered use, and not less than without.
+
+    The seeds never strike a repair as well: what rules do then has a test of its own.
+    """
     for fault in faults:
         server.fail(**fault)
     run_id = await complete(stage, library)
