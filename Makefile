@@ -69,10 +69,11 @@ check: lint test ## Everything that CI runs
 PART ?= all
 SPLIT ?= held-out
 SEED ?= 1
+QUESTIONS ?= 4
 
 .PHONY: eval
-eval: setup ## Measure the quality of the research: PART=planted, real, agents ... SPLIT=develop, SEED=2
-	$(BIN)/python -m tests.eval --part $(PART) --split $(SPLIT) --seed $(SEED)
+eval: setup ## Measure the quality of the research: PART=planted, real, model ... SPLIT=develop, SEED=2
+	$(BIN)/python -m tests.eval --part $(PART) --split $(SPLIT) --seed $(SEED) --questions $(QUESTIONS)
 
 .PHONY: bench
 bench: setup ## Measure: events per step, steps per second, creations per second, recovery

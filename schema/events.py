@@ -24,6 +24,7 @@ class EventType(StrEnum):
     AGENT_COMPLETED = "agent.completed"
     AGENT_FAILED = "agent.failed"
     AGENT_CANCELLED = "agent.cancelled"
+    REASONER_FELL_BACK = "reasoner.fell_back"
     TOOL_COMPLETED = "tool.completed"
     TOOL_FAILED = "tool.failed"
     SOURCE_DEGRADED = "source.degraded"

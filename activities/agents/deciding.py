@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from activities.fallbacks import note_fallbacks
 from activities.usage import reasoner_usage
 from schema.contracts.agent import ThinkInput, ThinkResult
 from schema.contracts.common import Tokens
-from schema.contracts.research import Claim, Finish, ToolCall
+from schema.contracts.research import Claim, Fallback, Finish, ToolCall
 from schema.events import EventType
 from schema.ids import CLAIM, derived_id
 from schema.prices import step_needs_pcr
@@ -27,6 +28,7 @@ class Thought:
     action: ToolCall | Finish
     claims: tuple[Claim, ...]
     tokens: Tokens
+    fallbacks: tuple[Fallback, ...] = ()
 
 
 def stop_of(input: ThinkInput) -> Finish | None:
@@ -102,7 +104,12 @@ async def record(
     )
     recorded = NewStep(**{**vars(step), "output": result.model_dump(mode="json")})
     done = FinishedStep(recorded, _event(input, thought), usage, progress, thought.claims)
-    return result if await steps.record(connection, input.org_id, opening, done) else None
+    if not await steps.record(connection, input.org_id, opening, done):
+        return None
+    await note_fallbacks(
+        connection, input.org_id, input.run_id, thought.fallbacks, input.operation_key, input.agent_number
+    )
+    return result
 
 
 async def decided(connection: Connection, input: ThinkInput) -> ThinkResult:

@@ -20,7 +20,7 @@ from infra.live import Live
 from infra.objects import ObjectStore
 from schema.contracts.agent import ThinkInput, ThinkResult
 from schema.contracts.common import ObjectRef, Tokens
-from schema.contracts.research import Brief, Claim, Finish, Passage, StepRecord
+from schema.contracts.research import Brief, Claim, Fallback, Finish, Passage, StepRecord
 from schema.contracts.tables import Cell, CellSource, Column, FillRequest, TableHead
 from schema.events import EventType
 from schema.states import StepStatus
@@ -46,7 +46,7 @@ class _Row:
     known: tuple[Cell, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Look(Thought):
     """What one look at the passages came to."""
 
@@ -112,7 +112,7 @@ class RowActivities:
         """Fill what the passages of all acts give; then choose what to search for next, if anything."""
         found = [await unpack_passages(self._objects, act.output) for act in acts]
         passages = _distinct([passage for each in found for passage in each])
-        cells, claims, tokens = row.known, tuple[Claim, ...](), Tokens()
+        cells, claims, tokens, fallbacks = row.known, tuple[Claim, ...](), Tokens(), tuple[Fallback, ...]()
         stop = stop_of(input)
         if found and (found[-1] or stop):
             request = FillRequest(
@@ -127,16 +127,16 @@ class RowActivities:
             )
             request = request.model_copy(update={"heads": await self._heads(input.org_id, passages)})
             filled = await self._reasoner.fill_fields(request)
-            cells, tokens = filled.value.cells, filled.tokens
+            cells, tokens, fallbacks = filled.value.cells, filled.tokens, filled.fallbacks
             claims = own(filled.value.claims, input.agent_number)
             cells = _named(cells, filled.value.claims, claims)
         if stop is not None:
-            return _Look(stop, claims, tokens, _closed(cells, row.columns))
+            return _Look(stop, claims, tokens, fallbacks, cells=_closed(cells, row.columns))
         steps = tuple(_step(act, found[place]) for place, act in enumerate(acts))
         action = next_search(row.item, row.columns, cells, steps, tools=input.tools, steps_left=input.steps_left)
         if isinstance(action, Finish):
             cells = _closed(cells, row.columns)
-        return _Look(action, claims, tokens, cells)
+        return _Look(action, claims, tokens, fallbacks, cells=cells)
 
     async def _heads(self, org_id: str, passages: tuple[Passage, ...]) -> tuple[TableHead, ...]:
         """Return the headings of tables that passages begin in the middle of."""

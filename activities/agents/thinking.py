@@ -10,7 +10,7 @@ from infra.live import Live
 from infra.objects import ObjectStore
 from schema.contracts.agent import CloseAgentInput, ThinkInput, ThinkResult
 from schema.contracts.common import Tokens
-from schema.contracts.research import AgentView, Brief, Claim
+from schema.contracts.research import AgentView, Brief, Claim, Fallback
 from schema.events import EventType
 from schema.states import TERMINAL, AgentStatus
 from schema.store import agents, dead_letters, events, runs, steps
@@ -80,15 +80,17 @@ class ThinkActivities:
         """Extract claims from the last act, if it was the step before this one; then decide."""
         tokens = Tokens()
         found: tuple[Claim, ...] = ()
+        fallbacks: tuple[Fallback, ...] = ()
         last = view.steps[-1] if view.steps else None
         if last is not None and last.step == input.step - 1 and last.passages:
             extracted = await self._reasoner.extract_claims(view, last.passages)
             tokens += extracted.tokens
+            fallbacks = extracted.fallbacks
             found = own(extracted.value, input.agent_number)
         if (stop := stop_of(input)) is not None:
-            return Thought(stop, found, tokens)
+            return Thought(stop, found, tokens, fallbacks)
         chosen = await self._reasoner.next_action(view.model_copy(update={"claims": view.claims + found}))
-        return Thought(chosen.value, found, tokens + chosen.tokens)
+        return Thought(chosen.value, found, tokens + chosen.tokens, fallbacks + chosen.fallbacks)
 
 
 class CloseAgentActivities:

@@ -7,6 +7,7 @@ the exact spans of every sentence stand in the sidecar (`RenderedReport.sidecar`
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -48,6 +49,8 @@ class CitedSpan(Contract):
     end: int
     quote: str
     """`snapshot_text[start:end]`."""
+    drawn_by: str | None = None
+    """Who drew the claim: a model's name, or `extractive`."""
 
 
 class CitedSentence(Contract):
@@ -138,6 +141,7 @@ def render_report(
         conflicts=conflicts,
         sources_read=sources_read,
         sources_cited=len(gate.numbers),
+        drawn_by=dict(sorted(Counter(claim.drawn_by for claim in claims.values() if claim.drawn_by).items())),
     )
     sidecar = Sidecar(sentences=tuple(gate.sentences), sources=tuple(gate.sources()))
     return RenderedReport(markdown="\n".join(lines).rstrip() + "\n", sidecar=sidecar, quality=quality)
@@ -305,7 +309,15 @@ class _Gate:
         cited = self.cited.setdefault(sha256, (claim.source, set()))[1]
         cited.update((start, end) for start, end, _ in backing.spans)
         return [
-            CitedSpan(n=number, claim_id=claim.id, snapshot_sha256=sha256, start=start, end=end, quote=quote)
+            CitedSpan(
+                n=number,
+                claim_id=claim.id,
+                snapshot_sha256=sha256,
+                start=start,
+                end=end,
+                quote=quote,
+                drawn_by=claim.drawn_by,
+            )
             for start, end, quote in backing.spans
         ]
 

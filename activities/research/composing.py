@@ -12,7 +12,7 @@ from activities.research.phrases import counted, say
 from activities.research.questions import query_terms
 from activities.research.rows import read_said
 from activities.research.text import as_sentence, lacks_subject, leans_on_previous, terms
-from schema.contracts.research import Brief, Claim, Conflict, Finding, Report, Section, Sentence, Subtask
+from schema.contracts.research import BY_RULE, Brief, Claim, Conflict, Finding, Report, Section, Sentence, Subtask
 
 SUMMARY_STATEMENTS_MAX = 6
 KEY_FINDINGS_PER_SUBTASK = 3
@@ -130,6 +130,11 @@ def scope_note(material: Material, phrase: str) -> tuple[Sentence, ...]:
     used = [claim for finding in material.findings for claim in material.claims_of(finding)]
     sources = len({claim.source.snapshot_sha256 for claim in used})
     note = [Sentence(text=say(phrase))]
+    by_rule = [claim for claim in used if claim.drawn_by == BY_RULE]
+    if by_rule and phrase != "extracted":
+        drawn = len({claim.id for claim in by_rule})
+        claims = counted(len({claim.id for claim in used}), "claim")
+        note.append(Sentence(text=say("by_rule", claims=claims, drawn=f"{drawn} {'was' if drawn == 1 else 'were'}")))
     if used:
         note.append(
             Sentence(
@@ -161,8 +166,13 @@ def _analysis(material: Material, rest: Mapping[int, list[Finding]]) -> list[Sec
     for subtask in material.subtasks:
         found = rest.get(subtask.number, [])
         if found:
-            sections.append(Section(title=subtask.title, level=3, paragraphs=_by_source(found, material)))
+            sections.append(quoted_section(subtask, found, material))
     return sections + disagreements(material)
+
+
+def quoted_section(subtask: Subtask, found: Sequence[Finding], material: Material) -> Section:
+    """Write the analysis of one subtask in the words of its sources."""
+    return Section(title=subtask.title, level=3, paragraphs=_by_source(found, material))
 
 
 def _by_source(found: Sequence[Finding], material: Material) -> tuple[tuple[Sentence, ...], ...]:

@@ -18,6 +18,7 @@ from activities.research.reasoner import ToolHint
 from activities.research.text import count_words
 from schema.contracts.common import Tokens
 from schema.contracts.research import (
+    BY_RULE,
     AgentView,
     Brief,
     Claim,
@@ -38,7 +39,7 @@ T = TypeVar("T")
 class ExtractiveReasoner:
     """Question analysis, sentence ranking, clustering and comparison of figures instead of a model."""
 
-    name = "extractive"
+    name = BY_RULE
 
     def __init__(self, hints: Sequence[ToolHint] = ()) -> None:
         # Without a model only tools that take one text can be called: they are asked as a search is.

@@ -17,10 +17,13 @@ from schema.contracts.common import Tokens
 
 @dataclass(frozen=True)
 class Answered:
-    """One call's usable answer, as JSON text, and what it cost."""
+    """What one question was answered, and what it cost."""
 
-    text: str
+    text: str | None
+    """The usable answer, as JSON; None: there was none, after the repair as well."""
     tokens: Tokens
+    fault: str = ""
+    """Why there was none."""
 
 
 class Journal(Protocol):

@@ -9,6 +9,9 @@ from functools import lru_cache
 PHRASES: dict[str, str] = {
     "extracted": "Prepared by extraction, without a language model: every cited sentence is quoted from its source.",
     "modelled": "Written by a language model; every cited sentence was checked against the quoted text of its source.",
+    "arranged": "A language model took part and gave no usable text for this report. It is arranged by rule; every "
+    "cited sentence was checked against the quoted text of its source.",
+    "by_rule": "Of {claims}, {drawn} drawn by rule: the model drew none there that the source shows.",
     "question": "Question: {task}",
     "scope": "It rests on {claims} from {sources}, found for {subtasks}.",
     "nothing": "No source that was read answers this question.",

@@ -1,7 +1,8 @@
 """The seam: what a reasoner can do, and which one a deployment gets.
 
-Two implementations: `extractive.py` (no model) and `models.py` (any model, through litellm). Planning slides and
-drawing insights from data join the protocol with the features that need them.
+`extractive.py` works without a model, `models.py` with any model through litellm; `fallback.py` puts the two together,
+and that is what a deployment with a model gets. Planning slides and drawing insights from data join the protocol with
+the features that need them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -115,12 +116,13 @@ class Reasoner(Protocol):
 
 
 def build_reasoner(config: ModelConfig, hints: Sequence[ToolHint] = ()) -> Reasoner:
-    """Return the reasoner that `config` asks for: a model where every role has one, else the extractive one."""
+    """Return the reasoner that `config` asks for: a model where every role has one, else the extractive one alone."""
     from activities.research.extractive import ExtractiveReasoner
 
     roles: tuple[Role, ...] = ("planner", "researcher", "writer")
     if not all(config.for_role(role) for role in roles):
         return ExtractiveReasoner(hints)
+    from activities.research.fallback import FallbackReasoner
     from activities.research.models import ModelReasoner
 
-    return ModelReasoner(config, hints)
+    return FallbackReasoner(ModelReasoner(config, hints), ExtractiveReasoner(hints))

@@ -37,11 +37,11 @@ class CallJournal:
         if step is None or step.output is None:
             return None
         tokens = Tokens.model_validate(step.output["tokens"])
-        text = step.output.get("answer")
-        if text is None:
+        text, fault = step.output.get("answer"), step.output.get("fault", "")
+        if text is None and not fault:
             text = (await self._objects.get(ObjectRef.model_validate(step.output["object"]))).decode()
         self._count(tokens, step.output["spent_pcr"])
-        return Answered(text, tokens)
+        return Answered(text, tokens, fault)
 
     async def keep(self, digest: str, prompt: str, answered: Answered) -> None:
         """Record step, answer, usage and tokens in one transaction.
@@ -50,7 +50,7 @@ class CallJournal:
             HoldClosed: the attempt ended meanwhile.
         """
         org_id, run_id, key = self._ref.org_id, self._ref.run_id, self._key(digest)
-        kept = await self._packed(answered.text)
+        kept = {"fault": answered.fault} if answered.text is None else await self._packed(answered.text)
         usage = reasoner_usage(key, self._reasoner, answered.tokens)
         async with self._db.transaction(org_id) as session:
             await steps.open_attempt(await driver_of(session), org_id, run_id, self._ref.attempt)

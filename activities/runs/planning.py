@@ -7,6 +7,7 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.agents.thinking import brief_of
+from activities.fallbacks import note_fallbacks
 from activities.research.filling import output_row, subject_of
 from activities.research.reasoner import Reasoner
 from activities.sources.notes import note_degraded
@@ -125,7 +126,9 @@ class PlanActivities:
                 await agents.record_step(session, input.org_id, step)
                 await agents.add_tokens(session, input.org_id, run.id, reasoned.tokens.total)
                 await events.append(session, input.org_id, run.id, *_events(subtasks), *self._not_asked(run))
-                await note_degraded(await driver_of(session), input.org_id, run.id, self._missing(run))
+                connection = await driver_of(session)
+                await note_degraded(connection, input.org_id, run.id, self._missing(run))
+                await note_fallbacks(connection, input.org_id, run.id, reasoned.fallbacks, input.operation_key)
             result = self._planned(run, await runs.list_agents(session, input.org_id, input.run_id), form)
         await self._live.publish(input.run_id)
         return result

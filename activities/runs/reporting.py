@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.agents.thinking import brief_of
+from activities.fallbacks import note_fallbacks
 from activities.research.citations import RenderedReport, render_report
 from activities.research.copies import copy_groups
 from activities.research.corroboration import corroborated_trust, marked, with_trust
@@ -243,16 +244,18 @@ class ReportActivities:
             started_at=started_at,
             input={"claims": len(found.claims)},
         )
-        return await self._record_stage(input, ref, reasoned.tokens, calls, step)
+        return await self._record_stage(input, ref, reasoned, calls, step)
 
     async def _record_stage(
-        self, input: StageInput, ref: ObjectRef, tokens: Tokens, calls: CallJournal, step: NewStep
+        self, input: StageInput, ref: ObjectRef, reasoned: Reasoned[T], calls: CallJournal, step: NewStep
     ) -> ReportStageResult:
+        tokens = reasoned.tokens
         rest = Tokens(input=tokens.input - calls.tokens.input, output=tokens.output - calls.tokens.output)
         usage = reasoner_usage(input.operation_key, self._reasoner.name, rest)
         org_id, run_id = input.org_id, input.run_id
         async with self._db.transaction(org_id) as session:
-            await steps.open_attempt(await driver_of(session), org_id, run_id, input.attempt)
+            connection = await driver_of(session)
+            await steps.open_attempt(connection, org_id, run_id, input.attempt)
             spent_pcr = calls.spent_pcr
             if rest.total or not calls.tokens.total:
                 spent_pcr += await billing.meter(
@@ -261,6 +264,7 @@ class ReportActivities:
             result = ReportStageResult(value=ref, spent_pcr=spent_pcr)
             if await agents.record_step(session, org_id, _with_output(step, result.model_dump(mode="json"))):
                 await agents.add_tokens(session, org_id, run_id, rest.total)
+                await note_fallbacks(connection, org_id, run_id, reasoned.fallbacks, input.operation_key)
                 return result
             # Another try of this activity was first: what it kept is what the stage came to.
             return ReportStageResult.model_validate(await _output_of(session, org_id, input.operation_key))

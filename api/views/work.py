@@ -203,6 +203,8 @@ class ClaimView(View):
     start_offset: int
     end_offset: int
     relevance: float
+    drawn_by: str | None
+    """The model that drew it, or `extractive`; null for claims from before this was recorded."""
     created_at: Instant
 
 
@@ -342,6 +344,7 @@ def claim_view(claim: Claim) -> ClaimView:
         "start_offset",
         "end_offset",
         "relevance",
+        "drawn_by",
         "created_at",
     )
     return ClaimView(**_copied(claim, *names), agent=claim.agent_number)

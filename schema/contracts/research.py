@@ -13,6 +13,9 @@ from schema.contracts.common import Contract, Tokens
 
 T = TypeVar("T")
 
+BY_RULE = "extractive"
+"""The name of the reasoner that works by rule, without a model."""
+
 
 class SourceKind(StrEnum):
     """Where a source comes from."""
@@ -142,6 +145,8 @@ class Claim(Contract):
     """`snapshot_text[start:end]`, verbatim."""
     relevance: float = 0.0
     """How well it answers the subtask, 0..1."""
+    drawn_by: str | None = BY_RULE
+    """The model that drew it, or `extractive`; None in rows from before this was recorded."""
 
 
 class ToolCall(Contract):
@@ -314,6 +319,20 @@ class Quality(Contract):
     conflicts: int = 0
     sources_read: int = 0
     sources_cited: int = 0
+    drawn_by: dict[str, int] = Field(default_factory=dict)
+    """Of `claims`, how many each drew: a model's name, or `extractive` where it was done by rule."""
+
+
+class Fallback(Contract):
+    """One piece of work that a model did not bring to a usable end, and that was done by rule instead."""
+
+    operation: str
+    """The reasoner's method: `extract_claims` and the like."""
+    reason: Literal["unusable_answer", "nothing_shown", "not_allowed", "has_not_looked"]
+    sources: tuple[str, ...] = ()
+    """Of `extract_claims`: titles of the sources of which the model drew nothing that they show."""
+    claims: int = 0
+    """Of `extract_claims`: how many were drawn by rule."""
 
 
 class Reasoned(Contract, Generic[T]):
@@ -321,3 +340,7 @@ class Reasoned(Contract, Generic[T]):
 
     value: T
     tokens: Tokens = Tokens()
+    """All that were bought, for unusable answers as well."""
+    unusable: int = 0
+    """How many of a model's answers could not be used, after their repair."""
+    fallbacks: tuple[Fallback, ...] = ()

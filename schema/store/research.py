@@ -233,6 +233,7 @@ async def claims_of(session: AsyncSession, org_id: str, run_id: str) -> tuple[Cl
             end=claim.end_offset,
             quote=claim.quote,
             relevance=claim.relevance,
+            drawn_by=claim.drawn_by,
         )
         for claim, source in rows
     )

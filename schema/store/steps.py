@@ -96,6 +96,7 @@ _MEMORY = Statement(
             select jsonb_agg(jsonb_build_object(
                 'id', claim.id, 'agent_number', claim.agent_number, 'text', claim.text, 'quote', claim.quote,
                 'start', claim.start_offset, 'end', claim.end_offset, 'relevance', claim.relevance,
+                'drawn_by', claim.drawn_by,
                 'source', jsonb_build_object(
                     'snapshot_sha256', source.snapshot_sha256, 'kind', source.kind, 'title', source.title,
                     'uri', source.uri, 'document_id', source.document_id, 'published_at', source.published_at,
@@ -238,11 +239,11 @@ _RECORD = """
 _CLAIMED = """
     claimed as (
         insert into claims (run_id, id, org_id, agent_number, step, snapshot_sha256, start_offset, end_offset, text,
-            quote, relevance)
+            quote, relevance, drawn_by)
         select :run_id, claim.id, :org_id, :agent_number, :sequence_number, claim.snapshot_sha256, claim.start_offset,
-            claim.end_offset, claim.text, claim.quote, claim.relevance
+            claim.end_offset, claim.text, claim.quote, claim.relevance, claim.drawn_by
         from step, jsonb_to_recordset(:claims) as claim (id text, snapshot_sha256 text, start_offset int,
-            end_offset int, text text, quote text, relevance float8)
+            end_offset int, text text, quote text, relevance float8, drawn_by text)
         on conflict (run_id, id) do nothing
         returning id
     ), agent as (
@@ -356,6 +357,7 @@ def _rows(claims: Sequence[Claim]) -> list[dict[str, Any]]:
             "text": claim.text,
             "quote": claim.quote,
             "relevance": claim.relevance,
+            "drawn_by": claim.drawn_by,
         }
         for claim in {claim.id: claim for claim in claims}.values()
     ]

@@ -78,4 +78,5 @@ class Claim(Table, table=True):
     text: str = Field(sa_type=Text)
     quote: str = Field(sa_type=Text)
     relevance: float = Field(default=0.0)
+    drawn_by: str | None = Field(default=None, sa_type=Text)
     created_at: Timestamp = created_at_field()

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.eval.asking import Bench
+from tests.eval.asking import QUESTIONS, Bench
 from tests.eval.metrics import Table
 
 PARTS = {
@@ -22,6 +22,7 @@ PARTS = {
     "tables": "tests.eval.tables",
     "kills": "tests.eval.kills",
     "agents": "tests.eval.agents",
+    "model": "tests.eval.local_model",
 }
 """Part -> the module whose `run(bench, seed=, split=)` returns its tables."""
 
@@ -33,11 +34,12 @@ def main() -> int:
     parser.add_argument("--templates", "--split", dest="split", choices=["develop", "held-out"], default="held-out")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--memory", action="store_true", help="without the stack: quick, for work on the reasoner")
+    parser.add_argument("--questions", type=int, default=QUESTIONS, help="of each kind, for the part `model`")
     parser.add_argument("--notes", action="store_true", help="show what was missed")
     arguments = parser.parse_args()
-    bench = Bench(memory=arguments.memory)
+    bench = Bench(memory=arguments.memory, questions=arguments.questions)
     ok = True
-    for name in PARTS if arguments.part == "all" else [arguments.part]:
+    for name in [part for part in PARTS if part != "model"] if arguments.part == "all" else [arguments.part]:
         try:
             module = importlib.import_module(PARTS[name])
         except ModuleNotFoundError as missing:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from activities.documents.extract import extract
 from activities.research.extractive import ExtractiveReasoner
+from activities.research.reasoner import Reasoner
 from schema.contracts.research import Brief
 from schema.policies import AGENT_STEPS_MAX
 from tests.support.corpus import ReadCorpus, research
@@ -23,6 +24,7 @@ from tests.support.stack import Stack
 
 RUNS_AT_ONCE = 4
 UPLOAD_BATCH = 50
+QUESTIONS = 4
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Answer:
     credits: float
     """Charged; 0 in memory."""
     subtasks: tuple[str, ...]
+    tokens: int = 0
+    """Used by the reasoner; told in memory only."""
 
 
 class Asker(Protocol):
@@ -62,18 +66,22 @@ def _read(files: Mapping[str, bytes]) -> tuple[dict[str, str], dict[str, str]]:
 
 
 class MemoryAsker:
-    """The reasoner over a corpus in memory."""
+    """A reasoner over a corpus in memory; the extractive one, with the product's number of steps, unless told."""
 
-    def __init__(self, files: Mapping[str, bytes]) -> None:
+    def __init__(
+        self, files: Mapping[str, bytes], reasoner: Reasoner | None = None, *, steps: int = AGENT_STEPS_MAX
+    ) -> None:
         self.documents, self.texts = _read(files)
         self._corpus = ReadCorpus(files)
+        self._reasoner = reasoner or ExtractiveReasoner()
+        self._steps = steps
 
     def ask(self, tasks: Sequence[str], *, agents: int, tokens: int) -> list[Answer]:
         return [asyncio.run(self._ask(task, agents, tokens)) for task in tasks]
 
     async def _ask(self, task: str, agents: int, tokens: int) -> Answer:
         brief = Brief(task=task, agents_max=agents, tokens_max=tokens)
-        outcome = await research(ExtractiveReasoner(), self._corpus, brief, steps=AGENT_STEPS_MAX)
+        outcome = await research(self._reasoner, self._corpus, brief, steps=self._steps)
         rendered = outcome.rendered
         return Answer(
             task=task,
@@ -82,6 +90,7 @@ class MemoryAsker:
             quality=rendered.quality.model_dump(mode="json"),
             credits=0.0,
             subtasks=tuple(subtask.question for subtask in outcome.subtasks),
+            tokens=outcome.tokens.total,
         )
 
 
@@ -141,8 +150,10 @@ class StackAsker:
 class Bench:
     """Gives parts something to ask: a fresh stack per corpus (so that corpora do not mix), or memory."""
 
-    def __init__(self, *, memory: bool) -> None:
+    def __init__(self, *, memory: bool, questions: int = QUESTIONS) -> None:
         self.memory = memory
+        self.questions = questions
+        """How many of each kind the part `model` asks: a model on this machine takes minutes for each."""
 
     @contextmanager
     def asker(self, files: Mapping[str, bytes]) -> Iterator[Asker]:

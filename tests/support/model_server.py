@@ -79,6 +79,8 @@ class Call:
     messages: int
     authorization: str
     fault: str | None = None
+    tokens: int = 0
+    """What the answer says it used."""
 
 
 @dataclass
@@ -236,6 +238,7 @@ def _completion(call: Call, body: dict[str, Any], content: Any, finish_reason: s
     text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
     asked = json.dumps(body, sort_keys=True)
     read, written = len(asked) // 4, len(text) // 4
+    call.tokens = read + written
     return JSONResponse(
         {
             "id": f"chatcmpl-{hashlib.sha256(asked.encode()).hexdigest()[:24]}",
@@ -405,6 +408,11 @@ class ModelServer:
     def calls(self) -> list[Call]:
         """Return what was asked so far."""
         return self.script.calls
+
+    @property
+    def tokens_sent(self) -> int:
+        """Return what all answers so far say they used."""
+        return sum(call.tokens for call in self.script.calls)
 
     def fail(self, kind: str, **how: Any) -> None:
         """Let coming calls fail; see `Fault`."""

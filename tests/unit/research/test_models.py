@@ -469,17 +469,3 @@ async def test_a_quoted_row_is_said_with_what_stands_above_it(
     (claim,) = (await reasoner_for(server).extract_claims(view, passages)).value
     assert claim.text == "Kestrel 40 — Power: 420 kW"
     assert claim.quote == "Power | 420 kW"
-
-
-async def test_a_model_that_finishes_before_it_looked_looks_once(
-    server: ModelServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    done = {"action": "finish", "tool": "", "argument": "", "reason": "answered"}
-    monkeypatch.setattr("tests.support.model_server.answer", lambda call: done)
-    question = Subtask(number=1, title="Engine", question="What is the power of the Zephyr-9 engine?")
-    view = AgentView(brief=BRIEF, subtask=question, tools=("corpus.search",), steps_left=5)
-    first = (await reasoner_for(server).next_action(view)).value
-    assert isinstance(first, ToolCall)
-    assert first.tool == "corpus.search"
-    looked = view.model_copy(update={"steps": (StepRecord(step=0, tool="corpus.search", arguments={}, ok=True),)})
-    assert isinstance((await reasoner_for(server).next_action(looked)).value, Finish)

@@ -1,0 +1,21 @@
+"""Who drew a claim: a model, or rules where the model drew nothing that its source shows.
+
+Revision ID: 0008
+Revises: 0004
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("claims", sa.Column("drawn_by", sa.Text(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("claims", "drawn_by")
