@@ -23,7 +23,7 @@ from schema.errors import (
 from schema.ids import ORGANISATION, RUN, new_id
 from schema.money import HOLD_CREDITS_MAX, ucr_to_credits
 from schema.states import RunStatus
-from schema.store import billing, runs
+from schema.store import billing, reconcile, runs
 from schema.store.audit import SYSTEM, Actor
 from schema.store.billing import Settlement
 from schema.store.invariants import violations
@@ -469,16 +469,16 @@ async def test_a_settlement_without_a_hold_moves_nothing(db: Database, org: Org)
     assert len(await ledger_of(db, org)) == 1
 
 
-async def test_only_open_holds_past_their_deadline_expire(db: Database, owner_db: Database, org: Org) -> None:
+async def test_only_open_holds_past_their_deadline_expire(db: Database, org: Org) -> None:
     late, early, settled = [await running(db, org) for _ in range(3)]
     async with db.transaction(org.id) as session:
         await end(session, org.id, settled, RunStatus.CANCELLED)
         query = text("update credit_holds set expires_at = clock_timestamp() - interval '1 hour' where run_id = :id")
         await session.execute(query, {"id": late})
-    async with owner_db.transaction(None) as session:
-        found = await billing.expired_holds(session, limit=100, grace=billing.timedelta(minutes=1))
+    async with db.transaction(None) as session:
+        found = await reconcile.expired_holds(session, limit=100, grace=billing.timedelta(minutes=1))
         assert [hold.run_id for hold in found if hold.org_id == org.id] == [late]
-        patient = await billing.expired_holds(session, limit=100, grace=billing.timedelta(hours=2))
+        patient = await reconcile.expired_holds(session, limit=100, grace=billing.timedelta(hours=2))
         assert not [hold for hold in patient if hold.org_id == org.id]
     async with db.transaction(org.id) as session:
         moved = await billing.settle(session, org.id, run_id=late, attempt=1, capture=False, expired=True)
