@@ -6,6 +6,7 @@ The first wall, that every store function filters by its organisation, is tried 
 import ast
 import asyncio
 import random
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -219,6 +220,22 @@ async def test_without_an_organisation_there_are_no_rows(servers: EmbeddedServer
         await superuser.close()
 
 
+async def test_a_database_with_rows_goes_up_and_down(servers: EmbeddedServers, empty_database: str) -> None:
+    await alembic(servers, empty_database, "upgrade", "0004")
+    for statement in (
+        "insert into organisations (id, name, fairness_weight, runs_live_max) values ('org_old', 'x', 1, 1)",
+        "insert into users (id, email, name) values ('usr_old', 'old@test.invalid', '')",
+        "insert into memberships (org_id, user_id, role) values ('org_old', 'usr_old', 'owner')",
+    ):
+        await rows(empty_database, statement)
+    application = servers.stack.database_url(APP_ROLE, "postgres_app_password", EMPTY)
+    count = "select (select count(*) from memberships) + (select count(*) from users)"
+    for revision, seen in (("head", 0), ("0004", 2)):
+        await alembic(servers, empty_database, "upgrade" if revision == "head" else "downgrade", revision)
+        assert [row[0] for row in await rows(application, count)] == [seen]
+        assert [row[0] for row in await rows(empty_database, count)] == [2]
+
+
 EMPTY_BY_DESIGN = "select relname::text from pg_class where relispartition"
 """Partitions of other months hold nothing; test_no_table_escapes reads their policies."""
 
@@ -317,7 +334,7 @@ async def test_what_looks_past_it_returns_marks_of_every_organisation(
             for status in (RunStatus.CREATED, RunStatus.COMPLETED, *sorted(LIVE)):
                 marks[await run_in(session, each, status)] = (each.id, status.value)
     async with db.transaction(None) as session:
-        age = reconcile.timedelta(0)
+        age = timedelta(0)
         live = await reconcile.live_runs(session, unchanged_for=age, limit=100_000)
         unstarted = await reconcile.unstarted_runs(session, older_than=age, limit=100_000)
     for found, statuses in ((live, {status.value for status in LIVE}), (unstarted, {"created"})):
