@@ -49,10 +49,11 @@ async def authenticate(request: Request) -> Caller:
     if presented is None:
         raise Unauthenticated("This is not an API key. Send `Authorization: Bearer sk_...`.")
     async with services(request).database.transaction(None) as session:
-        key = await api_keys.find_key(session, presented.key_id)
-        if key is None or not presented.proves(key):
-            raise Unauthenticated("The API key is unknown, expired or revoked. Use one that is in force.")
-        if api_keys.use_is_stale(key):
+        key = await api_keys.find_key(session, presented)
+    if key is None or not presented.proves(key):
+        raise Unauthenticated("The API key is unknown, expired or revoked. Use one that is in force.")
+    if api_keys.use_is_stale(key):
+        async with services(request).database.transaction(key.org_id) as session:
             await api_keys.touch_key(session, key.org_id, key.id)
     return Caller(key.org_id, key.user_id, key.id, frozenset(key.scopes), _actor(request, key.id))
 

@@ -1,6 +1,6 @@
 """`swissbrain check`: count the violations of every invariant, against a running stack or any database.
 
-Reads only. Exit status 0 when every count is 0.
+Reads only, as a role that row-level security does not bind. Exit status 0 when every count is 0.
 """
 
 import argparse
@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from infra.database import Database
-from schema.store.invariants import INVARIANTS
+from schema.store.invariants import INVARIANTS, SEE_ALL
 
 
 def _url(options: argparse.Namespace) -> str:
@@ -27,7 +28,15 @@ async def _count(url: str) -> dict[str, int]:
     db = Database(url)
     try:
         async with db.transaction(None) as session:
+            await session.execute(SEE_ALL)
             return {item.name: int((await session.execute(text(item.sql))).scalar_one()) for item in INVARIANTS}
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != "42501":  # insufficient_privilege
+            raise
+        raise SystemExit(
+            f"This role does not see every row ({error.orig}). Check as the tables' owner: --database-url, or"
+            " SWISSBRAIN_DATABASE_OWNER_URL's value."
+        ) from error
     finally:
         await db.close()
 

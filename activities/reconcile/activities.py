@@ -22,11 +22,10 @@ from schema.policies import (
     RECONCILE_MISSING_GRACE,
 )
 from schema.states import RunStatus
-from schema.store import billing, clock, idempotency, reconcile, runs
+from schema.store import billing, clock, documents, reconcile, runs
 from schema.store.audit import SYSTEM
+from schema.store.reconcile import DocumentMark, RunMark
 from schema.store.runs import Ending
-from schema.tables.documents import Document
-from schema.tables.runs import Run
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +77,7 @@ class ReconcileActivities:
             keys_deleted=await self._forget_keys(),
         )
 
-    async def _repair(self, run: Run) -> str | None:
+    async def _repair(self, run: RunMark) -> str | None:
         """Start a run whose workflow is missing; close one whose workflow is closed."""
         found = await self._orchestrator.execution(run.id)
         if found is not None and found.status is WorkflowExecutionStatus.RUNNING:
@@ -88,8 +87,11 @@ class ReconcileActivities:
             async with self._db.transaction(run.org_id) as session:
                 hold = await billing.hold_of(session, run.org_id, run.id, run.attempt)
                 organisation = await runs.get_organisation(session, run.org_id)
+                current = await runs.get_run(session, run.org_id, run.id)
+            if (current.attempt, current.status) != (run.attempt, run.status):
+                return None
             if hold is not None:
-                await self._orchestrator.start_attempt(Attempt(run, hold, organisation))
+                await self._orchestrator.start_attempt(Attempt(current, hold, organisation))
                 log.info("reconcile.started", run_id=run.id, attempt=run.attempt)
                 return "started"
         if found is not None:
@@ -99,11 +101,11 @@ class ReconcileActivities:
         log.error("reconcile.missing", run_id=run.id, attempt=run.attempt, status=run.status)
         return None
 
-    async def _unchanged_for(self, run: Run, period: timedelta) -> bool:
+    async def _unchanged_for(self, run: RunMark, period: timedelta) -> bool:
         async with self._db.transaction(None) as session:
             return await clock.now(session) - run.updated_at > period
 
-    async def _close(self, run: Run, workflow_status: str) -> str | None:
+    async def _close(self, run: RunMark, workflow_status: str) -> str | None:
         """Settle and close an open row whose workflow is closed (terminated, timed out, or lost)."""
         cancelled = workflow_status == "canceled"
         ending = Ending(
@@ -125,7 +127,7 @@ class ReconcileActivities:
         """Release holds past their deadline; a run that still lives is told to cancel, and settles its own."""
         released = 0
         async with self._db.transaction(None) as session:
-            holds = await billing.expired_holds(session, limit=RECONCILE_BATCH, grace=RECONCILE_GRACE)
+            holds = await reconcile.expired_holds(session, limit=RECONCILE_BATCH, grace=RECONCILE_GRACE)
         for hold in holds:
             activity.heartbeat()
             async with _deferring("hold", hold.id):
@@ -144,16 +146,19 @@ class ReconcileActivities:
         async with self._db.transaction(None) as session:
             waiting = await reconcile.processing_documents(session, older_than=INGEST_TIMEOUT, limit=RECONCILE_BATCH)
         restarted = 0
-        for document in waiting:
+        for mark in waiting:
             activity.heartbeat()
-            async with _deferring("document", document.id):
-                await self._restart_document(document)
+            async with _deferring("document", mark.id):
+                await self._restart_document(mark)
                 restarted += 1
         return restarted
 
-    async def _restart_document(self, document: Document) -> None:
-        async with self._db.transaction(document.org_id) as session:
-            organisation = await runs.get_organisation(session, document.org_id)
+    async def _restart_document(self, mark: DocumentMark) -> None:
+        async with self._db.transaction(mark.org_id) as session:
+            organisation = await runs.get_organisation(session, mark.org_id)
+            document = await documents.get_document(session, mark.org_id, mark.id)
+        if document.status != "processing":
+            return
         ref = ObjectRef(key=document.object_key, sha256=document.content_sha256, size_bytes=document.size_bytes)
         await self._orchestrator.ingest(
             IngestDocumentInput(
@@ -168,4 +173,4 @@ class ReconcileActivities:
 
     async def _forget_keys(self) -> int:
         async with self._db.transaction(None) as session:
-            return await idempotency.forget(session, older_than=IDEMPOTENCY_KEPT)
+            return await reconcile.forget_answers(session, older_than=IDEMPOTENCY_KEPT)

@@ -8,7 +8,7 @@ psql --no-psqlrc --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname post
     --set app_password="$SWISSBRAIN_APP_PASSWORD" \
     --set temporal_password="$TEMPORAL_DB_PASSWORD" <<'SQL'
 CREATE ROLE swissbrain_owner LOGIN BYPASSRLS PASSWORD :'owner_password';
-CREATE ROLE swissbrain_app LOGIN NOBYPASSRLS PASSWORD :'app_password';
+CREATE ROLE swissbrain_app LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD :'app_password';
 CREATE ROLE temporal LOGIN CREATEDB PASSWORD :'temporal_password';
 CREATE DATABASE swissbrain OWNER swissbrain_owner;
 REVOKE ALL ON DATABASE swissbrain FROM PUBLIC;

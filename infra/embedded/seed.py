@@ -45,7 +45,7 @@ async def seed(data: DataDirectory, settings: Settings) -> None:
                 created_by=owner_id,
             )
             presented = api_keys.parse_key(known.get("api_key", ""))
-            if presented is not None and await api_keys.find_key(session, presented.key_id) is not None:
+            if presented is not None and await api_keys.find_key(session, presented) is not None:
                 return
             _row, text = await api_keys.create_key(
                 session, org_id, user_id=owner_id, name="embedded", scopes=api_keys.ALL_SCOPES

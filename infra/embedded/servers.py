@@ -328,6 +328,10 @@ def _postmaster_pid(pgdata: Path) -> int | None:
         return None
 
 
+_BOUND = "NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION"
+"""Attributes of a role that row-level security binds."""
+
+
 async def _grant_roles(stack: Stack) -> None:
     """Make roles, database and extensions where they are missing: the one thing that needs the superuser."""
     connection = await _superuser(stack, "postgres")
@@ -335,12 +339,12 @@ async def _grant_roles(stack: Stack) -> None:
         for role, password, attributes in (
             # Operators and migrations see every organisation; the application sees the one of its transaction.
             (OWNER_ROLE, stack.secrets["postgres_owner_password"], "LOGIN BYPASSRLS"),
-            (APP_ROLE, stack.secrets["postgres_app_password"], "LOGIN NOBYPASSRLS"),
+            (APP_ROLE, stack.secrets["postgres_app_password"], f"LOGIN {_BOUND}"),
         ):
             known = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
-            if known is None:
-                # Generated, URL-safe: there is nothing to quote in it, and DDL takes no parameters.
-                await connection.execute(f"CREATE ROLE {role} {attributes} PASSWORD '{password}'")
+            # At every start, so that a data directory of an older release, or a role changed by hand, is put right.
+            # Generated, URL-safe: there is nothing to quote in the password, and DDL takes no parameters.
+            await connection.execute(f"{'ALTER' if known else 'CREATE'} ROLE {role} {attributes} PASSWORD '{password}'")
         if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE) is None:
             await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE}")
             await connection.execute(f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, func, or_, update
+from sqlalchemy import func, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -102,10 +102,13 @@ async def create_key(
     return key, f"{body}_{_checksum(body)}"
 
 
-async def find_key(session: AsyncSession, key_id: str) -> ApiKey | None:
-    """Find a key that is in force, of whichever organisation: the one look-up that knows no organisation yet."""
-    query = select(ApiKey).where(ApiKey.id == key_id, *_in_force())
-    return (await session.execute(query)).scalar_one_or_none()
+async def find_key(session: AsyncSession, presented: PresentedKey) -> ApiKey | None:
+    """Find the key that is in force and has the secret, of whichever organisation: none is known yet.
+
+    The function (migration 0005) passes row-level security, and returns a row only to who has its secret.
+    """
+    given = {"id": presented.key_id, "secret_sha256": _digest(presented.secret)}
+    return (await session.execute(select(ApiKey).from_statement(_FIND), given)).scalar_one_or_none()
 
 
 def use_is_stale(key: ApiKey) -> bool:
@@ -185,11 +188,7 @@ async def expire_key(session: AsyncSession, org_id: str, key_id: str, *, within_
     return key
 
 
-def _in_force() -> tuple[ColumnElement[bool], ...]:
-    return (
-        col(ApiKey.revoked_at).is_(None),
-        or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > func.clock_timestamp()),
-    )
+_FIND = text("select * from across_api_key(:id, :secret_sha256)")
 
 
 async def _audit(session: AsyncSession, key: ApiKey, actor: Actor, action: str) -> None:

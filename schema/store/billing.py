@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, update
@@ -579,14 +579,3 @@ async def usage_summary(session: AsyncSession, org_id: str, *, run_id: str | Non
     rows = await session.execute(query.group_by(Usage.kind, Usage.item).order_by(Usage.kind, Usage.item))
     names = ("kind", "item", "calls", "input_tokens", "output_tokens", "amount_pcr")
     return [dict(zip(names, (row[0], row[1], *(int(v) for v in row[2:])), strict=True)) for row in rows]
-
-
-async def expired_holds(session: AsyncSession, *, limit: int, grace: timedelta) -> list[CreditHold]:
-    """Return open holds of every organisation past their deadline by more than `grace` (for the reconciler)."""
-    query = (
-        select(CreditHold)
-        .where(CreditHold.state == "open", col(CreditHold.expires_at) < func.clock_timestamp() - grace)
-        .order_by(col(CreditHold.expires_at))
-        .limit(limit)
-    )
-    return list((await session.execute(query)).scalars())

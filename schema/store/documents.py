@@ -629,7 +629,8 @@ _QUERY_TERMS = Statement(
 # One pass over the organisation's matching passages: which terms each holds, how frequent each term is, and the sum of
 # the rarities (BM25's idf) as a first order; then the nearest by vector, where they are not among those. Only ready
 # documents have passages (`mark_ready`, `mark_failed` and `delete_document` see to it), so their rows need not be
-# joined: a join made the planner rescan the corpus for each.
+# joined: a join made the planner rescan the corpus for each. The function (migration 0005) keeps to the transaction's
+# organisation: below the table's policy the index of the terms would not be used.
 _SEARCH = Statement(
     """
     with asked as materialized (
@@ -641,10 +642,7 @@ _SEARCH = Statement(
         select passage.document_id, passage.number,
             array(select distinct term from lexemes where passage.terms @@ lexemes.query) as found,
             ts_rank(passage.terms, (select any_term from asked), 1) as rank
-        from document_passages passage
-        where passage.org_id = :org_id
-            and (cast(:document_id as text) is null or passage.document_id = :document_id)
-            and passage.terms @@ (select any_term from asked)
+        from within_passages_matching(:org_id, :document_id, (select any_term from asked)) passage
     ), frequencies as (
         select term, count(*) as passages from matched, unnest(matched.found) as term group by term
     ), rarities as materialized (

@@ -8,12 +8,12 @@ work, and gets its answer.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import delete, func, text
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col, select
+from sqlmodel import select
 
 from schema.errors import IdempotencyInFlight, IdempotencyMismatch
 from schema.tables.operations import IdempotencyKey
@@ -133,14 +133,3 @@ async def _write(session: AsyncSession, org_id: str, asked: Asked, answer: Store
         ).returning(IdempotencyKey.__table__.c.key)  # type: ignore[attr-defined]
     )
     return written.scalar_one_or_none() is not None
-
-
-async def forget(session: AsyncSession, *, older_than: timedelta) -> int:
-    """Delete answers of every organisation that are older than `older_than`; returns how many."""
-    done = await session.execute(
-        delete(IdempotencyKey)
-        .where(col(IdempotencyKey.created_at) < func.clock_timestamp() - older_than)
-        .returning(col(IdempotencyKey.key))
-        .execution_options(synchronize_session=False)
-    )
-    return len(done.all())

@@ -103,8 +103,12 @@ class Platform:
 
     async def violations(self) -> dict[str, int]:
         """Count what breaks an invariant, over the whole database."""
-        async with self.db.transaction(None) as session:
-            return await violations(session)
+        owner = Database(self.settings.owner_url, pool_size=1, pool_overflow=0, application_name="tests-owner")
+        try:
+            async with owner.transaction(None) as session:
+                return await violations(session)
+        finally:
+            await owner.close()
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from temporalio.client import Client
 
 from infra.database import Database
 from schema.policies import REQUEST_BYTES_MAX
-from schema.store import billing, idempotency
+from schema.store import billing, reconcile
 from tests.integration.api.conftest import TASK, Caller, Running
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -201,7 +201,7 @@ async def test_other_methods_are_named(caller: Caller) -> None:
 
 
 async def test_a_key_lives_its_time_and_then_names_a_new_request(
-    caller: Caller, owner_db: Database, temporal_client: Client
+    caller: Caller, db: Database, owner_db: Database, temporal_client: Client
 ) -> None:
     """The Update's id was made of the key alone: a pause under a key of last week was answered, and never done."""
     run_id = await caller.start()
@@ -217,7 +217,8 @@ async def test_a_key_lives_its_time_and_then_names_a_new_request(
             text("update idempotency_keys set created_at = now() - interval '49 h' where org_id = :org"),
             {"org": caller.org.id},
         )
-        assert await idempotency.forget(session, older_than=idempotency_kept()) >= 1
+    async with db.transaction(None) as session:
+        assert await reconcile.forget_answers(session, older_than=idempotency_kept()) >= 1
     assert (await caller.get(path)).json()["status"] == "running"
     anew = await caller.post(f"{path}/pause", idem="halt")
     assert (anew.status_code, anew.headers.get("idempotent-replayed")) == (200, None)
