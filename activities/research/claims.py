@@ -230,6 +230,21 @@ def rivals_in(passages: Sequence[Passage], held: Sequence[Claim], agent_number: 
     return _rivals(held, pool, agent_number, RIVALS_PER_CALL_MAX)
 
 
+def stating(claims: Sequence[Claim], passages: Sequence[Passage]) -> list[Claim]:
+    """Keep the claims whose span meets a sentence or a row of the passages: a heading alone states nothing."""
+    pool = candidates(stitch(passages))
+    return [
+        claim
+        for claim in claims
+        if any(
+            each.source.snapshot_sha256 == claim.source.snapshot_sha256
+            and each.start < claim.end
+            and claim.start < each.end
+            for each in pool
+        )
+    ]
+
+
 def _rivals(held: Sequence[Claim], others: Sequence[Candidate], agent_number: int, room: int) -> list[Claim]:
     """Return what contradicts a claim that is held: whoever reads the one must see the other, however it is worded."""
     ours = [(claim, fact, frozenset(keys_of(fact))) for claim in held for fact in _facts(claim)]

@@ -20,7 +20,7 @@ from activities.research.answers import (
     WrittenAnalysis,
     WrittenSummary,
 )
-from activities.research.claims import rivals_in
+from activities.research.claims import rivals_in, stating
 from activities.research.composing import (
     ANALYSIS,
     ANALYSIS_PER_SUBTASK_MAX,
@@ -148,6 +148,7 @@ class ModelReasoner:
                 claim = claim_of(drawn, batch, view.subtask.number, drawn_by=self._model("researcher"))
                 if claim is not None and claim.id not in known:
                     claims.setdefault(claim.id, claim)
+        claims = {claim.id: claim for claim in await asyncio.to_thread(stating, tuple(claims.values()), passages)}
         # A model that draws only one of two contradicting statements must not hide the other.
         for claim in rivals_in(passages, (*view.claims, *claims.values()), view.subtask.number):
             claims.setdefault(claim.id, claim)

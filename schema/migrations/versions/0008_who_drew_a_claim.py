@@ -1,7 +1,7 @@
 """Who drew a claim: a model, or rules where the model drew nothing that its source shows.
 
 Revision ID: 0008
-Revises: 0004
+Revises: 0005
 """
 
 import sqlalchemy as sa

@@ -70,6 +70,16 @@ async def test_rules_draw_from_the_silent_source_only(server: ModelServer, monke
     assert [told.sources for told in reasoned.fallbacks] == [("Openings",)]
 
 
+async def test_a_heading_states_nothing(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the local model did: of a page that answers it quoted the heading."""
+    drawn(monkeypatch, "About the Aare bridge")
+    text = f"About the Aare bridge\n\n{LENGTH} Trams cross it."
+    reasoned = await reasoner_for(server).extract_claims(VIEW, tuple(passages_of(text, source_of(text, "Bridge"))))
+    assert by_quote(reasoned.value)[LENGTH] == "extractive"
+    assert "About the Aare bridge" not in by_quote(reasoned.value)
+    assert [told.reason for told in reasoned.fallbacks] == ["nothing_shown"]
+
+
 async def test_a_model_that_speaks_of_every_source_is_left_alone(
     server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
