@@ -187,7 +187,7 @@ DOMAIN_REPUTATIONS_MAX = 5_000
 
 # The sandbox.
 SANDBOX_PROBE_WITHIN = timedelta(seconds=10)
-"""A level that takes longer to prove, on a machine however busy, does not count; an idle one takes a fraction of 1 s."""
+"""A level that takes longer to prove does not count; an idle machine needs a fraction of a second."""
 PARSE_WALL = timedelta(seconds=60)
 PARSE_CPU_S = 30
 PARSE_MEMORY_BYTES = 1024 * 1024 * 1024

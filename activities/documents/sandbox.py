@@ -1,7 +1,7 @@
 """Parses untrusted files in the sandbox; the one way by which the product reads a file's or a page's content.
 
-What runs inside is `child.py`; how it is walled in, `infra/sandbox/`. The level is the process's own: below the one that
-the operator demands, nothing is parsed.
+What runs inside is `child.py`; how it is walled in, `infra/sandbox/`. Below the level that the operator demands,
+nothing is parsed.
 """
 
 import contextlib
@@ -39,11 +39,11 @@ class ParsedDocument:
 
     document: ExtractedDocument
     passages: tuple[PassageSpan, ...]
+    level: str = ""
+    """Of the sandbox that it was parsed in."""
 
 
-async def parse(
-    data: bytes, filename: str, claimed_mime: str, *, timeout_s: float = LIMITS.wall_s
-) -> ParsedDocument:
+async def parse(data: bytes, filename: str, claimed_mime: str, *, timeout_s: float = LIMITS.wall_s) -> ParsedDocument:
     """Extract the text of a file and split it into passages.
 
     Raises:
@@ -62,17 +62,15 @@ async def parse(
     if outcome.ended != "exited":
         raise SourceUnavailable("The file holds more text than can be read.")
     if outcome.status == 0:
-        return _parsed(outcome.answer)
+        return _parsed(outcome.answer, walls.level.label)
     if outcome.status == REFUSED:
         with contextlib.suppress(ValueError, KeyError, TypeError):
             failure = json.loads(outcome.answer)
             raise _ERRORS[failure["code"]](str(failure["detail"])[:500])
-    raise SourceUnavailable(
-        "The file is damaged, or too complex to be read within its limits.", status=outcome.status
-    )
+    raise SourceUnavailable("The file is damaged, or too complex to be read within its limits.", status=outcome.status)
 
 
-def _parsed(output: bytes) -> ParsedDocument:
+def _parsed(output: bytes, level: str) -> ParsedDocument:
     """Build the result; the child is not trusted, so spans that do not lie in the text are refused."""
     found: dict[str, Any] = json.loads(output)
     text: str = found["text"]
@@ -92,4 +90,4 @@ def _parsed(output: bytes) -> ParsedDocument:
             raise UnsupportedFormat("The file could not be split into passages.")
         passages.append(PassageSpan(start, end, heading))
         position = end
-    return ParsedDocument(document, tuple(passages))
+    return ParsedDocument(document, tuple(passages), level)

@@ -640,7 +640,7 @@ _KEPT: set[int] = set()
 
 def main(answer: int) -> int:
     """Try every attack; answer with what each achieved, or None where it was refused."""
-    global ANSWER  # noqa: PLW0603
+    global ANSWER
     ANSWER = answer
     target = Target(**json.loads(sys.stdin.buffer.read()))
     importlib.import_module("encodings.idna")

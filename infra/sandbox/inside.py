@@ -1,4 +1,4 @@
-"""The child: `python -m infra.sandbox.inside POLICY` raises its walls, then does one job. Nothing untrusted comes before.
+"""The child: `python -m infra.sandbox.inside POLICY` raises its walls, and then does one job.
 
 Imports nothing but the standard library and its neighbours, so that it starts soon.
 """

@@ -9,7 +9,7 @@ import errno
 import os
 import platform
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from infra.sandbox.syscalls import ALLOWED, AUDIT_ARCH, number
@@ -211,8 +211,10 @@ def _program(machine: str, pid: int) -> list[bytes]:
     program += _checked(number("tgkill", machine), [(0, 0xFFFFFFFF, (pid,))])
     program += _checked(number("prctl", machine), [(0, 0xFFFFFFFF, _PRCTLS)])
     program += _checked(number("ioctl", machine), [(1, 0xFFFFFFFF, _IOCTLS)], otherwise=_RET_ERRNO | errno.ENOTTY)
-    # Reading limits, not setting them: the pointer to new ones is null. Word 5 is its upper half.
-    program += _checked(number("prlimit64", machine), [(0, 0xFFFFFFFF, (0, pid)), (2, 0xFFFFFFFF, (0,)), (2.5, -1, (0,))])
+    # Reading limits, not setting them: the pointer to new ones is null in both halves.
+    program += _checked(
+        number("prlimit64", machine), [(0, 0xFFFFFFFF, (0, pid)), (2, 0xFFFFFFFF, (0,)), (2.5, -1, (0,))]
+    )
     # A pair of connected streams, as event loops want; datagrams could be sent to addresses.
     program += _checked(number("socketpair", machine), [(0, -1, (_AF_UNIX,)), (1, 0xF, (_SOCK_STREAM,))])
     program += _checked(number("fcntl", machine), [(1, -1, _FCNTL_REFUSED)], refuse=True)
@@ -221,7 +223,7 @@ def _program(machine: str, pid: int) -> list[bytes]:
 
 def _checked(
     called: int | None,
-    conditions: list[tuple[float, int, tuple[int, ...]]],
+    conditions: Sequence[tuple[float, int, tuple[int, ...]]],
     *,
     refuse: bool = False,
     otherwise: int = _RET_ERRNO | errno.EPERM,

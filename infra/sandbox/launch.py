@@ -1,4 +1,4 @@
-"""Runs a job in a sandbox, from outside: starts the child, feeds it, bounds what comes back, and leaves nothing of it."""
+"""Runs a job in a sandbox, from outside: starts the child, feeds it, bounds what comes back, leaves nothing of it."""
 
 import asyncio
 import contextlib

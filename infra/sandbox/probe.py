@@ -84,7 +84,9 @@ async def prove() -> Level:
         probed = await attack(level)
         if probed.holds:
             proven = Level.GVISOR if kernel.is_gvisor() and level == Level.BUBBLEWRAP else level
-            log.info("sandbox proved", level=proven.label, attacks=len(probed.results), seconds=round(probed.seconds, 3))
+            log.info(
+                "sandbox proved", level=proven.label, attacks=len(probed.results), seconds=round(probed.seconds, 3)
+            )
             return proven
         log.warning("sandbox level does not hold", level=level.label, reason=probed.reason, escaped=probed.escaped)
     return Level.LIMITS
@@ -127,7 +129,7 @@ class Sandbox:
         """
         if self.level < minimum:
             raise SandboxUnavailable(
-                f"This needs a sandbox of level {minimum.label} at least, and the worker has proved {self.level.label}. "
+                f"This needs a sandbox of level {minimum.label} at least; the worker has proved {self.level.label}. "
                 "Install bubblewrap, or run on a kernel with Landlock (docs/sandbox.md).",
                 level=self.level.label,
             )
