@@ -22,6 +22,7 @@ from schema.errors import SandboxUnavailable
 FOLDER = "/job"
 """The folder of a job in a mount namespace."""
 _WATCHED_EVERY_S = 0.1
+_EMPTIED_WITHIN_S = 5.0
 _CHUNK_BYTES = 256 * 1024
 _FIRST_UID, _UIDS = 61_184, 4_336
 """Users that systemd.exec(5) sets apart for services without one."""
@@ -293,5 +294,11 @@ async def _reap(process: asyncio.subprocess.Process) -> None:
     if process.stdin is not None:
         process.stdin.close()
     await process.wait()
+    # What a full pipe still holds keeps its transport open; the writers are dead, so that it ends soon.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_EMPTIED_WITHIN_S):
+            for stream in (process.stdout, process.stderr):
+                while stream is not None and await stream.read(_CHUNK_BYTES):
+                    pass
     # One turn of the loop lets the transports of the pipes close.
     await asyncio.sleep(0)
