@@ -69,10 +69,7 @@ def _raise_walls(policy: Policy, level: Level) -> None:
     landlock = _rules(policy) if level == Level.LANDLOCK or (level > Level.LANDLOCK and kernel.landlock_abi()) else None
     alone = False
     if root:
-        if policy.folder is not None and level == Level.LANDLOCK:
-            os.chown(policy.folder, policy.uid, policy.uid)
-        if level > Level.LIMITS:
-            alone = kernel.become(policy.uid)
+        alone = level > Level.LIMITS and _become_another(policy, level)
     # In a user namespace of its own, or as a user of its own, the threads are counted from none.
     counted = 0 if alone or level >= Level.BUBBLEWRAP else _threads_of_user()
     _limit(policy, counted + policy.threads)
@@ -86,6 +83,16 @@ def _raise_walls(policy: Policy, level: Level) -> None:
         landlock.restrict()
     if level > Level.LIMITS:
         kernel.allow_system_calls()
+
+
+def _become_another(policy: Policy, level: Level) -> bool:
+    """Stop being root, where this root may: that of a container may lack the right, which the attacks will show."""
+    try:
+        if policy.folder is not None and level == Level.LANDLOCK:
+            os.chown(policy.folder, policy.uid, policy.uid)
+    except PermissionError:
+        return False
+    return kernel.become(policy.uid)
 
 
 def _rules(policy: Policy) -> kernel.Landlock:
