@@ -78,6 +78,11 @@ eval: setup ## Measure the quality of the research: PART=planted, real, model ..
 .PHONY: bench
 bench: setup ## Measure: events per step, steps per second, creations per second, recovery
 	$(BIN)/python -m tests.load.bench
+	$(BIN)/python -m tests.load.bombs
+
+.PHONY: bench-bombs
+bench-bombs: setup ## Measure the sandbox alone: attacks by level, time until each hostile file is refused
+	$(BIN)/python -m tests.load.bombs
 
 .PHONY: histories
 histories: setup ## Record the histories that tests/replay replays

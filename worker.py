@@ -51,13 +51,18 @@ from activities.sources.catalogue import SourceConfig, build_sources
 from activities.sources.mcp import list_tools, read_servers
 from activities.tools.executor import ToolExecutor
 from activities.tools.mcp_tool import McpSource, mcp_sources
+from activities.tools.python_run import CODE_HINT
 from activities.tools.registry import ToolRegistry, builtin_tools
 from infra.database import Database
+from infra.health import worker_identity
 from infra.http import SafeHttpClient
 from infra.live import Live
 from infra.logging import configure_logging
 from infra.objects import ObjectStore
 from infra.orchestrator import Orchestrator
+from infra.sandbox.kernel import hide_process
+from infra.sandbox.levels import CODE_LEVEL_MIN, Level
+from infra.sandbox.probe import Sandbox, sandbox
 from infra.settings import Settings
 from infra.shared import Shared
 from infra.temporal import connect
@@ -95,6 +100,10 @@ class Parts:
     reasoner: Reasoner
     embedder: Embedder | None
     orchestrator: Orchestrator
+    code: bool = False
+    """Agents may run programs."""
+    sandbox_level: str = ""
+    """What the sandbox of this process proved."""
     thinkers: int = 20
     """Calls of the reasoner at once; what waits, waits in Temporal's queue and not in a call."""
 
@@ -150,7 +159,7 @@ def offer_of(parts: Parts) -> Offer:
     for tool in parts.mcp:
         extra[tool.server.kind] = (*extra.get(tool.server.kind, ()), tool.spec.name)
     kinds = frozenset(provider.info.kind for provider in parts.sources.providers)
-    return Offer(kinds=kinds, missing=tuple(parts.sources.missing), extra=extra)
+    return Offer(kinds=kinds, missing=tuple(parts.sources.missing), extra=extra, code=parts.code)
 
 
 def build_worker(parts: Parts, station: Station, task_queue: str, **overrides: Any) -> Worker:
@@ -167,6 +176,8 @@ def build_worker(parts: Parts, station: Station, task_queue: str, **overrides: A
         "sticky_queue_schedule_to_start_timeout": STICKY_TIMEOUT,
         "max_heartbeat_throttle_interval": HEARTBEAT_THROTTLE,
         "graceful_shutdown_timeout": GRACE,
+        # Temporal tells it to who asks: `/readyz`, and an operator by `temporal task-queue describe`.
+        "identity": worker_identity(parts.sandbox_level),
     } | overrides
     if not station.workflows:
         for name in ("max_concurrent_workflow_tasks", "max_cached_workflows", "workflows"):
@@ -204,6 +215,7 @@ async def ensure_schedules(client: Client, settings: Settings) -> None:
 
 async def run_worker(settings: Settings, role: str) -> None:
     """Run the workers of a role until SIGINT or SIGTERM."""
+    hide_process()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -214,7 +226,7 @@ async def run_worker(settings: Settings, role: str) -> None:
         parts = await open_parts(settings, client, stack)
         wanted = [
             item
-            for item in stations(parts, builtin_tools(parts.sources, parts.mcp))
+            for item in stations(parts, builtin_tools(parts.sources, parts.mcp, code=parts.code))
             if role in ("all", item.queue.value)
         ]
         if role in ("all", TaskQueue.RUNS.value):
@@ -304,6 +316,9 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         if not any(tool.tool.server == name for tool in mcp)
     ]
     sources = build_sources(source_config(settings), shared)
+    walls = await open_sandbox(settings)
+    code = settings.code_execution and walls.level >= CODE_LEVEL_MIN
+    hints = [*(tool.hint for tool in mcp), *([CODE_HINT] if code else [])]
     return Parts(
         client=client,
         db=db,
@@ -312,11 +327,24 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         http=SafeHttpClient(settings.fetch_allowed_private_hosts, user_agent=settings.http_user_agent),
         sources=replace(sources, missing=(*sources.missing, *silent)),
         mcp=mcp,
-        reasoner=build_reasoner(model_config(settings), [tool.hint for tool in mcp]),
+        reasoner=build_reasoner(model_config(settings), hints),
         embedder=await asyncio.to_thread(build_embedder, embedding_config(settings)),
         orchestrator=Orchestrator(client, settings),
+        code=code,
+        sandbox_level=walls.level.label,
         thinkers=settings.model_concurrency,
     )
+
+
+async def open_sandbox(settings: Settings) -> Sandbox:
+    """Prove this machine's sandbox, and say what it does not allow."""
+    minimum = Level[settings.sandbox_level_min.upper()]
+    walls = await sandbox(minimum)
+    if walls.level < minimum:
+        log.error("no sandbox is strong enough: nothing is parsed", level=walls.level.label, wanted=minimum.label)
+    if settings.code_execution and walls.level < CODE_LEVEL_MIN:
+        log.error("no sandbox is strong enough: no code is run", level=walls.level.label, wanted=CODE_LEVEL_MIN.label)
+    return walls
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

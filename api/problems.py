@@ -99,6 +99,10 @@ EXPLANATIONS: dict[str, str] = {
         "Temporal, or a worker, did not answer. Repeat with the same Idempotency-Key after `Retry-After` seconds."
     ),
     "source_temporarily_unavailable": "A page or document did not answer just now. The platform tries again by itself.",
+    "sandbox_unavailable": (
+        "Files cannot be read, or code not run: no sandbox of the worker is strong enough. The operator is told what "
+        "is missing by the worker's log."
+    ),
     "source_unavailable": "A page or document answered with an error or is not readable.",
     "invariant_violated": "A fault of the platform that it noticed itself; nothing was written.",
     "ledger_imbalance": "A fault of the platform that it noticed itself; nothing was written.",

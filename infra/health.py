@@ -1,10 +1,17 @@
 """Readiness: does every dependency answer, and which does not."""
 
 import asyncio
+import os
+import re
+import socket
 from collections.abc import Awaitable
 from datetime import timedelta
 
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from infra.database import Database
 from infra.live import Live
@@ -12,6 +19,7 @@ from infra.objects import ObjectStore
 from infra.temporal import temporal_ready
 
 CHECK_TIMEOUT_S = 2.0
+_LEVEL = re.compile(r" sandbox=([a-z]+)$")
 DISPENSABLE = frozenset({"redis"})
 """Parts whose absence slows and degrades, and refuses nothing: no reason to take a process out of service."""
 
@@ -31,6 +39,31 @@ async def readiness(*, database: Database, objects: ObjectStore, live: Live, tem
     }
     answers = await asyncio.gather(*(_check(check) for check in checks.values()))
     return dict(zip(checks, answers, strict=True))
+
+
+def worker_identity(sandbox_level: str) -> str:
+    """Return how a worker introduces itself to Temporal: process, host, and the level of sandbox that it proved."""
+    return f"{os.getpid()}@{socket.gethostname()} sandbox={sandbox_level}"
+
+
+async def sandbox_levels(temporal: Client, task_queue: str) -> list[str] | None:
+    """Return the levels of sandbox of the workers that parse files, by name; None: Temporal did not say.
+
+    Temporal remembers a worker that is gone for five minutes.
+    """
+    request = DescribeTaskQueueRequest(
+        namespace=temporal.namespace,
+        task_queue=TaskQueue(name=task_queue),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    )
+    try:
+        answer = await temporal.workflow_service.describe_task_queue(
+            request, timeout=timedelta(seconds=CHECK_TIMEOUT_S)
+        )
+    except (RPCError, RuntimeError):
+        return None
+    found = (_LEVEL.search(poller.identity) for poller in answer.pollers)
+    return sorted({match[1] for match in found if match})
 
 
 def silent(answers: dict[str, str]) -> list[str]:

@@ -202,6 +202,17 @@ class Settings(BaseSettings):
         description="MCP servers whose tools agents may call, as JSON: see *MCP servers* below.",
     )
 
+    # The sandbox
+    sandbox_level_min: Literal["limits", "landlock", "bubblewrap", "gvisor"] = Field(
+        default="landlock",
+        description="Weakest level of sandbox in which files and pages are parsed; a worker that proves less when it "
+        "starts parses nothing. `limits`, the only one that needs no Linux, shuts neither files nor network: for "
+        "sources that you trust. Code runs in `landlock` or above, whatever stands here. See docs/sandbox.md.",
+    )
+    code_execution: bool = Field(
+        default=False, description="Agents may run Python programs in the sandbox (`python.run`)."
+    )
+
     # Logs
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
     log_format: Literal["json", "console"] = Field(default="json", description="One JSON object a line, or for people.")

@@ -13,6 +13,7 @@
     │   ├── ProviderRefused 502 (not retried: it said no for good)
     │   ├── ModelFilesInvalid 503 (not retried: the files of a local model are not those this version was made for)
     │   ├── StorageUnavailable 503, OrchestratorUnavailable 503
+    │   ├── SandboxUnavailable 503 (no sandbox here is strong enough for what was to be read or run)
     │   ├── SourceTemporarilyUnavailable 503 (a page that hung, broke off or answered 5xx)
     │   └── SourceUnavailable 502 (not retried: the source answered, and said no)
     └── InvariantViolated      a bug of ours; never retried; pages
@@ -213,6 +214,12 @@ class OrchestratorUnavailable(DependencyError):
     code = "orchestrator_unavailable"
 
 
+class SandboxUnavailable(DependencyError):
+    """What is not trusted cannot be read or run here: no sandbox that is strong enough proved itself."""
+
+    code = "sandbox_unavailable"
+
+
 class SourceUnavailable(DependencyError):
     """A page or document could not be had: it answered with an error, or is not readable."""
 
@@ -283,6 +290,7 @@ POLICIES: dict[str, Policy] = {
     "model_files_invalid": Policy(503, False, False, "A local model cannot be used"),
     "storage_unavailable": Policy(503, True, False, "Storage is unavailable", patient=True),
     "orchestrator_unavailable": Policy(503, True, False, "The orchestrator is unavailable", patient=True),
+    "sandbox_unavailable": Policy(503, True, False, "No sandbox is available"),
     "source_unavailable": Policy(502, False, True, "The source is unavailable"),
     "source_temporarily_unavailable": Policy(503, True, True, "The source is unavailable at the moment"),
     "invariant_violated": Policy(500, False, False, "Internal error"),

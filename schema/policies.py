@@ -185,6 +185,32 @@ SOURCE_CONTEXT_CHARACTERS = 300
 DOMAIN_REPUTATIONS_MAX = 5_000
 """Domains that an organisation may set the trust of."""
 
+# The sandbox.
+SANDBOX_PROBE_WITHIN = timedelta(seconds=10)
+"""A level that takes longer to prove does not count; an idle machine needs a fraction of a second."""
+PARSE_WALL = timedelta(seconds=60)
+PARSE_CPU_S = 30
+PARSE_MEMORY_BYTES = 1024 * 1024 * 1024
+PARSE_ANSWER_BYTES = 48 * 1024 * 1024
+CODE_LENGTH_MAX = 50_000
+CODE_WALL = timedelta(seconds=30)
+CODE_CPU_S = 20
+CODE_MEMORY_BYTES = 2 * 1024 * 1024 * 1024
+CODE_OUTPUT_BYTES = 1024 * 1024
+"""A program that writes more is killed."""
+CODE_SHOWN_CHARACTERS = 10_000
+"""Of what a program writes, so much of the beginning and the end together is shown; twice, for output and errors."""
+CODE_FILE_BYTES = 8 * 1024 * 1024
+CODE_FOLDER_BYTES = 64 * 1024 * 1024
+CODE_FOLDER_ENTRIES = 1_000
+CODE_KEPT_FILES = 8
+CODE_KEPT_BYTES = 8 * 1024 * 1024
+CODE_INPUT_FILES = 8
+CODE_INPUT_BYTES = 32 * 1024 * 1024
+"""All artifacts that a program is given together."""
+CODE_AT_ONCE = 4
+"""Programs of one worker that run at the same time; the others wait for their turn within their time."""
+
 # Streams.
 STREAM_PING = timedelta(seconds=15)
 STREAM_POLL = timedelta(seconds=1)

@@ -23,6 +23,7 @@ TOOL_CALL_PCR: dict[str, int] = {
     "web.search": _CREDIT_PCR // 20,
     "academic.search": _CREDIT_PCR // 20,
     "news.search": _CREDIT_PCR // 20,
+    "python.run": _CREDIT_PCR // 20,
 }
 """Price of one successful call of a tool, whoever answered it; below what a step needs (`STEP_NEEDS_PCR`)."""
 MCP_PREFIX = "mcp."

@@ -12,6 +12,7 @@ from schema.contracts.tools import ToolOutput
 from schema.policies import STEP_OUTPUT_INLINE_BYTES_MAX
 from schema.store.steps import Memory
 
+CODE_TOOL = "python.run"
 _PASSAGES = TypeAdapter(tuple[Passage, ...])
 
 
@@ -40,10 +41,24 @@ async def unpack_passages(objects: ObjectStore, output: dict[str, Any] | None) -
     return _PASSAGES.validate_python(output["passages"])
 
 
+async def _printed(objects: ObjectStore, output: dict[str, Any] | None) -> str:
+    """Return what a program wrote, and how it ended, as its reasoner sees it."""
+    if not output:
+        return ""
+    if "object" in output:
+        output = json.loads(await objects.get(ObjectRef.model_validate(output["object"])))
+    data = output["data"]
+    made = [f"{file['name']} = {file['artifact_id']}" for file in data["artifacts"]]
+    told = {"exit_status": data["exit_status"], "ended": data["ended"], "kept": made}
+    return f"{json.dumps(told)}\n{data['stdout']}\n{data['stderr']}".strip()
+
+
 async def recall(objects: ObjectStore, memory: Memory) -> tuple[StepRecord, ...]:
     """Return an agent's past acts as its reasoner sees them; only the last keeps its passages, all their results."""
     if not memory.acts:
         return ()
     *before, last = memory.acts
+    if last.tool == CODE_TOOL:
+        return (*before, last.model_copy(update={"printed": await _printed(objects, memory.last_output)}))
     passages = await unpack_passages(objects, memory.last_output)
     return (*before, last.model_copy(update={"passages": passages}))

@@ -71,7 +71,13 @@ class DocumentActivities:
                     )
         except NotFound:
             return _deleted(input)
-        log.info("document ready", document_id=input.document_id, passages=len(passages), unembedded=unembedded)
+        log.info(
+            "document ready",
+            document_id=input.document_id,
+            passages=len(passages),
+            unembedded=unembedded,
+            sandbox=parsed.level,
+        )
         return IngestDocumentResult(
             document_id=input.document_id, status="ready", passages=len(passages), unembedded=unembedded
         )

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from activities.documents.builder import ExtractedDocument, TextBuilder
 from activities.documents.language import language_of
 from activities.documents.plain import read_plain
+from activities.documents.structure import check_pdf_streams, check_single, check_text, check_zip, is_zip
 from schema.errors import PayloadTooLarge, UnsupportedFormat
 from schema.policies import DOCUMENT_CHARACTERS_MAX, UPLOAD_BYTES_MAX
 
@@ -54,13 +55,18 @@ def extract(data: bytes, filename: str, claimed_mime: str) -> ExtractedDocument:
         raise UnsupportedFormat("The file is empty.")
     media_type, charset = _parsed_mime(claimed_mime)
     builder = TextBuilder()
+    if is_zip(data):
+        check_zip(data)
     if b"%PDF-" in data[:1024]:
         from activities.documents.pdf import read_pdf
 
+        check_single(data, "pdf")
+        check_pdf_streams(data)
         mime = "application/pdf"
         read_pdf(data, builder)
     else:
         text = _decoded(data, charset)
+        check_single(data, "text")
         mime = _read_text(text, media_type, PurePosixPath(filename).suffix.lower(), builder)
     return _finished(builder, filename, mime)
 
@@ -77,8 +83,10 @@ def _read_text(text: str, media_type: str, suffix: str, builder: TextBuilder) ->
     if _XML.search(text[:4096]):
         from activities.documents.web import read_xml
 
+        check_text(text, json=False, xml=True)
         read_xml(text, builder)
         return "application/xml"
+    check_text(text, json=suffix == ".json" or media_type.endswith("json"), xml=False)
     named = media_type in _MARKDOWN_TYPES or suffix in _MARKDOWN_SUFFIXES
     if named or (suffix != ".rst" and media_type != "text/x-rst" and _is_markdown(text)):
         from activities.documents.markdown import read_markdown

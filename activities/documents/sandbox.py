@@ -1,26 +1,33 @@
-"""Parses untrusted files in a process of their own: limited in memory, processor time, wall time and files.
+"""Parses untrusted files in the sandbox; the one way by which the product reads a file's or a page's content.
 
-`parse` is the one way by which the product reads a file's or a page's content. The process holds no credentials (its
-environment is empty but for what Python needs), and it dies with its process group on timeout and on cancel. It is not
-yet cut off from the network and the file system; that sandbox replaces what is behind `parse`.
+What runs inside is `child.py`; how it is walled in, `infra/sandbox/`. Below the level that the operator demands,
+nothing is parsed.
 """
 
-import asyncio
 import contextlib
 import json
-import os
-import signal
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from activities.documents.builder import ExtractedDocument
 from activities.documents.passages import PassageSpan
+from infra.sandbox.launch import launch
+from infra.sandbox.levels import Job, Limits
+from infra.sandbox.probe import sandbox
 from schema.errors import PayloadTooLarge, SourceUnavailable, SwissbrainError, UnsupportedFormat
+from schema.policies import PARSE_ANSWER_BYTES, PARSE_CPU_S, PARSE_MEMORY_BYTES, PARSE_WALL
 
-PARSE_TIMEOUT_S = 60.0
-OUTPUT_BYTES_MAX = 64 * 1024 * 1024
+TARGET = "activities.documents.child"
+REFUSED = 3
+"""Exit status of the child with `code` and `detail` as its answer."""
+LIMITS = Limits(
+    wall_s=PARSE_WALL.total_seconds(),
+    cpu_s=PARSE_CPU_S,
+    memory_bytes=PARSE_MEMORY_BYTES,
+    output_bytes=64 * 1024,
+    answer_bytes=PARSE_ANSWER_BYTES,
+)
 _ERRORS: dict[str, type[SwissbrainError]] = {
     kind.code: kind for kind in (UnsupportedFormat, PayloadTooLarge, SourceUnavailable)
 }
@@ -32,91 +39,38 @@ class ParsedDocument:
 
     document: ExtractedDocument
     passages: tuple[PassageSpan, ...]
+    level: str = ""
+    """Of the sandbox that it was parsed in."""
 
 
-async def parse(data: bytes, filename: str, claimed_mime: str, *, timeout_s: float = PARSE_TIMEOUT_S) -> ParsedDocument:
+async def parse(data: bytes, filename: str, claimed_mime: str, *, timeout_s: float = LIMITS.wall_s) -> ParsedDocument:
     """Extract the text of a file and split it into passages.
 
     Raises:
         UnsupportedFormat: it cannot be read; the detail says why and what to do.
         PayloadTooLarge: it is larger, or holds more text, than is read.
         SourceUnavailable: reading it took more time or memory than a file may take.
+        SandboxUnavailable: no sandbox here is strong enough to open it.
     """
+    walls = await sandbox()
+    walls.require(walls.minimum)
     header = json.dumps({"filename": filename, "mime": claimed_mime}).encode() + b"\n"
-    output, status = await _run_child(header + data, timeout_s)
-    if status == 0:
-        return _parsed(output)
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        failure = json.loads(output)
-        raise _ERRORS[failure["code"]](str(failure["detail"])[:500])
-    raise SourceUnavailable("The file is damaged, or too complex to be read within its limits.", status=status)
+    job = Job(TARGET, ("activities.documents", "schema"), replace(LIMITS, wall_s=timeout_s), header + data)
+    outcome = await launch(job, walls.level)
+    if outcome.ended == "time":
+        raise SourceUnavailable(f"The file could not be read within {timeout_s:g} s.")
+    if outcome.ended != "exited":
+        raise SourceUnavailable("The file holds more text than can be read.")
+    if outcome.status == 0:
+        return _parsed(outcome.answer, walls.level.label)
+    if outcome.status == REFUSED:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            failure = json.loads(outcome.answer)
+            raise _ERRORS[failure["code"]](str(failure["detail"])[:500])
+    raise SourceUnavailable("The file is damaged, or too complex to be read within its limits.", status=outcome.status)
 
 
-async def _run_child(data: bytes, timeout_s: float) -> tuple[bytes, int]:
-    """Feed a child, and return its output and exit status; whatever happens, its process group is gone afterwards."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "activities.documents.child",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env=_environment(),
-        start_new_session=True,
-        limit=1024 * 1024,
-    )
-    try:
-        async with asyncio.timeout(timeout_s):
-            feeding = asyncio.ensure_future(_feed(process, data))
-            try:
-                output = await _read_limited(process)
-                await feeding
-            finally:
-                feeding.cancel()
-            return output, await process.wait()
-    except TimeoutError as error:
-        raise SourceUnavailable(f"The file could not be read within {timeout_s:g} s.") from error
-    finally:
-        await asyncio.shield(_reap(process))
-
-
-async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
-    assert process.stdin is not None
-    # A child that refuses early closes its end; what it says is on its output.
-    with contextlib.suppress(ConnectionError):
-        process.stdin.write(data)
-        await process.stdin.drain()
-        process.stdin.write_eof()
-
-
-async def _read_limited(process: asyncio.subprocess.Process) -> bytes:
-    assert process.stdout is not None
-    output = bytearray()
-    while chunk := await process.stdout.read(1024 * 1024):
-        output += chunk
-        if len(output) > OUTPUT_BYTES_MAX:
-            raise SourceUnavailable("The file holds more text than can be read.")
-    return bytes(output)
-
-
-async def _reap(process: asyncio.subprocess.Process) -> None:
-    """Kill what is left of the process group, and wait until its leader is gone."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    if process.stdin is not None:
-        process.stdin.close()
-    await process.wait()
-    # One turn of the loop lets the transports of the pipes close.
-    await asyncio.sleep(0)
-
-
-def _environment() -> dict[str, str]:
-    """Return what the interpreter needs to find the same modules, and nothing else."""
-    paths = [path for path in sys.path if path]
-    return {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"}
-
-
-def _parsed(output: bytes) -> ParsedDocument:
+def _parsed(output: bytes, level: str) -> ParsedDocument:
     """Build the result; the child is not trusted, so spans that do not lie in the text are refused."""
     found: dict[str, Any] = json.loads(output)
     text: str = found["text"]
@@ -136,4 +90,4 @@ def _parsed(output: bytes) -> ParsedDocument:
             raise UnsupportedFormat("The file could not be split into passages.")
         passages.append(PassageSpan(start, end, heading))
         position = end
-    return ParsedDocument(document, tuple(passages))
+    return ParsedDocument(document, tuple(passages), level)

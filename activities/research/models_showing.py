@@ -14,6 +14,7 @@ FINDING_CHARACTERS_MAX = 500
 STEPS_SHOWN_MAX = 12
 RESULTS_SHOWN_MAX = 10
 SNIPPET_SHOWN_MAX = 200
+PRINTED_SHOWN_MAX = 4_000
 CLAIMS_SHOWN_MAX = 24
 TASK_CHARACTERS_MAX = 8_000
 TOOL_CHARACTERS_MAX = 1_500
@@ -68,6 +69,8 @@ def acts_text(view: AgentView) -> str:
             f"{item.snippet[:SNIPPET_SHOWN_MAX]}"
             for item in step.results[:RESULTS_SHOWN_MAX]
         ]
+        if step.printed:
+            lines.append(f"   wrote: {step.printed[:PRINTED_SHOWN_MAX]}")
     return "\n".join(lines) or "(none yet)"
 
 

@@ -35,6 +35,7 @@ TOOLS_BY_KIND: dict[SourceKind, tuple[str, ...]] = {
 """Which tools reach which kind of source; `context.sources` of a run narrows the kinds."""
 SEARCH_BY_KIND = {kind: tools[0] for kind, tools in TOOLS_BY_KIND.items() if kind is not SourceKind.CORPUS}
 """The tool of each kind that needs a provider."""
+CODE_TOOL = "python.run"
 WITHOUT_PROVIDER = {SourceKind.WEB: ("web.fetch",)}
 """What a kind offers where no provider of it is configured: pages that the user names can be read all the same."""
 
@@ -47,6 +48,8 @@ class Offer:
     """Kinds for which a provider is configured; the corpus is always there."""
     missing: tuple[SourceNote, ...] = ()
     """Providers that are configured by name and lack something."""
+    code: bool = False
+    """Agents may run programs (`python.run`)."""
     extra: Mapping[SourceKind, tuple[str, ...]] = field(default_factory=dict)
     """Tools of MCP servers, by the kind of source that each server is."""
 
@@ -66,6 +69,8 @@ def tools_of(run: Run, offer: Offer) -> tuple[str, ...]:
             usable = tuple(tool for tool in usable if tool not in (SEARCH_BY_KIND[kind], "web.fetch"))
             usable += WITHOUT_PROVIDER.get(kind, ())
         tools.update(dict.fromkeys([*usable, *offer.extra.get(kind, ())]))
+    if offer.code:
+        tools[CODE_TOOL] = None
     return tuple(tools)
 
 

@@ -10,6 +10,7 @@ from activities.tools.academic_search import AcademicSearch
 from activities.tools.corpus_search import CorpusSearch
 from activities.tools.document_read import DocumentRead
 from activities.tools.news_search import NewsSearch
+from activities.tools.python_run import PythonRun
 from activities.tools.tool import Tool
 from activities.tools.web_fetch import WebFetch
 from activities.tools.web_search import WebSearch
@@ -59,11 +60,16 @@ class ToolRegistry:
         return tuple(self._tools[name].spec for name in sorted(self._tools))
 
 
-def builtin_tools(sources: Sources | None = None, outside: Iterable[Tool] = ()) -> ToolRegistry:
-    """Return the tools of the product and those of MCP servers; its plan decides which of them a run gets."""
+def builtin_tools(sources: Sources | None = None, outside: Iterable[Tool] = (), *, code: bool = False) -> ToolRegistry:
+    """Return the tools of the product and those of MCP servers; its plan decides which of them a run gets.
+
+    Args:
+        code: the deployment runs agents' programs.
+    """
     sources = sources or Sources()
     searches: list[Tool] = [WebSearch(sources), AcademicSearch(sources), NewsSearch(sources)]
-    return ToolRegistry([CorpusSearch(), DocumentRead(), WebFetch(Robots(sources.shared)), *searches, *outside])
+    own: list[Tool] = [CorpusSearch(), DocumentRead(), WebFetch(Robots(sources.shared)), PythonRun(allowed=code)]
+    return ToolRegistry([*own, *searches, *outside])
 
 
 def _loose_object(schema: Any, where: str) -> str | None:

@@ -9,8 +9,9 @@ from api.problems import EXPLANATIONS, problem, problem_type, row_of
 from api.serialisation import JsonAnswer
 from api.services import Api
 from api.views.base import View
-from infra.health import DISPENSABLE, is_ready, readiness, silent
+from infra.health import DISPENSABLE, is_ready, readiness, sandbox_levels, silent
 from schema.errors import NotFound
+from schema.policies import TaskQueue
 
 router = APIRouter(tags=["service"])
 
@@ -29,6 +30,8 @@ class Ready(Alive):
 
     checks: dict[str, str]
     """`ok`, or what kind of error, by dependency."""
+    sandbox: list[str] | None = None
+    """Levels of sandbox of the workers that parse files, as each proved at its start; null: Temporal does not say."""
     detail: str | None = None
     """Names what is away."""
 
@@ -55,11 +58,13 @@ async def get_readiness(request: Request, api: Api) -> Response:
     """Tell whether every dependency answers, and name those that do not; 503 where requests cannot do without one."""
     checks = await readiness(database=api.database, objects=api.objects, live=api.live, temporal=api.temporal)
     away = silent(checks)
+    queue = api.settings.task_queue(TaskQueue.TOOLS_CPU)
+    levels = await sandbox_levels(api.temporal, queue) if "temporal" not in away else None
     if not away:
-        return JsonAnswer(Ready(status="ok", checks=checks))
+        return JsonAnswer(Ready(status="ok", checks=checks, sandbox=levels))
     named = f"{', '.join(away)} {'does' if len(away) == 1 else 'do'} not answer."
     if is_ready(checks):
-        return JsonAnswer(Ready(status="degraded", checks=checks, detail=f"Degraded: {named}"))
+        return JsonAnswer(Ready(status="degraded", checks=checks, sandbox=levels, detail=f"Degraded: {named}"))
     code = "orchestrator_unavailable" if set(away) - DISPENSABLE == {"temporal"} else "storage_unavailable"
     detail = f"Not ready: {named}"
     return problem(request.scope, code, detail, status=503, retry_after_s=RETRY_AFTER_S, facts={"checks": checks})

@@ -202,6 +202,8 @@ class StepRecord(Contract):
     """What a search pointed to, best first; every search keeps its results."""
     snapshots: tuple[str, ...] = ()
     """Hashes of the texts that it brought."""
+    printed: str = ""
+    """What a program wrote, and how it ended; only the latest act keeps it."""
 
 
 class AgentView(Contract):

@@ -92,6 +92,7 @@ def test_what_alerts() -> None:
         "provider_answer_invalid",
         "storage_unavailable",
         "orchestrator_unavailable",
+        "sandbox_unavailable",
         "invariant_violated",
         "ledger_imbalance",
     }

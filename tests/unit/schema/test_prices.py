@@ -54,6 +54,7 @@ def test_figures_of_this_version() -> None:
         "web.search": 50_000_000_000,
         "academic.search": 50_000_000_000,
         "news.search": 50_000_000_000,
+        "python.run": 50_000_000_000,
     }
     assert tool_pcr("mcp.any_tool") == MCP_CALL_PCR == 50_000_000_000
     assert STEP_NEEDS_PCR == {"extractive": 100_000_000_000, "model": 1_500_000_000_000}

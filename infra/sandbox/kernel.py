@@ -1,0 +1,250 @@
+"""The walls that Linux offers to a process without privileges, by system call: Landlock, seccomp, capabilities.
+
+Everything that calls the kernel past Python's standard library stands here. Sources: landlock(7), seccomp(2),
+capabilities(7), prctl(2). Only `inside.py` and the start of a worker use it.
+"""
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from infra.sandbox.syscalls import ALLOWED, AUDIT_ARCH, number
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_SET_KEEPCAPS = 8
+_PR_CAPBSET_DROP = 24
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT = 47
+
+_CAP_DAC_READ_SEARCH = 2
+_CAP_LAST = 63
+
+_LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
+"""The same number on every machine."""
+_RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
+"""How many rights over files an ABI knows; they are the lowest bits."""
+READ = 1 << 2 | 1 << 3
+"""Read files, list folders."""
+READ_FILE = 1 << 2
+WRITE_FILE = 1 << 1
+OWN = READ | WRITE_FILE | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 13 | 1 << 14
+"""Also: make and remove files and folders, move between folders, cut. No links, devices, sockets, and no execution."""
+_FILE_RIGHTS = 1 << 0 | WRITE_FILE | READ_FILE | 1 << 14 | 1 << 15
+"""What can be granted on a file; the others only on a folder."""
+
+_SECCOMP_FILTER_TSYNC = 1
+_RET_ALLOW, _RET_ERRNO, _RET_KILL = 0x7FFF0000, 0x00050000, 0x80000000
+_LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _AND, _RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
+_X32 = 0x40000000
+
+_CLONE_THREAD = 0x00010000
+_CLONE_NAMESPACES = 0x7E020080
+_AF_UNIX, _SOCK_STREAM = 1, 1
+_FCNTL_REFUSED = (8, 10, 15)
+"""F_SETOWN, F_SETSIG, F_SETOWN_EX: signals to a process of one's choice."""
+_IOCTLS = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+"""TCGETS, TCGETS2, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX."""
+_PRCTLS = (3, 15, 16, 0x53564D41)
+"""PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_SET_VMA."""
+
+
+def _call(result: int, what: str) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+    return result
+
+
+def _prctl(option: int, *values: int) -> None:
+    arguments = [ctypes.c_ulong(value) for value in (*values, 0, 0, 0, 0)[:4]]
+    _call(_libc.prctl(option, *arguments), f"prctl {option}")
+
+
+def hide_process() -> None:
+    """Close this process's memory and environment in /proc to others of its user, and keep it from dumping core."""
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def die_with_parent(parent: int, number: int) -> None:
+    """Have the kernel send this process a signal when its parent ends.
+
+    Raises:
+        ProcessLookupError: it has ended already.
+    """
+    _prctl(_PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:
+        raise ProcessLookupError("the parent has ended")
+
+
+def no_new_privileges() -> None:
+    """Make setuid programs and file capabilities mean nothing to this process from now on."""
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def become(uid: int) -> bool:
+    """Change from root to a user of its own, for good; tell whether that was possible.
+
+    The capability to read what others cannot stays, since the interpreter may lie in root's folder: Landlock or a mount
+    namespace must bound it.
+    """
+    try:
+        _prctl(_PR_SET_KEEPCAPS, 1)
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    except OSError:
+        return False
+    return True
+
+
+def drop_capabilities(*, keep_reading: bool) -> None:
+    """Give up every capability, in every set; `keep_reading` keeps CAP_DAC_READ_SEARCH where it is held."""
+    for capability in range(_CAP_LAST + 1):
+        if _libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) < 0:
+            break  # Not held, not permitted to drop it, or past the last one: the sets below count.
+    _libc.prctl(_PR_CAP_AMBIENT, ctypes.c_ulong(4), 0, 0, 0)
+    header = struct.pack("=Ii", 0x20080522, 0)
+    kept = ctypes.create_string_buffer(24)
+    _call(_libc.capget(header, kept), "capget")
+    held = struct.unpack("=6I", kept.raw)[1]
+    reading = held & (1 << _CAP_DAC_READ_SEARCH) if keep_reading else 0
+    _call(_libc.capset(header, struct.pack("=6I", reading, reading, 0, 0, 0, 0)), "capset")
+
+
+def is_gvisor() -> bool:
+    """Tell whether the kernel is gVisor's: it says so in its log, which it shows to everybody."""
+    log = ctypes.create_string_buffer(65536)
+    length = _libc.klogctl(3, log, len(log))
+    return length > 0 and b"gVisor" in log.raw[:length]
+
+
+def landlock_abi() -> int:
+    """Return the version of Landlock; 0: there is none."""
+    return max(0, int(_libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1)))
+
+
+class Landlock:
+    """Rules over files: what no rule names cannot be opened, made, moved or removed.
+
+    What Landlock does not govern: metadata of a path can be read, so a process can tell that a file exists.
+    """
+
+    def __init__(self, rules: Iterable[tuple[Path, int]]) -> None:
+        """Prepare rules of (path, rights); a path that does not exist needs none.
+
+        Raises:
+            OSError: there is no Landlock here.
+        """
+        abi = landlock_abi()
+        if not abi:
+            raise OSError(errno.ENOSYS, "this kernel has no Landlock")
+        self._handled = (1 << _RIGHTS_BY_ABI.get(abi, 16)) - 1
+        # Since ABI 4 also TCP (bind, connect), since ABI 6 abstract sockets and signals to the outside.
+        words = struct.pack("=QQQ", self._handled, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0)
+        size = 24 if abi >= 6 else 16 if abi >= 4 else 8
+        self._ruleset = _call(_libc.syscall(_LANDLOCK_CREATE, words, ctypes.c_size_t(size), 0), "landlock")
+        for path, rights in rules:
+            self._add(path, rights)
+
+    def _add(self, path: Path, rights: int) -> None:
+        try:
+            descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            granted = rights & self._handled & (-1 if path.is_dir() else _FILE_RIGHTS)
+            rule = struct.pack("=Qi", granted, descriptor)
+            _call(_libc.syscall(_LANDLOCK_ADD, self._ruleset, 1, rule, 0), f"landlock {path}")
+        finally:
+            os.close(descriptor)
+
+    def restrict(self) -> None:
+        """Bind this thread, and what it starts, for good. Needs `no_new_privileges`."""
+        _call(_libc.syscall(_LANDLOCK_RESTRICT, self._ruleset, 0), "landlock")
+        os.close(self._ruleset)
+
+
+def allow_system_calls() -> None:
+    """Refuse every system call that is not on the list, for all threads of this process, for good.
+
+    Needs `no_new_privileges`.
+
+    Raises:
+        OSError: the kernel has no seccomp, or there is no list for this machine.
+    """
+    machine = platform.machine()
+    if machine not in AUDIT_ARCH:
+        raise OSError(errno.ENOSYS, f"there is no list of system calls for {machine}")
+    program = b"".join(_program(machine, os.getpid()))
+    code = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
+    seccomp = {"x86_64": 317, "aarch64": 277}[machine]
+    _call(_libc.syscall(seccomp, 1, _SECCOMP_FILTER_TSYNC, header), "seccomp")
+
+
+def _program(machine: str, pid: int) -> list[bytes]:
+    """Return the filter: machine, then the calls one after another, then refusal."""
+    program = [
+        _step(_LOAD, 4),
+        _step(_JUMP_EQUAL, AUDIT_ARCH[machine], 1, 0),
+        _step(_RETURN, _RET_KILL),
+        _step(_LOAD, 0),
+        _step(_JUMP_GREATER_EQUAL, _X32, 0, 1),
+        _step(_RETURN, _RET_KILL),
+    ]
+    for name in ALLOWED:
+        if (called := number(name, machine)) is not None:
+            program += [_step(_JUMP_EQUAL, called, 0, 1), _step(_RETURN, _RET_ALLOW)]
+    # glibc falls back to clone, whose flags a filter can read.
+    program += _checked(number("clone3", machine), [], otherwise=_RET_ERRNO | errno.ENOSYS)
+    flags = [(0, _CLONE_THREAD, (_CLONE_THREAD,)), (0, _CLONE_NAMESPACES, (0,))]
+    program += _checked(number("clone", machine), flags)
+    program += _checked(number("kill", machine), [(0, 0xFFFFFFFF, (pid,))])
+    program += _checked(number("tgkill", machine), [(0, 0xFFFFFFFF, (pid,))])
+    program += _checked(number("prctl", machine), [(0, 0xFFFFFFFF, _PRCTLS)])
+    program += _checked(number("ioctl", machine), [(1, 0xFFFFFFFF, _IOCTLS)], otherwise=_RET_ERRNO | errno.ENOTTY)
+    # Reading limits, not setting them: the pointer to new ones is null in both halves.
+    program += _checked(
+        number("prlimit64", machine), [(0, 0xFFFFFFFF, (0, pid)), (2, 0xFFFFFFFF, (0,)), (2.5, -1, (0,))]
+    )
+    # A pair of connected streams, as event loops want; datagrams could be sent to addresses.
+    program += _checked(number("socketpair", machine), [(0, -1, (_AF_UNIX,)), (1, 0xF, (_SOCK_STREAM,))])
+    program += _checked(number("fcntl", machine), [(1, -1, _FCNTL_REFUSED)], refuse=True)
+    return [*program, _step(_RETURN, _RET_ERRNO | errno.EPERM)]
+
+
+def _checked(
+    called: int | None,
+    conditions: Sequence[tuple[float, int, tuple[int, ...]]],
+    *,
+    refuse: bool = False,
+    otherwise: int = _RET_ERRNO | errno.EPERM,
+) -> list[bytes]:
+    """Allow a call where each condition (argument, mask, values) holds; with `refuse` where the one does not.
+
+    Half an argument further is its upper word.
+    """
+    if called is None:
+        return []
+    block: list[bytes] = []
+    for argument, mask, values in conditions:
+        block += [_step(_LOAD, 16 + int(8 * argument)), _step(_AND, mask & 0xFFFFFFFF)]
+        for index, value in enumerate(values):
+            # To what follows the refusal of this condition; else to the next value, and after the last to the refusal.
+            block.append(_step(_JUMP_EQUAL, value, len(values) - index, 0))
+        block.append(_step(_RETURN, _RET_ALLOW if refuse else otherwise))
+    last = otherwise if refuse or not conditions else _RET_ALLOW
+    block.append(_step(_RETURN, last))
+    return [_step(_JUMP_EQUAL, called, 0, len(block)), *block]
+
+
+def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, if_true, if_false, value)
