@@ -223,9 +223,16 @@ def _check_out(adapted: Any, _record: Any, _proxy: Any) -> None:
 
 
 async def driver_of(session: AsyncSession) -> Connection:
-    """Return the driver's connection below a session, for a `Statement` in the session's own transaction."""
-    connection: Connection = (await (await session.connection()).get_raw_connection()).driver_connection  # type: ignore[assignment]
-    return connection
+    """Return the driver's connection below a session, for a `Statement` in the session's own transaction.
+
+    SQLAlchemy sends BEGIN with its first statement: where none was sent, one is, lest the driver's own statements each
+    be a transaction of their own, without locks that last and without an organisation.
+    """
+    connection: Any = (await (await session.connection()).get_raw_connection()).driver_connection
+    if not connection.is_in_transaction():
+        await session.execute(text("SELECT 1"))
+    opened: Connection = connection
+    return opened
 
 
 @asynccontextmanager
