@@ -1,0 +1,166 @@
+"""How people come in: passwords, sessions, OpenID identities, invitations; and what members may spend in a month.
+
+Revision ID: 0006
+Revises: 0004
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def _text(name: str, *, nullable: bool = False) -> sa.Column[object]:
+    return sa.Column(name, sa.Text(), nullable=nullable)
+
+
+def _at(name: str, *, nullable: bool = True) -> sa.Column[object]:
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
+
+
+def _now(name: str) -> sa.Column[object]:
+    return sa.Column(name, sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False)
+
+
+def upgrade() -> None:
+    _people()
+    _spending()
+    _sessions()
+    _invitations()
+
+
+def _people() -> None:
+    op.execute("update users set email = lower(email)")
+    op.add_column("users", sa.Column("kind", sa.Text(), server_default="person", nullable=False))
+    op.add_column("users", _text("password_hash", nullable=True))
+    op.add_column("users", _at("password_changed_at"))
+    op.alter_column("users", "email", nullable=True)
+    op.create_check_constraint(op.f("ck_users_kind"), "users", "kind in ('person','service')")
+    op.create_check_constraint(op.f("ck_users_address"), "users", "(kind = 'person') = (email is not null)")
+    op.create_check_constraint(op.f("ck_users_password"), "users", "kind = 'person' or password_hash is null")
+    op.add_column("memberships", sa.Column("monthly_limit_ucr", sa.BigInteger(), nullable=True))
+    op.add_column("memberships", _at("removed_at"))
+    op.create_check_constraint(op.f("ck_memberships_monthly_limit"), "memberships", "monthly_limit_ucr >= 0")
+
+
+def _spending() -> None:
+    op.add_column("credit_holds", _text("user_id", nullable=True))
+    op.create_table(
+        "member_usage_windows",
+        _text("org_id"),
+        _text("user_id"),
+        _at("period_start", nullable=False),
+        sa.Column("held_ucr", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("captured_ucr", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("held_ucr >= 0 and captured_ucr >= 0", name=op.f("ck_member_usage_windows_amounts")),
+        sa.ForeignKeyConstraint(
+            ["org_id"], ["organisations.id"], name=op.f("fk_member_usage_windows_org_id_organisations")
+        ),
+        sa.PrimaryKeyConstraint("org_id", "user_id", "period_start", name=op.f("pk_member_usage_windows")),
+    )
+    op.execute("revoke delete on member_usage_windows from swissbrain_app")
+
+
+def _sessions() -> None:
+    op.create_table(
+        "sessions",
+        _text("id"),
+        _text("user_id"),
+        _text("current_org_id"),
+        sa.Column("token_sha256", sa.LargeBinary(), nullable=False),
+        _text("method"),
+        _text("ip_address", nullable=True),
+        _text("user_agent", nullable=True),
+        _now("created_at"),
+        _now("last_seen_at"),
+        _at("expires_at", nullable=False),
+        _at("revoked_at"),
+        sa.CheckConstraint("method in ('password','oidc')", name=op.f("ck_sessions_method")),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_sessions_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
+    )
+    op.create_index("ix_sessions_user_id", "sessions", ["user_id"])
+    op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"])
+    op.create_table(
+        "user_identities",
+        _text("issuer"),
+        _text("subject"),
+        _text("user_id"),
+        _now("created_at"),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_user_identities_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("issuer", "subject", name=op.f("pk_user_identities")),
+    )
+    op.create_index("ix_user_identities_user_id", "user_identities", ["user_id"])
+    op.create_table(
+        "oidc_requests",
+        sa.Column("state_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("browser_sha256", sa.LargeBinary(), nullable=False),
+        _text("nonce"),
+        _text("code_verifier"),
+        _text("return_to"),
+        _text("invitation", nullable=True),
+        _text("link_user_id", nullable=True),
+        _now("created_at"),
+        _at("expires_at", nullable=False),
+        sa.PrimaryKeyConstraint("state_sha256", name=op.f("pk_oidc_requests")),
+    )
+    op.create_index("ix_oidc_requests_expires_at", "oidc_requests", ["expires_at"])
+    op.create_table(
+        "sign_in_attempts",
+        sa.Column("subject_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        _now("last_at"),
+        _at("blocked_until"),
+        sa.PrimaryKeyConstraint("subject_sha256", name=op.f("pk_sign_in_attempts")),
+    )
+    op.create_index("ix_sign_in_attempts_last_at", "sign_in_attempts", ["last_at"])
+
+
+def _invitations() -> None:
+    op.create_table(
+        "invitations",
+        _text("id"),
+        _text("org_id"),
+        _text("role"),
+        _text("email", nullable=True),
+        sa.Column("token_sha256", sa.LargeBinary(), nullable=False),
+        _text("invited_by"),
+        _now("created_at"),
+        _at("expires_at", nullable=False),
+        _at("revoked_at"),
+        _at("accepted_at"),
+        _text("accepted_by", nullable=True),
+        sa.CheckConstraint("role in ('owner','admin','member','viewer')", name=op.f("ck_invitations_role")),
+        sa.CheckConstraint("(accepted_at is null) = (accepted_by is null)", name=op.f("ck_invitations_accepted")),
+        sa.ForeignKeyConstraint(["org_id"], ["organisations.id"], name=op.f("fk_invitations_org_id_organisations")),
+        sa.ForeignKeyConstraint(
+            ["org_id", "invited_by"],
+            ["memberships.org_id", "memberships.user_id"],
+            name=op.f("fk_invitations_org_id_invited_by_memberships"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invitations")),
+        sa.UniqueConstraint("org_id", "id", name=op.f("uq_invitations_org_id_id")),
+    )
+    op.create_index("ix_invitations_org_id_created_at", "invitations", ["org_id", "created_at"])
+
+
+def downgrade() -> None:
+    for table in ("invitations", "sign_in_attempts", "oidc_requests", "user_identities", "sessions"):
+        op.drop_table(table)
+    op.drop_table("member_usage_windows")
+    op.drop_column("credit_holds", "user_id")
+    op.drop_column("memberships", "removed_at")
+    op.drop_column("memberships", "monthly_limit_ucr")
+    for name in ("ck_users_password", "ck_users_address", "ck_users_kind"):
+        op.drop_constraint(op.f(name), "users")
+    op.execute("update users set email = id || '@service.invalid' where email is null")
+    op.alter_column("users", "email", nullable=False)
+    for name in ("password_changed_at", "password_hash", "kind"):
+        op.drop_column("users", name)
