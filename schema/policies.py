@@ -56,8 +56,6 @@ SIGN_IN_DELAY_MAX = timedelta(minutes=15)
 SIGN_IN_FAILURES_FORGOTTEN = timedelta(hours=24)
 INVITATION_DEFAULT = timedelta(days=7)
 INVITATION_MAX = timedelta(days=30)
-ANONYMOUS_REQUESTS_PER_MINUTE = 60
-"""Requests of one address to what answers without a key: sign-in, invitations, the OpenID provider's answers."""
 
 # Admission: what is refused with 429 before anything is held.
 BACKLOG_AGE_MAX = timedelta(minutes=5)

@@ -12,13 +12,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from schema.errors import Conflict, Forbidden, NotFound
-from schema.ids import USER, new_id
 from schema.permissions import Role
-from schema.store import api_keys, audit
+from schema.store import api_keys, audit, users
 from schema.store.audit import Actor
+from schema.store.users import SERVICE
 from schema.tables.organisations import Membership, Organisation, User
 
-PERSON, SERVICE = "person", "service"
+_ORGANISATIONS_OF = text("select * from across_organisations_of(:user_id)")
+
+
+@dataclass(frozen=True)
+class Place:
+    """An organisation, and a person's role in it."""
+
+    org_id: str
+    name: str
+    role: Role
 
 
 @dataclass(frozen=True)
@@ -84,15 +93,10 @@ async def list_members(
     return rows[:limit], rows[limit - 1].user.id if len(rows) > limit else None
 
 
-async def organisations_of(session: AsyncSession, user_id: str) -> list[tuple[Organisation, Role]]:
+async def organisations_of(session: AsyncSession, user_id: str) -> list[Place]:
     """Return every organisation that a person is a member of, oldest membership first: a look across tenants."""
-    query = (
-        select(Organisation, Membership.role)
-        .join(Membership, col(Membership.org_id) == col(Organisation.id))
-        .where(Membership.user_id == user_id, col(Membership.removed_at).is_(None))
-        .order_by(col(Membership.created_at), col(Membership.org_id))
-    )
-    return [(organisation, Role(role)) for organisation, role in await session.execute(query)]
+    rows = await session.execute(_ORGANISATIONS_OF, {"user_id": user_id})
+    return [Place(org_id, name, Role(role)) for org_id, name, role in rows]
 
 
 def require_rank(acting: Role, role: Role) -> None:
@@ -128,11 +132,9 @@ async def create_service_account(
     session: AsyncSession, org_id: str, *, name: str, role: Role, actor: Actor
 ) -> Member:
     """Make a principal that owns keys and cannot sign in."""
-    user = User(id=new_id(USER), kind=SERVICE, name=name)
-    session.add(user)
-    await session.flush()
-    await add_member(session, org_id, user.id, role=role, actor=actor)
-    return await get_member(session, org_id, user.id)
+    user_id = await users.create_user(session, name=name, kind=SERVICE)
+    await add_member(session, org_id, user_id, role=role, actor=actor)
+    return await get_member(session, org_id, user_id)
 
 
 async def change_role(

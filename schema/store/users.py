@@ -1,6 +1,12 @@
-"""People: found by address or by their identity at an OpenID provider, made, and given a password. No organisation."""
+"""People: found by address or by their identity at an OpenID provider, made, and given a password.
 
-from sqlalchemy import func, update
+Row-level security shows a user to the organisations that it is a member of. Who signs in has shown none yet, and who is
+new has none: the functions of migration 0006 look past it, and return no more than an id and a password's hash.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
@@ -9,6 +15,20 @@ from schema.errors import Conflict, NotFound
 from schema.ids import USER, new_id
 from schema.tables.identity import UserIdentity
 from schema.tables.organisations import User
+
+PERSON, SERVICE = "person", "service"
+
+_BY_EMAIL = text("select * from across_person_by_email(:email)")
+_BY_IDENTITY = text("select * from across_person_by_identity(:issuer, :subject)")
+_CREATE = text("select across_create_user(:id, :kind, :email, :name, :password_hash)")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A person who was looked up."""
+
+    id: str
+    password_hash: str | None = None
 
 
 async def get_user(session: AsyncSession, user_id: str) -> User:
@@ -23,38 +43,42 @@ async def get_user(session: AsyncSession, user_id: str) -> User:
     return user
 
 
-async def find_by_email(session: AsyncSession, email: str) -> User | None:
+async def find_by_email(session: AsyncSession, email: str) -> Found | None:
     """Return the person of an address, whatever its case."""
-    query = select(User).where(User.email == email.lower(), User.kind == "person")
-    return (await session.execute(query)).scalar_one_or_none()
+    row = (await session.execute(_BY_EMAIL, {"email": email.lower()})).one_or_none()
+    return None if row is None else Found(*row)
 
 
-async def find_by_identity(session: AsyncSession, issuer: str, subject: str) -> User | None:
+async def find_by_identity(session: AsyncSession, issuer: str, subject: str) -> Found | None:
     """Return the person whom an OpenID provider knows by `subject`."""
-    query = (
-        select(User)
-        .join(UserIdentity, col(UserIdentity.user_id) == col(User.id))
-        .where(UserIdentity.issuer == issuer, UserIdentity.subject == subject)
-    )
-    return (await session.execute(query)).scalar_one_or_none()
+    row = (await session.execute(_BY_IDENTITY, {"issuer": issuer, "subject": subject})).one_or_none()
+    return None if row is None else Found(*row)
 
 
-async def create_person(session: AsyncSession, *, email: str, name: str, password_hash: str | None = None) -> User:
-    """Make a person.
+async def create_user(
+    session: AsyncSession,
+    *,
+    name: str,
+    email: str | None = None,
+    kind: str = PERSON,
+    password_hash: str | None = None,
+) -> str:
+    """Make a person, or a service account, which has no address; return its id.
 
     Raises:
         Conflict: somebody has the address already.
     """
-    values = {"id": new_id(USER), "email": email.lower(), "name": name, "password_hash": password_hash}
-    if password_hash is not None:
-        values["password_changed_at"] = func.clock_timestamp()  # type: ignore[assignment]
-    made = await session.execute(
-        upsert(User).values(**values).on_conflict_do_nothing(index_elements=["email"]).returning(col(User.id))
-    )
-    user_id = made.scalar_one_or_none()
-    if user_id is None:
+    user_id = new_id(USER)
+    values = {
+        "id": user_id,
+        "kind": kind,
+        "email": None if email is None else email.lower(),
+        "name": name,
+        "password_hash": password_hash,
+    }
+    if not (await session.execute(_CREATE, values)).scalar_one():
         raise Conflict("Somebody has an account under this address. Sign in to it first, then accept the invitation.")
-    return await get_user(session, user_id)
+    return user_id
 
 
 async def set_password(session: AsyncSession, user_id: str, password_hash: str, *, is_new: bool = True) -> None:

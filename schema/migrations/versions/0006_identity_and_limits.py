@@ -7,10 +7,48 @@ Revises: 0004
 import sqlalchemy as sa
 from alembic import op
 
+from schema.migrations.tenancy import define_across, protect, protect_by
+
 revision = "0006"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
+
+OF_A_PERSON = ("sessions", "user_identities", "oidc_requests", "sign_in_attempts")
+"""Rows of no organisation; each is found by a secret, or by the person that a secret has proven."""
+
+FUNCTIONS = (
+    (
+        "across_person_by_email",
+        "p_email text",
+        "table (id text, password_hash text)",
+        "select id, password_hash from users where email = p_email and kind = 'person'",
+    ),
+    (
+        "across_person_by_identity",
+        "p_issuer text, p_subject text",
+        "table (id text, password_hash text)",
+        "select u.id, null::text from users u join user_identities i on i.user_id = u.id"
+        " where i.issuer = p_issuer and i.subject = p_subject",
+    ),
+    (
+        # Row-level security shows a user to the organisations that have it as a member; a new one has none yet.
+        "across_create_user",
+        "p_id text, p_kind text, p_email text, p_name text, p_password_hash text",
+        "boolean",
+        "with made as (insert into users (id, kind, email, name, password_hash, password_changed_at)"
+        " values (p_id, p_kind, p_email, p_name, p_password_hash,"
+        " case when p_password_hash is not null then clock_timestamp() end)"
+        " on conflict (email) do nothing returning 1) select exists (select from made)",
+    ),
+    (
+        "across_organisations_of",
+        "p_user_id text",
+        "table (id text, name text, role text)",
+        "select o.id, o.name, m.role from memberships m join organisations o on o.id = m.org_id"
+        " where m.user_id = p_user_id and m.removed_at is null order by m.created_at, m.org_id",
+    ),
+)
 
 
 def _text(name: str, *, nullable: bool = False) -> sa.Column[object]:
@@ -30,6 +68,12 @@ def upgrade() -> None:
     _spending()
     _sessions()
     _invitations()
+    for table in OF_A_PERSON:
+        protect_by(table, "true")
+    protect("invitations", deletable=False)
+    protect("member_usage_windows", deletable=False)
+    for name, parameters, returns, body in FUNCTIONS:
+        define_across(name, parameters, returns, body)
 
 
 def _people() -> None:
@@ -61,7 +105,6 @@ def _spending() -> None:
         ),
         sa.PrimaryKeyConstraint("org_id", "user_id", "period_start", name=op.f("pk_member_usage_windows")),
     )
-    op.execute("revoke delete on member_usage_windows from swissbrain_app")
 
 
 def _sessions() -> None:
@@ -152,6 +195,8 @@ def _invitations() -> None:
 
 
 def downgrade() -> None:
+    for name, *_ in FUNCTIONS:
+        op.execute(f"drop function {name}")
     for table in ("invitations", "sign_in_attempts", "oidc_requests", "user_identities", "sessions"):
         op.drop_table(table)
     op.drop_table("member_usage_windows")
