@@ -1,8 +1,8 @@
 """How many requests an API key, a session, an organisation or an address may send in a minute.
 
-A sliding window, counted in Redis for all processes of a deployment. Without Redis each process counts for itself, which
-lets through at most as many times the limit as there are processes; it is logged once per outage, and `/readyz` says
-`degraded`.
+A sliding window, counted in Redis for all processes of a deployment. Without Redis each process counts for itself,
+which lets through at most as many times the limit as there are processes; it is logged once per outage, and `/readyz`
+says `degraded`.
 """
 
 import asyncio

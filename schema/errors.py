@@ -84,7 +84,7 @@ class InsufficientCredits(CallerError):
 
 
 class SpendingLimitReached(InsufficientCredits):
-    """What is left of the month's limit, the organisation's or the member's, does not cover the hold; nothing was held."""
+    """What is left of the month's limit, the organisation's or the member's, does not cover it; nothing was held."""
 
     code = "spending_limit_reached"
 

@@ -27,7 +27,7 @@ class Scope(StrEnum):
     ORGANISATION_ADMIN = "organisation:admin"
     """Rename the organisation and set its spending limit."""
     OPERATOR = "operator"
-    """Read payloads of every organisation through the codec endpoint: for those who run the platform. No role has it."""
+    """Read payloads of every organisation through the codec endpoint: for those who run it. No role has it."""
 
 
 class Role(StrEnum):

@@ -158,7 +158,9 @@ async def revoke_key(session: AsyncSession, org_id: str, key_id: str, *, actor: 
 
 async def revoke_keys_of(session: AsyncSession, org_id: str, user_id: str, *, actor: Actor) -> None:
     """End every key of a member, from this transaction on."""
-    query = select(ApiKey.id).where(ApiKey.org_id == org_id, ApiKey.user_id == user_id, col(ApiKey.revoked_at).is_(None))
+    query = select(ApiKey.id).where(
+        ApiKey.org_id == org_id, ApiKey.user_id == user_id, col(ApiKey.revoked_at).is_(None)
+    )
     for key_id in list((await session.execute(query)).scalars()):
         await revoke_key(session, org_id, key_id, actor=actor)
 

@@ -128,9 +128,7 @@ async def add_member(session: AsyncSession, org_id: str, user_id: str, *, role: 
     await _audit(session, org_id, user_id, actor, "member.added", role=role.value)
 
 
-async def create_service_account(
-    session: AsyncSession, org_id: str, *, name: str, role: Role, actor: Actor
-) -> Member:
+async def create_service_account(session: AsyncSession, org_id: str, *, name: str, role: Role, actor: Actor) -> Member:
     """Make a principal that owns keys and cannot sign in."""
     user_id = await users.create_user(session, name=name, kind=SERVICE)
     await add_member(session, org_id, user_id, role=role, actor=actor)
@@ -144,7 +142,7 @@ async def change_role(
 
     Raises:
         NotFound: the organisation has no such member.
-        Forbidden: the member's role, or the new one, is above the acting one; or it is an owner's for a service account.
+        Forbidden: the member's role, or the new one, is above the acting one; a service account would be owner.
         Conflict: the last owner would be demoted.
     """
     member = await _lock(session, org_id, user_id)

@@ -32,7 +32,14 @@ CONTRACT = {
 OF_A_PERSON = {"users", "sessions", "user_identities", "oidc_requests", "sign_in_attempts"}
 NOT_OF_ONE_TENANT = OF_A_PERSON | {"organisations", "run_transitions", "alembic_version"}
 APPEND_ONLY = {"billing_ledger", "audit_logs", "usage", "run_status_changes"}
-NEVER_DELETED = APPEND_ONLY | {"credit_balances", "credit_holds", "usage_windows", "member_usage_windows", "audit_heads"}
+NEVER_DELETED = APPEND_ONLY | {
+    "credit_balances",
+    "credit_holds",
+    "usage_windows",
+    "member_usage_windows",
+    "invitations",
+    "audit_heads",
+}
 GIVEN_BY_MIGRATION = {"run_transitions", "alembic_version"}
 
 

@@ -1,7 +1,7 @@
 """How people come in: passwords, sessions, OpenID identities, invitations; and what members may spend in a month.
 
 Revision ID: 0006
-Revises: 0004
+Revises: 0005
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from schema.migrations.tenancy import define_across, protect, protect_by
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
