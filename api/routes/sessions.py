@@ -37,7 +37,7 @@ async def switch_organisation(caller: SignedIn, body: views.SwitchOrganisation, 
         place = next((place for place in places if place.org_id == body.org_id), None)
         if place is None:
             raise NotFound("You are a member of no such organisation.")
-        await sessions.switch(session, caller.session_id or "", place.org_id)
+        await sessions.switch(session, caller.user_id, caller.session_id or "", place.org_id)
         await members.enter(session, place.org_id)
         own = await sessions.list_sessions(session, caller.user_id)
         opened = next((each for each in own if each.id == caller.session_id), None)

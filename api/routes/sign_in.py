@@ -86,7 +86,7 @@ async def _accept_as_self(
         await invitations.accept(
             session, invitation, user_id=caller.user_id, email=user.email or "", actor=caller.actor
         )
-        await sessions.switch(session, caller.session_id, presented.org_id)
+        await sessions.switch(session, caller.user_id, caller.session_id, presented.org_id)
         places = await members.organisations_of(session, caller.user_id)
         place = next(place for place in places if place.org_id == presented.org_id)
         own = await sessions.list_sessions(session, caller.user_id)

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 
 from schema.errors import Conflict, Forbidden, NotFound
 from schema.permissions import Role
-from schema.store import api_keys, audit, users
+from schema.store import api_keys, audit, context, users
 from schema.store.audit import Actor
 from schema.store.users import SERVICE
 from schema.tables.organisations import Membership, Organisation, User
@@ -45,7 +45,7 @@ class Member:
 
 async def enter(session: AsyncSession, org_id: str) -> None:
     """Make the transaction the organisation's, for the few that learn only on their way whose they are."""
-    await session.execute(text("select set_config('app.org_id', :org_id, true)"), {"org_id": org_id})
+    await context.become(session, org_id=org_id)
 
 
 async def find_role(session: AsyncSession, org_id: str, user_id: str) -> Role | None:

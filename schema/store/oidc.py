@@ -3,13 +3,15 @@
 import hashlib
 from datetime import timedelta
 
-from sqlalchemy import delete, func
+from sqlalchemy import delete, func, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from schema.store import clock
+from schema.policies import SESSION_KEPT, SIGN_IN_FAILURES_FORGOTTEN
+from schema.store import clock, context
 from schema.tables.identity import OidcRequest
 
+_FORGET = text("select across_forget_sign_ins(:sessions, :failures)")
 KEPT = timedelta(minutes=10)
 """How long somebody may take at the provider."""
 
@@ -27,7 +29,8 @@ async def keep_request(
 ) -> None:
     """Keep what the provider's answer will be checked against; of `state` and `browser` only hashes."""
     now = await clock.now(session)
-    await session.execute(delete(OidcRequest).where(col(OidcRequest.expires_at) < now))
+    await session.execute(_FORGET, {"sessions": SESSION_KEPT, "failures": SIGN_IN_FAILURES_FORGOTTEN})
+    await context.become(session, proof=_digest(state))
     session.add(
         OidcRequest(
             state_sha256=_digest(state),
@@ -45,6 +48,7 @@ async def keep_request(
 
 async def take_request(session: AsyncSession, *, state: str, browser: str) -> OidcRequest | None:
     """Return the request of a state, which is gone with this; None where it is unknown, used, late, or another's."""
+    await context.become(session, proof=_digest(state))
     taken = await session.execute(
         delete(OidcRequest)
         .where(

@@ -5,20 +5,20 @@ older than `SESSION_MAX`.
 """
 
 import hmac
-from datetime import timedelta
 
-from sqlalchemy import ColumnElement, delete, func, update
+from sqlalchemy import ColumnElement, func, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from schema.errors import NotFound
 from schema.ids import SESSION, new_id
-from schema.policies import SESSION_IDLE_MAX, SESSION_KEPT, SESSION_MAX, SESSION_SEEN_EVERY
-from schema.store import clock, tokens
+from schema.policies import SESSION_IDLE_MAX, SESSION_MAX, SESSION_SEEN_EVERY
+from schema.store import clock, context, tokens
 from schema.store.tokens import Token
 from schema.tables.identity import Session
 
 PREFIX = "ss"
+_FIND = text("select * from across_session(:id, :token_sha256)")
 
 
 async def open_session(
@@ -36,12 +36,8 @@ async def open_session(
         org_id: the organisation that it works in at first.
         method: `password` or `oidc`.
     """
+    await context.become(session, user_id=user_id)
     now = await clock.now(session)
-    await session.execute(
-        delete(Session)
-        .where(col(Session.user_id) == user_id, col(Session.expires_at) < now - SESSION_KEPT)
-        .execution_options(synchronize_session=False)
-    )
     session_id = new_id(SESSION)
     token, digest = tokens.make(PREFIX, session_id)
     opened = Session(
@@ -67,9 +63,14 @@ def parse_token(text: str) -> Token | None:
 
 async def find_session(session: AsyncSession, token: Token) -> Session | None:
     """Return the session that a token proves, if it is in force, and note at times that it was used."""
-    query = select(Session).where(Session.id == f"{SESSION}_{token.id}", *_in_force())
+    given = {"id": f"{SESSION}_{token.id}", "token_sha256": token.digest}
+    proven = (await session.execute(select(Session).from_statement(_FIND), given)).scalar_one_or_none()
+    if proven is None or not hmac.compare_digest(proven.token_sha256, token.digest):
+        return None
+    await context.become(session, user_id=proven.user_id)
+    query = select(Session).where(Session.id == proven.id, *_in_force())
     found = (await session.execute(query)).scalar_one_or_none()
-    if found is None or not hmac.compare_digest(found.token_sha256, token.digest):
+    if found is None:
         return None
     seen_before = func.clock_timestamp() - SESSION_SEEN_EVERY
     await session.execute(
@@ -83,6 +84,7 @@ async def find_session(session: AsyncSession, token: Token) -> Session | None:
 
 async def list_sessions(session: AsyncSession, user_id: str) -> list[Session]:
     """Return a person's sessions that are in force, newest first."""
+    await context.become(session, user_id=user_id)
     query = select(Session).where(Session.user_id == user_id, *_in_force()).order_by(col(Session.id).desc())
     return list((await session.execute(query)).scalars())
 
@@ -93,20 +95,23 @@ async def end_session(session: AsyncSession, user_id: str, session_id: str) -> N
     Raises:
         NotFound: the person has no such session in force.
     """
+    await context.become(session, user_id=user_id)
     if not await _end(session, Session.user_id == user_id, Session.id == session_id):
         raise NotFound("You have no such session.")
 
 
 async def end_all(session: AsyncSession, user_id: str, *, but: str | None = None) -> int:
     """End every session of a person, from this transaction on, except `but`; return how many."""
+    await context.become(session, user_id=user_id)
     return await _end(session, Session.user_id == user_id, *([] if but is None else [Session.id != but]))
 
 
-async def switch(session: AsyncSession, session_id: str, org_id: str) -> None:
-    """Have a session work in another organisation; the caller has proven the membership."""
+async def switch(session: AsyncSession, user_id: str, session_id: str, org_id: str) -> None:
+    """Have a person's session work in another organisation; the caller has proven the membership."""
+    await context.become(session, user_id=user_id)
     await session.execute(
         update(Session)
-        .where(col(Session.id) == session_id)
+        .where(col(Session.user_id) == user_id, col(Session.id) == session_id)
         .values(current_org_id=org_id)
         .execution_options(synchronize_session=False)
     )
@@ -129,8 +134,3 @@ def _in_force() -> tuple[ColumnElement[bool], ...]:
         col(Session.expires_at) > func.clock_timestamp(),
         col(Session.last_seen_at) > func.clock_timestamp() - SESSION_IDLE_MAX,
     )
-
-
-def idle_end(found: Session) -> timedelta:
-    """Return how long after its last use a session ends."""
-    return min(SESSION_IDLE_MAX, found.expires_at - found.last_seen_at)

@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from schema.errors import Conflict, NotFound
 from schema.ids import USER, new_id
+from schema.store import context
 from schema.tables.identity import UserIdentity
 from schema.tables.organisations import User
 
@@ -97,6 +98,7 @@ async def link_identity(session: AsyncSession, user_id: str, *, issuer: str, sub
     Raises:
         Conflict: the identity is another person's.
     """
+    await context.become(session, user_id=user_id)
     await session.execute(
         upsert(UserIdentity).values(issuer=issuer, subject=subject, user_id=user_id).on_conflict_do_nothing()
     )

@@ -14,8 +14,17 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-OF_A_PERSON = ("sessions", "user_identities", "oidc_requests", "sign_in_attempts")
-"""Rows of no organisation; each is found by a secret, or by the person that a secret has proven."""
+PERSON = "(select nullif(current_setting('app.user_id', true), ''))"
+"""The person that the transaction is for, NULL where none is set."""
+PROOF = "(select decode(nullif(current_setting('app.proof', true), ''), 'hex'))"
+"""The hash that the transaction was shown, of a state or of whom it throttles."""
+OF_A_PERSON = {
+    "sessions": f"user_id = {PERSON}",
+    "user_identities": f"user_id = {PERSON}",
+    "oidc_requests": f"state_sha256 = {PROOF}",
+    "sign_in_attempts": f"subject_sha256 = {PROOF}",
+}
+"""Rows of no organisation: seen by the person whom a secret has proven, or by who knows what they are found by."""
 
 FUNCTIONS = (
     (
@@ -30,6 +39,22 @@ FUNCTIONS = (
         "table (id text, password_hash text)",
         "select u.id, null::text from users u join user_identities i on i.user_id = u.id"
         " where i.issuer = p_issuer and i.subject = p_subject",
+    ),
+    (
+        # Returns a row only to who knows the secret, as across_api_key does.
+        "across_session",
+        "p_id text, p_token_sha256 bytea",
+        "setof sessions",
+        "select * from sessions where id = p_id and token_sha256 = p_token_sha256",
+    ),
+    (
+        "across_forget_sign_ins",
+        "p_sessions_kept interval, p_failures_kept interval",
+        "bigint",
+        "with s as (delete from sessions where expires_at < clock_timestamp() - p_sessions_kept returning 1),"
+        " o as (delete from oidc_requests where expires_at < clock_timestamp() returning 1),"
+        " a as (delete from sign_in_attempts where last_at < clock_timestamp() - p_failures_kept returning 1)"
+        " select (select count(*) from s) + (select count(*) from o) + (select count(*) from a)",
     ),
     (
         # Row-level security shows a user to the organisations that have it as a member; a new one has none yet.
@@ -68,8 +93,8 @@ def upgrade() -> None:
     _spending()
     _sessions()
     _invitations()
-    for table in OF_A_PERSON:
-        protect_by(table, "true")
+    for table, condition in OF_A_PERSON.items():
+        protect_by(table, condition)
     protect("invitations", deletable=False)
     protect("member_usage_windows", deletable=False)
     for name, parameters, returns, body in FUNCTIONS:

@@ -30,7 +30,7 @@ async def invite(caller: Caller, role: str, **more: object) -> str:
 async def accept(api: Running, token: str, *, email: str | None = None, **more: object) -> httpx.Response:
     """Accept an invitation as a new person."""
     body = {"token": token, "email": email or f"{uuid.uuid4().hex}@example.com", "name": "Ada", "password": PASSWORD}
-    async with httpx.AsyncClient(base_url=api.url) as client:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
         return await client.post("/api/v1/auth/invitations/accept", json={**body, "transport": "bearer", **more})
 
 
@@ -44,5 +44,5 @@ async def join(api: Running, caller: Caller, role: str) -> Person:
 
 async def sign_in(api: Running, email: str, password: str = PASSWORD, **more: object) -> httpx.Response:
     """Sign in by password."""
-    async with httpx.AsyncClient(base_url=api.url) as client:
+    async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
         return await client.post("/api/v1/auth/sign-in", json={"email": email, "password": password, **more})

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import text
 
 from infra.database import Database
@@ -18,12 +19,16 @@ from tests.integration.api.conftest import Caller, Running, make_key, serving
 from tests.integration.api.people import PASSWORD, accept, invite, join, sign_in
 from tests.integration.conftest import make_org
 
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""The cost is for attackers; one test takes the product's own."""
+
 
 @pytest.fixture(autouse=True)
 def roomy(api: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of these come from one address: leave its limits to the tests that are about them."""
     roomy = api.app.state.services.settings.model_copy(update={"requests_per_minute_address": 0})
     monkeypatch.setattr(throttle, "SIGN_IN_FREE_FAILURES_OF_ADDRESS", 10_000)
+    monkeypatch.setattr(api.app.state.services.passwords, "_hasher", CHEAP)
     object.__setattr__(api.app.state.services, "settings", roomy)
 
 
@@ -208,7 +213,10 @@ async def test_failed_sign_ins_wait_longer_each_time(
         await session.execute(text("delete from sign_in_attempts"))
 
 
-async def test_an_unknown_address_takes_as_long_as_a_known_one(api: Running, caller: Caller) -> None:
+async def test_an_unknown_address_takes_as_long_as_a_known_one(
+    api: Running, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.app.state.services.passwords, "_hasher", PasswordHasher())
     person = await join(api, caller, "member")
 
     async def median_s(email: str) -> float:
