@@ -7,7 +7,7 @@ import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api import identity
+from api import cookies, identity
 from api.auth import OpenRoute, actor_of, address_of, authenticate
 from api.serialisation import JsonAnswer
 from api.services import Api, Services
@@ -70,7 +70,7 @@ async def accept_invitation(request: Request, body: views.AcceptInvitation, api:
 
 
 def _has_session(request: Request) -> bool:
-    return "authorization" in request.headers or "cookie" in request.headers
+    return bool(request.headers.get("authorization")) or cookies.SESSION in request.headers.get("cookie", "")
 
 
 async def _accept_as_self(

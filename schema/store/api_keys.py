@@ -106,6 +106,16 @@ async def touch_key(session: AsyncSession, org_id: str, key_id: str) -> None:
     )
 
 
+async def set_scopes(session: AsyncSession, org_id: str, key_id: str, scopes: tuple[str, ...]) -> None:
+    """Replace a key's scopes: an installation's first key gets those of a new version."""
+    await session.execute(
+        update(ApiKey)
+        .where(col(ApiKey.org_id) == org_id, col(ApiKey.id) == key_id)
+        .values(scopes=sorted(scopes))
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def get_key(session: AsyncSession, org_id: str, key_id: str) -> ApiKey:
     """Return one key, in force or not.
 

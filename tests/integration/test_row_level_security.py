@@ -30,6 +30,11 @@ from tests.support.ledger import run_in, seed
 
 ROOT = Path(__file__).parents[2]
 
+OF_A_PERSON = {
+    **dict.fromkeys(("sessions", "user_identities"), "user_id"),
+    **dict.fromkeys(("oidc_requests", "sign_in_attempts"), "proof"),
+}
+"""Which setting shows the rows that are a person's and no organisation's."""
 WITHOUT_ORG_ID = {
     "organisations": "its id is the organisation",
     "users": "a person may be a member of several organisations; seen through a membership",
@@ -82,13 +87,7 @@ async def test_no_table_escapes(settings: Settings) -> None:
         assert table["forced"], table["name"]
         # A second policy would widen the first.
         assert (len(table["policies"]), table["policy_count"]) == (1, 1), table["name"]
-        other = {
-            "sessions": "user_id",
-            "user_identities": "user_id",
-            "oidc_requests": "proof",
-            "sign_in_attempts": "proof",
-        }
-        name = other.get(table["name"], "org_id")
+        name = OF_A_PERSON.get(table["name"], "org_id")
         assert setting.replace("org_id", name) in table["policies"][0], table["name"]
         if table["has_org"]:
             condition = f'(org_id = ( SELECT {setting} AS "nullif"))'
@@ -362,7 +361,7 @@ MAY_BELONG_TO_NOBODY = {
     *("api/auth.py", "api/routes/sign_in.py", "api/routes/oidc.py", "api/routes/sessions.py"),
     *("activities/reconcile/activities.py", "infra/check.py"),
 }
-"""Who may open a transaction of no organisation: who proves a key, a session or a person, the reconciler, `swissbrain check`."""
+"""Who may open a transaction of no organisation: who proves a key or a person, the reconciler, `swissbrain check`."""
 MAY_LOOK_PAST = {
     f"schema/store/{name}.py" for name in ("api_keys", "members", "oidc", "reconcile", "sessions", "sign_in", "users")
 }
