@@ -10,6 +10,22 @@ from tests.integration.api.conftest import Caller, Running
 PASSWORD = "tides in the Bristol Channel"
 
 
+_OPEN: list[Caller] = []
+
+
+def client_of(api: Running, caller: Caller, token: str) -> Caller:
+    """Return a client with this key or session; `close_all` closes it."""
+    client = Caller(api.url, caller.org, token)
+    _OPEN.append(client)
+    return client
+
+
+async def close_all() -> None:
+    """Close every client that was made here."""
+    while _OPEN:
+        await _OPEN.pop().aclose()
+
+
 @dataclass
 class Person:
     """A member with a session."""
@@ -39,7 +55,7 @@ async def join(api: Running, caller: Caller, role: str) -> Person:
     answer = await accept(api, await invite(caller, role))
     assert answer.status_code == 201, answer.text
     said = answer.json()
-    return Person(Caller(api.url, caller.org, said["token"]), said["user"]["id"], said["user"]["email"])
+    return Person(client_of(api, caller, said["token"]), said["user"]["id"], said["user"]["email"])
 
 
 async def sign_in(api: Running, email: str, password: str = PASSWORD, **more: object) -> httpx.Response:

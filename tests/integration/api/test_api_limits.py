@@ -4,17 +4,26 @@ import asyncio
 import random
 import re
 import uuid
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from sqlalchemy import text
 
 from infra.database import Database
 from infra.settings import Settings
 from tests.integration.api.conftest import Caller, Running, serving
-from tests.integration.api.people import join
+from tests.integration.api.people import close_all, join
 from tests.support.ledger import assert_sound
 
 RATE_LIMIT = re.compile(r'"key";r=(\d+);t=(\d+), "organisation";r=(\d+);t=(\d+)')
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def closed() -> AsyncIterator[None]:
+    """Close what the tests opened."""
+    yield
+    await close_all()
 
 
 @pytest.mark.parametrize("redis", ["up", "down"])

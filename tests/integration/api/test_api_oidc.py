@@ -14,10 +14,17 @@ from pydantic import SecretStr
 
 from infra.settings import Settings
 from tests.integration.api.conftest import Caller, Running, serving
-from tests.integration.api.people import invite, join
+from tests.integration.api.people import close_all, invite, join
 from tests.support.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcServer
 
 START, CALLBACK = "/api/v1/auth/oidc/start", "/api/v1/auth/oidc/callback"
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def closed() -> AsyncIterator[None]:
+    """Close what the tests opened."""
+    yield
+    await close_all()
 
 
 @dataclass
@@ -29,7 +36,7 @@ class Desk:
 
     def browser(self) -> httpx.AsyncClient:
         """Return a browser with a cookie jar of its own."""
-        return httpx.AsyncClient(base_url=self.running.url, timeout=30)
+        return httpx.AsyncClient(base_url=self.running.url, timeout=60)
 
     async def begin(self, browser: httpx.AsyncClient, **asked: Any) -> str:
         """Start a sign-in in a browser; return where the provider sends it back to."""
@@ -100,9 +107,8 @@ async def test_answers_that_are_not_this_browsers(desk: Desk, caller: Caller) ->
         # Two at once with one state: one comes in.
         back = await desk.begin(attacker)
         jar = {"cookie": f"swissbrain_oidc={attacker.cookies['swissbrain_oidc']}"}
-        both = await asyncio.gather(
-            *(httpx.AsyncClient(base_url=desk.running.url).get(back, headers=jar) for _ in (1, 2))
-        )
+        async with desk.browser() as plain:
+            both = await asyncio.gather(*(plain.get(back, headers=jar) for _ in (1, 2)))
         assert sorted(answer.status_code for answer in both) == [303, 401]
     async with desk.browser() as browser:
         state = parse_qs(urlsplit(await desk.begin(browser)).query)["state"][0]
@@ -185,7 +191,8 @@ async def test_an_address_alone_leads_to_no_account(desk: Desk, api: Running, ca
     async with desk.browser() as browser:
         browser.headers["authorization"] = f"Bearer {second.client.key}"
         assert (await browser.get(await desk.begin(browser, link=True))).status_code == 409
-    assert (await httpx.AsyncClient(base_url=api.url).get(START)).status_code == 404  # no provider there
+    async with httpx.AsyncClient(base_url=api.url) as client:
+        assert (await client.get(START)).status_code == 404  # no provider there
 
 
 @pytest.mark.parametrize(
