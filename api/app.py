@@ -20,10 +20,16 @@ from api.routes import (
     dead_letters,
     documents,
     domains,
+    invitations,
     keys,
     logs,
+    members,
+    oidc,
+    organisation,
     runs,
     service,
+    sessions,
+    sign_in,
     tables,
     tools,
     work,
@@ -35,11 +41,17 @@ from infra.database import Database
 from infra.live import Live
 from infra.logging import configure_logging
 from infra.objects import ObjectStore
+from infra.oidc import OidcProvider
 from infra.orchestrator import Orchestrator
+from infra.passwords import Passwords
+from infra.request_limits import RequestLimits
 from infra.settings import Settings
 from infra.temporal import connect, payload_codec
 
-V1 = (runs, commands, logs, artifacts, work, tables, tools, documents, domains, billing, keys, dead_letters)
+V1 = (
+    *(runs, commands, logs, artifacts, work, tables, tools, documents, domains, billing, keys, dead_letters),
+    *(organisation, members, invitations, sign_in, oidc, sessions),
+)
 """Route modules below `/api/v1`."""
 UNVERSIONED = (service, codec)
 
@@ -90,6 +102,7 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
     database = Database.from_settings(settings, application_name="swissbrain-api")
     objects = ObjectStore.from_settings(settings)
     live = Live(settings.redis_url.get_secret_value())
+    limits = RequestLimits(settings.redis_url.get_secret_value())
     temporal = await connect(settings, lazy=True)
     try:
         yield Services(
@@ -101,9 +114,13 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
             orchestrator=Orchestrator(temporal, settings),
             admission=Admission(temporal, settings),
             codec=payload_codec(settings),
-            stream_slots=StreamSlots(),
+            stream_slots=StreamSlots(settings.streams_per_key, settings.streams_per_organisation),
+            request_limits=limits,
+            passwords=Passwords(),
+            oidc=OidcProvider(settings) if settings.oidc_issuer is not None else None,
         )
     finally:
+        await limits.close()
         await live.close()
         await objects.close()
         await database.close()

@@ -29,6 +29,13 @@ ArtifactId = Annotated[str, Path(description="Id of the artifact."), AfterValida
 SourceId = Annotated[str, Path(description="Id of the source."), AfterValidator(_form_of(ids.SOURCE, "source"))]
 DocumentId = Annotated[str, Path(description="Id of the document."), AfterValidator(_form_of(ids.DOCUMENT, "document"))]
 KeyId = Annotated[str, Path(description="Id of the API key."), AfterValidator(_form_of(ids.API_KEY, "API key"))]
+UserId = Annotated[
+    str, Path(description="Id of the member or service account."), AfterValidator(_form_of(ids.USER, "member"))
+]
+SessionId = Annotated[str, Path(description="Id of the session."), AfterValidator(_form_of(ids.SESSION, "session"))]
+InvitationId = Annotated[
+    str, Path(description="Id of the invitation."), AfterValidator(_form_of(ids.INVITATION, "invitation"))
+]
 DeadLetterId = Annotated[
     str, Path(description="Id of the dead letter."), AfterValidator(_form_of(ids.DEAD_LETTER, "dead letter"))
 ]

@@ -61,6 +61,7 @@ class RequestContext:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
+                headers.update(scope["state"].get("rate_limit_headers", {}))
                 for name, value in _SAFE_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
@@ -94,6 +95,7 @@ def _log(scope: Scope, status: int, duration_s: float) -> None:
         duration_ms=round(duration_s * 1000, 1),
         org_id=getattr(caller, "org_id", None),
         api_key_id=getattr(caller, "key_id", None),
+        session_id=getattr(caller, "session_id", None),
     )
 
 

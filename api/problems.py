@@ -57,12 +57,25 @@ EXPLANATIONS: dict[str, str] = {
         "A POST that creates or moves something needs an `Idempotency-Key` header of 1 to 255 printable ASCII "
         "characters, for example a UUID. Choose one per intended effect and keep it for repetitions."
     ),
-    "unauthenticated": "Send `Authorization: Bearer KEY` with a key that exists, has not expired and was not revoked.",
-    "insufficient_credits": (
-        "The organisation's available credits, or its monthly limit, do not cover the amount. Nothing was held. Buy "
-        "credits (`POST /api/v1/billing/purchases`), or lower `max_agents`, `max_tokens` or `max_credits`."
+    "unauthenticated": (
+        "Send `Authorization: Bearer KEY` with a key that exists, has not expired and was not revoked, or sign in "
+        "(`POST /api/v1/auth/sign-in`)."
     ),
-    "forbidden": "The key lacks the scope that the operation needs. Use another key, or have one made with that scope.",
+    "insufficient_credits": (
+        "The organisation's available credits do not cover the amount. Nothing was held. Buy credits "
+        "(`POST /api/v1/billing/purchases`), or lower `max_agents`, `max_tokens` or `max_credits`."
+    ),
+    "spending_limit_reached": (
+        "The spending limit of this calendar month (UTC) does not cover the amount; `limit_of` says whose: the "
+        "`organisation`'s or the `member`'s. Nothing was held. Lower what the run may spend, wait for runs to end or "
+        "for the next month, or have the limit raised: by an owner (`PATCH /api/v1/organisation`) or, for a member, "
+        "by an administrator (`PATCH /api/v1/members/{user_id}`)."
+    ),
+    "forbidden": (
+        "The caller's role, or the scopes of its key, do not include the operation; `missing_scopes` names what is "
+        "missing. Use another key, or ask an administrator for the role. A request with a session's cookie is also "
+        "refused where it comes from another site."
+    ),
     "tool_not_allowed": "The run may not use this tool.",
     "not_found": (
         "The organisation of this key has no such object. Objects of other organisations are not found either."

@@ -12,7 +12,10 @@ from infra.codec import EncryptionCodec
 from infra.database import Database
 from infra.live import Live
 from infra.objects import ObjectStore
+from infra.oidc import OidcProvider
 from infra.orchestrator import Orchestrator
+from infra.passwords import Passwords
+from infra.request_limits import RequestLimits
 from infra.settings import Settings
 
 
@@ -29,6 +32,10 @@ class Services:
     admission: Admission
     codec: EncryptionCodec | None
     stream_slots: StreamSlots
+    request_limits: RequestLimits
+    passwords: Passwords
+    oidc: OidcProvider | None
+    """None where no provider is configured."""
 
 
 def services(request: Request) -> Services:

@@ -23,42 +23,48 @@ from schema.tables.runs import RunEvent
 
 log = structlog.get_logger(__name__)
 
-STREAMS_PER_KEY_MAX = 20
-"""Streams that one API key may keep open in one process."""
 RECONNECT_MS = 1000
 """How soon a client whose stream broke should come back."""
 
 
 class StreamSlots:
-    """Counts the open streams of each key."""
+    """Counts the open streams of each credential (API key or session) and organisation, in this process."""
 
-    def __init__(self) -> None:
-        self._open: Counter[str] = Counter()
+    def __init__(self, per_key: int, per_organisation: int) -> None:
+        self._limits = {"key": per_key, "organisation": per_organisation}
+        self._open: Counter[tuple[str, str]] = Counter()
 
-    def require(self, key_id: str) -> None:
+    def require(self, credential_id: str, org_id: str) -> None:
         """Refuse one stream too many.
 
         Raises:
-            RateLimited: the key has as many streams open as it may have.
+            RateLimited: the credential or the organisation has as many streams open as it may have.
         """
-        if self._open[key_id] >= STREAMS_PER_KEY_MAX:
-            raise RateLimited(
-                f"This key has {STREAMS_PER_KEY_MAX} streams open. Close one, or page through the log as JSON.",
-                retry_after_s=10,
-                limit=STREAMS_PER_KEY_MAX,
-            )
+        for whose, subject in (("key", credential_id), ("organisation", org_id)):
+            limit = self._limits[whose]
+            if self._open[whose, subject] >= limit:
+                raise RateLimited(
+                    f"This {whose} has {limit} streams open. Close one, or page through the log as JSON.",
+                    retry_after_s=10,
+                    limit=limit,
+                    limit_of=whose,
+                )
 
-    async def counted(self, key_id: str, frames: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async def counted(
+        self, credential_id: str, org_id: str, frames: AsyncGenerator[bytes, None]
+    ) -> AsyncGenerator[bytes, None]:
         """Pass `frames` on, and count the stream as open from its first frame to its end."""
-        self._open[key_id] += 1
+        subjects = (("key", credential_id), ("organisation", org_id))
+        self._open.update(subjects)
         try:
             async with aclosing(frames):
                 async for part in frames:
                     yield part
         finally:
-            self._open[key_id] -= 1
-            if not self._open[key_id]:
-                del self._open[key_id]
+            self._open.subtract(subjects)
+            for subject in subjects:
+                if not self._open[subject]:
+                    del self._open[subject]
 
 
 class LogStream:

@@ -229,10 +229,17 @@ class Client(AbstractContextManager["Client"]):
         """Add credits to the balance; the amount is decimal text, exact."""
         return self._post(f"{API}/billing/purchases", {"credits": credits_amount}, idempotency_key)
 
-    def create_key(self, name: str, scopes: Sequence[str], *, expires_at: str | None = None) -> Json:
-        """Make an API key; its text is in this answer only."""
-        given = {"name": name, "scopes": list(scopes), **({"expires_at": expires_at} if expires_at else {})}
+    def create_key(
+        self, name: str, scopes: Sequence[str], *, expires_at: str | None = None, service_account_id: str | None = None
+    ) -> Json:
+        """Make an API key, one's own or a service account's; its text is in this answer only."""
+        more = {"expires_at": expires_at, "service_account_id": service_account_id}
+        given = {"name": name, "scopes": list(scopes), **{key: value for key, value in more.items() if value}}
         return self._post(f"{API}/api-keys", given, None)
+
+    def rotate_key(self, key_id: str, *, overlap_s: int = 0) -> Json:
+        """Replace an API key; the old one stays in force for `overlap_s`. The new text is in this answer only."""
+        return self._post(f"{API}/api-keys/{key_id}/rotate", {"overlap_s": overlap_s}, None)
 
     def list_keys(self, *, limit: int = 50) -> Iterator[Json]:
         """Yield API keys, newest first, page by page."""
@@ -242,6 +249,54 @@ class Client(AbstractContextManager["Client"]):
         """Revoke an API key, from now on."""
         revoked: Json = self._request("DELETE", f"{API}/api-keys/{key_id}").json()
         return revoked
+
+    def who_am_i(self) -> Json:
+        """Read whose key this is, and what it may do."""
+        return self._get(f"{API}/session")
+
+    def list_members(self, *, limit: int = 50) -> Iterator[Json]:
+        """Yield the people in the organisation, page by page."""
+        return self._pages(f"{API}/members", "members", limit, {})
+
+    def list_service_accounts(self, *, limit: int = 50) -> Iterator[Json]:
+        """Yield service accounts, page by page."""
+        return self._pages(f"{API}/service-accounts", "service_accounts", limit, {})
+
+    def update_member(self, user_id: str, **fields: Any) -> Json:
+        """Change a member's `role` or `monthly_limit` (decimal text; None: no limit)."""
+        changed: Json = self._request("PATCH", f"{API}/members/{user_id}", json=fields).json()
+        return changed
+
+    def remove_member(self, user_id: str) -> None:
+        """Remove a member or service account, and end its keys."""
+        self._request("DELETE", f"{API}/members/{user_id}")
+
+    def create_service_account(self, name: str, *, role: str = "member") -> Json:
+        """Make a principal that owns keys and cannot sign in."""
+        return self._post(f"{API}/service-accounts", {"name": name, "role": role}, None)
+
+    def create_invitation(self, role: str, *, email: str | None = None) -> Json:
+        """Make an invitation; its token is in this answer only."""
+        return self._post(f"{API}/invitations", {"role": role, **({"email": email} if email else {})}, None)
+
+    def list_invitations(self, *, limit: int = 50) -> Iterator[Json]:
+        """Yield invitations, newest first, page by page."""
+        return self._pages(f"{API}/invitations", "invitations", limit, {})
+
+    def revoke_invitation(self, invitation_id: str) -> Json:
+        """Revoke an invitation."""
+        revoked: Json = self._request("DELETE", f"{API}/invitations/{invitation_id}").json()
+        return revoked
+
+    def accept_invitation(self, token: str, *, email: str, password: str, name: str) -> Json:
+        """Accept an invitation as a new person; the answer has the session's `token`."""
+        body = {"token": token, "email": email, "password": password, "name": name, "transport": "bearer"}
+        # Without the key: with one, somebody who has an account would accept.
+        answer = self._http.request("POST", f"{API}/auth/invitations/accept", json=body, headers={"authorization": ""})
+        if not answer.is_success:
+            raise _error(answer)
+        accepted: Json = answer.json()
+        return accepted
 
     def list_dead_letters(self, *, replayed: bool = False, limit: int = 50) -> Iterator[Json]:
         """Yield work that was given up, newest first, page by page; what was replayed only when asked for."""

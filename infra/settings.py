@@ -109,6 +109,40 @@ class Settings(BaseSettings):
         default=None, description="Origin that may call the codec endpoint (CORS); default: that of `temporal_ui_url`."
     )
 
+    # Sign-in by an OpenID provider
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="OpenID provider that people may sign in by: its issuer, exactly as its discovery document names "
+        "it. Register `API_PUBLIC_URL/api/v1/auth/oidc/callback` there.",
+    )
+    oidc_client_id: str | None = Field(default=None, description="The deployment's client id at that provider.")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="The client's secret; empty for a public client. PKCE is used either way."
+    )
+    oidc_scopes: str = Field(
+        default="openid email profile", pattern=r"^openid( [!-~]+)*$", description="Scopes that are asked for."
+    )
+
+    # Limits
+    requests_per_minute_key: int = Field(
+        default=6_000, ge=0, description="Requests a minute of one API key or session; 0: no limit."
+    )
+    requests_per_minute_organisation: int = Field(
+        default=12_000, ge=0, description="Requests a minute of one organisation, all its keys together; 0: no limit."
+    )
+    requests_per_minute_address: int = Field(
+        default=60,
+        ge=0,
+        description="Requests a minute of one address to what answers without a key (sign-in, invitations); 0: no "
+        "limit.",
+    )
+    streams_per_key: int = Field(
+        default=20, ge=1, description="Log streams that a key or session may keep open, in each API process."
+    )
+    streams_per_organisation: int = Field(
+        default=200, ge=1, description="Log streams that an organisation may keep open, in each API process."
+    )
+
     # Models
     model: str | None = Field(
         default=None,
@@ -267,6 +301,15 @@ class Settings(BaseSettings):
 
         if self.payload_keys is not None:
             Keyring.parse(self.payload_keys.get_secret_value())
+        return self
+
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> "Settings":
+        if self.oidc_issuer is not None:
+            if not re.match(r"^https?://[^/?#\s]+[^?#\s]*$", self.oidc_issuer):
+                raise ValueError("SWISSBRAIN_OIDC_ISSUER must be a URL without query or fragment")
+            if self.oidc_client_id is None:
+                raise ValueError("SWISSBRAIN_OIDC_ISSUER needs SWISSBRAIN_OIDC_CLIENT_ID beside it")
         return self
 
     @property

@@ -3,7 +3,7 @@
     SwissbrainError
     ├── CallerError            the caller can mend it; never retried, never alerts
     │   ├── InvalidRequest 400, MissingIdempotencyKey 400
-    │   ├── Unauthenticated 401, InsufficientCredits 402, Forbidden 403, NotFound 404
+    │   ├── Unauthenticated 401, InsufficientCredits 402, SpendingLimitReached 402, Forbidden 403, NotFound 404
     │   ├── IllegalTransition 409, IdempotencyInFlight 409, Conflict 409, Gone 410
     │   ├── PayloadTooLarge 413, UnsupportedFormat 415, IdempotencyMismatch 422, ValidationFailed 422
     │   ├── BlockedAddress 422, ToolInputInvalid 422, ToolNotAllowed 403
@@ -84,8 +84,14 @@ class InsufficientCredits(CallerError):
     code = "insufficient_credits"
 
 
+class SpendingLimitReached(InsufficientCredits):
+    """What is left of the month's limit, the organisation's or the member's, does not cover it; nothing was held."""
+
+    code = "spending_limit_reached"
+
+
 class Forbidden(CallerError):
-    """The key lacks the scope."""
+    """The caller's role, or the scopes of its key, do not include this."""
 
     code = "forbidden"
 
@@ -269,6 +275,7 @@ POLICIES: dict[str, Policy] = {
     "missing_idempotency_key": Policy(400, False, True, "Idempotency-Key is missing"),
     "unauthenticated": Policy(401, False, True, "Not authenticated"),
     "insufficient_credits": Policy(402, False, True, "Not enough credits"),
+    "spending_limit_reached": Policy(402, False, True, "The month's spending limit is reached"),
     "forbidden": Policy(403, False, True, "Not allowed"),
     "tool_not_allowed": Policy(403, False, True, "Tool not allowed"),
     "not_found": Policy(404, False, True, "Not found"),

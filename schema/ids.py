@@ -29,6 +29,8 @@ CLAIM = "clm"
 REQUEST = "req"
 DEAD_LETTER = "dead"
 AUDIT = "aud"
+SESSION = "sess"
+INVITATION = "inv"
 
 
 def new_id(prefix: str) -> str:

@@ -36,6 +36,27 @@ IDEMPOTENCY_KEY_LENGTH_MAX = 255
 IDEMPOTENCY_PROMISED = timedelta(hours=24)
 IDEMPOTENCY_KEPT = timedelta(hours=48)
 
+JSON_DEPTH_MAX = 64
+"""Nested objects and arrays of a body."""
+
+# People. Times of sessions as NIST SP 800-63B-4 has them for its second level: at most 24 h, and 1 h idle, are for
+# the third party's risk to choose; a week and a day fit a tool that is kept open.
+SESSION_IDLE_MAX = timedelta(hours=24)
+SESSION_MAX = timedelta(days=7)
+SESSION_KEPT = timedelta(days=30)
+"""How long an ended session is still listed in the database."""
+SESSION_SEEN_EVERY = timedelta(minutes=1)
+PASSWORD_LENGTH_MIN = 12
+PASSWORD_LENGTH_MAX = 256
+PASSWORD_DISTINCT_MIN = 5
+"""Different characters: what is one key pressed often is no password."""
+SIGN_IN_FREE_FAILURES_OF_ACCOUNT = 5
+SIGN_IN_FREE_FAILURES_OF_ADDRESS = 20
+SIGN_IN_DELAY_MAX = timedelta(minutes=15)
+SIGN_IN_FAILURES_FORGOTTEN = timedelta(hours=24)
+INVITATION_DEFAULT = timedelta(days=7)
+INVITATION_MAX = timedelta(days=30)
+
 # Admission: what is refused with 429 before anything is held.
 BACKLOG_AGE_MAX = timedelta(minutes=5)
 """A start is refused while the oldest task that a worker should have taken has waited longer than this."""

@@ -29,9 +29,14 @@ class RunActivities:
             InsufficientCredits: there is no hold, and the available credits do not cover one.
         """
         async with self._db.transaction(input.org_id) as session:
-            await runs.lock_run(session, input.org_id, input.run_id)
+            run = await runs.lock_run(session, input.org_id, input.run_id)
             await billing.place_hold(
-                session, input.org_id, run_id=input.run_id, attempt=input.attempt, amount_ucr=input.hold_ucr
+                session,
+                input.org_id,
+                run_id=input.run_id,
+                attempt=input.attempt,
+                amount_ucr=input.hold_ucr,
+                user_id=run.user_id,
             )
             await _project(session, input)
         await self._live.publish(input.run_id)

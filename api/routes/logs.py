@@ -54,7 +54,7 @@ async def get_run_logs(
             last_seq = lines[-1].seq if lines else after_seq
             return JsonAnswer(views.LogPage(logs=lines, last_seq=last_seq, has_more=len(rows) > limit))
     # Here the connection is back in the pool: a stream takes one only for the length of a read.
-    api.stream_slots.require(caller.key_id)
+    api.stream_slots.require(caller.credential_id, caller.org_id)
     log = LogStream(
         api.database,
         api.live,
@@ -64,7 +64,7 @@ async def get_run_logs(
         still_allowed=lambda: authenticate(request),
     )
     return StreamingResponse(
-        api.stream_slots.counted(caller.key_id, log.frames()),
+        api.stream_slots.counted(caller.credential_id, caller.org_id, log.frames()),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"},
     )

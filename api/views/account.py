@@ -129,6 +129,9 @@ class CreateKey(Ask):
         min_length=1, max_length=len(Scope), description="What the key may do; not more than the caller's own key."
     )
     expires_at: Annotated[datetime, Field(strict=False)] | None = Field(default=None, description="Default: never.")
+    service_account_id: Text | None = Field(
+        default=None, max_length=100, description="Make the key of this service account; default: the caller's own."
+    )
 
     @field_validator("expires_at")
     @classmethod

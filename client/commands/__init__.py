@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import billing, corpus, dead_letters, keys, runs, sources, tables
+from client.commands import billing, corpus, dead_letters, keys, people, runs, sources, tables
 
 
 def register(app: typer.Typer) -> None:
@@ -15,6 +15,8 @@ def register(app: typer.Typer) -> None:
     app.add_typer(corpus.app, name="corpus")
     app.add_typer(dead_letters.app, name="dead-letters")
     app.add_typer(keys.app, name="keys")
+    app.add_typer(people.users, name="users")
+    app.add_typer(people.invite, name="invite")
     app.command("balance")(billing.balance)
     app.command("ledger")(billing.ledger)
     app.command("buy")(billing.buy)

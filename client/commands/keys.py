@@ -14,11 +14,12 @@ def create(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     scopes: Annotated[list[str], typer.Option("--scope", help="For example runs:read; may be repeated.")],
     expires_at: Annotated[str | None, typer.Option(help="RFC 3339, with a time zone; default: never.")] = None,
+    service_account: Annotated[str | None, typer.Option(help="Id of the service account that owns it.")] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Make a key and print it: it is shown this once."""
     with connected(data_dir) as client:
-        made = client.create_key(name, scopes, expires_at=expires_at)
+        made = client.create_key(name, scopes, expires_at=expires_at, service_account_id=service_account)
     err.print(made["id"])
     out.print(made["key"], markup=False, highlight=False)
 
@@ -33,6 +34,19 @@ def list_keys(as_json: AsJson = False, data_dir: DataDir = None) -> None:
         return
     columns = {"id": "id", "name": "name", "scopes": "scopes", "expires": "expires_at", "revoked": "revoked_at"}
     show_table(iter(found), columns)
+
+
+@app.command("rotate")
+def rotate(
+    key_id: Annotated[str, typer.Argument(help="Id of the key, `key_...`.")],
+    overlap_s: Annotated[int, typer.Option(help="How long the old key stays in force, seconds.")] = 0,
+    data_dir: DataDir = None,
+) -> None:
+    """Replace a key by a new one and print that: it is shown this once."""
+    with connected(data_dir) as client:
+        made = client.rotate_key(key_id, overlap_s=overlap_s)
+    err.print(made["id"])
+    out.print(made["key"], markup=False, highlight=False)
 
 
 @app.command("revoke")

@@ -45,7 +45,9 @@ async def seed(data: DataDirectory, settings: Settings) -> None:
                 created_by=owner_id,
             )
             presented = api_keys.parse_key(known.get("api_key", ""))
-            if presented is not None and await api_keys.find_key(session, presented) is not None:
+            if presented is not None and (key := await api_keys.find_key(session, presented)) is not None:
+                # A key of an earlier version knows fewer permissions.
+                await api_keys.set_scopes(session, org_id, key.id, api_keys.ALL_SCOPES)
                 return
             _row, text = await api_keys.create_key(
                 session, org_id, user_id=owner_id, name="embedded", scopes=api_keys.ALL_SCOPES

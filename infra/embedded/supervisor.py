@@ -41,6 +41,9 @@ PR_SET_CHILD_SUBREAPER = 36
 
 log = structlog.get_logger(__name__)
 
+SEED_VERSION = 2
+"""Raised where a newer version's seed adds something to an installation that was seeded before."""
+
 
 class Supervisor:
     """Runs parts. One stage starts after the other answers; within a stage all start at once."""
@@ -312,7 +315,7 @@ async def up(data_dir: Path, *, host: str = HOST, port: int = 8000, application:
 
 async def _seed(supervisor: Supervisor, data: DataDirectory, command: Command) -> None:
     """Seed a database that has not been seeded; a seeded one is marked by a file beside its data, and goes with it."""
-    marker = data.root / "postgres" / "seeded"
+    marker = data.root / "postgres" / f"seeded-{SEED_VERSION}"
     if marker.exists() and "api_key" in data.secrets():
         return
     await supervisor.run_once("seed", command)
@@ -418,6 +421,7 @@ async def _bring_up(
         f"Swissbrain is up after {time.monotonic() - began:.1f} s.\n"
         f"  API          {api_url}\n"
         f"  Temporal UI  {stack.temporal_ui_url}\n"
+        "  Sign in      make your account first: swissbrain users add YOU@EXAMPLE.COM --role owner\n"
         f"  S3           {stack.s3_url}\n"
         f"  Keys, pids   {data.endpoint}\n"
         f"  Logs         {data.logs}\n"

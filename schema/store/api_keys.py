@@ -4,14 +4,10 @@ A key reads `sk_<id>_<secret>_<checksum>`: the id finds the row, the secret prov
 GitHub's tokens have) tells a mistyped or invented key without a look into the database.
 """
 
-import hashlib
 import hmac
 import re
-import secrets
-import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import func, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,38 +15,22 @@ from sqlmodel import col, select
 
 from schema.errors import NotFound
 from schema.ids import API_KEY, new_id
+from schema.permissions import ALL_SCOPES, TENANT_SCOPES, Scope
 from schema.store import audit
 from schema.store.audit import Actor
+from schema.store.tokens import SECRET_LENGTH as _SECRET_LENGTH
+from schema.store.tokens import checksum as _checksum
+from schema.store.tokens import digest as _digest
+from schema.store.tokens import random_text as _random
 from schema.tables.organisations import ApiKey
 
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_SECRET_LENGTH = 43
-"""Base62 characters: 256 bits, so that a plain hash is enough."""
+__all__ = ["ALL_SCOPES", "TENANT_SCOPES", "PresentedKey", "Scope", "create_key", "find_key", "parse_key"]
+
 _FORM = re.compile(
     rf"sk_(?P<id>[0-9a-f]{{32}})_(?P<secret>[0-9A-Za-z]{{{_SECRET_LENGTH}}})_(?P<checksum>[0-9A-Za-z]{{6}})"
 )
 _USED_EVERY = timedelta(minutes=1)
 """`last_used_at` is written this often at most: it is a hint for people, not a log."""
-
-
-class Scope(StrEnum):
-    """What a key may do."""
-
-    RUNS_READ = "runs:read"
-    RUNS_WRITE = "runs:write"
-    DOCUMENTS_READ = "documents:read"
-    DOCUMENTS_WRITE = "documents:write"
-    BILLING_READ = "billing:read"
-    BILLING_ADMIN = "billing:admin"
-    KEYS_ADMIN = "keys:admin"
-    OPERATOR = "operator"
-    """Read payloads of every organisation through the codec endpoint: for those who run the platform."""
-
-
-ALL_SCOPES: tuple[str, ...] = tuple(scope.value for scope in Scope)
-"""What the first owner of an installation gets."""
-TENANT_SCOPES: tuple[str, ...] = tuple(scope for scope in ALL_SCOPES if scope != Scope.OPERATOR.value)
-"""Everything within one organisation."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +106,16 @@ async def touch_key(session: AsyncSession, org_id: str, key_id: str) -> None:
     )
 
 
+async def set_scopes(session: AsyncSession, org_id: str, key_id: str, scopes: tuple[str, ...]) -> None:
+    """Replace a key's scopes: an installation's first key gets those of a new version."""
+    await session.execute(
+        update(ApiKey)
+        .where(col(ApiKey.org_id) == org_id, col(ApiKey.id) == key_id)
+        .values(scopes=sorted(scopes))
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def get_key(session: AsyncSession, org_id: str, key_id: str) -> ApiKey:
     """Return one key, in force or not.
 
@@ -140,10 +130,16 @@ async def get_key(session: AsyncSession, org_id: str, key_id: str) -> ApiKey:
 
 
 async def list_keys(
-    session: AsyncSession, org_id: str, *, limit: int, cursor: str | None = None
+    session: AsyncSession, org_id: str, *, limit: int, cursor: str | None = None, user_id: str | None = None
 ) -> tuple[list[ApiKey], str | None]:
-    """Return a page of keys, newest first, revoked ones included, and the cursor of the next page."""
+    """Return a page of keys, newest first, revoked ones included, and the cursor of the next page.
+
+    Args:
+        user_id: only keys of this member or service account.
+    """
     query = select(ApiKey).where(ApiKey.org_id == org_id)
+    if user_id is not None:
+        query = query.where(ApiKey.user_id == user_id)
     if cursor is not None:
         query = query.where(ApiKey.id < cursor)
     rows = list((await session.execute(query.order_by(col(ApiKey.id).desc()).limit(limit + 1))).scalars())
@@ -168,6 +164,15 @@ async def revoke_key(session: AsyncSession, org_id: str, key_id: str, *, actor: 
     if changed:
         await _audit(session, key, actor, "api_key.revoked")
     return key
+
+
+async def revoke_keys_of(session: AsyncSession, org_id: str, user_id: str, *, actor: Actor) -> None:
+    """End every key of a member, from this transaction on."""
+    query = select(ApiKey.id).where(
+        ApiKey.org_id == org_id, ApiKey.user_id == user_id, col(ApiKey.revoked_at).is_(None)
+    )
+    for key_id in list((await session.execute(query)).scalars()):
+        await revoke_key(session, org_id, key_id, actor=actor)
 
 
 async def expire_key(session: AsyncSession, org_id: str, key_id: str, *, within_s: int, actor: Actor) -> ApiKey:
@@ -196,19 +201,3 @@ async def _audit(session: AsyncSession, key: ApiKey, actor: Actor, action: str) 
     await audit.record(
         session, key.org_id, actor=actor, action=action, resource_type="api_key", resource_id=key.id, details=details
     )
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
-
-
-def _random(length: int) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
-
-
-def _checksum(text: str) -> str:
-    number, digits = zlib.crc32(text.encode()), ""
-    for _ in range(6):
-        number, rest = divmod(number, 62)
-        digits = _ALPHABET[rest] + digits
-    return digits

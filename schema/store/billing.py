@@ -9,10 +9,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
@@ -24,15 +24,16 @@ from schema.errors import (
     InsufficientCredits,
     LedgerImbalance,
     NotFound,
+    SpendingLimitReached,
     ValidationFailed,
 )
 from schema.ids import HOLD, LEDGER_ENTRY, USAGE, derived_id, hold_key, new_id, settle_key
 from schema.money import HOLD_CREDITS_MAX, PCR_PER_UCR, UCR_PER_CREDIT, capture_ucr, ucr_to_credits
 from schema.policies import HOLD_LIFETIME
 from schema.prices import PRICE_VERSION
-from schema.store import audit, clock
+from schema.store import audit, clock, spending
 from schema.store.audit import Actor
-from schema.tables.billing import CreditBalance, CreditHold, LedgerEntry, Usage, UsageWindow
+from schema.tables.billing import CreditBalance, CreditHold, LedgerEntry, Usage
 
 _AUDITED = {"purchase": "credits.purchased", "refund": "credits.refunded", "adjustment": "credits.adjusted"}
 """Movements that somebody asks for by themselves, and how the audit log calls them."""
@@ -296,28 +297,39 @@ async def _lock_hold(session: AsyncSession, org_id: str, run_id: str, attempt: i
 
 
 async def place_hold(
-    session: AsyncSession, org_id: str, *, run_id: str, attempt: int, amount_ucr: int, created_by: str | None = None
+    session: AsyncSession,
+    org_id: str,
+    *,
+    run_id: str,
+    attempt: int,
+    amount_ucr: int,
+    user_id: str | None = None,
+    created_by: str | None = None,
 ) -> CreditHold:
     """Set credits aside for one attempt of a run; once per (run, attempt), whoever asks and how often.
 
+    Args:
+        user_id: the member whose monthly limit it counts against, beside the organisation's.
+
     Raises:
-        InsufficientCredits: the available credits, or what is left of the monthly limit, do not cover it; nothing
-            was held.
+        InsufficientCredits: the available credits do not cover it; nothing was held.
+        SpendingLimitReached: what is left of a monthly limit does not cover it; nothing was held.
     """
     balance = await _lock_balance(session, org_id)
     if (hold := await hold_of(session, org_id, run_id, attempt)) is not None:
         return hold
     placed_at = await clock.now(session)
-    await _require_within_limits(session, balance, placed_at, added_ucr=amount_ucr, hold_ucr=amount_ucr)
     hold = CreditHold(
         id=derived_id(HOLD, run_id, attempt),
         org_id=org_id,
         run_id=run_id,
         attempt=attempt,
         amount_ucr=amount_ucr,
+        user_id=user_id,
         created_at=placed_at,
         expires_at=placed_at + HOLD_LIFETIME,
     )
+    await _require_within_limits(session, balance, hold, added_ucr=amount_ucr, hold_ucr=amount_ucr)
     movement = _Movement(
         "hold",
         hold_key(run_id, attempt),
@@ -329,7 +341,7 @@ async def place_hold(
         created_by=created_by,
     )
     await _post(session, org_id, movement)
-    await _take_from_month(session, hold, amount_ucr)
+    await spending.take(session, hold, amount_ucr)
     session.add(hold)
     await session.flush()
     await session.refresh(hold)
@@ -367,6 +379,7 @@ async def raise_hold(
     Raises:
         HoldClosed: the attempt is settled.
         InsufficientCredits: the available credits do not cover the addition.
+        SpendingLimitReached: what is left of a monthly limit does not.
     """
     balance = await _lock_balance(session, org_id)
     hold = await _lock_hold(session, org_id, run_id, attempt)
@@ -376,63 +389,33 @@ async def raise_hold(
     if await _posted(session, org_id, movement) is not None:
         return hold
     raised_ucr = hold.amount_ucr + added_ucr
-    await _require_within_limits(session, balance, hold.created_at, added_ucr=added_ucr, hold_ucr=raised_ucr)
+    await _require_within_limits(session, balance, hold, added_ucr=added_ucr, hold_ucr=raised_ucr)
     await _post(session, org_id, movement)
-    await _take_from_month(session, hold, added_ucr)
+    await spending.take(session, hold, added_ucr)
     hold.amount_ucr = raised_ucr
     await session.flush()
     return hold
 
 
 async def _require_within_limits(
-    session: AsyncSession, balance: CreditBalance, month_of: datetime, *, added_ucr: int, hold_ucr: int
+    session: AsyncSession, balance: CreditBalance, hold: CreditHold, *, added_ucr: int, hold_ucr: int
 ) -> None:
-    """Refuse a hold above the largest one, or above what the month's limit (UTC) leaves; before anything is written."""
+    """Refuse a hold above the largest one, or above what the month's limits leave; before anything is written.
+
+    The balance is locked: no other hold of the organisation comes between the look and the entry.
+    """
     if hold_ucr > HOLD_CREDITS_MAX * UCR_PER_CREDIT:
         raise ValidationFailed(f"a hold is at most {HOLD_CREDITS_MAX} credits", limit=HOLD_CREDITS_MAX)
-    if balance.monthly_limit_ucr is None:
-        return
-    query = select(UsageWindow.held_ucr + UsageWindow.captured_ucr).where(
-        UsageWindow.org_id == balance.org_id, col(UsageWindow.period_start) == _month(month_of)
-    )
-    taken = (await session.execute(query)).scalar_one_or_none() or 0
-    if taken + added_ucr > balance.monthly_limit_ucr:
-        raise InsufficientCredits(
-            "this month's spending limit of the organisation does not cover the hold; raise the limit or wait",
-            monthly_limit=str(ucr_to_credits(balance.monthly_limit_ucr)),
-        )
-
-
-def _month(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-async def _take_from_month(session: AsyncSession, hold: CreditHold, amount_ucr: int) -> None:
-    """Count an amount against the month in which the hold was placed; an addition counts there too."""
-    month = _month(hold.created_at)
-    statement = upsert(UsageWindow).values(org_id=hold.org_id, period_start=month, held_ucr=amount_ucr)
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["org_id", "period_start"],
-            set_={"held_ucr": col(UsageWindow.held_ucr) + statement.excluded.held_ucr},
-        )
-    )
-
-
-async def _give_back_to_month(session: AsyncSession, hold: CreditHold, captured_ucr: int) -> None:
-    """Turn what the hold took from its month into what was captured."""
-    await session.execute(
-        update(UsageWindow)
-        .where(
-            col(UsageWindow.org_id) == hold.org_id,
-            col(UsageWindow.period_start) == _month(hold.created_at),
-        )
-        .values(
-            held_ucr=func.greatest(col(UsageWindow.held_ucr) - hold.amount_ucr, 0),
-            captured_ucr=col(UsageWindow.captured_ucr) + captured_ucr,
-        )
-        .execution_options(synchronize_session=False)
-    )
+    for limit in await spending.limits_on(session, balance, hold):
+        if limit.spent_ucr + added_ucr > limit.limit_ucr:
+            raise SpendingLimitReached(
+                f"the {limit.whose}'s spending limit of this month (UTC) does not cover the hold; have the limit "
+                "raised, lower what the run may spend, or wait",
+                limit_of=limit.whose,
+                monthly_limit=str(ucr_to_credits(limit.limit_ucr)),
+                spent=str(ucr_to_credits(limit.spent_ucr)),
+                required=str(ucr_to_credits(added_ucr)),
+            )
 
 
 async def meter(
@@ -520,7 +503,7 @@ async def settle(
         key = settle_key(run_id, attempt, "release")
         text = f"unused part of the hold of attempt {attempt}"
         await _post(session, org_id, _Movement(kind, key, 0, -released_ucr, description=text, **common))
-    await _give_back_to_month(session, hold, charged_ucr)
+    await spending.give_back(session, hold, charged_ucr)
     hold.captured_ucr, hold.released_ucr, hold.state = charged_ucr, released_ucr, "settled"
     hold.settled_at = func.clock_timestamp()  # type: ignore[assignment]
     await session.flush()

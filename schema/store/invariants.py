@@ -196,6 +196,22 @@ INVARIANTS: tuple[Invariant, ...] = (
            where w.held_ucr <> coalesce(h.held, 0) or w.captured_ucr <> coalesce(h.captured, 0)""",
     ),
     Invariant(
+        "member_usage_windows",
+        "a member's month = the open holds and the captures of the member's runs",
+        """select count(*) from member_usage_windows w
+           full join (select org_id, user_id, date_trunc('month', created_at, 'UTC') period_start,
+             coalesce(sum(amount_ucr) filter (where state = 'open'), 0) held, sum(captured_ucr) captured
+             from credit_holds where user_id is not null group by 1, 2, 3) h using (org_id, user_id, period_start)
+           where coalesce(w.held_ucr, 0) <> coalesce(h.held, 0)
+             or coalesce(w.captured_ucr, 0) <> coalesce(h.captured, 0)""",
+    ),
+    Invariant(
+        "organisation_has_owner",
+        "an organisation has an owner",
+        """select count(*) from organisations o where not exists (
+             select from memberships m where m.org_id = o.id and m.role = 'owner' and m.removed_at is null)""",
+    ),
+    Invariant(
         "completed_run_has_report",
         "a completed run has its report",
         """select count(*) from runs r where r.status = 'completed' and not exists (

@@ -5,7 +5,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from schema.errors import NotFound
-from schema.store import billing
+from schema.store import audit, billing
+from schema.store.audit import Actor
 from schema.tables.organisations import Membership, Organisation, User
 
 
@@ -43,6 +44,26 @@ async def get_organisation(session: AsyncSession, org_id: str, *, for_admission:
     if organisation is None:
         raise NotFound(f"There is no organisation {org_id}.")
     return organisation
+
+
+async def rename(session: AsyncSession, org_id: str, *, name: str, actor: Actor) -> None:
+    """Give an organisation another name.
+
+    Raises:
+        NotFound: there is no such organisation.
+    """
+    organisation = await get_organisation(session, org_id)
+    organisation.name = name
+    await session.flush()
+    await audit.record(
+        session,
+        org_id,
+        actor=actor,
+        action="organisation.renamed",
+        resource_type="organisation",
+        resource_id=org_id,
+        details={"name": name},
+    )
 
 
 async def get_role(session: AsyncSession, org_id: str, user_id: str) -> str:

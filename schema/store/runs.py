@@ -187,7 +187,13 @@ async def retry_run(session: AsyncSession, org_id: str, run_id: str, actor: Acto
 
 async def _open_attempt(session: AsyncSession, run: Run, status: RunStatus, *, attempt: int, actor: Actor) -> Run:
     hold = await billing.place_hold(
-        session, run.org_id, run_id=run.id, attempt=attempt, amount_ucr=run.quoted_ucr, created_by=actor.id
+        session,
+        run.org_id,
+        run_id=run.id,
+        attempt=attempt,
+        amount_ucr=run.quoted_ucr,
+        user_id=run.user_id,
+        created_by=actor.id,
     )
     run.status, run.status_detail, run.attempt = status.value, None, attempt
     if attempt > 1:

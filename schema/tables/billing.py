@@ -77,6 +77,8 @@ class CreditHold(Table, table=True):
     captured_ucr: int = bigint_field()
     released_ucr: int = bigint_field()
     state: str = Field(default="open", sa_type=Text)
+    user_id: str | None = Field(default=None, sa_type=Text)
+    """The member whose monthly limit it counts against: the one who made the run."""
     created_at: Timestamp = created_at_field()
     expires_at: Timestamp = timestamp_field(nullable=False)
     settled_at: Timestamp | None = timestamp_field()
@@ -193,6 +195,22 @@ class UsageWindow(Table, table=True):
     )
 
     org_id: str = Field(primary_key=True, sa_type=Text)
+    period_start: Timestamp = Field(primary_key=True, sa_type=DateTime(timezone=True))
+    held_ucr: int = bigint_field()
+    captured_ucr: int = bigint_field()
+
+
+class MemberUsageWindow(Table, table=True):
+    """The same for one member's runs."""
+
+    __tablename__ = "member_usage_windows"
+    __table_args__ = (
+        CheckConstraint("held_ucr >= 0 and captured_ucr >= 0", name="amounts"),
+        ForeignKeyConstraint(["org_id"], ["organisations.id"]),
+    )
+
+    org_id: str = Field(primary_key=True, sa_type=Text)
+    user_id: str = Field(primary_key=True, sa_type=Text)
     period_start: Timestamp = Field(primary_key=True, sa_type=DateTime(timezone=True))
     held_ucr: int = bigint_field()
     captured_ucr: int = bigint_field()

@@ -24,14 +24,24 @@ class Organisation(Table, table=True):
 
 
 class User(Table, table=True):
-    """A person; names and addresses stand only here, so that they can be erased."""
+    """A person or a service account; names and addresses stand only here, so that they can be erased."""
 
     __tablename__ = "users"
-    __table_args__ = (UniqueConstraint("email"),)
+    __table_args__ = (
+        UniqueConstraint("email"),
+        CheckConstraint("kind in ('person','service')", name="kind"),
+        CheckConstraint("(kind = 'person') = (email is not null)", name="address"),
+        CheckConstraint("kind = 'person' or password_hash is null", name="password"),
+    )
 
     id: str = Field(primary_key=True, sa_type=Text)
-    email: str = Field(sa_type=Text)
+    kind: str = Field(default="person", sa_type=Text, sa_column_kwargs={"server_default": "person"})
+    email: str | None = Field(default=None, sa_type=Text)
+    """In lower case; a service account has none."""
     name: str = Field(default="", sa_type=Text)
+    password_hash: str | None = Field(default=None, sa_type=Text)
+    """Argon2id in the PHC string format; null: no sign-in by password."""
+    password_changed_at: Timestamp | None = timestamp_field()
     created_at: Timestamp = created_at_field()
 
 
@@ -41,6 +51,7 @@ class Membership(Table, table=True):
     __tablename__ = "memberships"
     __table_args__ = (
         CheckConstraint("role in ('owner','admin','member','viewer')", name="role"),
+        CheckConstraint("monthly_limit_ucr >= 0", name="monthly_limit"),
         ForeignKeyConstraint(["org_id"], ["organisations.id"]),
         ForeignKeyConstraint(["user_id"], ["users.id"]),
     )
@@ -48,7 +59,11 @@ class Membership(Table, table=True):
     org_id: str = Field(primary_key=True, sa_type=Text)
     user_id: str = Field(primary_key=True, sa_type=Text)
     role: str = Field(sa_type=Text)
+    monthly_limit_ucr: int | None = bigint_field(None, nullable=True)
+    """Most that the member's runs may hold and be charged in a calendar month (UTC); null: no limit of their own."""
     created_at: Timestamp = created_at_field()
+    removed_at: Timestamp | None = timestamp_field()
+    """Set where the membership has ended; the row stays for the keys and runs that name it."""
 
 
 class ApiKey(Table, table=True):

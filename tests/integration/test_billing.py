@@ -269,7 +269,8 @@ async def test_holds_stay_within_the_months_limit(db: Database, owner_db: Databa
 
     started, refused = await at_once([start(run_id) for run_id in run_ids], InsufficientCredits)
     assert (len(started), len(refused)) == (2, 18)
-    assert refused[0].facts == {"monthly_limit": "25.00"}
+    facts = {"limit_of": "organisation", "monthly_limit": "25.00", "spent": "20.00", "required": "10.00"}
+    assert refused[0].facts == facts
     waiting = [run_id for run_id in run_ids if run_id not in started]
     async with db.transaction(org.id) as session:
         items = [use(started[0], amount_pcr=pcr(6))]
@@ -290,6 +291,8 @@ async def test_a_hold_belongs_to_the_month_in_which_it_was_placed(db: Database, 
             "update credit_holds set created_at = created_at - interval '2 months' where org_id = :org_id",
             "update usage_windows set period_start = date_trunc('month', period_start - interval '2 months', 'UTC')"
             " where org_id = :org_id",
+            "update member_usage_windows set period_start ="
+            " date_trunc('month', period_start - interval '2 months', 'UTC') where org_id = :org_id",
         ):
             await session.execute(text(statement), {"org_id": org.id})
     async with db.transaction(org.id) as session:

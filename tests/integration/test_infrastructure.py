@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from temporalio.client import Client
 
-from infra.database import Database
+from infra.database import Database, driver_of
 from infra.health import is_ready, readiness
 from infra.live import Live
 from infra.objects import ObjectStore, content_disposition
@@ -27,6 +27,13 @@ async def test_transaction_commits_and_carries_its_organisation(db: Database) ->
         assert await session.scalar(text("SELECT current_setting('app.org_id')")) == "org_1"
     async with db.transaction(None) as session:
         assert await session.scalar(text("SELECT current_setting('app.org_id')")) == ""
+
+
+async def test_the_driver_below_a_session_is_in_its_transaction(db: Database) -> None:
+    async with db.transaction("org_1") as session:
+        driver = await driver_of(session)
+        assert driver.is_in_transaction()
+        assert await driver.fetchval("select current_setting('app.org_id')") == "org_1"
 
 
 async def test_transaction_rolls_back(owner_db: Database) -> None:

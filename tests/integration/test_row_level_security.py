@@ -30,9 +30,18 @@ from tests.support.ledger import run_in, seed
 
 ROOT = Path(__file__).parents[2]
 
+OF_A_PERSON = {
+    **dict.fromkeys(("sessions", "user_identities"), "user_id"),
+    **dict.fromkeys(("oidc_requests", "sign_in_attempts"), "proof"),
+}
+"""Which setting shows the rows that are a person's and no organisation's."""
 WITHOUT_ORG_ID = {
     "organisations": "its id is the organisation",
     "users": "a person may be a member of several organisations; seen through a membership",
+    "sessions": "a person's; seen by the person (app.user_id), found by its secret",
+    "user_identities": "a person's; seen by the person",
+    "oidc_requests": "seen by who knows the state (app.proof)",
+    "sign_in_attempts": "seen by who knows the account or address (app.proof)",
     "run_transitions": "the same for every organisation; the application may only read it",
     "alembic_version": "the migrations' own; the application sees nothing of it",
 }
@@ -78,7 +87,8 @@ async def test_no_table_escapes(settings: Settings) -> None:
         assert table["forced"], table["name"]
         # A second policy would widen the first.
         assert (len(table["policies"]), table["policy_count"]) == (1, 1), table["name"]
-        assert setting in table["policies"][0], table["name"]
+        name = OF_A_PERSON.get(table["name"], "org_id")
+        assert setting.replace("org_id", name) in table["policies"][0], table["name"]
         if table["has_org"]:
             condition = f'(org_id = ( SELECT {setting} AS "nullif"))'
             assert table["policies"] == [f"{condition} {condition}"], table["name"]
@@ -347,9 +357,14 @@ def test_a_check_that_would_see_nothing_says_so(application_url: str, capsys: py
         check.main(["--database-url", application_url])
 
 
-MAY_BELONG_TO_NOBODY = {"api/auth.py", "activities/reconcile/activities.py", "infra/check.py"}
-"""Who may open a transaction of no organisation: who proves a key, the reconciler, `swissbrain check`."""
-MAY_LOOK_PAST = {"schema/store/api_keys.py", "schema/store/reconcile.py"}
+MAY_BELONG_TO_NOBODY = {
+    *("api/auth.py", "api/routes/sign_in.py", "api/routes/oidc.py", "api/routes/sessions.py"),
+    *("activities/reconcile/activities.py", "infra/check.py"),
+}
+"""Who may open a transaction of no organisation: who proves a key or a person, the reconciler, `swissbrain check`."""
+MAY_LOOK_PAST = {
+    f"schema/store/{name}.py" for name in ("api_keys", "members", "oidc", "reconcile", "sessions", "sign_in", "users")
+}
 """Which stores call the functions `across_...` that row-level security does not bind."""
 
 

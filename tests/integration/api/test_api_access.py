@@ -12,14 +12,20 @@ from infra.database import Database, driver_of
 from schema.contracts.common import ObjectRef
 from schema.contracts.research import ConsideredSource, Outcome, Score, SourceKind
 from schema.ids import SOURCE, agent_id, derived_id
-from schema.store import api_keys, artifacts, dead_letters, documents, domains, research
+from schema.permissions import Role
+from schema.store import api_keys, artifacts, dead_letters, documents, domains, invitations, research
 from schema.store.artifacts import NewArtifact
 from schema.store.audit import SYSTEM
 from schema.tables.runs import Agent
 from tests.integration.api.conftest import TASK, Caller, Running, make_key
 
 pytestmark = pytest.mark.usefixtures("worker")
-OPEN = {"/healthz", "/readyz", "/problems/{code}", "/"}
+OPEN = {
+    *("/healthz", "/readyz", "/problems/{code}", "/", "/api/v1/auth/sign-in", "/api/v1/auth/invitations/accept"),
+    *("/api/v1/auth/oidc/start", "/api/v1/auth/oidc/callback"),
+}
+OF_A_PERSON = {"/api/v1/sessions/{session_id}"}
+"""Answered to a session only; see test_api_identity.py."""
 MISSING = "0" * 32
 MET = "https://met.example/"
 
@@ -40,6 +46,9 @@ IDS = {
     "document_id": f"doc_{MISSING}",
     "key_id": f"key_{MISSING}",
     "letter_id": f"dead_{MISSING}",
+    "user_id": f"user_{MISSING}",
+    "invitation_id": f"inv_{MISSING}",
+    "session_id": f"sess_{MISSING}",
     "source_id": f"src_{MISSING}",
     "domain": "nothing.example",
     "code": "not_found",
@@ -65,7 +74,7 @@ async def test_every_object_of_another_organisation_is_not_found(
     tried = 0
     for method, path in operations(api.app):
         # A domain is named by whoever asks, and is nobody's object until it is set.
-        if "{" not in path or path in OPEN or (method, "{domain}" in path) == ("PUT", True):
+        if "{" not in path or path in OPEN | OF_A_PERSON or (method, "{domain}" in path) == ("PUT", True):
             continue
         options: dict[str, Any] = {"json": {}} if method == "POST" else {}
         headers = {"idempotency-key": "k"} if method == "POST" else {}
@@ -96,6 +105,10 @@ async def _objects(caller: Caller, owner_db: Database) -> dict[str, str]:
         key, _ = await api_keys.create_key(
             session, caller.org.id, user_id=caller.org.owner_id, name="k", scopes=["runs:read"]
         )
+        invitation, _ = await invitations.create_invitation(
+            session, caller.org.id, role=Role.VIEWER, email=None, expires_in=timedelta(days=1),
+            invited_by=caller.org.owner_id, acting=Role.OWNER, actor=SYSTEM,
+        )  # fmt: skip
         await dead_letters.record(
             session, caller.org.id, kind="run", subject_id=run["id"], attempt=1, error={}, run_id=run["id"]
         )
@@ -114,6 +127,8 @@ async def _objects(caller: Caller, owner_db: Database) -> dict[str, str]:
             "artifact_id": artifact,
             "document_id": document.id,
             "key_id": key.id,
+            "user_id": caller.org.owner_id,
+            "invitation_id": invitation.id,
             "letter_id": letters[0].id,
             "source_id": derived_id(SOURCE, run["id"], "met", MET),
             "domain": "own.example",

@@ -143,7 +143,7 @@ async def test_a_stream_holds_no_connection_and_pings(
 async def test_a_key_may_keep_only_so_many_streams(
     api: Running, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "STREAMS_PER_KEY_MAX", 2)
+    monkeypatch.setitem(api.app.state.services.stream_slots._limits, "key", 2)
     run = await caller.create()
     path = f"/api/v1/runs/{run['id']}/logs?stream=true"
     async with caller.stream("GET", path) as first, caller.stream("GET", path) as second:
