@@ -14,6 +14,7 @@ from api import openapi, problems
 from api.middleware import BodyLimit, CodecCors, HeadAsGet, RequestContext
 from api.routes import (
     artifacts,
+    audit,
     billing,
     codec,
     commands,
@@ -30,6 +31,7 @@ from api.routes import (
 )
 from api.services import Services
 from api.streams import StreamSlots
+from api.trail import Audited, Trail
 from infra.admission import Admission
 from infra.database import Database
 from infra.live import Live
@@ -39,7 +41,10 @@ from infra.orchestrator import Orchestrator
 from infra.settings import Settings
 from infra.temporal import connect, payload_codec
 
-V1 = (runs, commands, logs, artifacts, work, tables, tools, documents, domains, billing, keys, dead_letters)
+V1 = (
+    *(runs, commands, logs, artifacts, work, tables, tools, documents, domains),
+    *(billing, keys, audit, dead_letters),
+)
 """Route modules below `/api/v1`."""
 UNVERSIONED = (service, codec)
 
@@ -80,6 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(CodecCors, origin=_ui_origin(chosen))
     app.add_middleware(BodyLimit)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(Audited)
     app.add_middleware(RequestContext)
     return app
 
@@ -91,6 +97,7 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
     objects = ObjectStore.from_settings(settings)
     live = Live(settings.redis_url.get_secret_value())
     temporal = await connect(settings, lazy=True)
+    trail = Trail(database)
     try:
         yield Services(
             settings=settings,
@@ -102,8 +109,10 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
             admission=Admission(temporal, settings),
             codec=payload_codec(settings),
             stream_slots=StreamSlots(),
+            trail=trail,
         )
     finally:
+        await trail.close()
         await live.close()
         await objects.close()
         await database.close()

@@ -48,6 +48,7 @@ async def authenticate(request: Request) -> Caller:
     presented = api_keys.parse_key(_bearer(request))
     if presented is None:
         raise Unauthenticated("This is not an API key. Send `Authorization: Bearer sk_...`.")
+    request.state.presented_key_id = presented.key_id
     async with services(request).database.transaction(None) as session:
         key = await api_keys.find_key(session, presented)
     if key is None or not presented.proves(key):
@@ -117,6 +118,7 @@ def authorised(
         Forbidden: a scope is missing.
     """
     caller: Caller = request.state.caller
+    request.state.needed_scopes = tuple(needed.scopes)  # For the audit log: asked, and allowed or not.
     missing = sorted(set(needed.scopes) - caller.scopes)
     if missing:
         raise Forbidden(f"The API key lacks the scope {', '.join(missing)}.", missing_scopes=missing)
@@ -135,4 +137,5 @@ DocumentsWriter = Annotated[Caller, _with(Scope.DOCUMENTS_WRITE)]
 BillingReader = Annotated[Caller, _with(Scope.BILLING_READ)]
 BillingAdmin = Annotated[Caller, _with(Scope.BILLING_ADMIN)]
 KeysAdmin = Annotated[Caller, _with(Scope.KEYS_ADMIN)]
+AuditReader = Annotated[Caller, _with(Scope.AUDIT_READ)]
 Operator = Annotated[Caller, _with(Scope.OPERATOR)]

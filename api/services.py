@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from temporalio.client import Client
 
 from api.streams import StreamSlots
+from api.trail import Trail
 from infra.admission import Admission
 from infra.codec import EncryptionCodec
 from infra.database import Database
@@ -29,6 +30,7 @@ class Services:
     admission: Admission
     codec: EncryptionCodec | None
     stream_slots: StreamSlots
+    trail: Trail
 
 
 def services(request: Request) -> Services:

@@ -60,6 +60,10 @@ class Evidence:
         """Tell whether there is a key to make checkpoints with."""
         return self._signer.can_sign
 
+    async def prepare(self) -> None:
+        """Make the bucket unless it exists."""
+        await self._store.ensure_bucket()
+
     async def organisations(self) -> list[str]:
         """Return every organisation that has a log."""
         async with self._db.transaction(None) as session:

@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import billing, corpus, dead_letters, keys, runs, sources, tables
+from client.commands import audit, billing, corpus, dead_letters, keys, runs, sources, tables
 
 
 def register(app: typer.Typer) -> None:
@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(corpus.app, name="corpus")
     app.add_typer(dead_letters.app, name="dead-letters")
     app.add_typer(keys.app, name="keys")
+    app.add_typer(audit.app, name="audit")
     app.command("balance")(billing.balance)
     app.command("ledger")(billing.ledger)
     app.command("buy")(billing.buy)

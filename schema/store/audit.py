@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, text
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from schema.chain import canonical_json
+from schema.chain import Finding, canonical_json
 from schema.ids import AUDIT, new_id
 from schema.tables.audit import AuditLog, AuditVerification
 from schema.tables.organisations import ApiKey, User
@@ -140,6 +141,19 @@ async def list_entries(
     found = await session.execute(query.order_by(col(AuditLog.seq).desc()).limit(limit + 1))
     rows = [(entry, name) for entry, name in found]
     return rows[:limit], str(rows[limit - 1][0].seq) if len(rows) > limit else None
+
+
+async def put_verification(
+    session: AsyncSession, org_id: str, *, counts: dict[str, int], findings: list[Finding]
+) -> None:
+    """Keep what a verification found, in place of what the one before did."""
+    values: dict[str, Any] = {**counts, "findings": [finding.as_json() for finding in findings]}
+    statement = upsert(AuditVerification).values(org_id=org_id, **values)
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["org_id"], set_={**values, "checked_at": func.clock_timestamp()}
+        )
+    )
 
 
 async def last_verification(session: AsyncSession, org_id: str) -> AuditVerification | None:

@@ -9,13 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from schema.chain import GENESIS, Finding, Link, Log
+from schema.chain import GENESIS, Link, Log
 from schema.contracts.common import ObjectRef
-from schema.tables.audit import AuditArchive, AuditCheckpoint, AuditHead, AuditVerification
+from schema.tables.audit import AuditArchive, AuditCheckpoint, AuditHead
 
 READ_AT_ONCE = 2_000
 """Entries that one query returns while a chain is walked."""
@@ -132,19 +131,6 @@ async def mark_stored(session: AsyncSession, org_id: str, number: int) -> None:
     )
 
 
-async def put_verification(
-    session: AsyncSession, org_id: str, *, counts: dict[str, int], findings: list[Finding]
-) -> None:
-    """Keep what a verification found, in place of what the one before did."""
-    values: dict[str, Any] = {**counts, "findings": [finding.as_json() for finding in findings]}
-    statement = upsert(AuditVerification).values(org_id=org_id, **values)
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["org_id"], set_={**values, "checked_at": func.clock_timestamp()}
-        )
-    )
-
-
 # Months.
 
 
@@ -182,28 +168,54 @@ async def first_seq(session: AsyncSession, org_id: str) -> int | None:
     return (await session.execute(query, {"org_id": org_id})).scalar_one()
 
 
-async def month_lines(session: AsyncSession, org_id: str, month: datetime, until: datetime) -> list[dict[str, Any]]:
-    """Return an organisation's entries of one month as they are archived, by rising number."""
+@dataclass
+class Span:
+    """What of a month was read."""
+
+    first: int = 0
+    last: int = 0
+    entries: int = 0
+    hash: bytes = b""
+    """Of the entry `last`."""
+
+    def add(self, lines: list[dict[str, Any]]) -> None:
+        """Count further entries."""
+        self.first = self.first or lines[0]["seq"]
+        self.last, self.hash = lines[-1]["seq"], bytes.fromhex(lines[-1]["hash"])
+        self.entries += len(lines)
+
+
+async def read_month(session: AsyncSession, org_id: str, month: datetime) -> AsyncIterator[list[dict[str, Any]]]:
+    """Yield an organisation's entries of one month as they are archived, thousands at a time.
+
+    A line is `{"seq", "form", "hash", "fields"}`: what `schema.chain.link_hash` needs to prove it.
+    """
     query = text(
         f"select seq, form, encode(hash, 'hex') as hash, array[{_FIELDS[Log.AUDIT]}] as fields from audit_logs"  # noqa: S608
-        " where org_id = :org_id and created_at >= :month and created_at < :until order by seq"
+        " where org_id = :org_id and created_at >= :month and created_at < :month + interval '1 month'"
+        " and seq > :after order by seq limit :n"
     )
-    found = await session.execute(query, {"org_id": org_id, "month": month, "until": until})
-    return [dict(row._mapping) for row in found]
+    after = 0
+    while True:
+        given = {"org_id": org_id, "month": month, "after": after, "n": READ_AT_ONCE}
+        lines = [dict(row._mapping) for row in await session.execute(query, given)]
+        if lines:
+            yield lines
+        if len(lines) < READ_AT_ONCE:
+            return
+        after = lines[-1]["seq"]
 
 
-async def put_archive(
-    session: AsyncSession, org_id: str, month: datetime, lines: list[dict[str, Any]], stored: ObjectRef
-) -> None:
+async def put_archive(session: AsyncSession, org_id: str, month: datetime, span: Span, stored: ObjectRef) -> None:
     """Note that a month lies in the object store."""
     session.add(
         AuditArchive(
             org_id=org_id,
             month=month,
-            from_seq=lines[0]["seq"],
-            to_seq=lines[-1]["seq"],
-            entries=len(lines),
-            hash=bytes.fromhex(lines[-1]["hash"]),
+            from_seq=span.first,
+            to_seq=span.last,
+            entries=span.entries,
+            hash=span.hash,
             object_key=stored.key,
             sha256=stored.sha256,
             size_bytes=stored.size_bytes,

@@ -180,10 +180,12 @@ end $$;
 
 create function ended_audit_months() returns setof timestamptz
 language sql stable security definer set search_path = public, pg_temp as $$
-  select month from (
-    select to_date(right(c.relname, 6), 'YYYYMM')::timestamp at time zone 'UTC' as month
-    from pg_inherits join pg_class c on c.oid = inhrelid where inhparent = 'audit_logs'::regclass
-  ) partitions where month + interval '1 month' <= clock_timestamp() - interval '7 years' order by month
+  with partitions as materialized (
+    select c.relname from pg_inherits join pg_class c on c.oid = inhrelid where inhparent = 'audit_logs'::regclass
+  ), months as (
+    select to_date(right(relname, 6), 'YYYYMM')::timestamp at time zone 'UTC' as month from partitions
+  )
+  select month from months where month + interval '1 month' <= clock_timestamp() - interval '7 years' order by month
 $$;
 
 create function drop_audit_month(month timestamptz) returns void
