@@ -226,7 +226,7 @@ class Client(AbstractContextManager["Client"]):
         return self._pages(f"{API}/billing/ledger", "entries", limit, {"run_id": run_id})
 
     def audit(self, *, limit: int = 50, **asked: str | None) -> Iterator[Json]:
-        """Yield the audit log, newest first, page by page; `asked` as `GET /audit` takes it (actor, action, from ...)."""
+        """Yield the audit log, newest first, page by page; `asked` as `GET /audit` takes it."""
         return self._pages(f"{API}/audit", "entries", limit, asked)
 
     def audit_verification(self) -> Json:

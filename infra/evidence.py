@@ -134,7 +134,7 @@ class Evidence:
             archived = await chain.last_archive(session, org_id)
             first = await chain.first_seq(session, org_id)
         start, behind = 0, GENESIS
-        if archived is not None and first is not None and first > 1:
+        if archived is not None and first != 1:
             start, behind = archived.to_seq, archived.hash
             if self.anchored and anchors.cuts.get(start) != behind:
                 findings.append(

@@ -105,9 +105,7 @@ async def record(
     result: str = "success",
 ) -> None:
     """Append one entry to the organisation's audit log. Takes the head's row lock: call it last in a transaction."""
-    await record_all(
-        session, org_id, [Entry(actor, action, resource_type, resource_id, run_id, details, result)]
-    )
+    await record_all(session, org_id, [Entry(actor, action, resource_type, resource_id, run_id, details, result)])
 
 
 async def record_all(session: AsyncSession, org_id: str, entries: Sequence[Entry]) -> int:

@@ -72,7 +72,8 @@ async def read_chain(
     # Two entries of one number may stand on both sides of a page's end: a page begins where the last one ended.
     query = text(
         f"select {number}, form, hash, array[{_FIELDS[log]}] from {table}"  # noqa: S608
-        f" where org_id = :org_id and {number} > :after and {number} <= :upto order by {number}, created_at, id limit :n offset :skip"
+        f" where org_id = :org_id and {number} > :after and {number} <= :upto"
+        f" order by {number}, created_at, id limit :n offset :skip"
     )
     skip = 0
     while True:
@@ -102,9 +103,7 @@ async def stored_checkpoints(session: AsyncSession, org_id: str) -> int:
     return int((await session.execute(query)).scalar_one() or 0)
 
 
-async def put_checkpoint(
-    session: AsyncSession, org_id: str, *, number: int, heads: Heads, document: bytes
-) -> None:
+async def put_checkpoint(session: AsyncSession, org_id: str, *, number: int, heads: Heads, document: bytes) -> None:
     """Keep a checkpoint before it goes to the object store; another one of the same number violates the key."""
     session.add(
         AuditCheckpoint(

@@ -1,6 +1,17 @@
 """SQLModel tables, one file per aggregate. Importing this package registers all of them on `metadata`."""
 
-from schema.tables import audit, billing, collaboration, documents, domains, forms, operations, organisations, research, runs
+from schema.tables import (
+    audit,
+    billing,
+    collaboration,
+    documents,
+    domains,
+    forms,
+    operations,
+    organisations,
+    research,
+    runs,
+)
 from schema.tables.base import metadata
 
 __all__ = [

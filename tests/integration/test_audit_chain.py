@@ -209,7 +209,8 @@ async def test_checkpoints_that_are_forged_deleted_or_written_over(
         async with db.transaction(org.id) as session:
             await audit.record(session, org.id, actor=SYSTEM, action="a.b", resource_type="x", resource_id=str(entries))
         made = await evidence.checkpoint(org.id)
-        assert made is not None and made.number == entries + 1
+        assert made is not None
+        assert made.number == entries + 1
     assert await evidence.checkpoint(org.id) is None  # Nothing moved.
     key = f"{prefix_of(org.id)}{2:012d}.json"
     with pytest.raises(Conflict):
@@ -223,7 +224,7 @@ async def test_checkpoints_that_are_forged_deleted_or_written_over(
         lambda: list(client.list_objects(store.bucket, prefix=key, recursive=True, include_version=True))
     )
     oldest = [version for version in versions if not version.is_delete_marker][-1].version_id
-    with pytest.raises(Exception, match="Access Denied|AccessDenied"):
+    with pytest.raises(Exception, match=r"Access ?Denied"):
         await asyncio.to_thread(client.remove_object, store.bucket, key, oldest)
     # Another's signature.
     other = Evidence(db, store, Signer.from_settings(settings.model_copy(update={"audit_signing_keys": None})))
@@ -373,7 +374,8 @@ async def test_a_month_is_dropped_after_seven_years_when_it_is_archived_and_the_
         assert month not in await chain.ended_months(session)
         assert await chain.first_seq(session, org.id) == 8
         archived = await chain.get_archive(session, org.id, month)
-        assert archived is not None and (archived.from_seq, archived.to_seq, archived.entries) == (1, 7, 7)
+        assert archived is not None
+        assert (archived.from_seq, archived.to_seq, archived.entries) == (1, 7, 7)
     assert await store.exists(archived.object_key)
     verified = await evidence.verify(org.id)
     assert (verified.audit_entries, verified.findings) == (1, [])
@@ -427,7 +429,8 @@ async def test_findings_are_kept_and_logged(
     assert done == 1
     async with db.transaction(org.id) as session:
         kept = await audit.last_verification(session, org.id)
-    assert kept is not None and [(f["kind"], f["seq"]) for f in kept.findings] == [("altered", AT)]
+    assert kept is not None
+    assert [(f["kind"], f["seq"]) for f in kept.findings] == [("altered", AT)]
     await tamper(owner_db, org, *CLEAR)
 
 
@@ -435,4 +438,3 @@ def test_a_finding_reads_as_json() -> None:
     finding = Finding("audit", Break.ALTERED, "org_x", 3, "a", "b")
     assert finding.as_json()["kind"] == "altered"
     assert replace(finding, seq=4).as_json()["seq"] == 4
-
