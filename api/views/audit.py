@@ -77,7 +77,7 @@ def entry_view(entry: AuditLog, name: str | None) -> AuditEntryView:
         at=entry.created_at,
         actor=AuditActor(type=entry.actor_type, id=entry.actor_id, name=name),
         action=entry.action,
-        outcome=entry.result,  # type: ignore[arg-type]
+        outcome=entry.result,
         resource_type=entry.resource_type,
         resource_id=entry.resource_id,
         run_id=entry.run_id,

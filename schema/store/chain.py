@@ -164,7 +164,8 @@ async def last_archive(session: AsyncSession, org_id: str) -> AuditArchive | Non
 async def first_seq(session: AsyncSession, org_id: str) -> int | None:
     """Return the number of the first audit entry that is there."""
     query = text("select min(seq) from audit_logs where org_id = :org_id")
-    return (await session.execute(query, {"org_id": org_id})).scalar_one()
+    found: int | None = (await session.execute(query, {"org_id": org_id})).scalar_one()
+    return found
 
 
 @dataclass
