@@ -19,7 +19,7 @@ from schema.tables.organisations import ApiKey, User
 PLATFORM = "platform"
 """Stands for an organisation where an entry has none: a caller whom nobody knows."""
 
-_APPEND = text("select append_audit(:org_id, cast(:entries as jsonb))")
+_APPEND = text("select within_append_audit(:org_id, cast(:entries as jsonb))")
 _TEXT_LENGTH_MAX = 500
 
 
@@ -53,7 +53,7 @@ class Entry:
     """`success`, `failure` or `denied`."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return the entry as `append_audit` takes it."""
+        """Return the entry as `within_append_audit` takes it."""
         return {
             "id": new_id(AUDIT),
             "actor_type": self.actor.type,

@@ -45,7 +45,7 @@ class Heads:
 
 async def organisations(session: AsyncSession) -> list[str]:
     """Return every organisation that has an audit log or a ledger: an act of the platform, of ids only."""
-    return list((await session.execute(text("select audited_organisations()"))).scalars())
+    return list((await session.execute(text("select across_audited_organisations()"))).scalars())
 
 
 async def get_heads(session: AsyncSession, org_id: str) -> Heads:
@@ -135,17 +135,17 @@ async def mark_stored(session: AsyncSession, org_id: str, number: int) -> None:
 
 async def ensure_partitions(session: AsyncSession, *, months: int) -> int:
     """Make the partitions of this month and of `months` more; returns how many were missing."""
-    return int((await session.execute(text("select ensure_audit_partitions(:n)"), {"n": months})).scalar_one())
+    return int((await session.execute(text("select across_ensure_audit_partitions(:n)"), {"n": months})).scalar_one())
 
 
 async def ended_months(session: AsyncSession) -> list[datetime]:
     """Return the months (their first instants) whose entries have been kept for seven years."""
-    return list((await session.execute(text("select ended_audit_months()"))).scalars())
+    return list((await session.execute(text("select across_ended_audit_months()"))).scalars())
 
 
 async def drop_month(session: AsyncSession, month: datetime) -> None:
     """Drop a month; the database refuses where seven years are not over, or an organisation's are not archived."""
-    await session.execute(text("select drop_audit_month(:month)"), {"month": month})
+    await session.execute(text("select across_drop_audit_month(:month)"), {"month": month})
 
 
 async def get_archive(session: AsyncSession, org_id: str, month: datetime) -> AuditArchive | None:

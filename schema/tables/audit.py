@@ -23,7 +23,7 @@ from schema.tables.base import Table, Timestamp, bigint_field, created_at_field,
 class AuditLog(Table, table=True):
     """Who did what; append-only, in the transaction of what it records, outlives its subjects (no foreign keys).
 
-    Written by the database's function `append_audit` only, which numbers and chains; partitioned by month.
+    Written by the database's function `within_append_audit` only, which numbers and chains; partitioned by month.
     """
 
     __tablename__ = "audit_logs"

@@ -317,10 +317,10 @@ async def test_the_application_writes_no_entry_past_the_chain(db: Database, org:
         "update audit_heads set seq = 0 where org_id = :org",
         "insert into audit_heads (org_id) values ('x')",
         "select make_audit_partition(now())",
-        f"select append_audit('{other}', '[]')",
-        "select drop_audit_month(now() - interval '1 month')",
-        "select drop_audit_month('2019-01-01Z')",
-        f"select * from audit_logs_{datetime.now(UTC):%Y%m}",
+        f"select within_append_audit('{other}', '[]')",
+        "select across_drop_audit_month(now() - interval '1 month')",
+        "select across_drop_audit_month('2019-01-01Z')",
+        f"insert into audit_logs_{datetime.now(UTC):%Y%m} select * from audit_logs limit 1",
     ):
         with pytest.raises(DBAPIError) as refused:
             async with db.transaction(org.id) as session:

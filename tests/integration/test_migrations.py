@@ -237,6 +237,9 @@ async def test_what_the_application_may_do(owner_db: Database, db: Database) -> 
     )
     may: dict[str, set[str]] = {}
     for table, privilege in privileges:
+        if table.startswith("audit_logs_"):  # A month.
+            assert privilege == "SELECT", table
+            continue
         may.setdefault(table, set()).add(privilege)
     for table, allowed in may.items():
         expected = {"SELECT", "INSERT", "UPDATE", "DELETE"}

@@ -4,7 +4,7 @@ The hashing is done by the database, in the statement that inserts: one round tr
 role to write an entry that does not continue the chain. `schema/chain.py` computes the same from what was read.
 
 Revision ID: 0007
-Revises: 0004
+Revises: 0008
 """
 
 import sqlalchemy as sa
@@ -13,9 +13,10 @@ from sqlalchemy.dialects import postgresql
 
 from schema.chain import GENESIS
 from schema.migrations.scripts import statements
+from schema.migrations.tenancy import APP_ROLE, protect, protection
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
@@ -85,7 +86,7 @@ HASHED = """  new.form := 1;
 """.replace("{genesis}", GENESIS.hex())
 
 APPEND = """
-create function append_audit(p_org_id text, p_entries jsonb) returns bigint
+create function within_append_audit(p_org_id text, p_entries jsonb) returns bigint
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
   head audit_heads;
@@ -93,7 +94,7 @@ declare
   entry audit_logs;
 begin
   -- The function runs as the tables' owner, whom row-level security does not bind.
-  if coalesce(current_setting('app.org_id', true), '') <> p_org_id then
+  if not exists (select where p_org_id = (select nullif(current_setting('app.org_id', true), ''))) then
     raise exception 'an audit entry of % in a transaction of %', p_org_id, current_setting('app.org_id', true)
       using errcode = 'insufficient_privilege';
   end if;
@@ -141,7 +142,7 @@ language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 $$;
 
 create function make_audit_partition(at timestamptz) returns void
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql set search_path = public, pg_temp as $$
 declare
   name text := audit_partition(at);
   first timestamptz := date_trunc('month', at, 'UTC');
@@ -156,13 +157,10 @@ begin
     name, first, first + interval '1 month');
   execute format('create trigger deny_truncate before truncate on %s for each statement execute function deny_change()',
     name);
-  -- Whoever may read the log reads it through its parent, which row-level security guards.
-  execute format('revoke all on %s from public, swissbrain_app', name);
-  execute format('alter table %s enable row level security', name);
-  execute format('alter table %s force row level security', name);
+{protection}
 end $$;
 
-create function ensure_audit_partitions(months integer) returns integer
+create function across_ensure_audit_partitions(months integer) returns integer
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
   made integer := 0;
@@ -178,7 +176,7 @@ begin
   return made;
 end $$;
 
-create function ended_audit_months() returns setof timestamptz
+create function across_ended_audit_months() returns setof timestamptz
 language sql stable security definer set search_path = public, pg_temp as $$
   with partitions as materialized (
     select c.relname from pg_inherits join pg_class c on c.oid = inhrelid where inhparent = 'audit_logs'::regclass
@@ -188,13 +186,13 @@ language sql stable security definer set search_path = public, pg_temp as $$
   select month from months where month + interval '1 month' <= clock_timestamp() - interval '7 years' order by month
 $$;
 
-create function drop_audit_month(month timestamptz) returns void
+create function across_drop_audit_month(month timestamptz) returns void
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
   name text := audit_partition(month);
   missing text;
 begin
-  if not exists (select from ended_audit_months() ended where ended = month) then
+  if not exists (select from across_ended_audit_months() ended where ended = month) then
     raise exception 'audit entries of % must be kept: seven years are not over', month
       using errcode = 'insufficient_privilege';
   end if;
@@ -202,7 +200,7 @@ begin
     select org_id, count(*) n, max(seq) last from audit_logs
     where created_at >= month and created_at < month + interval '1 month' group by org_id
   ) held where not exists (
-    select from audit_archives a where a.org_id = held.org_id and a.month = drop_audit_month.month
+    select from audit_archives a where a.org_id = held.org_id and a.month = across_drop_audit_month.month
       and a.entries = held.n and a.to_seq = held.last) limit 1;
   if missing is not null then
     raise exception 'audit entries of % in % are not archived', missing, month using errcode = 'insufficient_privilege';
@@ -211,18 +209,18 @@ begin
   execute format('drop table %s', name);
 end $$;
 
-create function audited_organisations() returns setof text
+create function across_audited_organisations() returns setof text
 language sql stable security definer set search_path = public, pg_temp as $$
   select org_id from audit_heads union select org_id from credit_balances order by 1
 $$;
 """
 
 NOT_FOR_EVERYBODY = (
-    "append_audit(text, jsonb)",
-    "ensure_audit_partitions(integer)",
-    "ended_audit_months()",
-    "drop_audit_month(timestamptz)",
-    "audited_organisations()",
+    "within_append_audit(text, jsonb)",
+    "across_ensure_audit_partitions(integer)",
+    "across_ended_audit_months()",
+    "across_drop_audit_month(timestamptz)",
+    "across_audited_organisations()",
 )
 
 BACKFILL = """
@@ -261,6 +259,16 @@ begin
   end loop;
 end $$;
 """.replace("{genesis}", GENESIS.hex())
+
+
+_BY_NAME = [
+    *protection("%s", append_only=True),
+    f"revoke insert on %s from {APP_ROLE}",
+]
+PARTITIONS = PARTITIONS.replace(
+    "{protection}",
+    "\n".join("  execute format('" + statement.replace("'", "''") + "', name);" for statement in _BY_NAME),
+)
 
 
 def _script(sql: str) -> None:
@@ -332,8 +340,8 @@ def upgrade() -> None:
     _set_old_log_aside()
     _log("audit_logs", sa.JSON(), chained=True)
     _deny("audit_logs")
-    op.execute("revoke all on audit_logs from swissbrain_app")
-    op.execute("grant select on audit_logs to swissbrain_app")
+    protect("audit_logs", append_only=True)
+    op.execute("revoke insert on audit_logs from swissbrain_app")
 
     # The platform's own log has no organisation, and a log outlives its organisation.
     op.drop_constraint("fk_audit_heads_org_id_organisations", "audit_heads", type_="foreignkey")
@@ -393,11 +401,14 @@ def upgrade() -> None:
         _time("checked_at", now=True),
         sa.PrimaryKeyConstraint("org_id", name=op.f("pk_audit_verifications")),
     )
+    protect("audit_checkpoints", deletable=False)
+    protect("audit_archives", append_only=True)
+    protect("audit_verifications")
     for function in (*NOT_FOR_EVERYBODY, "make_audit_partition(timestamptz)"):
         op.execute(f"revoke execute on function {function} from public")
     for function in NOT_FOR_EVERYBODY:
         op.execute(f"grant execute on function {function} to swissbrain_app")
-    op.execute("select ensure_audit_partitions(12)")
+    op.execute("select across_ensure_audit_partitions(12)")
     # Keys that may do everything within their organisation may read its log.
     op.execute(
         "update api_keys set scopes = scopes || array['audit:read'] where scopes @> array['runs:read','runs:write',"
@@ -428,6 +439,7 @@ def downgrade() -> None:
     )
     op.drop_table("audit_logs_0007")
     _deny("audit_logs")
+    protect("audit_logs", append_only=True)
     op.execute("delete from audit_heads where not exists (select from organisations where id = org_id)")
     op.create_foreign_key("fk_audit_heads_org_id_organisations", "audit_heads", "organisations", ["org_id"], ["id"])
     op.alter_column("audit_heads", "seq", server_default=None)

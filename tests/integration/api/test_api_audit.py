@@ -240,7 +240,7 @@ async def test_the_command_line_lists_and_verifies(
 
     code, output = await verify()
     assert (code, output[:2]) == (0, "ok"), output
-    change = "update audit_logs set actor_type = 'system' where org_id = :org and seq = 2"
+    change = "update audit_logs set actor_type = 'nobody' where org_id = :org and seq = 2"
     async with owner_db.transaction(caller.org.id) as session:
         await session.execute(text("alter table audit_logs disable trigger user"))
         await session.execute(text(change), {"org": caller.org.id})
