@@ -352,7 +352,8 @@ MAY_BELONG_TO_NOBODY = {
     *("api/auth.py", "activities/reconcile/activities.py", "infra/check.py"),
     *("infra/evidence.py", "activities/audit/activities.py"),
 }
-"""Who may open a transaction of no organisation: who proves a key, the reconciler, `swissbrain check`, the upkeep of the audit log."""
+"""Who may open a transaction of no organisation: who proves a key, the reconciler, `swissbrain check`, the audit log's
+upkeep."""
 MAY_LOOK_PAST = {"schema/store/api_keys.py", "schema/store/reconcile.py", "schema/store/chain.py"}
 """Which stores call the functions `across_...` that row-level security does not bind."""
 
