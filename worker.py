@@ -37,6 +37,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.agents.acting import ActActivities
 from activities.agents.rows import RowActivities
 from activities.agents.thinking import CloseAgentActivities, ThinkActivities
+from activities.audit.activities import AuditActivities
 from activities.boundary import Boundary
 from activities.documents.activities import DocumentActivities
 from activities.embedding.embedder import Embedder, EmbeddingConfig, build_embedder
@@ -53,10 +54,13 @@ from activities.tools.executor import ToolExecutor
 from activities.tools.mcp_tool import McpSource, mcp_sources
 from activities.tools.python_run import CODE_HINT
 from activities.tools.registry import ToolRegistry, builtin_tools
+from infra.checkpoints import Signer
 from infra.database import Database
+from infra.evidence import Evidence
 from infra.health import worker_identity
 from infra.http import SafeHttpClient
 from infra.live import Live
+from infra.locked import LockedStore
 from infra.logging import configure_logging
 from infra.objects import ObjectStore
 from infra.orchestrator import Orchestrator
@@ -69,8 +73,9 @@ from infra.temporal import connect
 from schema.contracts.research import SourceKind
 from schema.contracts.tools import SourceNote
 from schema.errors import SwissbrainError
-from schema.policies import PRIORITY_SCHEDULED, RECONCILE_EVERY, STICKY_TIMEOUT, TaskQueue
+from schema.policies import AUDIT_MAINTAIN_EVERY, PRIORITY_SCHEDULED, RECONCILE_EVERY, STICKY_TIMEOUT, TaskQueue
 from workflows.agent import AgentWorkflow
+from workflows.audit import CheckpointAuditWorkflow, MaintainAuditWorkflow
 from workflows.boundary import WorkflowBoundary
 from workflows.ingest import IngestDocumentWorkflow
 from workflows.lane import LaneWorkflow
@@ -82,7 +87,10 @@ log = structlog.get_logger(__name__)
 COLLECT_AFTER_OBJECTS = 10_000
 GRACE = timedelta(seconds=20)
 HEARTBEAT_THROTTLE = timedelta(seconds=2)
-WORKFLOWS: tuple[type, ...] = (RunWorkflow, LaneWorkflow, AgentWorkflow, IngestDocumentWorkflow, ReconcileWorkflow)
+WORKFLOWS: tuple[type, ...] = (
+    *(RunWorkflow, LaneWorkflow, AgentWorkflow, IngestDocumentWorkflow),
+    *(ReconcileWorkflow, CheckpointAuditWorkflow, MaintainAuditWorkflow),
+)
 RECONCILER_ID = "reconciler"
 
 
@@ -94,6 +102,7 @@ class Parts:
     db: Database
     objects: ObjectStore
     live: Live
+    evidence: Evidence
     http: SafeHttpClient
     sources: Sources
     mcp: Sequence[McpSource]
@@ -134,6 +143,7 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     act = ActActivities(parts.db, parts.objects, parts.live, parts.http, executor, parts.embedder)
     close = CloseAgentActivities(parts.db, parts.live)
     reconcile = ReconcileActivities(parts.db, parts.orchestrator)
+    audit = AuditActivities(parts.db, parts.evidence)
     documents = DocumentActivities(parts.db, parts.objects, parts.embedder)
     return [
         Station(TaskQueue.RUNS, workflows=WORKFLOWS),
@@ -147,7 +157,10 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
         Station(TaskQueue.TOOLS_CPU, [documents.ingest, documents.embed], slots=2),
         Station(
             TaskQueue.BILLING,
-            [run.begin, run.transition, run.settle, close.close, documents.give_up, reconcile.sweep],
+            [
+                *(run.begin, run.transition, run.settle, close.close, documents.give_up),
+                *(reconcile.sweep, audit.checkpoint, audit.maintain),
+            ],
             slots=20,
         ),
     ]
@@ -186,21 +199,31 @@ def build_worker(parts: Parts, station: Station, task_queue: str, **overrides: A
 
 
 async def ensure_schedules(client: Client, settings: Settings) -> None:
-    """Create the reconciler's schedule, or bring one that exists to what this version wants.
+    """Create the deployment's schedules, or bring those that exist to what this version wants.
 
-    Its id has the deployment's prefix: two deployments in one namespace have a reconciler each. An operator's pause
+    Their ids have the deployment's prefix: two deployments in one namespace have their own each. An operator's pause
     stays.
     """
-    schedule_id = settings.task_queue(RECONCILER_ID)
+    checkpoint_every = timedelta(minutes=settings.audit_checkpoint_minutes)
+    for name, workflow, every in (
+        (RECONCILER_ID, ReconcileWorkflow, RECONCILE_EVERY),
+        ("audit-checkpoints", CheckpointAuditWorkflow, checkpoint_every),
+        ("audit-upkeep", MaintainAuditWorkflow, AUDIT_MAINTAIN_EVERY),
+    ):
+        await _ensure_schedule(client, settings, name, workflow, every)
+
+
+async def _ensure_schedule(client: Client, settings: Settings, name: str, workflow: Any, every: timedelta) -> None:
+    schedule_id = settings.task_queue(name)
     wanted = Schedule(
         action=ScheduleActionStartWorkflow(
-            ReconcileWorkflow.run,
+            workflow.run,
             id=schedule_id,
             task_queue=settings.task_queue(TaskQueue.RUNS),
             priority=Priority(priority_key=PRIORITY_SCHEDULED),
         ),
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RECONCILE_EVERY)]),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=RECONCILE_EVERY),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=every),
     )
     try:
         await client.create_schedule(schedule_id, wanted)
@@ -306,6 +329,8 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
     stack.push_async_callback(objects.close)
     live = Live(settings.redis_url.get_secret_value())
     stack.push_async_callback(live.close)
+    locked = LockedStore.from_settings(settings)
+    stack.push_async_callback(locked.close)
     shared = Shared(settings.redis_url.get_secret_value())
     stack.push_async_callback(shared.close)
     servers = read_servers(settings.mcp_servers.get_secret_value()) if settings.mcp_servers else {}
@@ -324,6 +349,7 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         db=db,
         objects=objects,
         live=live,
+        evidence=Evidence(db, locked, Signer.from_settings(settings)),
         http=SafeHttpClient(settings.fetch_allowed_private_hosts, user_agent=settings.http_user_agent),
         sources=replace(sources, missing=(*sources.missing, *silent)),
         mcp=mcp,

@@ -14,6 +14,7 @@ from api import openapi, problems
 from api.middleware import BodyLimit, CodecCors, HeadAsGet, RequestContext
 from api.routes import (
     artifacts,
+    audit,
     billing,
     codec,
     commands,
@@ -36,6 +37,7 @@ from api.routes import (
 )
 from api.services import Services
 from api.streams import StreamSlots
+from api.trail import Audited, Trail
 from infra.admission import Admission
 from infra.database import Database
 from infra.live import Live
@@ -50,7 +52,7 @@ from infra.temporal import connect, payload_codec
 
 V1 = (
     *(runs, commands, logs, artifacts, work, tables, tools, documents, domains, billing, keys, dead_letters),
-    *(organisation, members, invitations, sign_in, oidc, sessions),
+    *(organisation, members, invitations, sign_in, oidc, sessions, audit),
 )
 """Route modules below `/api/v1`."""
 UNVERSIONED = (service, codec)
@@ -92,6 +94,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(CodecCors, origin=_ui_origin(chosen))
     app.add_middleware(BodyLimit)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(Audited)
     app.add_middleware(RequestContext)
     return app
 
@@ -104,6 +107,7 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
     live = Live(settings.redis_url.get_secret_value())
     limits = RequestLimits(settings.redis_url.get_secret_value())
     temporal = await connect(settings, lazy=True)
+    trail = Trail(database)
     try:
         yield Services(
             settings=settings,
@@ -118,8 +122,10 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
             request_limits=limits,
             passwords=Passwords(),
             oidc=OidcProvider(settings) if settings.oidc_issuer is not None else None,
+            trail=trail,
         )
     finally:
+        await trail.close()
         await limits.close()
         await live.close()
         await objects.close()

@@ -78,6 +78,7 @@ async def _key(request: Request, text: str) -> Caller:
     if presented is None:
         raise Unauthenticated("This is not an API key. Send `Authorization: Bearer sk_...`.")
     refusal = Unauthenticated("The API key is unknown, expired or revoked. Use one that is in force.")
+    request.state.presented_key_id = presented.key_id
     async with services(request).database.transaction(None) as session:
         key = await api_keys.find_key(session, presented)
         if key is None or not presented.proves(key):
@@ -214,6 +215,7 @@ def authorised(
         Forbidden: one is missing.
     """
     caller: Caller = request.state.caller
+    request.state.needed_scopes = tuple(needed.scopes)  # For the audit log: asked, and allowed or not.
     missing = sorted(set(needed.scopes) - caller.scopes)
     if missing:
         lacks = "API key lacks the scope" if caller.key_id else f"role {caller.role} lacks the permission"
@@ -248,4 +250,5 @@ KeysOwner = Annotated[Caller, _with(Scope.KEYS_OWN)]
 MembersReader = Annotated[Caller, _with(Scope.MEMBERS_READ)]
 MembersAdmin = Annotated[Caller, _with(Scope.MEMBERS_ADMIN)]
 OrganisationAdmin = Annotated[Caller, _with(Scope.ORGANISATION_ADMIN)]
+AuditReader = Annotated[Caller, _with(Scope.AUDIT_READ)]
 Operator = Annotated[Caller, _with(Scope.OPERATOR)]

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from temporalio.client import Client
 
 from api.streams import StreamSlots
+from api.trail import Trail
 from infra.admission import Admission
 from infra.codec import EncryptionCodec
 from infra.database import Database
@@ -36,6 +37,7 @@ class Services:
     passwords: Passwords
     oidc: OidcProvider | None
     """None where no provider is configured."""
+    trail: Trail
 
 
 def services(request: Request) -> Services:

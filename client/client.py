@@ -225,6 +225,14 @@ class Client(AbstractContextManager["Client"]):
         """Yield movements of credits, newest first, page by page."""
         return self._pages(f"{API}/billing/ledger", "entries", limit, {"run_id": run_id})
 
+    def audit(self, *, limit: int = 50, **asked: str | None) -> Iterator[Json]:
+        """Yield the audit log, newest first, page by page; `asked` as `GET /audit` takes it."""
+        return self._pages(f"{API}/audit", "entries", limit, asked)
+
+    def audit_verification(self) -> Json:
+        """Read what the last scheduled verification of the audit log found."""
+        return self._get(f"{API}/audit/verification")
+
     def buy_credits(self, credits_amount: str, *, idempotency_key: str | None = None) -> Json:
         """Add credits to the balance; the amount is decimal text, exact."""
         return self._post(f"{API}/billing/purchases", {"credits": credits_amount}, idempotency_key)

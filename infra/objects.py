@@ -192,7 +192,10 @@ class ObjectStore:
             raise StorageUnavailable("The object store does not answer.") from error
 
     def _put(self, ref: ObjectRef, data: bytes, content_type: str) -> None:
-        headers: dict[str, Any] = {"Content-Type": content_type, _SHA256_HEADER: ref.sha256}
+        self._store(ref, data, content_type, {})
+
+    def _store(self, ref: ObjectRef, data: bytes, content_type: str, more: dict[str, Any]) -> None:
+        headers: dict[str, Any] = {"Content-Type": content_type, _SHA256_HEADER: ref.sha256, **more}
         try:
             # The public `put_object` cannot carry a condition. From here the object may stand, whatever we hear.
             self._client._put_object(self.bucket, ref.key, data, headers={**headers, "If-None-Match": "*"})
@@ -210,8 +213,8 @@ class ObjectStore:
         if (stored or sha256_of(self._read(ref.key))) != ref.sha256:
             raise Conflict("An object with other content has this key.", key=ref.key)
 
-    def _read(self, key: str) -> bytes:
-        response = self._client.get_object(self.bucket, key)
+    def _read(self, key: str, version_id: str | None = None) -> bytes:
+        response = self._client.get_object(self.bucket, key, version_id=version_id)
         try:
             data: bytes = response.read()
             return data

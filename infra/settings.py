@@ -64,6 +64,37 @@ class Settings(BaseSettings):
     s3_bucket: str = Field(default="swissbrain", description="Bucket that holds everything; made at start if absent.")
     s3_region: str = Field(default="us-east-1", description="S3 region, part of every signature.")
 
+    # Audit
+    audit_bucket: str | None = Field(
+        default=None,
+        description="Bucket of the signed checkpoints and the archived months; default: `s3_bucket` + `-audit`. Made "
+        "at start with object lock where the store has it.",
+    )
+    audit_signing_keys: SecretStr | None = Field(
+        default=None,
+        description="Ed25519 keys of the audit checkpoints: `id:base64,id2:base64`, 32 bytes each. The first signs, "
+        "every one verifies. Without it no checkpoints are made, and a log that was cut or rewritten as a whole is not "
+        "found.",
+    )
+    audit_verify_keys: str | None = Field(
+        default=None,
+        description="Public keys, in the same form, for a verifier that must not sign; beside those that follow from "
+        "`audit_signing_keys`.",
+    )
+    audit_lock_days: int = Field(
+        default=2_557,
+        ge=0,
+        description="Days for which the store refuses to delete or change a checkpoint or archive (object lock); 0: "
+        "not locked. Seven years.",
+    )
+    audit_lock_mode: Literal["COMPLIANCE", "GOVERNANCE"] = Field(
+        default="COMPLIANCE",
+        description="Object lock's mode; GOVERNANCE lets accounts with a special right delete earlier.",
+    )
+    audit_checkpoint_minutes: float = Field(
+        default=5.0, gt=0, description="Time between two signed checkpoints: what may be rewritten unseen at most."
+    )
+
     # Redis
     redis_url: SecretStr = Field(
         default=SecretStr("redis://127.0.0.1:6379/0"),
@@ -301,6 +332,10 @@ class Settings(BaseSettings):
 
         if self.payload_keys is not None:
             Keyring.parse(self.payload_keys.get_secret_value())
+        if self.audit_signing_keys is not None or self.audit_verify_keys is not None:
+            from infra.checkpoints import Signer
+
+            Signer.from_settings(self)
         return self
 
     @model_validator(mode="after")
@@ -311,6 +346,11 @@ class Settings(BaseSettings):
             if self.oidc_client_id is None:
                 raise ValueError("SWISSBRAIN_OIDC_ISSUER needs SWISSBRAIN_OIDC_CLIENT_ID beside it")
         return self
+
+    @property
+    def audit_bucket_name(self) -> str:
+        """Return the bucket of checkpoints and archives."""
+        return self.audit_bucket or f"{self.s3_bucket}-audit"
 
     @property
     def owner_url(self) -> str:

@@ -26,6 +26,8 @@ class Scope(StrEnum):
     """Invite, change roles and spending limits of members, remove them; never above one's own role."""
     ORGANISATION_ADMIN = "organisation:admin"
     """Rename the organisation and set its spending limit."""
+    AUDIT_READ = "audit:read"
+    """Read and verify the organisation's audit log."""
     OPERATOR = "operator"
     """Read payloads of every organisation through the codec endpoint: for those who run it. No role has it."""
 
@@ -56,6 +58,7 @@ _LEAST: dict[Scope, Role] = {
     Scope.MEMBERS_READ: Role.VIEWER,
     Scope.MEMBERS_ADMIN: Role.ADMIN,
     Scope.ORGANISATION_ADMIN: Role.OWNER,
+    Scope.AUDIT_READ: Role.ADMIN,
 }
 """The table: the lowest role that has a permission."""
 

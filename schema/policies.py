@@ -245,3 +245,18 @@ RECONCILE_GRACE = timedelta(seconds=30)
 RECONCILE_MISSING_GRACE = timedelta(minutes=15)
 """How long a running run may be unknown to Temporal before it is closed: a wrong namespace must not end every run."""
 RECONCILE_BATCH = 500
+
+# The audit log.
+AUDIT_MONTHS_AHEAD = 12
+"""Partitions that are made before they are needed."""
+AUDIT_MAINTAIN_EVERY = timedelta(days=1)
+AUDIT_CHECKPOINT_TIMEOUT = timedelta(minutes=10)
+AUDIT_MAINTAIN_TIMEOUT = timedelta(hours=6)
+AUDIT_WRITERS_MAX = 4
+"""Transactions with which an API process writes its requests' entries at once; those of one organisation queue up."""
+AUDIT_BATCH_MAX = 200
+AUDIT_WITHIN = timedelta(seconds=5)
+"""How long an answer waits for its audit entry before the caller gets 503 in its place."""
+AUDIT_STRANGERS_EVERY = timedelta(seconds=1)
+AUDIT_STRANGERS_MAX = 100
+"""Addresses of unknown callers that are written apart each time; what is beyond is counted together."""

@@ -14,7 +14,7 @@ from api.services import Api, Services
 from api.views import identity as views
 from infra.passwords import check_password
 from schema.errors import Forbidden, NotFound, Unauthenticated, ValidationFailed
-from schema.store import invitations, members, sessions, sign_in, users
+from schema.store import audit, invitations, members, sessions, sign_in, users
 from schema.store.invitations import PresentedInvitation
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,7 @@ async def sign_in_by_password(request: Request, body: views.SignIn, api: Api) ->
     kept = found.password_hash if found is not None else None
     if not await api.passwords.prove(kept, body.password) or found is None or kept is None:
         log.info("sign_in.failed", ip_address=address)
+        await _record_failure(request, api, None if found is None else found.id)
         raise Unauthenticated("The address or the password is wrong.")
     anew = await api.passwords.hash(body.password) if api.passwords.is_stale(kept) else None
     async with api.database.transaction(None) as session:
@@ -67,6 +68,23 @@ async def accept_invitation(request: Request, body: views.AcceptInvitation, api:
             session, request, user_id=user_id, method="password", org_id=presented.org_id
         )
     return identity.answer(request, api, shown, token, transport=body.transport, status_code=201)
+
+
+async def _record_failure(request: Request, api: Services, user_id: str | None) -> None:
+    """Tell the organisations of the account that was tried; the platform's log where there is none, at the same cost."""
+    async with api.database.transaction(None) as session:
+        places = await members.organisations_of(session, user_id or "")
+    for org_id in [place.org_id for place in places] or [audit.PLATFORM]:
+        async with api.database.transaction(org_id) as session:
+            await audit.record(
+                session,
+                org_id,
+                actor=actor_of(request, "anonymous", None),
+                action="user.sign_in_failed",
+                resource_type="user",
+                resource_id=user_id,
+                result="failure",
+            )
 
 
 def _has_session(request: Request) -> bool:

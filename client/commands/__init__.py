@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import billing, corpus, dead_letters, keys, people, runs, sources, tables
+from client.commands import audit, billing, corpus, dead_letters, keys, people, runs, sources, tables
 
 
 def register(app: typer.Typer) -> None:
@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys.app, name="keys")
     app.add_typer(people.users, name="users")
     app.add_typer(people.invite, name="invite")
+    app.add_typer(audit.app, name="audit")
     app.command("balance")(billing.balance)
     app.command("ledger")(billing.ledger)
     app.command("buy")(billing.buy)

@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
+from infra.checkpoints import generate_signing_key
 from infra.codec import Keyring
 from infra.embedded.root import make_root
 
@@ -110,6 +111,7 @@ class DataDirectory:
             "s3_access_key": "SB" + base64.b32encode(secrets.token_bytes(10)).decode(),
             "s3_secret_key": secrets.token_urlsafe(30),
             "payload_keys": Keyring.generate("embedded-1"),
+            "audit_signing_keys": generate_signing_key("embedded-1"),
             "model_api_key": secrets.token_urlsafe(24),
         }
         complete = made | stored

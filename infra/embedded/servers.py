@@ -33,6 +33,7 @@ from temporalio.client import Client
 from infra.embedded.layout import GRPC_OFFSET, DataDirectory
 from infra.embedded.process import Child, Command, Register, end
 from infra.live import Live
+from infra.locked import LockedStore
 from infra.objects import ObjectStore
 from infra.settings import Settings
 from infra.temporal import connect, temporal_ready
@@ -123,6 +124,7 @@ class Stack:
                 "temporal_api_key": None,
                 "temporal_ui_url": self.temporal_ui_url,
                 "payload_keys": SecretStr(self.secrets["payload_keys"]),
+                "audit_signing_keys": SecretStr(self.secrets["audit_signing_keys"]),
             }
         )
 
@@ -161,6 +163,7 @@ class Stack:
             "SWISSBRAIN_S3_BUCKET": settings.s3_bucket,
             "SWISSBRAIN_REDIS_URL": settings.redis_url.get_secret_value(),
             "SWISSBRAIN_PAYLOAD_KEYS": self.secrets["payload_keys"],
+            "SWISSBRAIN_AUDIT_SIGNING_KEYS": self.secrets["audit_signing_keys"],
             "SWISSBRAIN_TEMPORAL_UI_URL": self.temporal_ui_url,
             "TEMPORAL_ADDRESS": settings.temporal_address,
             "TEMPORAL_NAMESPACE": settings.temporal_namespace,
@@ -458,14 +461,17 @@ def _s3(stack: Stack) -> Part:
     async def probe(_since: datetime) -> None:
         # A request that comes before the volumes are there may hang; a later one does not.
         objects = ObjectStore.from_settings(stack.settings, read_timeout_s=S3_PROBE_TIMEOUT_S)
+        locked = LockedStore.from_settings(stack.settings, read_timeout_s=S3_PROBE_TIMEOUT_S)
         try:
             await objects.ensure_bucket()
+            await locked.ensure_bucket()
             # The S3 port answers before a volume can be written.
             key = f".probe/{uuid.uuid4().hex}"
             await objects.put(key, b"ready")
             await objects.delete(key)
         finally:
             await objects.close()
+            await locked.close()
 
     return Part("s3", command, probe, prepare)
 

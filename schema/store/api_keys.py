@@ -197,7 +197,7 @@ _FIND = text("select * from across_api_key(:id, :secret_sha256)")
 
 
 async def _audit(session: AsyncSession, key: ApiKey, actor: Actor, action: str) -> None:
-    details = {"name": key.name, "scopes": list(key.scopes), "user_id": key.user_id}
+    details = {"scopes": list(key.scopes), "user_id": key.user_id}
     await audit.record(
         session, key.org_id, actor=actor, action=action, resource_type="api_key", resource_id=key.id, details=details
     )

@@ -134,21 +134,45 @@ INVARIANTS: tuple[Invariant, ...] = (
         "every status change of a run after its creation has an audit entry of the same transaction",
         """select count(*) from run_status_changes c where c.from_status is not null and not exists (
              select from audit_logs a
-             where a.org_id = c.org_id and a.resource_type = 'run' and a.resource_id = c.run_id and a.xmin = c.xmin)""",
+             where a.org_id = c.org_id and a.resource_type = 'run' and a.resource_id = c.run_id
+               and (a.xmin = c.xmin or a.form = 0))""",
     ),
     Invariant(
         "I11_given_credits_are_audited",
         "every purchase, refund and adjustment has an audit entry of the same transaction",
         """select count(*) from billing_ledger l where l.type in ('purchase', 'refund', 'adjustment') and not exists (
              select from audit_logs a where a.org_id = l.org_id and a.resource_type = 'ledger_entry'
-               and a.resource_id = l.id and a.xmin = l.xmin)""",
+               and a.resource_id = l.id and (a.xmin = l.xmin or a.form = 0))""",
     ),
     Invariant(
         "I11_audit_gap_free",
-        "audit entries are numbered 1..n without gaps",
+        "audit entries are numbered without gaps from 1, or from where an archive ends, to the head",
         """select count(*) from audit_heads h
-           left join (select org_id, count(*) n, max(seq) m from audit_logs group by org_id) a using (org_id)
-           where coalesce(a.n, 0) <> h.seq or coalesce(a.m, 0) <> h.seq""",
+           left join (select org_id, count(*) n, min(seq) f, max(seq) m from audit_logs group by org_id) a
+             using (org_id)
+           left join (select org_id, max(to_seq) t from audit_archives group by org_id) z using (org_id)
+           where coalesce(a.m, z.t, 0) <> h.seq or a.n <> a.m - a.f + 1 or (a.f > 1 and not exists (
+               select from audit_archives x where x.org_id = h.org_id and x.to_seq = a.f - 1))""",
+    ),
+    Invariant(
+        "I17_audit_chain",
+        "every audit entry hashes to what it carries, behind the one before; the last one's hash is the head's",
+        """select (select count(*) from (
+             select a as entry, a.hash, coalesce(lag(a.hash) over (partition by a.org_id order by a.seq),
+               (select x.hash from audit_archives x where x.org_id = a.org_id and x.to_seq = a.seq - 1),
+               decode(repeat('00', 32), 'hex')) previous from audit_logs a) e where hash <> audit_hash(entry, previous))
+           + (select count(*) from audit_heads h where h.seq > 0 and not exists (
+               select from audit_logs a where a.org_id = h.org_id and a.seq = h.seq and a.hash = h.hash)
+             and not exists (
+               select from audit_archives x where x.org_id = h.org_id and x.to_seq = h.seq and x.hash = h.hash))""",
+    ),
+    Invariant(
+        "I17_ledger_hash_chain",
+        "every ledger entry hashes to what it carries, behind the one before",
+        """select count(*) from (
+             select l as entry, l.hash, lag(l.hash, 1, decode(repeat('00', 32), 'hex'))
+               over (partition by l.org_id order by l.version) previous
+             from billing_ledger l) e where hash <> ledger_hash(entry, previous)""",
     ),
     Invariant(
         "I12_use_is_metered_once",

@@ -10,8 +10,11 @@ from sqlalchemy import (
     CheckConstraint,
     Computed,
     DateTime,
+    FetchedValue,
     ForeignKeyConstraint,
     Index,
+    LargeBinary,
+    SmallInteger,
     Text,
     UniqueConstraint,
     text,
@@ -162,6 +165,12 @@ class LedgerEntry(Table, table=True):
     details: dict[str, Any] | None = json_field()
     created_by: str | None = Field(default=None, sa_type=Text)
     created_at: Timestamp = created_at_field()
+    form: int = Field(default=0, sa_type=SmallInteger, nullable=False, sa_column_kwargs={"server_default": "0"})
+    """What is hashed, and how: 1; 0 for entries that were chained by a migration, after they had been written."""
+    hash: bytes = Field(
+        default=None, sa_type=LargeBinary, nullable=False, sa_column_kwargs={"server_default": FetchedValue()}
+    )
+    """Computed by the database from the entry and the hash of the one before (`schema/chain.py`)."""
 
 
 class Invoice(Table, table=True):

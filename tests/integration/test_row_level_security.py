@@ -157,6 +157,7 @@ VALUES = {
     "timestamp with time zone": "now()",
     "date": "now()",
     "jsonb": "'{{}}'",
+    "json": "'{{}}'",
     "bytea": "'{}'",
     "inet": "'127.0.0.1'",
     "vector": "'[1]'",
@@ -359,11 +360,13 @@ def test_a_check_that_would_see_nothing_says_so(application_url: str, capsys: py
 
 MAY_BELONG_TO_NOBODY = {
     *("api/auth.py", "api/routes/sign_in.py", "api/routes/oidc.py", "api/routes/sessions.py"),
-    *("activities/reconcile/activities.py", "infra/check.py"),
+    *("activities/reconcile/activities.py", "infra/check.py", "infra/evidence.py", "activities/audit/activities.py"),
 }
-"""Who may open a transaction of no organisation: who proves a key or a person, the reconciler, `swissbrain check`."""
+"""Who may open a transaction of no organisation: who proves a key or a person, the reconciler, `swissbrain check`, the
+audit log's upkeep."""
 MAY_LOOK_PAST = {
-    f"schema/store/{name}.py" for name in ("api_keys", "members", "oidc", "reconcile", "sessions", "sign_in", "users")
+    f"schema/store/{name}.py"
+    for name in ("api_keys", "chain", "members", "oidc", "reconcile", "sessions", "sign_in", "users")
 }
 """Which stores call the functions `across_...` that row-level security does not bind."""
 

@@ -363,6 +363,9 @@ NAMES_NOTHING_OF_ANOTHER = {
         "research.put_snapshots",
     ),
     *("domains.put_domain",),
+    *("audit.record_all", "audit.list_entries", "audit.last_verification", "audit.put_verification"),
+    *("chain.get_heads", "chain.last_checkpoint", "chain.stored_checkpoints", "chain.put_checkpoint"),
+    *("chain.mark_stored", "chain.get_archive", "chain.last_archive", "chain.first_seq", "chain.put_archive"),
     *("idempotency.claim", "idempotency.store"),
 }
 """Take no identifier but the organisation's own, or content."""

@@ -213,7 +213,16 @@ async def ingested(recorder: Recorder, script: ScriptedReasoner) -> None:
     await recorder.keep("reconcile", sweep_id)
 
 
-SCENARIOS: tuple[Scenario, ...] = (completed, paused, cancelled, failed, starved, tabled, ingested)
+async def audited(recorder: Recorder, script: ScriptedReasoner) -> None:
+    """One round of checkpoints, and one day's upkeep of the audit log."""
+    queue = recorder.stage.settings.task_queue(policies.TaskQueue.RUNS)
+    for workflow, name in (("CheckpointAudit", "audit-checkpoints"), ("MaintainAudit", "audit-upkeep")):
+        workflow_id = f"{name}-{uuid.uuid4().hex}"
+        await recorder.stage.client.execute_workflow(workflow, id=workflow_id, task_queue=queue)
+        await recorder.keep(name, workflow_id)
+
+
+SCENARIOS: tuple[Scenario, ...] = (completed, paused, cancelled, failed, starved, tabled, ingested, audited)
 
 
 async def record() -> None:

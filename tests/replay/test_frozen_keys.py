@@ -70,6 +70,8 @@ def test_prefixes_are_frozen() -> None:
         "REQUEST": "req",
         "DEAD_LETTER": "dead",
         "AUDIT": "aud",
+        "SESSION": "sess",
+        "INVITATION": "inv",
     }
 
 

@@ -36,6 +36,8 @@ PATHS = {
     "agent-row-failed",
     "ingest",
     "reconcile",
+    "audit-checkpoints",
+    "audit-upkeep",
 }
 
 

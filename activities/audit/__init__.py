@@ -1,0 +1,1 @@
+"""Audit: signed checkpoints, months, verification."""
