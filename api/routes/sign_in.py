@@ -71,7 +71,7 @@ async def accept_invitation(request: Request, body: views.AcceptInvitation, api:
 
 
 async def _record_failure(request: Request, api: Services, user_id: str | None) -> None:
-    """Tell the organisations of the account that was tried; the platform's log where there is none, at the same cost."""
+    """Tell the organisations of the account that was tried, or the platform where there is none: at the same cost."""
     async with api.database.transaction(None) as session:
         places = await members.organisations_of(session, user_id or "")
     for org_id in [place.org_id for place in places] or [audit.PLATFORM]:
