@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from activities.documents.activities import store_snapshot
 from activities.documents.builder import TextBuilder
 from activities.documents.passages import PassageSpan, split_passages
-from activities.sources.asking import Sources
+from activities.sources.asking import Searched
 from activities.sources.provider import Found
 from activities.tools.context import ToolContext
 from activities.tools.corpus_search import QUERY_TERMS_MAX
 from activities.tools.ranking import frequencies_of, occurrences, query_terms, relevance, weigh
-from activities.tools.searching import SearchAnswer, SearchArguments, answer_of, ask, judged, score_of
-from activities.tools.tool import specify
+from activities.tools.searching import Search, SearchArguments, score_of, search_spec
 from schema.contracts.common import ObjectRef
 from schema.contracts.research import Passage, SourceKind, SourceRef
-from schema.contracts.tools import Effect, SnapshotRef, ToolOutput
+from schema.contracts.tools import SnapshotRef
 from schema.policies import PASSAGES_PER_SEARCH_MAX
 
 
@@ -29,43 +28,25 @@ class _Abstract:
     snapshot: ObjectRef
 
 
-class AcademicSearch:
-    """Asks the providers of this kind in the operator's order; see `activities/sources/asking.py`."""
+class AcademicSearch(Search):
+    """Finds works, and keeps their abstracts."""
 
-    arguments = SearchArguments
-    answer = SearchAnswer
-    spec = specify(
+    kind = SourceKind.ACADEMIC
+    spec = search_spec(
         "academic.search",
         "Search works of science. Returns the passages of their abstracts, and addresses where a work can be read.",
-        SearchArguments,
-        SearchAnswer,
-        version="1",
         timeout_s=100,
-        effect=Effect.EGRESS,
-        idempotent=True,
     )
 
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
-
-    async def call(self, arguments: SearchArguments, context: ToolContext) -> ToolOutput:
-        """Search once.
-
-        Raises:
-            SourceUnavailable, SourceTemporarilyUnavailable: no provider answered; `notes` says why.
-        """
-        searched = await ask(self._sources, SourceKind.ACADEMIC, arguments)
+    async def _texts(
+        self, searched: Searched, arguments: SearchArguments, context: ToolContext
+    ) -> tuple[tuple[Passage, ...], tuple[SnapshotRef, ...]]:
         kept = await asyncio.gather(*(_keep(each, context) for each in searched.found if each.abstract))
-        return ToolOutput(
-            data=answer_of(searched).model_dump(mode="json"),
-            results=tuple(judged(SourceKind.ACADEMIC, searched, arguments, context)),
-            notes=searched.notes,
-            passages=_passages(kept, context.query or arguments.query, context),
-            snapshots=tuple(
-                SnapshotRef(object=each.snapshot, title=each.found.title, uri=each.found.url, kind=SourceKind.ACADEMIC)
-                for each in kept
-            ),
+        snapshots = tuple(
+            SnapshotRef(object=each.snapshot, title=each.found.title, uri=each.found.url, kind=SourceKind.ACADEMIC)
+            for each in kept
         )
+        return _passages(kept, context.query or arguments.query, context), snapshots
 
 
 async def _keep(found: Found, context: ToolContext) -> _Abstract:

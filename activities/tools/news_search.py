@@ -1,41 +1,15 @@
 """news.search: what news indexes and feeds point to. A result is no evidence; what is cited is read by web.fetch."""
 
-from activities.sources.asking import Sources
-from activities.tools.context import ToolContext
-from activities.tools.searching import SearchAnswer, SearchArguments, answer_of, ask, judged
-from activities.tools.tool import specify
+from activities.tools.searching import Search, search_spec
 from schema.contracts.research import SourceKind
-from schema.contracts.tools import Effect, ToolOutput
 
 
-class NewsSearch:
-    """Asks the providers of this kind in the operator's order; see `activities/sources/asking.py`."""
+class NewsSearch(Search):
+    """Finds addresses."""
 
-    arguments = SearchArguments
-    answer = SearchAnswer
-    spec = specify(
+    kind = SourceKind.NEWS
+    spec = search_spec(
         "news.search",
         "Search the news. Returns titles, addresses and snippets; read an address with web.fetch before relying on it.",
-        SearchArguments,
-        SearchAnswer,
-        version="1",
         timeout_s=90,
-        effect=Effect.EGRESS,
-        idempotent=True,
     )
-
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
-
-    async def call(self, arguments: SearchArguments, context: ToolContext) -> ToolOutput:
-        """Search once.
-
-        Raises:
-            SourceUnavailable, SourceTemporarilyUnavailable: no provider answered; `notes` says why.
-        """
-        searched = await ask(self._sources, SourceKind.NEWS, arguments)
-        return ToolOutput(
-            data=answer_of(searched).model_dump(mode="json"),
-            results=tuple(judged(SourceKind.NEWS, searched, arguments, context)),
-            notes=searched.notes,
-        )

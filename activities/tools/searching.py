@@ -1,5 +1,6 @@
-"""What the three searches outside the corpus have in common: arguments, answer, and the score of what they found."""
+"""What the three searches outside the corpus have in common: the call, and the score of what they found."""
 
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -11,8 +12,9 @@ from activities.tools.context import ToolContext
 from activities.tools.corpus_search import QUERY_TERMS_MAX
 from activities.tools.ranking import Occurrences, Relevance, frequencies_of, occurrences, query_terms, relevance, weigh
 from activities.tools.scoring import TRUST, page_trust, score
-from activities.tools.tool import Answer, Arguments
-from schema.contracts.research import FoundItem, Score, SourceKind
+from activities.tools.tool import Answer, Arguments, specify
+from schema.contracts.research import FoundItem, Passage, Score, SourceKind
+from schema.contracts.tools import Effect, SnapshotRef, ToolOutput, ToolSpec
 from schema.policies import SEARCH_PAGES_MAX, SEARCH_RESULTS_MAX
 
 RESULTS_DEFAULT = 10
@@ -34,6 +36,54 @@ class SearchAnswer(Answer):
     found: int
     asked_in_vain: tuple[str, ...]
     """Providers that did not answer, each with the reason."""
+
+
+def search_spec(name: str, description: str, *, timeout_s: float) -> ToolSpec:
+    """Specify a search."""
+    return specify(
+        name,
+        description,
+        SearchArguments,
+        SearchAnswer,
+        version="1",
+        timeout_s=timeout_s,
+        effect=Effect.EGRESS,
+        idempotent=True,
+    )
+
+
+class Search:
+    """Asks the providers of its kind in the operator's order; see `activities/sources/asking.py`."""
+
+    kind: ClassVar[SourceKind]
+    spec: ToolSpec
+    arguments = SearchArguments
+    answer = SearchAnswer
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    async def call(self, arguments: SearchArguments, context: ToolContext) -> ToolOutput:
+        """Search once.
+
+        Raises:
+            SourceUnavailable, SourceTemporarilyUnavailable: no provider answered; `notes` says why.
+        """
+        searched = await ask(self._sources, self.kind, arguments)
+        passages, snapshots = await self._texts(searched, arguments, context)
+        return ToolOutput(
+            data=answer_of(searched).model_dump(mode="json"),
+            results=tuple(judged(self.kind, searched, arguments, context)),
+            notes=searched.notes,
+            passages=passages,
+            snapshots=snapshots,
+        )
+
+    async def _texts(
+        self, searched: Searched, arguments: SearchArguments, context: ToolContext
+    ) -> tuple[tuple[Passage, ...], tuple[SnapshotRef, ...]]:
+        """Return the evidence in the results themselves, where the kind has any: passages, and what they stand in."""
+        return (), ()
 
 
 async def ask(sources: Sources, kind: SourceKind, arguments: SearchArguments) -> Searched:
