@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import psutil
 
-UP_WITHIN_S = 90.0
+UP_WITHIN_S = 150.0
 RUN_WITHIN_S = 180.0
 TERMINAL = ("completed", "failed", "cancelled")
 
@@ -49,12 +49,19 @@ class Stack:
             start_new_session=True,
         )
         log.close()
+        try:
+            self._wait(self._process)
+        except AssertionError:
+            self.down()
+            raise
+        return self
+
+    def _wait(self, process: "subprocess.Popen[bytes]") -> None:
         deadline = time.monotonic() + UP_WITHIN_S
         while not (self.endpoint_file.exists() and self._answers()):
-            assert self._process.poll() is None, f"swissbrain up ended with {self._process.returncode}"
+            assert process.poll() is None, f"swissbrain up ended with {process.returncode}"
             assert time.monotonic() < deadline, "swissbrain up did not become ready"
             time.sleep(0.1)
-        return self
 
     def down(self) -> None:
         """Stop with SIGTERM; nothing may be left."""
