@@ -1,6 +1,7 @@
 """SQLModel tables, one file per aggregate. Importing this package registers all of them on `metadata`."""
 
 from schema.tables import (
+    approvals,
     billing,
     collaboration,
     documents,
@@ -15,6 +16,7 @@ from schema.tables import (
 from schema.tables.base import metadata
 
 __all__ = [
+    "approvals",
     "billing",
     "collaboration",
     "documents",
