@@ -248,4 +248,6 @@ KeysOwner = Annotated[Caller, _with(Scope.KEYS_OWN)]
 MembersReader = Annotated[Caller, _with(Scope.MEMBERS_READ)]
 MembersAdmin = Annotated[Caller, _with(Scope.MEMBERS_ADMIN)]
 OrganisationAdmin = Annotated[Caller, _with(Scope.ORGANISATION_ADMIN)]
+PolicyAdmin = Annotated[Caller, _with(Scope.KEYS_ADMIN)]
+"""Who sets what agents may do, and decides on calls that wait: owners and admins."""
 Operator = Annotated[Caller, _with(Scope.OPERATOR)]
