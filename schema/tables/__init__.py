@@ -1,6 +1,7 @@
 """SQLModel tables, one file per aggregate. Importing this package registers all of them on `metadata`."""
 
 from schema.tables import (
+    approvals,
     audit,
     billing,
     collaboration,
@@ -16,6 +17,7 @@ from schema.tables import (
 from schema.tables.base import metadata
 
 __all__ = [
+    "approvals",
     "audit",
     "billing",
     "collaboration",
