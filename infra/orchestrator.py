@@ -35,10 +35,12 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from infra.settings import Settings
 from infra.temporal import temporal_ready
+from schema.contracts.agent import AgentWorkflow, ApprovalDecided
 from schema.contracts.common import Contract
 from schema.contracts.documents import IngestDocumentInput, IngestDocumentResult, IngestDocumentWorkflow
 from schema.contracts.run import ExecuteRunInput, RunWorkflow
 from schema.errors import Conflict, IllegalTransition, OrchestratorUnavailable, RateLimited, SwissbrainError, all_errors
+from schema.ids import agent_workflow_id
 from schema.policies import PRIORITY_INGEST, PRIORITY_RUN, UPDATE_ANSWER_WITHIN, TaskQueue
 from schema.tables.billing import CreditHold
 from schema.tables.organisations import Organisation
@@ -179,6 +181,24 @@ class Orchestrator:
         except NoExecution:
             return False
         return True
+
+    async def tell_decided(self, run_id: str, agent_number: int, approval_id: str) -> bool:
+        """Tell an agent that its approval was decided, any number of times; False when it is not there any more."""
+        handle = self._client.get_workflow_handle_for(AgentWorkflow.run, agent_workflow_id(run_id, agent_number))
+        try:
+            async with _translated():
+                decided = ApprovalDecided(approval_id=approval_id)
+                await handle.signal(AgentWorkflow.approval_decided, decided, rpc_timeout=RPC_TIMEOUT)
+        except NoExecution:
+            return False
+        return True
+
+    async def try_tell_decided(self, run_id: str, agent_number: int, approval_id: str) -> None:
+        """Tell as `tell_decided` does, after the commit of the decision; what is lost, the reconciler tells again."""
+        try:
+            await self.tell_decided(run_id, agent_number, approval_id)
+        except SwissbrainError as error:
+            log.warning("approval.telling_deferred", approval_id=approval_id, error=str(error))
 
     async def command(
         self, run_id: str, update: Any, input: Contract, result_type: type[ResultT], *, update_id: str

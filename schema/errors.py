@@ -6,7 +6,7 @@
     │   ├── Unauthenticated 401, InsufficientCredits 402, SpendingLimitReached 402, Forbidden 403, NotFound 404
     │   ├── IllegalTransition 409, IdempotencyInFlight 409, Conflict 409, Gone 410
     │   ├── PayloadTooLarge 413, UnsupportedFormat 415, IdempotencyMismatch 422, ValidationFailed 422
-    │   ├── BlockedAddress 422, ToolInputInvalid 422, ToolNotAllowed 403
+    │   ├── BlockedAddress 422, ToolInputInvalid 422, ToolNotAllowed 403, ToolRefused 403, CanaryLeaked 403
     │   └── RateLimited 429
     ├── DependencyError        something we stand on failed; retried, honouring `retry_after_s`; alerts on rate
     │   ├── ProviderUnavailable 503, ProviderRateLimited 503, ProviderAnswerInvalid 502
@@ -100,6 +100,18 @@ class ToolNotAllowed(CallerError):
     """The agent asked for a tool that is not on its run's list."""
 
     code = "tool_not_allowed"
+
+
+class ToolRefused(CallerError):
+    """The run's policy, or a person, refuses this call of a tool; `rule` says which rule."""
+
+    code = "tool_refused"
+
+
+class CanaryLeaked(CallerError):
+    """What was to leave carries a text that was planted to be noticed; it did not leave."""
+
+    code = "canary_leaked"
 
 
 class NotFound(CallerError):
@@ -278,6 +290,8 @@ POLICIES: dict[str, Policy] = {
     "spending_limit_reached": Policy(402, False, True, "The month's spending limit is reached"),
     "forbidden": Policy(403, False, True, "Not allowed"),
     "tool_not_allowed": Policy(403, False, True, "Tool not allowed"),
+    "tool_refused": Policy(403, False, True, "Tool call refused"),
+    "canary_leaked": Policy(403, False, False, "A planted text was about to leave"),
     "not_found": Policy(404, False, True, "Not found"),
     "illegal_transition": Policy(409, False, True, "The run's status does not allow this"),
     "idempotency_in_flight": Policy(409, True, True, "The same request is being answered"),

@@ -31,6 +31,7 @@ DEAD_LETTER = "dead"
 AUDIT = "aud"
 SESSION = "sess"
 INVITATION = "inv"
+APPROVAL = "appr"
 
 
 def new_id(prefix: str) -> str:
@@ -66,6 +67,11 @@ def task_id(run_id: str, agent_number: int) -> str:
 def step_id(operation_key: str) -> str:
     """Return the identifier of the step row that belongs to an operation key."""
     return derived_id(STEP, operation_key)
+
+
+def approval_id(operation_key: str) -> str:
+    """Return the identifier of the approval that the act of an operation key may wait for."""
+    return derived_id(APPROVAL, operation_key)
 
 
 def operation_key(run_id: str, attempt: int, agent_number: int, step: int, kind: str) -> str:

@@ -93,6 +93,37 @@ AGENT_START_AGAIN_AFTER = timedelta(seconds=2)
 AGENT_REPEATS_MAX = 2
 """An agent that asks for the same tool with the same arguments more often than this is stopped (loop detection)."""
 
+# What an agent may do (docs/injection.md).
+TOOL_ARGUMENTS_BYTES_MAX = 16 * 1024
+"""The arguments of one tool call, as JSON."""
+POLICY_TOOLS_MAX = 100
+"""Names in one list of a tool policy."""
+CANARIES_MAX = 50
+CANARY_LENGTH_MIN = 12
+"""A shorter text would be met by chance."""
+CANARY_LENGTH_MAX = 200
+EGRESS_CALLS_AFTER_PRIVATE_MAX = 12
+"""Calls that leave the platform which an agent may make once it has read the organisation's own documents."""
+EGRESS_TEXT_AFTER_PRIVATE_BYTES_MAX = 600
+"""Text of the model's choosing in one such call; a search query has 200 characters at most."""
+EGRESS_TEXT_AFTER_PRIVATE_BYTES_SUM = 3_000
+"""The same, over all such calls of an agent."""
+EGRESS_QUERY_AFTER_PRIVATE_BYTES_MAX = 512
+"""The query string of an address that is fetched then, even of one that a source gave."""
+EGRESS_NEW_WORDS_AFTER_PRIVATE_MAX = 8
+"""Words of such a text that stand neither in the task nor in anything public."""
+EGRESS_COPIED_WORDS_MAX = 2
+"""Words in a row that such a text may share with private documents and with nothing else."""
+SNAPSHOTS_LOOKED_THROUGH_MAX = 20
+"""Pages that an agent read, looked through for an address that it wants to fetch."""
+APPROVAL_EXPIRES = timedelta(days=7)
+APPROVAL_EXPIRES_MAX = timedelta(days=30)
+APPROVAL_HOLD_MARGIN = timedelta(days=1)
+"""An approval expires this long before the hold of its attempt does."""
+APPROVAL_NOTE_LENGTH_MAX = 1_000
+APPROVALS_PENDING_MAX = 1_000
+"""Calls of an organisation that wait for a person; beyond, a call that would wait is refused."""
+
 # A table and structured output.
 TABLE_ROWS_MAX = 1_000
 TABLE_COLUMNS_MAX = 20

@@ -18,7 +18,9 @@ with workflow.unsafe.imports_passed_through():
     from schema.contracts import agent as contract
     from schema.contracts.agent import (
         ActInput,
+        ActResult,
         AgentControl,
+        ApprovalDecided,
         CloseAgentInput,
         ExecuteAgentInput,
         ExecuteAgentResult,
@@ -59,6 +61,8 @@ class AgentWorkflow:
         self._tokens = input.tokens
         self._recent = list(input.recent_calls)
         self._stop_reason = input.stop_reason
+        self._decided: set[str] = set()
+        """Approvals that were decided, as far as the agent was told."""
 
     @workflow.run
     async def run(self, input: ExecuteAgentInput) -> ExecuteAgentResult:
@@ -144,8 +148,28 @@ class AgentWorkflow:
         )
 
     async def _act(self, call: ToolCall) -> None:
+        acted = await self._call(call)
+        while acted.waits_for is not None:
+            # The same act again: PostgreSQL says what was decided, and the call is made once at most.
+            await self._wait_for_approval(acted.waits_for, timedelta(seconds=acted.waits_s))
+            acted = await self._call(call, withdrawn=self._orders.finishing)
+        self._spent_pcr += acted.spent_pcr
+
+    async def _wait_for_approval(self, approval_id: str, within: timedelta) -> None:
+        """Wait for a decision, holding no activity; a pause parks the agent meanwhile, a finish ends the wait."""
+        expires = workflow.now() + within
+        while approval_id not in self._decided and not self._orders.finishing:
+            left = expires - workflow.now()
+            if left <= timedelta() or not await self._orders.wait_for(
+                lambda: approval_id in self._decided or self._orders.paused or self._orders.finishing, left
+            ):
+                break
+            await self._gate()
+        await self._gate()
+
+    async def _call(self, call: ToolCall, *, withdrawn: bool = False) -> ActResult:
         options = tool_options(TOOL_TIMEOUT_MAX + _STEP_MARGIN)
-        acted = await workflow.execute_activity(
+        return await workflow.execute_activity(
             contract.act,
             ActInput(
                 org_id=self._input.org_id,
@@ -157,6 +181,7 @@ class AgentWorkflow:
                 subtask=self._input.subtask,
                 call=call,
                 tools=self._input.tools,
+                withdrawn=withdrawn,
             ),
             task_queue=queue(TaskQueue.TOOLS),
             start_to_close_timeout=options.start_to_close,
@@ -165,7 +190,6 @@ class AgentWorkflow:
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"step {self._step}: {call.tool}",
         )
-        self._spent_pcr += acted.spent_pcr
 
     def _key(self, kind: str) -> str:
         return operation_key(self._input.run_id, self._input.attempt, self._number, self._step, kind)
@@ -198,6 +222,11 @@ class AgentWorkflow:
             self._budget_pcr += input.amount_pcr
         else:
             self._orders.take(input)
+
+    @workflow.signal(name="approval_decided")
+    def approval_decided(self, input: ApprovalDecided) -> None:
+        """Hear that a call may go on, or may not."""
+        self._decided.add(input.approval_id)
 
     # Ends.
 

@@ -75,6 +75,7 @@ class ReconcileActivities:
             holds_released=await self._release_holds(),
             documents_restarted=await self._restart_documents(),
             keys_deleted=await self._forget_keys(),
+            approvals_told=await self._tell_approvals(),
         )
 
     async def _repair(self, run: RunMark) -> str | None:
@@ -170,6 +171,17 @@ class ReconcileActivities:
             ),
             organisation,
         )
+
+    async def _tell_approvals(self) -> int:
+        """Tell agents of decisions that were committed and did not reach them."""
+        told = 0
+        async with self._db.transaction(None) as session:
+            marks = await reconcile.untold_approvals(session, older_than=RECONCILE_GRACE, limit=RECONCILE_BATCH)
+        for mark in marks:
+            activity.heartbeat()
+            async with _deferring("approval", mark.id):
+                told += await self._orchestrator.tell_decided(mark.run_id, mark.agent_number, mark.id)
+        return told
 
     async def _forget_keys(self) -> int:
         async with self._db.transaction(None) as session:

@@ -47,6 +47,12 @@ class AgentControl(Contract):
     """pause: which of the run's pauses it is; the agent's answer names it."""
 
 
+class ApprovalDecided(Contract):
+    """Signal `approval_decided` to an agent that waits, from the API or the reconciler; how, PostgreSQL says."""
+
+    approval_id: str
+
+
 @workflow.defn(name="Agent")
 class AgentWorkflow:
     """Stub of the Agent workflow."""
@@ -59,6 +65,11 @@ class AgentWorkflow:
     @workflow.signal(name="control")
     def control(self, input: AgentControl) -> None:
         """Take an order of the run."""
+        raise NotImplementedError
+
+    @workflow.signal(name="approval_decided")
+    def approval_decided(self, input: ApprovalDecided) -> None:
+        """Hear that a call may go on, or may not."""
         raise NotImplementedError
 
 
@@ -99,6 +110,8 @@ class ActInput(RunRef):
     subtask: Subtask
     call: ToolCall
     tools: tuple[str, ...]
+    withdrawn: bool = False
+    """The call waited for an approval, and the agent is told to finish: the wait ends here."""
 
 
 class ActResult(Contract):
@@ -107,6 +120,10 @@ class ActResult(Contract):
     ok: bool
     spent_pcr: int = 0
     error_code: str | None = None
+    waits_for: str | None = None
+    """Id of the approval without which the call is not made; nothing was done, and the same act is asked for again
+    when it was decided, or after `waits_s`."""
+    waits_s: float = 0.0
 
 
 class CloseAgentInput(RunRef):

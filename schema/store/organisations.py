@@ -1,9 +1,11 @@
 """Organisations, their users and memberships."""
 
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from schema.contracts.policy import ToolPolicy
 from schema.errors import NotFound
 from schema.store import audit, billing
 from schema.store.audit import Actor
@@ -77,3 +79,42 @@ async def get_role(session: AsyncSession, org_id: str, user_id: str) -> str:
     if role is None:
         raise NotFound(f"User {user_id} is not a member of the organisation.")
     return role
+
+
+async def tool_policy(session: AsyncSession, org_id: str) -> ToolPolicy:
+    """Return what the organisation's agents may do by default; an unknown organisation has the product's defaults."""
+    query = select(col(Organisation.tool_policy)).where(Organisation.id == org_id)
+    return ToolPolicy.model_validate((await session.execute(query)).scalar_one_or_none() or {})
+
+
+async def set_tool_policy(session: AsyncSession, org_id: str, policy: ToolPolicy, *, actor: Actor) -> None:
+    """Set what the organisation's agents may do by default, for runs that are created from now on.
+
+    Raises:
+        NotFound: there is no such organisation.
+    """
+    before = await tool_policy(session, org_id)
+    changed = await session.execute(
+        update(Organisation)
+        .where(col(Organisation.id) == org_id)
+        .values(tool_policy=policy.model_dump(mode="json"))
+        .returning(col(Organisation.id))
+        .execution_options(synchronize_session=False)
+    )
+    if changed.scalar_one_or_none() is None:
+        raise NotFound(f"There is no organisation {org_id}.")
+    # Canaries are secrets: the log says how many.
+    hidden = {"canaries"}
+    details = {
+        "before": before.model_dump(mode="json", exclude=hidden) | {"canaries": len(before.canaries)},
+        "after": policy.model_dump(mode="json", exclude=hidden) | {"canaries": len(policy.canaries)},
+    }
+    await audit.record(
+        session,
+        org_id,
+        actor=actor,
+        action="tool_policy.changed",
+        resource_type="organisation",
+        resource_id=org_id,
+        details=details,
+    )

@@ -69,6 +69,22 @@ async def expired_holds(session: AsyncSession, *, limit: int, grace: timedelta) 
     return [HoldMark(**row) for row in rows.mappings()]
 
 
+@dataclass(frozen=True)
+class ApprovalMark:
+    """An approval that was decided, and the agent that waits for it."""
+
+    org_id: str
+    id: str
+    run_id: str
+    agent_number: int
+
+
+async def untold_approvals(session: AsyncSession, *, older_than: timedelta, limit: int) -> list[ApprovalMark]:
+    """Return decisions that no agent has taken up for a while, of live runs, in random order."""
+    rows = await session.execute(_UNTOLD_APPROVALS, {"age": older_than, "limit": limit})
+    return [ApprovalMark(**row) for row in rows.mappings()]
+
+
 async def forget_answers(session: AsyncSession, *, older_than: timedelta) -> int:
     """Delete the answers of idempotency keys that are older than `older_than`; returns how many."""
     return int((await session.execute(_FORGET_ANSWERS, {"age": older_than})).scalar_one())
@@ -78,4 +94,5 @@ _LIVE_RUNS = text("select * from across_live_runs(:age, :limit)")
 _UNSTARTED_RUNS = text("select * from across_unstarted_runs(:age, :limit)")
 _PROCESSING_DOCUMENTS = text("select * from across_processing_documents(:age, :limit)")
 _EXPIRED_HOLDS = text("select * from across_expired_holds(:age, :limit)")
+_UNTOLD_APPROVALS = text("select * from across_untold_approvals(:age, :limit)")
 _FORGET_ANSWERS = text("select across_forget_answers(:age)")

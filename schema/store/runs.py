@@ -8,6 +8,7 @@ from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from schema.contracts.policy import ToolPolicy
 from schema.errors import IllegalTransition, NotFound
 from schema.events import EventType
 from schema.ids import settle_key
@@ -15,7 +16,7 @@ from schema.money import credits_to_ucr, ucr_to_credits
 from schema.policies import RUN_TRIES_DEFAULT
 from schema.prices import quote_ucr
 from schema.states import LIVE, TERMINAL, AgentStatus, RunCommand, RunStatus, StatusDetail, allows, may_transition
-from schema.store import audit, billing, dead_letters, events
+from schema.store import approvals, audit, billing, dead_letters, events, organisations
 from schema.store.audit import Actor
 from schema.store.billing import Settlement
 from schema.store.events import NewEvent
@@ -65,16 +66,20 @@ async def create_run(
     max_tokens: int,
     rows: int = 0,
     workspace_id: str | None = None,
+    tool_policy: ToolPolicy | None = None,
     actor: Actor = audit.SYSTEM,
 ) -> Run:
     """Insert a run in status `created`. Nothing is held; `quoted_ucr` is what a start will hold.
 
     `rows`, where the run fills a table, decides the quote instead of its agents; the caller records the table.
+    `tool_policy` says what its agents may do; None: what the organisation set by default.
     `context["max_credits"]`, where given, lowers the quote: it is the most that the run may ever cost.
     """
     quoted_ucr = quote_ucr(max_agents, max_tokens, rows=rows)
     if context.get("max_credits") is not None:
         quoted_ucr = min(quoted_ucr, credits_to_ucr(Decimal(str(context["max_credits"]))))
+    if tool_policy is None:
+        tool_policy = await organisations.tool_policy(session, org_id)
     run = Run(
         id=run_id,
         org_id=org_id,
@@ -88,6 +93,7 @@ async def create_run(
         max_tokens=max_tokens,
         max_tries=RUN_TRIES_DEFAULT,
         quoted_ucr=quoted_ucr,
+        tool_policy=tool_policy.model_dump(mode="json"),
     )
     session.add(run)
     await session.flush()
@@ -336,6 +342,7 @@ async def close(session: AsyncSession, org_id: str, run_id: str, ending: Ending,
     run.last_error = ending.error
     run.completed_at = func.clock_timestamp()  # type: ignore[assignment]
     await _close_agents(session, run, ending.status)
+    await approvals.withdraw(session, org_id, run_id)
     if ending.status is RunStatus.FAILED:
         await dead_letters.record(
             session,

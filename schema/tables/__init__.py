@@ -2,6 +2,7 @@
 
 from schema.tables import (
     audit,
+    approvals,
     billing,
     collaboration,
     documents,
@@ -17,6 +18,7 @@ from schema.tables.base import metadata
 
 __all__ = [
     "audit",
+    "approvals",
     "billing",
     "collaboration",
     "documents",

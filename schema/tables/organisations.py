@@ -1,10 +1,12 @@
 """Organisations, their users, memberships and API keys."""
 
+from typing import Any
+
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
-from schema.tables.base import Table, Timestamp, bigint_field, created_at_field, timestamp_field
+from schema.tables.base import Table, Timestamp, bigint_field, created_at_field, json_field, timestamp_field
 
 
 class Organisation(Table, table=True):
@@ -20,6 +22,8 @@ class Organisation(Table, table=True):
     """Admission: more live runs than this are refused with 429."""
     paused_max_s: int = bigint_field(30 * 24 * 3600)
     """A run paused longer than this is cancelled, seconds."""
+    tool_policy: dict[str, Any] | None = json_field()
+    """What agents may do by default (`schema/contracts/policy.py`); None: the product's defaults."""
     created_at: Timestamp = created_at_field()
 
 

@@ -61,6 +61,8 @@ class Run(Table, table=True):
     last_error: dict[str, Any] | None = json_field()
     """`{code, detail}` of the failure that ended the last attempt or try."""
     quality: dict[str, Any] | None = json_field()
+    tool_policy: dict[str, Any] | None = json_field()
+    """What its agents may do, fixed at its creation; None: a run from before there were policies."""
     plan: list[dict[str, Any]] | None = json_field()
     """The recorded plan: made once, the same for every retry."""
     created_at: Timestamp = created_at_field()

@@ -20,7 +20,7 @@ def test_every_row_is_complete() -> None:
         if name == "`reasoner.fell_back`":
             assert agent == "either"
             continue
-        assert agent == ("yes" if name.startswith(("`agent.", "`tool.", "`row.")) else "-"), name
+        assert agent == ("yes" if name.startswith(("`agent.", "`tool.", "`row.", "`approval.")) else "-"), name
         assert when, name
         assert data == "null" or re.search(r"`\w+`", data), name
 
