@@ -50,6 +50,7 @@ from activities.runs.reporting import ReportActivities
 from activities.sources.asking import Sources
 from activities.sources.catalogue import SourceConfig, build_sources
 from activities.sources.mcp import list_tools, read_servers
+from activities.tools.canary import prompt_canary
 from activities.tools.executor import ToolExecutor
 from activities.tools.mcp_tool import McpSource, mcp_sources
 from activities.tools.python_run import CODE_HINT
@@ -113,6 +114,8 @@ class Parts:
     """Agents may run programs."""
     sandbox_level: str = ""
     """What the sandbox of this process proved."""
+    canaries: tuple[str, ...] = ()
+    """Texts that neither a call nor a report may carry."""
     thinkers: int = 20
     """Calls of the reasoner at once; what waits, waits in Temporal's queue and not in a call."""
 
@@ -136,11 +139,11 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     """Return what each task queue needs; the one place that wires activities to their dependencies."""
     run = RunActivities(parts.db, parts.live)
     plan = PlanActivities(parts.db, parts.live, parts.reasoner, offer_of(parts))
-    report = ReportActivities(parts.db, parts.objects, parts.live, parts.reasoner)
+    report = ReportActivities(parts.db, parts.objects, parts.live, parts.reasoner, parts.canaries)
     think = ThinkActivities(parts.db, parts.objects, parts.live, parts.reasoner)
     row = RowActivities(parts.db, parts.objects, parts.live, parts.reasoner)
     executor = ToolExecutor(tools)
-    act = ActActivities(parts.db, parts.objects, parts.live, parts.http, executor, parts.embedder)
+    act = ActActivities(parts.db, parts.objects, parts.live, parts.http, executor, parts.embedder, parts.canaries)
     close = CloseAgentActivities(parts.db, parts.live)
     reconcile = ReconcileActivities(parts.db, parts.orchestrator)
     audit = AuditActivities(parts.db, parts.evidence)
@@ -283,7 +286,13 @@ def model_config(settings: Settings) -> ModelConfig:
         answer_form=settings.model_answer_form,
         prompt_characters_max=settings.model_prompt_characters,
         answer_tokens_max=settings.model_answer_tokens,
+        canary=canary_of(settings),
     )
+
+
+def canary_of(settings: Settings) -> str:
+    """Return the canary of the prompts, made of a secret that every process of the deployment has."""
+    return prompt_canary((settings.payload_keys or settings.database_url).get_secret_value().encode())
 
 
 def source_config(settings: Settings) -> SourceConfig:
@@ -358,6 +367,7 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         orchestrator=Orchestrator(client, settings),
         code=code,
         sandbox_level=walls.level.label,
+        canaries=(canary_of(settings),),
         thinkers=settings.model_concurrency,
     )
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI
 from api import openapi, problems
 from api.middleware import BodyLimit, CodecCors, HeadAsGet, RequestContext
 from api.routes import (
+    approvals,
     artifacts,
     audit,
     billing,
@@ -32,6 +33,7 @@ from api.routes import (
     sessions,
     sign_in,
     tables,
+    tool_policy,
     tools,
     work,
 )
@@ -51,8 +53,8 @@ from infra.settings import Settings
 from infra.temporal import connect, payload_codec
 
 V1 = (
-    *(runs, commands, logs, artifacts, work, tables, tools, documents, domains, billing, keys, dead_letters),
-    *(organisation, members, invitations, sign_in, oidc, sessions, audit),
+    *(runs, commands, approvals, logs, artifacts, work, tables, tools, tool_policy, documents, domains, billing, keys),
+    *(dead_letters, organisation, members, invitations, sign_in, oidc, sessions, audit),
 )
 """Route modules below `/api/v1`."""
 UNVERSIONED = (service, codec)

@@ -251,4 +251,6 @@ MembersReader = Annotated[Caller, _with(Scope.MEMBERS_READ)]
 MembersAdmin = Annotated[Caller, _with(Scope.MEMBERS_ADMIN)]
 OrganisationAdmin = Annotated[Caller, _with(Scope.ORGANISATION_ADMIN)]
 AuditReader = Annotated[Caller, _with(Scope.AUDIT_READ)]
+PolicyAdmin = Annotated[Caller, _with(Scope.KEYS_ADMIN)]
+"""Who sets what agents may do, and decides on calls that wait: owners and admins."""
 Operator = Annotated[Caller, _with(Scope.OPERATOR)]

@@ -36,6 +36,7 @@ SessionId = Annotated[str, Path(description="Id of the session."), AfterValidato
 InvitationId = Annotated[
     str, Path(description="Id of the invitation."), AfterValidator(_form_of(ids.INVITATION, "invitation"))
 ]
+ApprovalId = Annotated[str, Path(description="Id of the approval."), AfterValidator(_form_of(ids.APPROVAL, "approval"))]
 DeadLetterId = Annotated[
     str, Path(description="Id of the dead letter."), AfterValidator(_form_of(ids.DEAD_LETTER, "dead letter"))
 ]

@@ -165,6 +165,8 @@ class AgentWorkflow:
             ):
                 break
             await self._gate()
+        # Should it come to another wait, only another message ends it.
+        self._decided.discard(approval_id)
         await self._gate()
 
     async def _call(self, call: ToolCall, *, withdrawn: bool = False) -> ActResult:

@@ -114,7 +114,7 @@ class Talk:
         first = forms.index(_UNDERSTOOD.get(key, Form(self._config.answer_form)))
         for form in forms[first:]:
             said = form in (Form.JSON_SCHEMA, Form.JSON_OBJECT_OF_SCHEMA)
-            system = system_text(prompt, answer, with_schema=not said, **values)
+            system = system_text(prompt, answer, with_schema=not said, canary=self._config.canary, **values)
             try:
                 completion = await vendor.complete(
                     model=model,

@@ -31,14 +31,18 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def system_text(prompt: str, answer: type[Answer], *, with_schema: bool, **values: int | str) -> str:
-    """Return the system message of a prompt; `with_schema` spells the schema out for servers that do not enforce it."""
+def system_text(prompt: str, answer: type[Answer], *, with_schema: bool, canary: str = "", **values: int | str) -> str:
+    """Return the system message of a prompt; `with_schema` spells the schema out for servers that do not enforce it.
+
+    `canary` is a text that an answer has no reason to repeat; where it turns up, the prompt was leaked.
+    """
     text = _environment().get_template(f"{prompt}.j2").render(**values)
     common = (
         _environment()
         .get_template("common.j2")
         .render(
             schema_name=answer.__name__,
+            canary=canary,
             schema=json.dumps(schema_of(answer), indent=1, sort_keys=True) if with_schema else "",
         )
     )

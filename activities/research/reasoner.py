@@ -47,6 +47,8 @@ class ModelConfig:
     prompt_characters_max: int = 16_000
     """Characters of passages or findings that one prompt shows."""
     answer_tokens_max: int = 4_000
+    canary: str = ""
+    """A text in every system message that nothing has a reason to repeat (`activities/tools/canary.py`)."""
 
     def for_role(self, role: Role) -> str | None:
         """Return the model that plays `role`."""

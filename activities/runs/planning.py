@@ -14,6 +14,7 @@ from activities.sources.notes import note_degraded
 from activities.usage import reasoner_usage
 from infra.database import Database, driver_of
 from infra.live import Live
+from schema.contracts.policy import ToolPolicy
 from schema.contracts.research import SourceKind, Subtask
 from schema.contracts.run import PlannedAgent, PlanRunInput, PlanRunResult
 from schema.contracts.tables import TablePlan
@@ -71,7 +72,8 @@ def tools_of(run: Run, offer: Offer) -> tuple[str, ...]:
         tools.update(dict.fromkeys([*usable, *offer.extra.get(kind, ())]))
     if offer.code:
         tools[CODE_TOOL] = None
-    return tuple(tools)
+    policy = ToolPolicy.model_validate(run.tool_policy or {})
+    return tuple(tool for tool in tools if policy.permits(tool))
 
 
 class PlanActivities:

@@ -1,7 +1,7 @@
 """The report, in four stages: merge, resolve, write, render. Each leaves its result, so that none is paid for twice."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
+from activities.agents.acting import canary_event
 from activities.agents.thinking import brief_of
 from activities.fallbacks import note_fallbacks
 from activities.research.citations import RenderedReport, render_report
@@ -19,11 +20,13 @@ from activities.research.reasoner import Reasoner
 from activities.runs.calls import CallJournal
 from activities.runs.delivering import Delivered, delivered
 from activities.runs.forms import table_report
+from activities.tools.canary import carries
 from activities.usage import reasoner_usage
 from infra.database import Database, driver_of
 from infra.live import Live
 from infra.objects import ObjectStore, sha256_of
 from schema.contracts.common import ObjectRef, Tokens
+from schema.contracts.policy import ToolPolicy
 from schema.contracts.research import Claim, Conflict, Finding, Reasoned, Report, Subtask
 from schema.contracts.run import (
     MergeClaimsInput,
@@ -34,10 +37,12 @@ from schema.contracts.run import (
     WordedReport,
     WriteReportInput,
 )
+from schema.errors import CanaryLeaked
 from schema.events import EventType
-from schema.store import agents, artifacts, billing, clock, documents, events, forms, research, runs, steps
+from schema.store import agents, artifacts, audit, billing, clock, documents, events, forms, research, runs, steps
 from schema.store.agents import NewStep
 from schema.store.artifacts import NewArtifact
+from schema.store.audit import workflow_actor
 from schema.store.events import NewEvent
 from schema.store.forms import RowState
 from schema.tables.forms import RunForm
@@ -96,11 +101,14 @@ class ReportActivities:
         HoldClosed: the attempt was settled meanwhile.
     """
 
-    def __init__(self, db: Database, objects: ObjectStore, live: Live, reasoner: Reasoner) -> None:
+    def __init__(
+        self, db: Database, objects: ObjectStore, live: Live, reasoner: Reasoner, canaries: Iterable[str] = ()
+    ) -> None:
         self._db = db
         self._objects = objects
         self._live = live
         self._reasoner = reasoner
+        self._canaries = tuple(canaries)
 
     @activity.defn(name="report.merge")
     async def merge(self, input: MergeClaimsInput) -> ReportStageResult:
@@ -150,6 +158,7 @@ class ReportActivities:
         else:
             checked = await self._check(found, input.worded)
         more = delivered(form, rows)
+        await self._require_no_canary(input, found.run, checked, more)
         stored = await self._store(input.org_id, checked.rendered, more)
         step = NewStep(
             run_id=input.run_id,
@@ -166,6 +175,34 @@ class ReportActivities:
         await self._live.publish(input.run_id)
         return result
 
+    async def _require_no_canary(self, input: RenderReportInput, run: Run, checked: _Checked, more: Delivered) -> None:
+        """Stop a report that carries a planted text; the log and the audit keep that it happened.
+
+        Raises:
+            CanaryLeaked: it does, and nothing was stored.
+        """
+        shown = [checked.rendered.markdown, checked.rendered.sidecar.model_dump_json()]
+        shown += [text for *_, text in more.files]
+        if not any(carries(text, self._planted(run)) for text in shown):
+            return
+        async with self._db.transaction(input.org_id) as session:
+            await steps.open_attempt(await driver_of(session), input.org_id, input.run_id, input.attempt)
+            await events.append(session, input.org_id, input.run_id, canary_event("report", None))
+            await audit.record(
+                session,
+                input.org_id,
+                actor=workflow_actor(input.run_id),
+                action="canary.detected",
+                resource_type="run",
+                resource_id=input.run_id,
+                details={"where": "report", "attempt": input.attempt},
+                result="denied",
+            )
+        raise CanaryLeaked("The report carries a text that was planted to be noticed; it was not delivered.")
+
+    def _planted(self, run: Run) -> tuple[str, ...]:
+        return (*self._canaries, *ToolPolicy.model_validate(run.tool_policy or {}).canaries)
+
     async def _evidence(self, org_id: str, run_id: str) -> _Evidence:
         async with self._db.transaction(org_id) as session:
             run = await runs.get_run(session, org_id, run_id)
@@ -175,7 +212,12 @@ class ReportActivities:
         copies = await asyncio.to_thread(copy_groups, sources, prints)
         # Cells are evidence of the output; the report is written from what its own agents found.
         rows = {subtask.number for subtask in _planned(run) if subtask.is_row}
-        told = tuple(claim for claim in claims if claim.agent_number not in rows)
+        planted = self._planted(run)
+        told = tuple(
+            claim
+            for claim in claims
+            if claim.agent_number not in rows and not (planted and carries((claim.text, claim.quote), planted))
+        )
         return _Evidence(run, marked(told, copies), copies, len(sources))
 
     async def _check(self, found: _Evidence, worded: WordedReport) -> _Checked:

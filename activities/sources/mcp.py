@@ -15,6 +15,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, model_validator
 
 from schema.contracts.research import SourceKind
+from schema.contracts.tools import Effect
 from schema.errors import SourceTemporarilyUnavailable, SourceUnavailable
 from schema.policies import MCP_SERVERS_MAX, MCP_TEXT_CHARACTERS_MAX, MCP_TOOLS_MAX
 
@@ -42,12 +43,17 @@ class McpServer(BaseModel):
     """What its answers are scored as, and which `context.sources` lets agents ask it."""
     tools: tuple[str, ...] | None = None
     """Names of the tools that agents may call; None: all of them."""
+    effect: Effect = Effect.EGRESS
+    """What a call does to the world: `egress` for a server that only looks things up, `write` for one that changes
+    something; then every call waits for a person (docs/injection.md)."""
     timeout_s: float = Field(default=60.0, gt=0, le=110)
 
     @model_validator(mode="after")
     def _one_way(self) -> "McpServer":
         if (self.url is None) == (self.command is None):
             raise ValueError("give either url or command")
+        if self.effect is Effect.READ:
+            raise ValueError("a call of a server leaves the platform: effect is egress or write")
         return self
 
 

@@ -1,17 +1,18 @@
 """The one way to call a tool: allow-list, arguments, time, answer, size."""
 
 import asyncio
+import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from activities.tools.context import ToolContext
 from activities.tools.registry import ToolRegistry
 from activities.tools.tool import Tool
-from schema.contracts.tools import ToolOutput
+from schema.contracts.tools import Effect, ToolOutput
 from schema.errors import InvariantViolated, SourceTemporarilyUnavailable, ToolInputInvalid, ToolNotAllowed
-from schema.policies import PAYLOAD_BYTES_MAX
+from schema.policies import PAYLOAD_BYTES_MAX, TOOL_ARGUMENTS_BYTES_MAX
 
 _FIELD_ERRORS_MAX = 20
 
@@ -38,10 +39,32 @@ class ToolExecutor:
             SwissbrainError: whatever the tool itself raises.
             CancelledError: after the tool has cleaned up.
         """
+        tool, checked = self.check(name, arguments, allowed)
+        return await self.call(tool, checked, context)
+
+    def check(self, name: str, arguments: Mapping[str, Any], allowed: Collection[str]) -> tuple[Tool, BaseModel]:
+        """Find a tool and read its arguments, without calling it.
+
+        Raises:
+            ToolNotAllowed, ToolInputInvalid: as `execute`.
+        """
         tool = self._registry.find(name) if name in allowed else None
         if tool is None:
-            raise ToolNotAllowed(f"The tool {name!r} is not among those this agent may use.", tool=name)
-        checked = _checked_arguments(tool, arguments)
+            raise ToolNotAllowed(f"The tool {name[:100]!r} is not among those this agent may use.", tool=name[:100])
+        return tool, _checked_arguments(tool, arguments)
+
+    def effect_of(self, name: str) -> Effect | None:
+        """Say what a tool does to the world; None: there is no such tool."""
+        tool = self._registry.find(name)
+        return tool.spec.effect if tool is not None else None
+
+    async def call(self, tool: Tool, checked: BaseModel, context: ToolContext) -> ToolOutput:
+        """Call a tool once, with arguments that `check` read.
+
+        Raises:
+            SourceTemporarilyUnavailable, InvariantViolated, SwissbrainError, CancelledError: as `execute`.
+        """
+        name = tool.spec.name
         timeout_s = tool.spec.timeout_s
         try:
             async with asyncio.timeout(timeout_s) as deadline:
@@ -54,7 +77,14 @@ class ToolExecutor:
         return output
 
 
-def _checked_arguments(tool: Tool, arguments: Mapping[str, Any]) -> Any:
+def _checked_arguments(tool: Tool, arguments: Mapping[str, Any]) -> BaseModel:
+    size_bytes = len(json.dumps(dict(arguments), default=str).encode())
+    if size_bytes > TOOL_ARGUMENTS_BYTES_MAX:
+        raise ToolInputInvalid(
+            f"The arguments of {tool.spec.name} are {size_bytes} bytes; {TOOL_ARGUMENTS_BYTES_MAX} are taken.",
+            tool=tool.spec.name,
+            errors=[],
+        )
     try:
         return tool.arguments.model_validate(dict(arguments))
     except ValidationError as error:

@@ -20,7 +20,7 @@ from activities.tools.scoring import TRUST, score
 from activities.tools.tool import Answer, Arguments, specify
 from schema.contracts.common import ObjectRef
 from schema.contracts.research import Passage, SourceRef
-from schema.contracts.tools import Effect, SnapshotRef, ToolOutput, ToolSpec
+from schema.contracts.tools import SnapshotRef, ToolOutput, ToolSpec
 from schema.errors import PayloadTooLarge, SourceUnavailable, UnsupportedFormat
 from schema.policies import PASSAGES_PER_SEARCH_MAX
 
@@ -129,7 +129,7 @@ def mcp_sources(servers: Mapping[str, McpServer], tools: list[McpTool]) -> list[
             McpAnswer,
             version="1",
             timeout_s=server.timeout_s + 10,
-            effect=Effect.EGRESS,
+            effect=server.effect,
             idempotent=False,
         ).model_copy(update={"input_schema": schema})
         sources[name] = McpSource(server, tool, spec, arguments)

@@ -17,7 +17,7 @@ from api.views import runs as views
 from schema.ids import RUN, new_id
 from schema.outputs import fields_of_schema
 from schema.states import RunStatus
-from schema.store import artifacts, billing, forms, runs
+from schema.store import artifacts, billing, forms, organisations, runs
 
 router = APIRouter(prefix="/runs", tags=["runs"], route_class=SecuredRoute)
 
@@ -39,6 +39,7 @@ async def create_run(caller: RunsWriter, asked: Idempotent, body: views.CreateRu
             max_agents=body.max_agents,
             max_tokens=body.stored_tokens,
             rows=body.rows,
+            tool_policy=body.tool_policy(await organisations.tool_policy(session, caller.org_id)),
             actor=caller.actor,
         )
         if body.table is not None:

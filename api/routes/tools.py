@@ -4,25 +4,15 @@ The API does not import the tools. It shows the specifications that they had at 
 `tests/unit/api/test_api_tools.py` compares the file with the registry and says how to write it anew.
 """
 
-from functools import cache
-from importlib.resources import files
-
 from fastapi import APIRouter
-from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from api.auth import RunsReader, SecuredRoute
 from api.serialisation import JsonAnswer
+from api.tool_specs import tool_specs
 from api.views import work as views
-from schema.contracts.tools import ToolSpec
 
 router = APIRouter(prefix="/tools", tags=["tools"], route_class=SecuredRoute)
-
-
-@cache
-def tool_specs() -> tuple[ToolSpec, ...]:
-    """Return the specifications, by name."""
-    return TypeAdapter(tuple[ToolSpec, ...]).validate_json(files("api").joinpath("tools.json").read_bytes())
 
 
 @router.get("", response_model=views.ToolList)

@@ -10,7 +10,10 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from api.serialisation import Credits, Instant
 from api.views.asked import AskedTable
 from api.views.base import Ask, FilledText, Listing, Text, View, storable_json
+from api.views.tool_policy import ToolNames, ToolPolicyView, policy_of
+from schema.contracts.policy import ToolPolicy
 from schema.contracts.research import SourceKind
+from schema.errors import ValidationFailed
 from schema.money import CREDITS_MAX, PCR_PER_UCR, UCR_PER_CREDIT, credits_to_ucr, ucr_to_credits
 from schema.outputs import fields_of_schema
 from schema.policies import (
@@ -89,6 +92,36 @@ class CreateRun(Ask):
         default=None,
         description="A JSON Schema (a documented subset): the run delivers `output.json`, with evidence per value.",
     )
+
+    tools: ToolNames | None = Field(
+        default=None,
+        min_length=1,
+        description="Tools that the run's agents may call, of those that the organisation allows; default: all of them.",
+    )
+    free_browsing: bool | None = Field(
+        default=None,
+        description="Whether agents may fetch addresses that neither the task nor a source gave them, where the "
+        "organisation allows it; default: as the organisation has it.",
+    )
+    require_approval: ToolNames = Field(
+        default_factory=list,
+        description="Tools of which every call waits for an administrator, beside those that the organisation names.",
+    )
+
+    def tool_policy(self, organisation: ToolPolicy) -> ToolPolicy:
+        """Return what the run's agents may do.
+
+        Raises:
+            ValidationFailed: nothing is left of the tools that it asks for.
+        """
+        policy = organisation.narrowed(
+            tools=self.tools, free_browsing=self.free_browsing, require_approval=self.require_approval
+        )
+        if self.tools is not None and len(policy.tools or ()) < len(self.tools):
+            closed = sorted(set(self.tools) - set(policy.tools or ()))
+            detail = f"The organisation does not allow {', '.join(closed)}."
+            raise ValidationFailed(detail, errors=[{"field": "tools", "message": detail}])
+        return policy
 
     @field_validator("output_schema")
     @classmethod
@@ -257,6 +290,8 @@ class RunView(RunSummary):
     """What was charged at the end."""
     credits_released: Credits
     """What of the hold was given back at the end."""
+    tool_policy: ToolPolicyView
+    """What its agents may do, fixed when it was created."""
     quality: dict[str, Any] | None
     last_error: dict[str, Any] | None
     table: dict[str, int] | None
@@ -424,6 +459,7 @@ def full(
         credits_used=pcr_to_credits(hold.metered_pcr if hold else 0),
         credits_charged=ucr_to_credits(hold.captured_ucr if hold else 0),
         credits_released=ucr_to_credits(hold.released_ucr if hold else 0),
+        tool_policy=policy_of(run.tool_policy),
         quality=run.quality,
         last_error=run.last_error,
         table=vars(progress) if progress is not None else None,

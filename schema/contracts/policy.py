@@ -50,10 +50,13 @@ class ToolPolicy(Contract):
 
 
 def canonical_json(value: Mapping[str, Any]) -> str:
-    """Return arguments as the one text that stands for them: sorted keys, no white space, not escaped."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """Return arguments as the one text that stands for them: sorted keys, no white space, ASCII.
+
+    Escaped, so that nothing in it looks like something else to whoever decides.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def call_digest(tool: str, version: str, arguments_json: str) -> str:
-    """Return the SHA-256 that binds an approval to exactly one call: `TOOL`, line break, `VERSION`, line break, JSON."""
+    """Return the SHA-256 that binds an approval to one call: `TOOL`, line break, `VERSION`, line break, JSON."""
     return hashlib.sha256(f"{tool}\n{version}\n{arguments_json}".encode()).hexdigest()

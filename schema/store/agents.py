@@ -143,16 +143,16 @@ async def find_step(session: AsyncSession, org_id: str, operation_key: str) -> S
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def list_acts(session: AsyncSession, org_id: str, run_id: str, *, attempt: int, agent_number: int) -> list[Step]:
-    """Return the acts that an agent finished in an attempt, in order."""
+async def list_acts(
+    session: AsyncSession, org_id: str, run_id: str, *, attempt: int | None, agent_number: int
+) -> list[Step]:
+    """Return the acts that an agent finished in an attempt, in order; with `attempt=None` in every attempt."""
     query = select(Step).where(
-        Step.org_id == org_id,
-        Step.run_id == run_id,
-        Step.attempt == attempt,
-        Step.agent_number == agent_number,
-        Step.kind == "act",
+        Step.org_id == org_id, Step.run_id == run_id, Step.agent_number == agent_number, Step.kind == "act"
     )
-    return list((await session.execute(query.order_by(col(Step.sequence_number)))).scalars())
+    if attempt is not None:
+        query = query.where(Step.attempt == attempt)
+    return list((await session.execute(query.order_by(col(Step.attempt), col(Step.sequence_number)))).scalars())
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Approvals: calls of tools that wait for a person. A decision, its log line and its audit entry are one transaction."""
+"""Approvals: calls of tools that wait for a person. Decision, log line and audit entry are one transaction."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -441,3 +441,11 @@ async def count_sources(session: AsyncSession, org_id: str, run_id: str) -> int:
         )
     )
     return int((await session.execute(query)).scalar_one())
+
+
+async def addresses_met(session: AsyncSession, org_id: str, run_id: str) -> list[str]:
+    """Return the addresses that searches and pages gave to a run; not those that were tried in vain."""
+    query = select(col(tables.Source.uri)).where(
+        tables.Source.org_id == org_id, tables.Source.run_id == run_id, tables.Source.outcome != Outcome.FAILED.value
+    )
+    return list((await session.execute(query)).scalars())

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from schema.contracts.policy import ToolPolicy
 from schema.contracts.research import Brief, Claim, StepRecord
 from schema.errors import HoldClosed, NotFound
 from schema.ids import USAGE, derived_id, step_id, task_id
@@ -44,6 +45,8 @@ class Start:
     run_created_at: datetime
     recorded: RecordedStep | None
     """Of the same operation key; then there is nothing left to do."""
+    policy: ToolPolicy
+    """What the run's agents may do."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Memory:
 
 _START = Statement(
     """
-    select clock_timestamp() as now, run.created_at, step.id as step_id, step.output, step.error
+    select clock_timestamp() as now, run.created_at, run.tool_policy, step.id as step_id, step.output, step.error
     from runs run
     left join steps step on step.org_id = run.org_id and step.operation_key = :operation_key
     where run.org_id = :org_id and run.id = :run_id
@@ -126,7 +129,8 @@ async def start(connection: Connection, org_id: str, run_id: str, *, operation_k
     row = await _START.row(connection, parameters)
     if row is None:
         raise NotFound(f"there is no run {run_id}")
-    return Start(row["now"], row["created_at"], _recorded(row))
+    policy = ToolPolicy.model_validate(received(row["tool_policy"]) or {})
+    return Start(row["now"], row["created_at"], _recorded(row), policy)
 
 
 async def remember(

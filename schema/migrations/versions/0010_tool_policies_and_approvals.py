@@ -1,7 +1,7 @@
 """What agents may do, by organisation and by run, and the calls that wait for a person (docs/decisions/0016).
 
-Revision ID: 0008
-Revises: 0005
+Revision ID: 0010
+Revises: 0008
 """
 
 import sqlalchemy as sa
@@ -10,8 +10,8 @@ from sqlalchemy.dialects import postgresql
 
 from schema.migrations.tenancy import define_across, protect
 
-revision = "0008"
-down_revision = "0005"
+revision = "0010"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
