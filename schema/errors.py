@@ -291,7 +291,7 @@ POLICIES: dict[str, Policy] = {
     "forbidden": Policy(403, False, True, "Not allowed"),
     "tool_not_allowed": Policy(403, False, True, "Tool not allowed"),
     "tool_refused": Policy(403, False, True, "Tool call refused"),
-    "canary_leaked": Policy(403, False, False, "A planted text was about to leave"),
+    "canary_leaked": Policy(403, False, True, "A planted text was about to leave"),
     "not_found": Policy(404, False, True, "Not found"),
     "illegal_transition": Policy(409, False, True, "The run's status does not allow this"),
     "idempotency_in_flight": Policy(409, True, True, "The same request is being answered"),

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,24 +22,29 @@ def prompt_canary(secret: bytes) -> str:
     return "cnr" + hmac.new(secret, b"swissbrain prompt canary", hashlib.sha256).hexdigest()[:24]
 
 
-def texts_of(value: Any) -> Iterator[str]:
-    """Return every string in a JSON value, keys too, in order."""
+def texts_of(value: Any, *, keys: bool = True) -> Iterator[str]:
+    """Return every string in a JSON value, in order."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for key, inner in value.items():
-            yield str(key)
-            yield from texts_of(inner)
+            if keys:
+                yield str(key)
+            yield from texts_of(inner, keys=keys)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from texts_of(inner)
+            yield from texts_of(inner, keys=keys)
 
 
-def carries(value: Any, canaries: Iterable[str]) -> bool:
+def carries(value: Any, canaries: Sequence[str]) -> bool:
     """Tell whether a text or JSON value carries a canary: plain, split up, reversed, percent-encoded, hex or base64."""
-    whole = "".join(texts_of(value))
-    if not whole:
-        return False
+    # Values one after the other: a text that is split over arguments is one.
+    return any(
+        _any_carried(whole, canaries) for whole in ("".join(texts_of(value, keys=False)), " ".join(texts_of(value)))
+    )
+
+
+def _any_carried(whole: str, canaries: Sequence[str]) -> bool:
     # Twice: encoded within an encoding.
     plain = unicodedata.normalize("NFKC", unquote(unquote(whole)))
     squeezed = _NOT_WORD.sub("", plain).casefold()

@@ -96,7 +96,7 @@ def same_address(url: str) -> str:
     try:
         return str(check_url(url.partition("#")[0]))
     except BlockedAddress:
-        return url
+        return url.partition("#")[0]
 
 
 def fault_of(texts: Sequence[str], urls: Sequence[str], vocabulary: Vocabulary, sent: Sent) -> tuple[str, str] | None:

@@ -73,7 +73,7 @@ def approval_view(approval: Approval) -> ApprovalView:
         links |= {"approve": f"{own}/approve", "deny": f"{own}/deny"}
     return ApprovalView(
         id=approval.id,
-        status=approval.status,  # type: ignore[arg-type]
+        status=approval.status,
         run_id=approval.run_id,
         agent_id=agent_id(approval.run_id, approval.agent_number),
         attempt=approval.attempt,

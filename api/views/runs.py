@@ -96,7 +96,7 @@ class CreateRun(Ask):
     tools: ToolNames | None = Field(
         default=None,
         min_length=1,
-        description="Tools that the run's agents may call, of those that the organisation allows; default: all of them.",
+        description="Tools that agents may call, of those that the organisation allows; default: all of them.",
     )
     free_browsing: bool | None = Field(
         default=None,

@@ -46,7 +46,7 @@ class SetToolPolicy(Ask):
     )
     require_approval: ToolNames = Field(
         default_factory=list,
-        description="Tools of which every call waits for an administrator, for example `web.fetch`.",
+        description="Tools of which every call waits for an administrator: `web.fetch`, say.",
     )
     approval_expires_s: int = Field(
         default=int(APPROVAL_EXPIRES.total_seconds()),
@@ -57,7 +57,7 @@ class SetToolPolicy(Ask):
     canaries: list[Canary] = Field(
         default_factory=list,
         max_length=CANARIES_MAX,
-        description="Texts planted in private documents: a call or report that carries one is stopped. Never shown again.",
+        description="Texts planted in private documents: a call or report that carries one is stopped. Not shown.",
     )
 
     @property
