@@ -4,6 +4,7 @@ The attacker's own server is open by configuration, so that only the policy stan
 without the policy shows that the same calls do harm.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -107,10 +108,11 @@ async def test_the_same_calls_do_harm_without_the_policy(
 
     monkeypatch.setattr(Guard, "judge", allow)
     async with attacked(db, objects, settings, org, 0) as (world, heads, corpus):
-        await obey(world, corpus)
+        some = corpus[::3]
+        await obey(world, some)
         done = harm(world, heads)
-        print(f"forbidden effects without the policy: {len(done)}")
-        assert len(done) > 35
+        print(f"{len(some)} injections; forbidden effects without the policy: {len(done)}")
+        assert len(done) > 10
 
 
 async def test_what_research_needs_still_passes(
@@ -194,8 +196,6 @@ async def test_an_approval_is_for_one_call_exactly_as_it_was_read(
 async def test_an_approval_that_nobody_decides_expires(
     db: Database, objects: ObjectStore, settings: Settings, org: Org
 ) -> None:
-    import asyncio
-
     policy = POLICY.model_copy(update={"approval_expires_s": 1, "require_approval": ("corpus.search",)})
     async with attacked(db, objects, settings, org, 1, policy) as (world, _, _):
         waiting = await world.act(1, *FIRST)

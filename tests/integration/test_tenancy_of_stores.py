@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,12 +24,13 @@ from schema.contracts.research import Claim, ConsideredSource, Outcome, Score, S
 from schema.contracts.tables import Column, TableSpec
 from schema.errors import Conflict, HoldClosed, NotFound
 from schema.events import EventType
-from schema.ids import RUN, derived_id, new_id, operation_key
+from schema.ids import RUN, approval_id, derived_id, new_id, operation_key
 from schema.ids import SOURCE as SOURCE_PREFIX
 from schema.states import AgentStatus, RunStatus
 from schema.store import (
     agents,
     api_keys,
+    approvals,
     artifacts,
     billing,
     dead_letters,
@@ -44,6 +45,7 @@ from schema.store import (
     steps,
 )
 from schema.store.agents import AgentProgress, NewStep
+from schema.store.approvals import WaitingCall
 from schema.store.artifacts import NewArtifact
 from schema.store.audit import SYSTEM
 from schema.store.billing import Settlement
@@ -53,6 +55,7 @@ from schema.store.events import NewEvent
 from schema.store.idempotency import Asked, StoredAnswer
 from schema.store.runs import Ending, Projection
 from schema.store.steps import FinishedStep, Opening
+from schema.tables.approvals import Approval
 from schema.tables.collaboration import Workspace
 from schema.tables.runs import Run
 from tests.integration.conftest import Org, make_org
@@ -119,6 +122,7 @@ async def furnish(db: Database, org: Org) -> Theirs:
         opening = await steps.open_attempt(connection, org.id, running, 1)
         await steps.record(connection, org.id, opening, a_finished_step(running, operation))
     async with db.transaction(org.id) as session:
+        await approvals.request(session, org.id, a_call(running, operation))
         await forms.create_table(session, org.id, running, TABLE)
         ids = {name: await run_in(session, org, RunStatus(name)) for name in ("created", "paused", "failed")}
         [artifact] = await artifacts.list_artifacts(session, org.id, running)
@@ -183,6 +187,13 @@ def a_run(mine: Org, **fields: Any) -> dict[str, Any]:
     }
 
 
+def a_call(run_id: str, operation: str) -> WaitingCall:
+    return WaitingCall(
+        run_id, 1, 1, 0, operation, "web.fetch", "2", "egress", '{"url":"secret"}', "0" * 64, "required", "secret",
+        timedelta(days=1),
+    )  # fmt: skip
+
+
 Call = Callable[[AsyncSession, str, Theirs, Org], Awaitable[Any]]
 
 
@@ -200,6 +211,10 @@ def directly(work: Callable[[Connection, str, Theirs, Org], Awaitable[Any]]) -> 
 # Each as the caller's organisation `o`, with identifiers of theirs `t`.
 
 NOT_FOUND: dict[str, Call] = {
+    "approvals.get": lambda s, o, t, m: approvals.get(s, o, approval_id(t.operation)),
+    "approvals.decide": lambda s, o, t, m: approvals.decide(
+        s, o, approval_id(t.operation), approve=True, arguments_sha256=None, note=None, user_id="x", actor=SYSTEM
+    ),
     "runs.get_run": lambda s, o, t, m: runs.get_run(s, o, t.running),
     "runs.lock_run": lambda s, o, t, m: runs.lock_run(s, o, t.running),
     "runs.start_run": lambda s, o, t, m: runs.start_run(s, o, t.created, SYSTEM),
@@ -300,6 +315,17 @@ NOTHING: dict[str, tuple[Any, Call]] = {
     "forms.progress_of": (forms.Progress(0, 0, 0, 0), lambda s, o, t, m: forms.progress_of(s, o, t.running)),
     "forms.put_cells": (None, lambda s, o, t, m: forms.put_cells(s, o, t.running, 1, [])),
     "forms.put_output": (None, lambda s, o, t, m: forms.put_output(s, o, t.running, {"value": 1})),
+    "research.addresses_met": ([], lambda s, o, t, m: research.addresses_met(s, o, t.running)),
+    "approvals.find": (None, lambda s, o, t, m: approvals.find(s, o, t.operation)),
+    "approvals.list_approvals": (([], None), lambda s, o, t, m: approvals.list_approvals(s, o, limit=9)),
+    "approvals.expire": (
+        None,
+        lambda s, o, t, m: approvals.expire(
+            s, o, Approval(id=approval_id(t.operation), org_id=o, run_id=t.running, status="pending"), "expired"
+        ),
+    ),
+    "approvals.withdraw": (None, lambda s, o, t, m: approvals.withdraw(s, o, t.running)),
+    "approvals.take": (False, lambda s, o, t, m: approvals.take(s, o, approval_id(t.operation))),
     "research.claims_of": ((), lambda s, o, t, m: research.claims_of(s, o, t.running)),
     "research.number_sources": (None, lambda s, o, t, m: research.number_sources(s, o, t.running, {SHA256: 1})),
     "research.list_sources": (([], None), lambda s, o, t, m: research.list_sources(s, o, t.running, limit=9)),
@@ -327,6 +353,7 @@ NOTHING: dict[str, tuple[Any, Call]] = {
 """What is read is empty; what is written matches no row."""
 
 REFUSED_BY_KEYS: dict[str, Call] = {
+    "approvals.request": lambda s, o, t, m: approvals.request(s, o, a_call(t.running, "another")),
     "runs.create_run": lambda s, o, t, m: runs.create_run(s, o, **a_run(m, workspace_id=t.workspace)),
     "agents.record_step": lambda s, o, t, m: agents.record_step(
         s, o, a_step(t.running, operation_key(t.running, 1, 1, 7, "act"))
@@ -352,6 +379,7 @@ REFUSED_BY_KEYS: dict[str, Call] = {
 """Written by activities after they locked the run; composite foreign keys stop them without that too."""
 
 NAMES_NOTHING_OF_ANOTHER = {
+    *("organisations.tool_policy", "organisations.set_tool_policy"),
     *("billing.open_account", "billing.get_balance", "billing.purchase", "billing.adjust"),
     *("runs.get_organisation", "organisations.get_organisation", "organisations.create_organisation"),
     *(

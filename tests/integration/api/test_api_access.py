@@ -13,7 +13,8 @@ from schema.contracts.common import ObjectRef
 from schema.contracts.research import ConsideredSource, Outcome, Score, SourceKind
 from schema.ids import SOURCE, agent_id, derived_id
 from schema.permissions import Role
-from schema.store import api_keys, artifacts, dead_letters, documents, domains, invitations, research
+from schema.store import api_keys, approvals, artifacts, dead_letters, documents, domains, invitations, research
+from schema.store.approvals import WaitingCall
 from schema.store.artifacts import NewArtifact
 from schema.store.audit import SYSTEM
 from schema.tables.runs import Agent
@@ -50,6 +51,7 @@ IDS = {
     "invitation_id": f"inv_{MISSING}",
     "session_id": f"sess_{MISSING}",
     "source_id": f"src_{MISSING}",
+    "approval_id": f"appr_{MISSING}",
     "domain": "nothing.example",
     "code": "not_found",
 }
@@ -120,6 +122,10 @@ async def _objects(caller: Caller, owner_db: Database) -> dict[str, str]:
         await domains.put_domain(
             session, caller.org.id, "own.example", trust=0.5, note="", set_by=caller.org.owner_id, actor=SYSTEM
         )
+        call = WaitingCall(
+            run["id"], 1, 1, 0, "k", "web.fetch", "2", "egress", "{}", "0" * 64, "r", "", timedelta(days=1)
+        )
+        approval = await approvals.request(session, caller.org.id, call)
         letters, _ = await dead_letters.list_dead_letters(session, caller.org.id, limit=1)
         return {
             "run_id": run["id"],
@@ -130,6 +136,7 @@ async def _objects(caller: Caller, owner_db: Database) -> dict[str, str]:
             "user_id": caller.org.owner_id,
             "invitation_id": invitation.id,
             "letter_id": letters[0].id,
+            "approval_id": approval.id,
             "source_id": derived_id(SOURCE, run["id"], "met", MET),
             "domain": "own.example",
             "code": "nothing",
