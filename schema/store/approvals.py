@@ -166,15 +166,20 @@ async def decide(
     if status == "pending" and await clock.now(session) >= approval.expires_at:
         status = "expired"
     if status != "pending" or run.status in TERMINAL or run.attempt != approval.attempt:
-        raise Conflict(f"This call waits no longer: it is {status}.", status=status)
+        raise Conflict(f"This call waits no longer: it is {status}.", approval_status=status)
     await _end(session, org_id, approval, wanted, decided_by=user_id, note=note, actor=actor)
     return await get(session, org_id, approval_id)
 
 
-async def expire(session: AsyncSession, org_id: str, approval: Approval, status: str) -> None:
-    """End a wait that nobody ended: `expired`, or `cancelled` when the run finishes with what it has."""
-    if approval.status == "pending":
-        await _end(session, org_id, approval, status, actor=workflow_actor(approval.run_id))
+async def expire(session: AsyncSession, org_id: str, approval: Approval, status: str) -> bool:
+    """End a wait that nobody ended, as `expired`, or `cancelled` when the run finishes with what it has.
+
+    Returns:
+        False when it had ended already.
+    """
+    return approval.status == "pending" and await _end(
+        session, org_id, approval, status, actor=workflow_actor(approval.run_id)
+    )
 
 
 async def withdraw(session: AsyncSession, org_id: str, run_id: str) -> None:
@@ -205,7 +210,7 @@ async def _end(
     decided_by: str | None = None,
     note: str | None = None,
     actor: Actor,
-) -> None:
+) -> bool:
     ended = await session.execute(
         update(Approval)
         .where(col(Approval.org_id) == org_id, col(Approval.id) == approval.id, col(Approval.status) == "pending")
@@ -214,12 +219,13 @@ async def _end(
         .execution_options(synchronize_session=False)
     )
     if ended.scalar_one_or_none() is None:
-        return
+        return False
     data = {"approval_id": approval.id, "tool": approval.tool, "status": status, "decided_by": decided_by}
     text = f"Agent {approval.agent_number}: the call of {approval.tool} is {status}"
     event = NewEvent(EventType.APPROVAL_DECIDED, text, "info", approval.agent_number, data)
     await events.append(session, org_id, approval.run_id, event)
     await _audit(session, org_id, approval, status, actor, note=note)
+    return True
 
 
 async def _audit(

@@ -1,4 +1,4 @@
-"""Runs whose calls wait for a person: the agent waits durably, holds nothing but its credits, and goes on as decided."""
+"""Runs whose calls wait for a person: the agent waits durably, holds only its credits, and goes on as decided."""
 
 import asyncio
 import uuid

@@ -319,7 +319,7 @@ NOTHING: dict[str, tuple[Any, Call]] = {
     "approvals.find": (None, lambda s, o, t, m: approvals.find(s, o, t.operation)),
     "approvals.list_approvals": (([], None), lambda s, o, t, m: approvals.list_approvals(s, o, limit=9)),
     "approvals.expire": (
-        None,
+        False,
         lambda s, o, t, m: approvals.expire(
             s, o, Approval(id=approval_id(t.operation), org_id=o, run_id=t.running, status="pending"), "expired"
         ),

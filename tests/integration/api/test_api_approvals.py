@@ -91,7 +91,7 @@ async def test_a_call_is_approved_once_as_it_was_read(caller: Caller, db: Databa
     anew = await caller.post(f"{path}/approve", json=seen, idem="two")
     assert anew.json() == first.json(), "the same decision again changes nothing"
     denied = await caller.post(f"{path}/deny", json={})
-    assert (denied.status_code, denied.json()["status"]) == (409, "approved")
+    assert (denied.status_code, denied.json()["approval_status"]) == (409, "approved")
 
 
 async def test_denied_and_paged(caller: Caller, db: Database) -> None:
