@@ -15,6 +15,7 @@ from trafilatura import bare_extraction
 
 from activities.documents.builder import TextBuilder
 from activities.documents.dates import read_date
+from activities.documents.feed import parse_feed
 from schema.policies import FEED_ENTRIES_MAX
 
 MAIN_SHARE_MIN = 0.6
@@ -138,11 +139,7 @@ def _prefer(cited: dict[str, list[str]], builder: TextBuilder) -> None:
 
 def read_feed(text: str, builder: TextBuilder) -> bool:
     """Append the entries of an RSS or Atom feed, each under its title; tell whether it is one."""
-    import feedparser
-
-    feed = feedparser.parse(
-        text.encode("utf-8", "replace"), response_headers={"content-type": "text/xml; charset=utf-8"}
-    )
+    feed = parse_feed(text.encode("utf-8", "replace"), response_headers={"content-type": "text/xml; charset=utf-8"})
     if not feed.version:
         return False
     builder.metadata.title = " ".join(str(feed.feed.get("title", "")).split())

@@ -8,8 +8,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-import feedparser
-
+from activities.documents.feed import parse_feed
 from activities.sources.provider import Found, ProviderInfo, Query, get, kept, moment, text_of
 from activities.tools.ranking import GENERIC_WEIGHT, prior_weight, query_terms
 from infra.http import SafeHttpClient
@@ -44,7 +43,7 @@ class ArXiv:
             "sortBy": "relevance",
         }
         answer = await get(http, f"{self.url}/api/query", parameters, {"accept": "application/atom+xml"})
-        feed = await asyncio.to_thread(feedparser.parse, answer.body)
+        feed = await asyncio.to_thread(parse_feed, answer.body)
         if not feed.version:
             raise SourceUnavailable(f"{self.info.title} answered no feed.", provider=self.info.name)
         for entry in feed.entries:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import feedparser
-
+from activities.documents.feed import parse_feed
 from activities.sources.provider import Found, ProviderInfo, Query, get, kept, moment, plain, text_of
 from activities.tools.ranking import RELEVANCE_MIN, frequencies_of, occurrences, query_terms, relevance, weigh
 from infra.http import SafeHttpClient
@@ -61,7 +60,7 @@ class Feeds:
             answer = await get(http, url, {}, {"accept": "application/rss+xml, application/atom+xml, */*;q=0.5"})
         except (SourceUnavailable, SourceTemporarilyUnavailable, BlockedAddress):
             return None
-        feed = await asyncio.to_thread(feedparser.parse, answer.body)
+        feed = await asyncio.to_thread(parse_feed, answer.body)
         if not feed.version:
             return None
         entries = [_found(entry) for entry in feed.entries[:FEED_ENTRIES_MAX]]

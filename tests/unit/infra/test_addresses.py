@@ -25,7 +25,7 @@ def test_list_of_urls(url: str, want: str, kind: str) -> None:
 def test_list_is_complete() -> None:
     """The list has not lost lines."""
     assert len({url for url, _, _ in URLS}) == len(URLS)
-    assert len(URLS) >= 64 + 100
+    assert len(URLS) >= 320
 
 
 @pytest.mark.parametrize(
