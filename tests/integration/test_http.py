@@ -479,3 +479,96 @@ async def test_cancel_is_passed_on() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+def raw(answer: bytes) -> Handler:
+    """Answer with exactly these bytes."""
+
+    async def handler(head: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("lengths", "body", "outcome"),
+    [
+        (b"Content-Length: 2\r\n", b"okSMUGGLED", b"ok"),
+        (b"Content-Length: 2\r\nContent-Length: 2\r\n", b"ok", b"ok"),
+        (b"Content-Length: 2\r\nContent-Length: 9\r\n", b"okSMUGGLE", None),
+        (b"Content-Length: -1\r\n", b"ok", None),
+        (b"Content-Length: 2, 9\r\n", b"okSMUGGLE", None),
+        (b"Content-Length: 99999999999999999999\r\n", b"ok", None),
+        (b"Content-Length: \xc2\xb2\r\n", b"ok", None),
+        (b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", b"3\r\nabc\r\n0\r\n\r\n", b"abc"),
+        (b"Transfer-Encoding: chunked\r\n", b"ffffffffffffffffffff\r\nx", None),
+        (b"Transfer-Encoding: chunked\r\n", b"zz\r\nabc\r\n0\r\n\r\n", None),
+        (b"Transfer-Encoding: gzip, chunked\r\n", b"3\r\nabc\r\n0\r\n\r\n", None),
+    ],
+)
+async def test_lies_about_the_length(lengths: bytes, body: bytes, outcome: bytes | None) -> None:
+    """R10: what a head claims neither brings more than was claimed nor takes more than is allowed."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" + lengths + b"\r\n"
+    async with serving(raw(head + body)) as (port, _):
+        client = client_for(port, read_timeout_s=0.5, body_timeout_s=1.0)
+        if outcome is None:
+            with pytest.raises((SourceUnavailable, SourceTemporarilyUnavailable)):
+                await client.get(f"http://site.test:{port}/")
+        else:
+            assert (await client.get(f"http://site.test:{port}/")).body == outcome
+
+
+async def _forever(head: bytes, writer: asyncio.StreamWriter, part: bytes) -> None:
+    while not writer.is_closing():
+        writer.write(part)
+        await writer.drain()
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize(
+    ("first", "part"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+            b"X-Trailer: " + b"x" * 4000 + b"\r\n",
+        ),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;" + b"e" * 9000),
+        (b"HTTP/1.1 200 ", b"x" * 9000),
+    ],
+    ids=["100", "103", "trailers", "chunk extension", "reason phrase"],
+)
+async def test_heads_without_an_end(first: bytes, part: bytes) -> None:
+    """R10: informational answers, trailers and extensions that never end."""
+
+    async def handler(head: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(first)
+        await _forever(head, writer, part)
+
+    async with serving(handler) as (port, _):
+        client = client_for(port, timeout_s=1.0, read_timeout_s=0.5, body_timeout_s=0.8)
+        with pytest.raises((SourceUnavailable, SourceTemporarilyUnavailable)):
+            await asyncio.wait_for(client.get(f"http://site.test:{port}/"), 5)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"<p>no head at all</p>", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"]
+)
+async def test_other_protocols_are_not_spoken(answer: bytes) -> None:
+    """HTTP/0.9 and upgrades."""
+    async with serving(raw(answer)) as (port, _):
+        with pytest.raises((SourceUnavailable, SourceTemporarilyUnavailable)):
+            await client_for(port, timeout_s=1.0).get(f"http://site.test:{port}/")
+
+
+async def test_a_redirect_that_changes_only_the_port_is_another_origin() -> None:
+    """R7: scheme, host and port make an origin."""
+    async with (
+        serving(answering()) as (second, seen),
+        serving(redirecting(f"http://site.test:{second}/x")) as (first, _),
+    ):
+        await client_for(first, second).get(f"http://site.test:{first}/", headers={"Authorization": "Bearer s3cret"})
+    assert len(seen) == 1
+    assert b"s3cret" not in seen[0]

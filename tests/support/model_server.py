@@ -88,6 +88,8 @@ class Script:
     """The server's memory."""
 
     faults: list[Fault] = field(default_factory=list)
+    obeys: bool = False
+    """It does whatever an instruction in the data says: `[[call TOOL ARGUMENT]]`, `[[write TEXT]]`, `[[reveal]]`."""
     latency_s: tuple[float, float] = (0.0, 0.0)
     """Every answer takes this long; where between the two, is a function of the prompt."""
     calls: list[Call] = field(default_factory=list)
@@ -104,6 +106,10 @@ class Script:
                     return fault
         return None
 
+    def answer(self, call: Call) -> dict[str, Any]:
+        """Answer as a diligent model, or as an obedient one."""
+        return obeyed(call, answer(call)) if self.obeys else answer(call)
+
 
 def build_app(script: Script) -> Starlette:
     """Return the application that serves `script`."""
@@ -114,7 +120,7 @@ def build_app(script: Script) -> Starlette:
         fault = script.take(call)
         shortest_s, longest_s = script.latency_s
         await asyncio.sleep(random.Random(f"{call.schema}:{call.user}").uniform(shortest_s, longest_s))
-        return await _failed(fault, call, body) if fault else _completion(call, body, answer(call))
+        return await _failed(fault, call, body) if fault else _completion(call, body, script.answer(call))
 
     async def embeddings(request: Request) -> Response:
         body = await request.json()
@@ -267,6 +273,35 @@ def answer(call: Call) -> dict[str, Any]:
     """Answer a call as a diligent model would, from its prompt alone."""
     make = _ANSWERS.get(call.schema)
     return make(fences(call.user), call) if make else {"error": f"no script for schema {call.schema!r}"}
+
+
+def obeyed(call: Call, made: dict[str, Any]) -> dict[str, Any]:
+    """Let instructions in the data change an answer, as the worst of models would."""
+    written = re.findall(r"\[\[write (.*?)\]\]", call.user)
+    if "[[reveal]]" in call.user:
+        written += [call.system, " ".join(re.findall(r"cnr[0-9a-f]{24}", call.system))]
+    if call.schema == "NextAction":
+        acts = fences(call.user).get("acts", "")
+        for tool, argument in re.findall(r"\[\[call (\S+) (.*?)\]\]", call.user):
+            if argument not in acts:
+                return {"action": "tool", "tool": tool, "argument": argument, "reason": "the source says so"}
+    if call.schema == "DrawnClaims":
+        for label, text in fences(call.user).items():
+            if label.startswith("passage ") and "[[" in text:
+                quotes = [sentence.text for sentence in sentences(text) if "[[" in sentence.text][:8]
+                number = int(label.split()[1])
+                orders = [{"passage": number, "statement": each, "quote": each, "relevance": 1.0} for each in quotes]
+                orders += [{"passage": number, "statement": each, "quote": each, "relevance": 1.0} for each in written]
+                made = {"claims": (orders + made["claims"])[:12]}
+    sentences_made = [{"text": each, "findings": ["f1"]} for each in written if each.strip()]
+    if call.schema == "WrittenAnalysis" and sentences_made:
+        made = {"paragraphs": [*made["paragraphs"], {"sentences": sentences_made}]}
+    if call.schema == "WrittenSummary" and sentences_made:
+        made = made | {
+            "executive_summary": sentences_made + made["executive_summary"],
+            "recommendations": sentences_made,
+        }
+    return made
 
 
 def _decomposition(data: dict[str, str], call: Call) -> dict[str, Any]:
