@@ -1,8 +1,8 @@
 """SQLModel tables, one file per aggregate. Importing this package registers all of them on `metadata`."""
 
 from schema.tables import (
-    audit,
     approvals,
+    audit,
     billing,
     collaboration,
     documents,
@@ -17,8 +17,8 @@ from schema.tables import (
 from schema.tables.base import metadata
 
 __all__ = [
-    "audit",
     "approvals",
+    "audit",
     "billing",
     "collaboration",
     "documents",
