@@ -251,6 +251,7 @@ class ActActivities:
                 action="canary.detected" if rule == "canary" else "tool.refused",
                 resource_type="run",
                 resource_id=run_id,
+                run_id=run_id,
                 details={**data, "agent_number": input.agent_number, "attempt": input.attempt},
                 result="denied",
             )

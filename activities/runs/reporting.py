@@ -195,6 +195,7 @@ class ReportActivities:
                 action="canary.detected",
                 resource_type="run",
                 resource_id=input.run_id,
+                run_id=input.run_id,
                 details={"where": "report", "attempt": input.attempt},
                 result="denied",
             )

@@ -232,7 +232,6 @@ async def _audit(
     session: AsyncSession, org_id: str, approval: Approval, what: str, actor: Actor, *, note: str | None = None
 ) -> None:
     details = {
-        "run_id": approval.run_id,
         "tool": approval.tool,
         "tool_version": approval.tool_version,
         "arguments_sha256": approval.arguments_sha256,
@@ -246,6 +245,7 @@ async def _audit(
         action=f"approval.{what}",
         resource_type="approval",
         resource_id=approval.id,
+        run_id=approval.run_id,
         details=details,
         result="denied" if what == "denied" else "success",
     )

@@ -21,7 +21,7 @@ from schema.states import RunStatus
 from schema.store import approvals, billing, events
 from schema.store.audit import Actor
 from schema.tables.approvals import Approval
-from schema.tables.operations import AuditLog
+from schema.tables.audit import AuditLog
 from tests.integration.conftest import Org
 from tests.support.platform import Platform, platform
 from tests.support.scripted import ScriptedReasoner

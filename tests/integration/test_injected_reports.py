@@ -18,7 +18,7 @@ from schema.contracts.common import ObjectRef
 from schema.contracts.policy import ToolPolicy
 from schema.states import RunStatus
 from schema.store import artifacts, events
-from schema.tables.operations import AuditLog
+from schema.tables.audit import AuditLog
 from tests.integration.conftest import Org
 from tests.integration.test_http import answering, serving
 from tests.support.model_server import ModelServer

@@ -21,7 +21,7 @@ from infra.settings import Settings
 from schema.contracts.policy import ToolPolicy
 from schema.ids import approval_id, operation_key
 from schema.store import approvals, events
-from schema.tables.operations import AuditLog
+from schema.tables.audit import AuditLog
 from schema.tables.runs import Step
 from tests.integration.conftest import Org, make_org
 from tests.integration.test_http import answering, serving

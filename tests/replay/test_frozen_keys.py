@@ -72,6 +72,7 @@ def test_prefixes_are_frozen() -> None:
         "AUDIT": "aud",
         "SESSION": "sess",
         "INVITATION": "inv",
+        "APPROVAL": "appr",
     }
 
 
