@@ -84,6 +84,14 @@ bench: setup ## Measure: events per step, steps per second, creations per second
 bench-bombs: setup ## Measure the sandbox alone: attacks by level, time until each hostile file is refused
 	$(BIN)/python -m tests.load.bombs
 
+MODULE ?=
+SAMPLE ?=
+
+.PHONY: mutants
+mutants: setup ## Change the code of the money, the states and the rules, and see that tests notice: MODULE=schema/money.py
+	$(BIN)/python -m pip install --quiet --group mutation
+	nice -n 10 $(BIN)/python -m tests.mutation $(MODULE) $(if $(SAMPLE),--sample $(SAMPLE))
+
 .PHONY: histories
 histories: setup ## Record the histories that tests/replay replays
 	$(BIN)/python -m tests.replay.record

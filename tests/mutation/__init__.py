@@ -1,0 +1,1 @@
+"""Mutation testing: `make mutants`. Which modules, and which tests judge them, stands in `modules.toml`."""
