@@ -78,12 +78,12 @@ EXPLANATIONS: dict[str, str] = {
     ),
     "tool_not_allowed": "The run may not use this tool.",
     "tool_refused": (
-        "The tool policy of the organisation or of the run refused this call of an agent; the detail names the rule. The "
-        "agent goes on without it. See `GET /api/v1/tool-policy`."
+        "The tool policy of the organisation or of the run refused this call of an agent; the detail names the rule. "
+        "The agent goes on without it. See `GET /api/v1/tool-policy`."
     ),
     "canary_leaked": (
-        "A text that was planted to be seen nowhere was about to leave with a report: the run was ended and costs nothing. "
-        "Somebody's text has made the model repeat its instructions; the run's log names the step."
+        "A text that was planted to be seen nowhere was about to leave with a report: the run was ended and costs "
+        "nothing. Somebody's text has made the model repeat its instructions; the run's log names the step."
     ),
     "not_found": (
         "The organisation of this key has no such object. Objects of other organisations are not found either."
