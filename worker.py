@@ -43,6 +43,9 @@ from activities.embedding.embedder import Embedder, EmbeddingConfig, build_embed
 from activities.reconcile.activities import ReconcileActivities
 from activities.research.reasoner import ModelConfig, Reasoner, build_reasoner
 from activities.research.vendor import load_litellm
+from activities.retention.activities import RetentionActivities
+from activities.retention.erasing import EraseActivities
+from activities.retention.exporting import ExportActivities
 from activities.runs.lifecycle import RunActivities
 from activities.runs.planning import Offer, PlanActivities
 from activities.runs.reporting import ReportActivities
@@ -69,12 +72,13 @@ from infra.temporal import connect
 from schema.contracts.research import SourceKind
 from schema.contracts.tools import SourceNote
 from schema.errors import SwissbrainError
-from schema.policies import PRIORITY_SCHEDULED, RECONCILE_EVERY, STICKY_TIMEOUT, TaskQueue
+from schema.policies import PRIORITY_SCHEDULED, RECONCILE_EVERY, RETENTION_EVERY, STICKY_TIMEOUT, TaskQueue
 from workflows.agent import AgentWorkflow
 from workflows.boundary import WorkflowBoundary
 from workflows.ingest import IngestDocumentWorkflow
 from workflows.lane import LaneWorkflow
 from workflows.reconcile import ReconcileWorkflow
+from workflows.retention import EraseWorkflow, ExportDataWorkflow, RetentionWorkflow
 from workflows.run import RunWorkflow
 
 log = structlog.get_logger(__name__)
@@ -82,8 +86,12 @@ log = structlog.get_logger(__name__)
 COLLECT_AFTER_OBJECTS = 10_000
 GRACE = timedelta(seconds=20)
 HEARTBEAT_THROTTLE = timedelta(seconds=2)
-WORKFLOWS: tuple[type, ...] = (RunWorkflow, LaneWorkflow, AgentWorkflow, IngestDocumentWorkflow, ReconcileWorkflow)
+WORKFLOWS: tuple[type, ...] = (
+    *(RunWorkflow, LaneWorkflow, AgentWorkflow, IngestDocumentWorkflow, ReconcileWorkflow),
+    *(RetentionWorkflow, EraseWorkflow, ExportDataWorkflow),
+)
 RECONCILER_ID = "reconciler"
+RETENTION_ID = "retention"
 
 
 @dataclass(frozen=True)
@@ -134,6 +142,9 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     act = ActActivities(parts.db, parts.objects, parts.live, parts.http, executor, parts.embedder)
     close = CloseAgentActivities(parts.db, parts.live)
     reconcile = ReconcileActivities(parts.db, parts.orchestrator)
+    retention = RetentionActivities(parts.db, parts.objects, parts.orchestrator)
+    erase = EraseActivities(parts.db, parts.objects, parts.orchestrator)
+    exports = ExportActivities(parts.db, parts.objects)
     documents = DocumentActivities(parts.db, parts.objects, parts.embedder)
     return [
         Station(TaskQueue.RUNS, workflows=WORKFLOWS),
@@ -144,10 +155,13 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
             slots=parts.thinkers,
         ),
         Station(TaskQueue.TOOLS, [act.act], slots=50),
-        Station(TaskQueue.TOOLS_CPU, [documents.ingest, documents.embed], slots=2),
+        Station(TaskQueue.TOOLS_CPU, [documents.ingest, documents.embed, exports.build], slots=2),
         Station(
             TaskQueue.BILLING,
-            [run.begin, run.transition, run.settle, close.close, documents.give_up, reconcile.sweep],
+            [
+                *(run.begin, run.transition, run.settle, close.close, documents.give_up, reconcile.sweep),
+                *(retention.sweep, erase.stop_runs, erase.erase_batch, erase.finish, erase.fail),
+            ],
             slots=20,
         ),
     ]
@@ -186,21 +200,25 @@ def build_worker(parts: Parts, station: Station, task_queue: str, **overrides: A
 
 
 async def ensure_schedules(client: Client, settings: Settings) -> None:
-    """Create the reconciler's schedule, or bring one that exists to what this version wants.
+    """Create the schedules of reconciler and retention, or bring those that exist to what this version wants.
 
-    Its id has the deployment's prefix: two deployments in one namespace have a reconciler each. An operator's pause
-    stays.
+    Their ids have the deployment's prefix: two deployments in one namespace have their own. An operator's pause stays.
     """
-    schedule_id = settings.task_queue(RECONCILER_ID)
+    await _ensure_schedule(client, settings, RECONCILER_ID, ReconcileWorkflow.run, RECONCILE_EVERY)
+    await _ensure_schedule(client, settings, RETENTION_ID, RetentionWorkflow.run, RETENTION_EVERY)
+
+
+async def _ensure_schedule(client: Client, settings: Settings, name: str, run: Any, every: timedelta) -> None:
+    schedule_id = settings.task_queue(name)
     wanted = Schedule(
         action=ScheduleActionStartWorkflow(
-            ReconcileWorkflow.run,
+            run,
             id=schedule_id,
             task_queue=settings.task_queue(TaskQueue.RUNS),
             priority=Priority(priority_key=PRIORITY_SCHEDULED),
         ),
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RECONCILE_EVERY)]),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=RECONCILE_EVERY),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=every),
     )
     try:
         await client.create_schedule(schedule_id, wanted)

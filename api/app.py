@@ -26,6 +26,7 @@ from api.routes import (
     members,
     oidc,
     organisation,
+    privacy,
     runs,
     service,
     sessions,
@@ -50,7 +51,7 @@ from infra.temporal import connect, payload_codec
 
 V1 = (
     *(runs, commands, logs, artifacts, work, tables, tools, documents, domains, billing, keys, dead_letters),
-    *(organisation, members, invitations, sign_in, oidc, sessions),
+    *(organisation, members, invitations, sign_in, oidc, sessions, privacy),
 )
 """Route modules below `/api/v1`."""
 UNVERSIONED = (service, codec)

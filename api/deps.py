@@ -36,6 +36,10 @@ SessionId = Annotated[str, Path(description="Id of the session."), AfterValidato
 InvitationId = Annotated[
     str, Path(description="Id of the invitation."), AfterValidator(_form_of(ids.INVITATION, "invitation"))
 ]
+ErasureId = Annotated[str, Path(description="Id of the erasure."), AfterValidator(_form_of(ids.ERASURE, "erasure"))]
+DataExportId = Annotated[
+    str, Path(description="Id of the export."), AfterValidator(_form_of(ids.DATA_EXPORT, "export"))
+]
 DeadLetterId = Annotated[
     str, Path(description="Id of the dead letter."), AfterValidator(_form_of(ids.DEAD_LETTER, "dead letter"))
 ]

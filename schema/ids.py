@@ -31,6 +31,9 @@ DEAD_LETTER = "dead"
 AUDIT = "aud"
 SESSION = "sess"
 INVITATION = "inv"
+ERASURE = "erase"
+DATA_EXPORT = "export"
+CONNECTOR = "conn"
 
 
 def new_id(prefix: str) -> str:

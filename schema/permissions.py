@@ -26,6 +26,8 @@ class Scope(StrEnum):
     """Invite, change roles and spending limits of members, remove them; never above one's own role."""
     ORGANISATION_ADMIN = "organisation:admin"
     """Rename the organisation and set its spending limit."""
+    DATA_ADMIN = "data:admin"
+    """Say how long what is kept; have a person's data exported or erased."""
     OPERATOR = "operator"
     """Read payloads of every organisation through the codec endpoint: for those who run it. No role has it."""
 
@@ -56,6 +58,7 @@ _LEAST: dict[Scope, Role] = {
     Scope.MEMBERS_READ: Role.VIEWER,
     Scope.MEMBERS_ADMIN: Role.ADMIN,
     Scope.ORGANISATION_ADMIN: Role.OWNER,
+    Scope.DATA_ADMIN: Role.OWNER,
 }
 """The table: the lowest role that has a permission."""
 

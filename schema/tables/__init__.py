@@ -10,6 +10,7 @@ from schema.tables import (
     operations,
     organisations,
     research,
+    retention,
     runs,
 )
 from schema.tables.base import metadata
@@ -25,5 +26,6 @@ __all__ = [
     "operations",
     "organisations",
     "research",
+    "retention",
     "runs",
 ]
