@@ -6,8 +6,8 @@ A bundle is gzip (RFC 1952) of JSON lines, canonical (sorted keys, no white spac
     {"table":"runs","row":{...}}                                 every row, those that others point to first
     {"end":true,"lines":N,"sha256":"..."}                        of everything above, in bytes
 
-Files are a ZIP: `artifacts/NAME`, `sources/SHA256.txt` for each text that the report cites, and `manifest.json` with name,
-size and SHA-256 of each.
+Files are a ZIP: `artifacts/NAME`, `sources/SHA256.txt` for each text that the report cites, and `manifest.json` with
+name, size and SHA-256 of each.
 """
 
 import gzip

@@ -20,7 +20,7 @@ class Archiver:
         self._objects = objects
 
     async def archive_files(self, org_id: str, run_id: str) -> bool:
-        """Move a run's files, with the texts that its report cites, to the archive; False when there is nothing to do."""
+        """Move a run's files and the texts that its report cites to the archive; False when there is nothing to do."""
         async with self._db.transaction(org_id) as session:
             try:
                 run = await runs.get_run(session, org_id, run_id)

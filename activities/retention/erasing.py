@@ -31,7 +31,7 @@ class EraseActivities:
 
     @activity.defn(name="erasure.erase")
     async def erase_batch(self, input: EraseInput) -> EraseBatchResult:
-        """Erase a batch of runs and documents, their histories in Temporal and their objects; a repeat finds nothing."""
+        """Erase a batch of runs and documents, with their histories and objects; a repeat finds nothing."""
         org_id = input.org_id
         async with self._db.transaction(org_id) as session:
             found = await erasures.runs_of(session, org_id, input.user_id, limit=RETENTION_BATCH)

@@ -69,8 +69,8 @@ async def get_archive(run_id: RunId, caller: RunsReader, api: Api) -> Response:
 async def erase_person(caller: DataAdmin, asked: Idempotent, body: views.CreateErasure, api: Api) -> Response:
     """Erase a person's data from the organisation: their runs, documents, keys, mails, name and address. For good.
 
-    Their keys end at once. Live runs are cancelled, and what they used is charged. The ledger and the audit log stay, and
-    name the person by id only.
+    Their keys end at once. Live runs are cancelled, and what they used is charged. The ledger and the audit log stay,
+    and name the person by id only.
     """
     started: list[EraseInput] = []
 

@@ -71,7 +71,7 @@ async def list_runs(
 
 @router.get("/{run_id}", response_model=views.RunView)
 async def get_run(run_id: RunId, caller: RunsReader, api: Api) -> Response:
-    """Read a run in full, with its artifacts and the commands that are possible now; an archived one from its archive."""
+    """Read a run in full, with its artifacts and the commands that are possible now; once archived, from there."""
     async with api.database.transaction(caller.org_id) as session:
         try:
             run = await runs.get_run(session, caller.org_id, run_id)
