@@ -44,6 +44,8 @@ TABLES: dict[str, str] = {
     "usage": _RUN,
     "credit_balances": "false",
     "invoices": "false",
+    "invitations": "(accepted_by = :user_id or invited_by = :user_id)",
+    "member_usage_windows": "user_id = :user_id",
     "audit_logs": f"(actor_id = :user_id or actor_id in {_KEYS} or resource_id = :user_id)",
     "erasures": "false",
 }
@@ -51,7 +53,9 @@ TABLES: dict[str, str] = {
 LEFT_OUT = {
     "api_keys": ("secret_sha256",),
     "oauth_connectors": ("access_token", "refresh_token"),
+    "users": ("password_hash",),
     "workspaces": ("shared_link_sha256",),
+    "invitations": ("token_sha256",),
 }
 """Columns that open something."""
 

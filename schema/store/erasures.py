@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from schema.errors import Conflict, NotFound
 from schema.ids import ERASURE, new_id
 from schema.states import TERMINAL, RunStatus
-from schema.store import archives, audit, organisations, retention, runs
+from schema.store import archives, audit, retention, runs
 from schema.store.audit import SYSTEM, Actor
 from schema.tables.organisations import Membership
 from schema.tables.retention import Erasure, RunArchive
@@ -26,12 +26,17 @@ async def create_erasure(session: AsyncSession, org_id: str, user_id: str, *, ac
     """Ask for a person's erasure.
 
     Raises:
-        NotFound: the organisation has no such member.
+        NotFound: the organisation has no such member, and had none.
         Conflict: they are its only owner, or their erasure is under way.
     """
-    role = await organisations.get_role(session, org_id, user_id)
-    owners = select(func.count()).select_from(Membership).where(Membership.org_id == org_id, Membership.role == "owner")
-    if role == "owner" and (await session.execute(owners)).scalar_one() == 1:
+    mine = select(Membership).where(Membership.org_id == org_id, Membership.user_id == user_id)
+    member = (await session.execute(mine)).scalar_one_or_none()
+    if member is None:
+        raise NotFound(f"User {user_id} is not, and was not, a member of the organisation.")
+    owners = select(func.count()).where(
+        Membership.org_id == org_id, Membership.role == "owner", col(Membership.removed_at).is_(None)
+    )
+    if member.removed_at is None and member.role == "owner" and (await session.execute(owners)).scalar_one() == 1:
         raise Conflict("They are the organisation's only owner. Make somebody else an owner first.", user_id=user_id)
     open_one = select(Erasure.id).where(
         Erasure.org_id == org_id, Erasure.user_id == user_id, Erasure.status == "processing"
@@ -223,8 +228,12 @@ _OF_PERSON = {
     " (select from workspace_members m where m.org_id = w.org_id and m.workspace_id = w.id)"
     " and not exists (select from runs r where r.org_id = w.org_id and r.workspace_id = w.id)",
     "workspaces_handed_over": "update workspaces set owner_id = (select user_id from memberships m"
-    " where m.org_id = :org_id and m.role = 'owner' and m.user_id <> :user_id order by user_id limit 1)"
-    " where org_id = :org_id and owner_id = :user_id",
-    "memberships": "delete from memberships where org_id = :org_id and user_id = :user_id",
+    " where m.org_id = :org_id and m.role = 'owner' and m.removed_at is null and m.user_id <> :user_id"
+    " order by user_id limit 1) where org_id = :org_id and owner_id = :user_id",
+    "invitations": "update invitations set email = null where org_id = :org_id and email is not null"
+    " and (accepted_by = :user_id or email = (select email from users where id = :user_id))",
+    # Stays, as an id without a name: invitations and spending point to it.
+    "memberships": "update memberships set removed_at = coalesce(removed_at, clock_timestamp())"
+    " where org_id = :org_id and user_id = :user_id",
 }
 """In this order, by the keys between them."""

@@ -189,7 +189,7 @@ _SHA256S = bindparam("sha256s", type_=ARRAY(TEXT))
 _STEP_OBJECT = "coalesce(output #>> '{object,key}', output #>> '{value,key}')"
 
 _MOVE_ENDS = text(
-    "update artifacts set expires_at = expires_at + :by where org_id = :org_id and deleted_at is null"
+    "update artifacts set expires_at = expires_at + cast(:by as interval) where org_id = :org_id and deleted_at is null"
     " and expires_at is not null"
 )
 _SNAPSHOTS_OF_RUN = text(

@@ -78,8 +78,11 @@ FUNCTIONS = (
         "across_forget_user",
         "p_user_id text",
         "boolean",
-        "with gone as (update users set email = 'erased-' || id || '@erased.invalid', name = '' where id = p_user_id"
-        " and not exists (select from memberships where user_id = p_user_id) returning 1)"
+        "with gone as (update users set name = '', password_hash = null,"
+        " email = case when kind = 'person' then 'erased-' || id || '@erased.invalid' end where id = p_user_id"
+        " and not exists (select from memberships where user_id = p_user_id and removed_at is null) returning id),"
+        " s as (delete from sessions where user_id in (select id from gone)),"
+        " i as (delete from user_identities where user_id in (select id from gone))"
         " select count(*) > 0 from gone",
     ),
 )
