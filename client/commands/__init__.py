@@ -18,5 +18,5 @@ def register(app: typer.Typer) -> None:
     app.add_typer(people.users, name="users")
     app.add_typer(people.invite, name="invite")
     app.command("balance")(billing.balance)
-    app.command("ledger")(billing.ledger)
+    app.add_typer(billing.ledger_app, name="ledger")
     app.command("buy")(billing.buy)

@@ -110,6 +110,7 @@ class DataDirectory:
             "s3_access_key": "SB" + base64.b32encode(secrets.token_bytes(10)).decode(),
             "s3_secret_key": secrets.token_urlsafe(30),
             "payload_keys": Keyring.generate("embedded-1"),
+            "master_keys": Keyring.generate("embedded-1"),
             "model_api_key": secrets.token_urlsafe(24),
         }
         complete = made | stored
