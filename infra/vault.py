@@ -72,7 +72,7 @@ class Vault:
         return SecretStr(opened.decode())
 
     async def rotate_data_key(self, session: AsyncSession, org_id: str) -> int:
-        """Make another data key for an organisation; what is sealed from now on is sealed with it. Returns its number."""
+        """Make another data key for an organisation, which seals from now on; returns its number."""
         before = await data_keys.newest_key(session, org_id)
         number = before.number + 1 if before is not None else 1
         wrapped = self._wrap(org_id, number, os.urandom(KEY_SIZE_BYTES))

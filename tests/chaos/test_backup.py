@@ -1,7 +1,7 @@
 """A backup taken under load, restored beside its origin: every invariant holds, and runs in flight go on to their end.
 
-Boots two stacks, so it is `extended`: `make backup-test`. Pass threshold: every invariant holds before and after the runs
-went on, every run of the snapshot ends, money is what the ledger alone says, and every object that a row names is there.
+Boots two stacks, so it is `extended`: `make backup-test`. Pass threshold: every invariant holds before and after the
+runs went on, every run of the snapshot ends with its report, and money is what the ledger alone says.
 """
 
 import json
