@@ -52,8 +52,8 @@ from schema.errors import NotFound
 
 FORMAT = "swissbrain.backup"
 VERSION = 1
-KEPT_KEYS = ("payload_keys", "master_keys", "api_key", "org_id")
-"""Secrets that data depends on; passwords of the servers are made anew."""
+KEPT_KEYS = ("payload_keys", "master_keys", "api_key", "org_id", "owner_id")
+"""Secrets that data depends on, and whose it is; passwords of the servers are made anew."""
 PASSPHRASE = "SWISSBRAIN_BACKUP_PASSPHRASE"
 RETENTION_ID = "retention"
 _SCRYPT_N = 2**15
@@ -193,7 +193,6 @@ async def restore(
     async with EmbeddedServers(data.root) as servers:
         await _load(servers.stack, source / "postgres.dump")
         await _put_objects(servers.stack, source)
-    (data.root / "postgres" / "seeded").touch()
 
 
 def _verify(source: Path) -> None:
