@@ -397,6 +397,14 @@ async def test_nothing_of_another_organisation(
     async with db.transaction(mine.id) as session:
         assert not await retention.delete_run_rows(session, mine.id, run_id)
         assert not await archives.delete_archive(session, mine.id, run_id)
+        assert await archives.cited_snapshots(session, mine.id, run_id) == []
+        assert await archives.list_archives(session, mine.id, limit=9) == ([], None)
+        assert await retention.mark_artifacts_deleted(session, mine.id, run_id) == 0
+        assert not await retention.delete_document_rows(session, mine.id, "doc_theirs")
+        assert not await retention.is_referenced(session, mine.id, f"{org.id}/x")
+        await retention.forget_deletion(session, mine.id, f"{org.id}/x")
+        assert await erasures.live_runs_of(session, mine.id, org.owner_id) == []
+        assert await erasures.runs_of(session, mine.id, org.owner_id, limit=9) == []
         assert await archives.rows_of_run(session, mine.id, run_id) == []
         assert await retention.asked_for_deletion(session, mine.id, limit=9) == []
         assert not await data_exports.expire_export(session, mine.id, export.id)
@@ -408,6 +416,8 @@ async def test_nothing_of_another_organisation(
         ):
             with pytest.raises(NotFound):
                 await call
+    async with db.transaction(org.id) as session:
+        assert len(await retention.asked_for_deletion(session, org.id, limit=9)) == 1
     for path in (f"/api/v1/runs/{run_id}/archive", f"/api/v1/data-exports/{export.id}"):
         assert (await other_org_admin.get(path)).status_code == 404
     async with db.transaction(org.id) as session:
