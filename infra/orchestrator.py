@@ -39,7 +39,7 @@ from infra.settings import Settings
 from infra.temporal import temporal_ready
 from schema.contracts.common import Contract
 from schema.contracts.documents import IngestDocumentInput, IngestDocumentResult, IngestDocumentWorkflow
-from schema.contracts.retention import EraseInput, EraseWorkflow, ExportDataInput, ExportDataWorkflow
+from schema.contracts.retention import EraseInput, ExportDataInput
 from schema.contracts.run import ExecuteRunInput, RunWorkflow
 from schema.errors import Conflict, IllegalTransition, OrchestratorUnavailable, RateLimited, SwissbrainError, all_errors
 from schema.policies import PRIORITY_INGEST, PRIORITY_RUN, PRIORITY_SCHEDULED, UPDATE_ANSWER_WITHIN, TaskQueue
@@ -243,12 +243,13 @@ class Orchestrator:
         Raises:
             OrchestratorUnavailable: it could not be started now; the sweep of retention will.
         """
-        erases = isinstance(input, EraseInput)
-        workflow_id = input.erasure_id if isinstance(input, EraseInput) else input.export_id
+        name, workflow_id = (
+            ("Erase", input.erasure_id) if isinstance(input, EraseInput) else ("ExportData", input.export_id)
+        )
         try:
             async with _translated():
                 await self._client.start_workflow(
-                    EraseWorkflow.run if erases else ExportDataWorkflow.run,  # type: ignore[arg-type]
+                    name,
                     input,
                     id=workflow_id,
                     task_queue=self._runs_queue,

@@ -34,9 +34,10 @@ def swissbrain(*arguments: str, **environment: str) -> str:
 
 def test_a_backup_taken_under_load_is_restored(tmp_path: Path) -> None:
     topics = python_topics()
-    origin = Stack(tmp_path / "origin").up()
+    origin = Stack(tmp_path / "origin")
     secret = {"SWISSBRAIN_BACKUP_PASSPHRASE": "a passphrase of this test"}
     try:
+        origin.up()
         origin.upload({name: topics[name] for name in sorted(topics)[:20]} | PLANTED)
         first = origin.create("What power does the Zephyr-9 engine produce?", max_agents=2)
         origin.start(first)

@@ -36,6 +36,9 @@ PATHS = {
     "agent-row-failed",
     "ingest",
     "reconcile",
+    "retention",
+    "export-data",
+    "erase",
 }
 
 
