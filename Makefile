@@ -59,6 +59,10 @@ replay: setup ## Recorded histories and frozen keys
 chaos: setup ## Killed processes, races, dead dependencies
 	$(BIN)/pytest tests/chaos -q
 
+.PHONY: backup-test
+backup-test: setup ## A backup under load, restored beside its origin (minutes; not part of CI)
+	$(BIN)/pytest tests/chaos/test_backup.py -q -s
+
 .PHONY: test
 test: setup ## All tests; what CI runs after `lint`
 	$(BIN)/pytest -n 2 --dist loadgroup -q -m "not extended"

@@ -44,6 +44,9 @@ from activities.embedding.embedder import Embedder, EmbeddingConfig, build_embed
 from activities.reconcile.activities import ReconcileActivities
 from activities.research.reasoner import ModelConfig, Reasoner, build_reasoner
 from activities.research.vendor import load_litellm
+from activities.retention.activities import RetentionActivities
+from activities.retention.erasing import EraseActivities
+from activities.retention.exporting import ExportActivities
 from activities.runs.lifecycle import RunActivities
 from activities.runs.planning import Offer, PlanActivities
 from activities.runs.reporting import ReportActivities
@@ -74,13 +77,21 @@ from infra.temporal import connect
 from schema.contracts.research import SourceKind
 from schema.contracts.tools import SourceNote
 from schema.errors import SwissbrainError
-from schema.policies import AUDIT_MAINTAIN_EVERY, PRIORITY_SCHEDULED, RECONCILE_EVERY, STICKY_TIMEOUT, TaskQueue
+from schema.policies import (
+    AUDIT_MAINTAIN_EVERY,
+    PRIORITY_SCHEDULED,
+    RECONCILE_EVERY,
+    RETENTION_EVERY,
+    STICKY_TIMEOUT,
+    TaskQueue,
+)
 from workflows.agent import AgentWorkflow
 from workflows.audit import CheckpointAuditWorkflow, MaintainAuditWorkflow
 from workflows.boundary import WorkflowBoundary
 from workflows.ingest import IngestDocumentWorkflow
 from workflows.lane import LaneWorkflow
 from workflows.reconcile import ReconcileWorkflow
+from workflows.retention import EraseWorkflow, ExportDataWorkflow, RetentionWorkflow
 from workflows.run import RunWorkflow
 
 log = structlog.get_logger(__name__)
@@ -91,8 +102,10 @@ HEARTBEAT_THROTTLE = timedelta(seconds=2)
 WORKFLOWS: tuple[type, ...] = (
     *(RunWorkflow, LaneWorkflow, AgentWorkflow, IngestDocumentWorkflow),
     *(ReconcileWorkflow, CheckpointAuditWorkflow, MaintainAuditWorkflow),
+    *(RetentionWorkflow, EraseWorkflow, ExportDataWorkflow),
 )
 RECONCILER_ID = "reconciler"
+RETENTION_ID = "retention"
 
 
 @dataclass(frozen=True)
@@ -147,6 +160,9 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     close = CloseAgentActivities(parts.db, parts.live)
     reconcile = ReconcileActivities(parts.db, parts.orchestrator)
     audit = AuditActivities(parts.db, parts.evidence)
+    retention = RetentionActivities(parts.db, parts.objects, parts.orchestrator)
+    erase = EraseActivities(parts.db, parts.objects, parts.orchestrator)
+    exports = ExportActivities(parts.db, parts.objects)
     documents = DocumentActivities(parts.db, parts.objects, parts.embedder)
     return [
         Station(TaskQueue.RUNS, workflows=WORKFLOWS),
@@ -157,12 +173,13 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
             slots=parts.thinkers,
         ),
         Station(TaskQueue.TOOLS, [act.act], slots=50),
-        Station(TaskQueue.TOOLS_CPU, [documents.ingest, documents.embed], slots=2),
+        Station(TaskQueue.TOOLS_CPU, [documents.ingest, documents.embed, exports.build], slots=2),
         Station(
             TaskQueue.BILLING,
             [
                 *(run.begin, run.transition, run.settle, close.close, documents.give_up),
                 *(reconcile.sweep, audit.checkpoint, audit.maintain),
+                *(retention.sweep, erase.stop_runs, erase.erase_batch, erase.finish, erase.fail),
             ],
             slots=20,
         ),
@@ -210,6 +227,7 @@ async def ensure_schedules(client: Client, settings: Settings) -> None:
     checkpoint_every = timedelta(minutes=settings.audit_checkpoint_minutes)
     for name, workflow, every in (
         (RECONCILER_ID, ReconcileWorkflow, RECONCILE_EVERY),
+        (RETENTION_ID, RetentionWorkflow, RETENTION_EVERY),
         ("audit-checkpoints", CheckpointAuditWorkflow, checkpoint_every),
         ("audit-upkeep", MaintainAuditWorkflow, AUDIT_MAINTAIN_EVERY),
     ):

@@ -28,6 +28,7 @@ from api.routes import (
     members,
     oidc,
     organisation,
+    privacy,
     runs,
     service,
     sessions,
@@ -54,7 +55,7 @@ from infra.temporal import connect, payload_codec
 
 V1 = (
     *(runs, commands, approvals, logs, artifacts, work, tables, tools, tool_policy, documents, domains, billing, keys),
-    *(dead_letters, organisation, members, invitations, sign_in, oidc, sessions, audit),
+    *(dead_letters, organisation, members, invitations, sign_in, oidc, sessions, audit, privacy),
 )
 """Route modules below `/api/v1`."""
 UNVERSIONED = (service, codec)

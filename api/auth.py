@@ -253,4 +253,5 @@ OrganisationAdmin = Annotated[Caller, _with(Scope.ORGANISATION_ADMIN)]
 AuditReader = Annotated[Caller, _with(Scope.AUDIT_READ)]
 PolicyAdmin = Annotated[Caller, _with(Scope.KEYS_ADMIN)]
 """Who sets what agents may do, and decides on calls that wait: owners and admins."""
+DataAdmin = Annotated[Caller, _with(Scope.DATA_ADMIN)]
 Operator = Annotated[Caller, _with(Scope.OPERATOR)]

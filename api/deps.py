@@ -37,6 +37,10 @@ InvitationId = Annotated[
     str, Path(description="Id of the invitation."), AfterValidator(_form_of(ids.INVITATION, "invitation"))
 ]
 ApprovalId = Annotated[str, Path(description="Id of the approval."), AfterValidator(_form_of(ids.APPROVAL, "approval"))]
+ErasureId = Annotated[str, Path(description="Id of the erasure."), AfterValidator(_form_of(ids.ERASURE, "erasure"))]
+DataExportId = Annotated[
+    str, Path(description="Id of the export."), AfterValidator(_form_of(ids.DATA_EXPORT, "export"))
+]
 DeadLetterId = Annotated[
     str, Path(description="Id of the dead letter."), AfterValidator(_form_of(ids.DEAD_LETTER, "dead letter"))
 ]

@@ -4,15 +4,14 @@ The process commands (`up`, `api`, `worker`, `migrate`) replace this process by 
 code and output are its own, and this package needs to import none of the server's code.
 """
 
-import os
-import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from client.commands import register
+from client.process import become
 
 app = typer.Typer(
     name="swissbrain",
@@ -21,6 +20,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+"""Options are the other program's, `--help` too."""
 
 
 class Role(StrEnum):
@@ -43,13 +45,13 @@ def up(
 ) -> None:
     """Start everything on this machine: servers, API and worker. Ctrl-C stops it; the data stays."""
     more = ("--local-model", local_model) if local_model else ()
-    _become("infra.embedded", "--data-dir", str(data_dir), "--host", host, "--port", str(port), *more)
+    become("infra.embedded", "--data-dir", str(data_dir), "--host", host, "--port", str(port), *more)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+@app.command(context_settings=_PASSED_ON)
 def model(context: typer.Context) -> None:
     """Models for this machine: `model list`, `model get [NAME]`, `model serve [NAME]`."""
-    _become("infra.local_model", *context.args)
+    become("infra.local_model", *context.args)
 
 
 @app.command()
@@ -58,7 +60,7 @@ def api(
     port: Annotated[int, typer.Option(envvar="SWISSBRAIN_API_PORT", min=1, max=65535, help="Port to bind.")] = 8000,
 ) -> None:
     """Serve the REST API. Configured by environment variables; see docs/configuration.md."""
-    _become(
+    become(
         *("uvicorn", "api.app:create_app", "--factory", "--host", host, "--port", str(port)),
         *("--no-access-log", "--timeout-graceful-shutdown", "10"),
     )
@@ -67,13 +69,13 @@ def api(
 @app.command()
 def worker(role: Annotated[Role, typer.Option(help="Which task queues to serve.")] = Role.ALL) -> None:
     """Run workflows and activities. Configured by environment variables; see docs/configuration.md."""
-    _become("worker", "--role", role.value)
+    become("worker", "--role", role.value)
 
 
 @app.command()
 def migrate(revision: Annotated[str, typer.Argument(help="Alembic revision to migrate to.")] = "head") -> None:
     """Bring the database's tables up to date (as SWISSBRAIN_DATABASE_OWNER_URL)."""
-    _become("schema.migrations", "upgrade", revision)
+    become("schema.migrations", "upgrade", revision)
 
 
 @app.command()
@@ -81,7 +83,19 @@ def check(
     data_dir: Annotated[Path, typer.Option(help="Data directory of a running stack.")] = Path(".swissbrain"),
 ) -> None:
     """Count the violations of every invariant of the database; exit 0 when there are none."""
-    _become("infra.check", "--data-dir", str(data_dir))
+    become("infra.check", "--data-dir", str(data_dir))
+
+
+@app.command(context_settings=_PASSED_ON)
+def backup(context: typer.Context) -> None:
+    """Back up a running stack, `backup DIR`: database, histories, objects; `--help` for more."""
+    become("infra.embedded.backup", "backup", *context.args)
+
+
+@app.command(context_settings=_PASSED_ON)
+def restore(context: typer.Context) -> None:
+    """Restore a backup into a new data directory, `restore DIR --data-dir NEW`; `--help` for more."""
+    become("infra.embedded.backup", "restore", *context.args)
 
 
 register(app)
@@ -90,13 +104,6 @@ register(app)
 def main() -> None:
     """Run the command line."""
     app()
-
-
-def _become(module: str, *arguments: str) -> NoReturn:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # -P: a folder named like one of our packages in the working directory must not hide it.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -36,6 +37,14 @@ _NO_CONDITIONS = {"NotImplemented", "MethodNotAllowed"}
 def sha256_of(data: bytes) -> str:
     """Return the hexadecimal SHA-256."""
     return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object as it lies in the bucket."""
+
+    data: bytes
+    content_type: str
 
 
 class ObjectStore:
@@ -119,6 +128,20 @@ class ObjectStore:
         if len(data) != ref.size_bytes or sha256_of(data) != ref.sha256:
             raise InvariantViolated(f"Object {ref.key} is not the one that was stored.", key=ref.key)
         return data
+
+    async def read(self, key: str) -> Stored:
+        """Return an object by its key alone, unchecked: for what moves objects and knows no reference.
+
+        Raises:
+            NotFound: there is no such object.
+        """
+        stored: Stored = await self._run(self._read_stored, key)
+        return stored
+
+    async def keys(self, prefix: str = "") -> list[str]:
+        """Return the keys of every object below `prefix`, in order."""
+        found: list[str] = await self._run(self._keys, prefix)
+        return found
 
     async def stream(self, ref: ObjectRef, chunk_size_bytes: int = CHUNK_SIZE_BYTES) -> AsyncIterator[bytes]:
         """Yield the content in chunks; raise as `get` does, a wrong content after its last chunk."""
@@ -221,6 +244,18 @@ class ObjectStore:
         finally:
             response.close()
             response.release_conn()
+
+    def _read_stored(self, key: str) -> Stored:
+        response = self._client.get_object(self.bucket, key)
+        try:
+            return Stored(response.read(), response.headers.get("content-type", "application/octet-stream"))
+        finally:
+            response.close()
+            response.release_conn()
+
+    def _keys(self, prefix: str) -> list[str]:
+        listed = self._client.list_objects(self.bucket, prefix=prefix, recursive=True)
+        return sorted(item.object_name for item in listed if not item.is_dir)
 
     def _ensure_bucket(self) -> None:
         if self._client.bucket_exists(self.bucket):

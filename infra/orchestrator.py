@@ -12,6 +12,8 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
@@ -38,10 +40,11 @@ from infra.temporal import temporal_ready
 from schema.contracts.agent import AgentWorkflow, ApprovalDecided
 from schema.contracts.common import Contract
 from schema.contracts.documents import IngestDocumentInput, IngestDocumentResult, IngestDocumentWorkflow
+from schema.contracts.retention import EraseInput, ExportDataInput
 from schema.contracts.run import ExecuteRunInput, RunWorkflow
 from schema.errors import Conflict, IllegalTransition, OrchestratorUnavailable, RateLimited, SwissbrainError, all_errors
 from schema.ids import agent_workflow_id
-from schema.policies import PRIORITY_INGEST, PRIORITY_RUN, UPDATE_ANSWER_WITHIN, TaskQueue
+from schema.policies import PRIORITY_INGEST, PRIORITY_RUN, PRIORITY_SCHEDULED, UPDATE_ANSWER_WITHIN, TaskQueue
 from schema.tables.billing import CreditHold
 from schema.tables.organisations import Organisation
 from schema.tables.runs import Run
@@ -253,6 +256,56 @@ class Orchestrator:
                 return await handle.result()
         except (TimeoutError, RPCError, RPCTimeoutOrCancelledError, WorkflowFailureError, RuntimeError):
             return None
+
+    async def start_request(self, input: EraseInput | ExportDataInput) -> bool:
+        """Start an erasure or an export; False when it runs already, or has ended well.
+
+        Raises:
+            OrchestratorUnavailable: it could not be started now; the sweep of retention will.
+        """
+        name, workflow_id = (
+            ("Erase", input.erasure_id) if isinstance(input, EraseInput) else ("ExportData", input.export_id)
+        )
+        try:
+            async with _translated():
+                await self._client.start_workflow(
+                    name,
+                    input,
+                    id=workflow_id,
+                    task_queue=self._runs_queue,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                    priority=Priority(priority_key=PRIORITY_SCHEDULED, fairness_key=input.org_id),
+                    search_attributes=TypedSearchAttributes([SearchAttributePair(ORG_ID, input.org_id)]),
+                    rpc_timeout=RPC_TIMEOUT,
+                )
+        except Conflict:
+            return False
+        return True
+
+    async def forget(self, org_id: str, workflow_id: str) -> int:
+        """Delete the histories of a closed workflow and its children (`ID/...`); returns how many.
+
+        What is open stays. Temporal deletes behind the answer, and the list is seconds behind: a repeat may count one
+        again.
+        """
+        query = f'OrgId = "{org_id}" AND WorkflowId STARTS_WITH "{workflow_id}" AND ExecutionStatus != "Running"'
+        deleted = 0
+        async with _translated():
+            async for found in self._client.list_workflows(query, rpc_timeout=RPC_TIMEOUT):
+                if found.id != workflow_id and not found.id.startswith(f"{workflow_id}/"):
+                    continue
+                request = DeleteWorkflowExecutionRequest(
+                    namespace=self._client.namespace,
+                    workflow_execution=WorkflowExecution(workflow_id=found.id, run_id=found.run_id),
+                )
+                try:
+                    await self._client.workflow_service.delete_workflow_execution(request, timeout=RPC_TIMEOUT)
+                except RPCError as error:
+                    if error.status is not RPCStatusCode.NOT_FOUND:
+                        raise
+                else:
+                    deleted += 1
+        return deleted
 
     async def _earlier_attempt_closed(self, run: Run) -> bool:
         """Wait for the execution of the attempt before to close; False when this attempt's own is there already."""

@@ -129,6 +129,11 @@ class Settings(BaseSettings):
         description="Keys of the payload codec: `id:base64,id2:base64`, 32 bytes each. The first encodes, every one "
         "decodes: put a new key in front to rotate. Without it payloads are not encrypted.",
     )
+    master_keys: SecretStr | None = Field(
+        default=None,
+        description="Keys that wrap the organisations' own keys, which seal connectors' tokens: same form. The first "
+        "wraps; after a change `swissbrain keys master rewrap`. Without it no token can be stored.",
+    )
 
     # API
     api_host: str = Field(default="127.0.0.1", description="Address that the API binds.")
@@ -327,11 +332,12 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _payload_keys_parse(self) -> "Settings":
+    def _keys_parse(self) -> "Settings":
         from infra.codec import Keyring  # A wrong key should stop the process at its start, not at its first payload.
 
-        if self.payload_keys is not None:
-            Keyring.parse(self.payload_keys.get_secret_value())
+        for keys in (self.payload_keys, self.master_keys):
+            if keys is not None:
+                Keyring.parse(keys.get_secret_value())
         if self.audit_signing_keys is not None or self.audit_verify_keys is not None:
             from infra.checkpoints import Signer
 

@@ -32,6 +32,9 @@ AUDIT = "aud"
 SESSION = "sess"
 INVITATION = "inv"
 APPROVAL = "appr"
+ERASURE = "erase"
+DATA_EXPORT = "export"
+CONNECTOR = "conn"
 
 
 def new_id(prefix: str) -> str:

@@ -28,6 +28,8 @@ class Scope(StrEnum):
     """Rename the organisation and set its spending limit."""
     AUDIT_READ = "audit:read"
     """Read and verify the organisation's audit log."""
+    DATA_ADMIN = "data:admin"
+    """Say how long what is kept; have a person's data exported or erased."""
     OPERATOR = "operator"
     """Read payloads of every organisation through the codec endpoint: for those who run it. No role has it."""
 
@@ -59,6 +61,7 @@ _LEAST: dict[Scope, Role] = {
     Scope.MEMBERS_ADMIN: Role.ADMIN,
     Scope.ORGANISATION_ADMIN: Role.OWNER,
     Scope.AUDIT_READ: Role.ADMIN,
+    Scope.DATA_ADMIN: Role.OWNER,
 }
 """The table: the lowest role that has a permission."""
 

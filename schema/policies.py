@@ -268,7 +268,6 @@ STREAM_PING = timedelta(seconds=15)
 STREAM_POLL = timedelta(seconds=1)
 STREAM_BATCH = 500
 PRESIGNED_FOR = timedelta(minutes=15)
-ARTIFACT_KEPT = timedelta(days=30)
 
 # Reconciler.
 RECONCILE_EVERY = timedelta(minutes=1)
@@ -291,3 +290,23 @@ AUDIT_WITHIN = timedelta(seconds=5)
 AUDIT_STRANGERS_EVERY = timedelta(seconds=1)
 AUDIT_STRANGERS_MAX = 100
 """Addresses of unknown callers that are written apart each time; what is beyond is counted together."""
+# Retention (specification 1.5); an organisation may change the first three (`retention_policies`).
+ARTIFACTS_KEPT_DAYS = 30
+RUNS_KEPT_DAYS = 90
+ARCHIVES_KEPT_DAYS = 365
+LEDGER_KEPT_DAYS_MIN = 2_557
+"""Seven years: ledger, usage and audit log. Nothing of the product deletes them at all."""
+DELETED_DOCUMENT_KEPT = timedelta(days=7)
+DATA_EXPORT_KEPT = timedelta(days=7)
+DATA_EXPORT_FILES_BYTES_MAX = 256 * 1024 * 1024
+"""Files that one export carries; of those beyond, its manifest names size and SHA-256."""
+RETENTION_EVERY = timedelta(hours=1)
+RETENTION_BATCH = 100
+"""Runs, archives, documents or objects that one pass of an activity deals with."""
+RETENTION_PASSES_MAX = 50
+RETENTION_TIMEOUT = timedelta(minutes=10)
+REQUEST_RESTARTED_AFTER = timedelta(minutes=5)
+"""An erasure or export without an end this long after it was asked for is started again, which is harmless."""
+ERASURE_CANCEL_POLL = timedelta(seconds=2)
+ERASURE_CANCEL_WITHIN = timedelta(hours=1)
+"""How long an erasure waits for the person's live runs to end; longer, and it fails and says so."""

@@ -1,13 +1,14 @@
 """Temporal's codec server: operators read payloads in the Web UI and with `temporal --codec-endpoint`.
 
-The protocol is the one of Temporal's samples: a JSON `Payloads` message in, one out. Only a key with the scope
+The protocol is the one of Temporal's samples: a JSON `Payloads` message in, one out. It decodes only: what enters a
+workflow comes from the API and the workers, which encode for themselves. Only a key with the scope
 `operator` may ask, and only the Web UI's origin may do so from a browser (`api/middleware.py`). The Web UI itself knows
 no key: the browser has it from `GET /codec/sign-in` and sends it as Basic credentials (`docs/operating.md`).
 """
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Header
 from google.protobuf import json_format
 from starlette.responses import Response
 from temporalio.api.common.v1 import Payloads
@@ -17,6 +18,7 @@ from api.serialisation import JsonAnswer
 from api.services import Api
 from infra.codec import PayloadTampered, UnknownPayloadKey
 from schema.errors import ValidationFailed
+from schema.store import audit
 
 router = APIRouter(prefix="/codec", tags=["codec"], route_class=SecuredRoute)
 
@@ -30,22 +32,31 @@ async def sign_in(_caller: Operator) -> Response:
 
 
 @router.post("/decode", response_model=dict[str, Any])
-async def decode_payloads(_caller: Operator, body: Message, api: Api) -> Response:
-    """Decrypt payloads; those that are not encrypted come back as they are."""
+async def decode_payloads(
+    caller: Operator,
+    body: Message,
+    api: Api,
+    namespace: Annotated[str | None, Header(alias="X-Namespace", max_length=200, description="Temporal's.")] = None,
+) -> Response:
+    """Decrypt payloads; those that are not encrypted come back as they are. Who read how many is audited."""
     payloads = _read(body)
+    facts = {"payloads": len(payloads.payloads), "namespace": namespace}
+    # Before anything is shown: what cannot be recorded is not shown.
+    async with api.database.transaction(caller.org_id) as session:
+        await audit.record(
+            session,
+            caller.org_id,
+            actor=caller.actor,
+            action="payloads.decoded",
+            resource_type="codec",
+            resource_id=None,
+            details=facts,
+        )
     try:
         decoded = payloads.payloads if api.codec is None else await api.codec.decode(payloads.payloads)
     except (UnknownPayloadKey, PayloadTampered) as error:
         raise ValidationFailed(f"A payload cannot be decrypted: {error}.") from error
     return _write(Payloads(payloads=decoded))
-
-
-@router.post("/encode", response_model=dict[str, Any])
-async def encode_payloads(_caller: Operator, body: Message, api: Api) -> Response:
-    """Encrypt payloads, for input that is typed into the Web UI or the command line."""
-    payloads = _read(body)
-    encoded = payloads.payloads if api.codec is None else await api.codec.encode(payloads.payloads)
-    return _write(Payloads(payloads=encoded))
 
 
 def _read(body: dict[str, Any]) -> Payloads:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
+from api.archived import from_archive
 from api.auth import RunsReader, RunsWriter, SecuredRoute
 from api.deps import RunId
 from api.idempotency import Idempotent, Outcome, once
@@ -14,10 +15,11 @@ from api.paging import Page, PageOf, seal
 from api.serialisation import JsonAnswer
 from api.services import Api
 from api.views import runs as views
+from schema.errors import NotFound
 from schema.ids import RUN, new_id
 from schema.outputs import fields_of_schema
 from schema.states import RunStatus
-from schema.store import artifacts, billing, forms, organisations, runs
+from schema.store import archives, artifacts, billing, forms, organisations, runs
 
 router = APIRouter(prefix="/runs", tags=["runs"], route_class=SecuredRoute)
 
@@ -70,9 +72,13 @@ async def list_runs(
 
 @router.get("/{run_id}", response_model=views.RunView)
 async def get_run(run_id: RunId, caller: RunsReader, api: Api) -> Response:
-    """Read a run in full, with its artifacts and the commands that are possible now."""
+    """Read a run in full, with its artifacts and the commands that are possible now; once archived, from there."""
     async with api.database.transaction(caller.org_id) as session:
-        run = await runs.get_run(session, caller.org_id, run_id)
+        try:
+            run = await runs.get_run(session, caller.org_id, run_id)
+        except NotFound:
+            archive = await archives.get_archive(session, caller.org_id, run_id)
+            return JsonAnswer(await from_archive(api.objects, archive))
         hold = await billing.hold_of(session, caller.org_id, run_id, run.attempt)
         found = await artifacts.list_artifacts(session, caller.org_id, run_id)
         form = await forms.find_form(session, caller.org_id, run_id)

@@ -299,6 +299,8 @@ class RunView(RunSummary):
     output_schema: dict[str, Any] | None
     output: dict[str, Any] | None
     """`{value, fields, missing}` once the run has delivered its structured output."""
+    archived_at: Instant | None = None
+    """When retention took it to the archive; its files, events and steps are at `_links.archive` then."""
     artifacts: list[ArtifactLink]
 
 

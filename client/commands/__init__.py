@@ -19,5 +19,5 @@ def register(app: typer.Typer) -> None:
     app.add_typer(people.invite, name="invite")
     app.add_typer(audit.app, name="audit")
     app.command("balance")(billing.balance)
-    app.command("ledger")(billing.ledger)
+    app.add_typer(billing.ledger_app, name="ledger")
     app.command("buy")(billing.buy)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from client.commands.common import AsJson, DataDir, connected, show_json, show_table
+from client.process import become
 
 
 def balance(data_dir: DataDir = None) -> None:
@@ -13,13 +14,20 @@ def balance(data_dir: DataDir = None) -> None:
         show_json(client.balance())
 
 
+ledger_app = typer.Typer(invoke_without_command=True)
+
+
+@ledger_app.callback()
 def ledger(
+    context: typer.Context,
     run_id: Annotated[str | None, typer.Option("--run", help="Only what belongs to this run.")] = None,
     limit: Annotated[int, typer.Option(help="Most entries.")] = 50,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """List movements of credits, newest first."""
+    """List movements of credits, newest first; `ledger rebuild --check` adds them up anew."""
+    if context.invoked_subcommand is not None:
+        return
     with connected(data_dir) as client:
         found = list(client.ledger(run_id=run_id, limit=limit))
     if as_json:
@@ -36,6 +44,14 @@ def ledger(
         "run": "run_id",
     }
     show_table(iter(found), columns)
+
+
+@ledger_app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
+def rebuild(context: typer.Context) -> None:
+    """Compute balances and holds from the ledger alone; `--check` only compares (as the tables' owner)."""
+    become("infra.ledger", *context.args)
 
 
 def buy(

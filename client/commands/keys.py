@@ -5,8 +5,23 @@ from typing import Annotated
 import typer
 
 from client.commands.common import AsJson, DataDir, connected, err, out, show_json, show_table
+from client.process import become
 
-app = typer.Typer(help="API keys.", no_args_is_help=True)
+app = typer.Typer(help="API keys; payload and master keys of an embedded stack.", no_args_is_help=True)
+
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.command("payload", context_settings=_PASSED_ON)
+def payload(context: typer.Context) -> None:
+    """Rotate the keys that encrypt what Temporal keeps: `list`, `add`, `promote`, `retire KEY`."""
+    become("infra.key_rotation", "payload", *context.args)
+
+
+@app.command("master", context_settings=_PASSED_ON)
+def master(context: typer.Context) -> None:
+    """Rotate the keys that wrap the organisations' keys: `list`, `add`, `promote`, `rewrap`, `retire KEY`."""
+    become("infra.key_rotation", "master", *context.args)
 
 
 @app.command("create")

@@ -112,6 +112,7 @@ class DataDirectory:
             "s3_secret_key": secrets.token_urlsafe(30),
             "payload_keys": Keyring.generate("embedded-1"),
             "audit_signing_keys": generate_signing_key("embedded-1"),
+            "master_keys": Keyring.generate("embedded-1"),
             "model_api_key": secrets.token_urlsafe(24),
         }
         complete = made | stored

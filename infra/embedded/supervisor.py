@@ -381,13 +381,15 @@ async def _bring_up(
             [
                 Part(
                     "api",
-                    lambda: Command((*application.api, "--host", host, "--port", str(port)), environment),
+                    lambda: Command(
+                        (*application.api, "--host", host, "--port", str(port)), environment | stack.keys()
+                    ),
                     lambda _since: asyncio.to_thread(_require_ready, reachable, port),
                     end_when_silent=False,
                 ),
                 Part(
                     "worker",
-                    lambda: Command(application.worker, environment, stop_timeout_s=30.0),
+                    lambda: Command(application.worker, environment | stack.keys(), stop_timeout_s=30.0),
                     lambda since: _require_poller(stack.settings, application.worker_role, since),
                     end_when_silent=False,
                 ),

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from schema.contracts.common import ObjectRef
 from schema.errors import Gone, NotFound
 from schema.ids import ARTIFACT, derived_id
-from schema.policies import ARTIFACT_KEPT
+from schema.store import retention
 from schema.tables.runs import Artifact
 
 
@@ -26,6 +26,7 @@ class NewArtifact:
 
 async def put_artifact(session: AsyncSession, org_id: str, run_id: str, new: NewArtifact) -> str:
     """Record an artifact; a later one of the same name (a retry of the run) replaces it. Returns its id."""
+    kept_for = await retention.artifacts_kept_for(session, org_id)
     artifact_id = derived_id(ARTIFACT, run_id, new.name)
     values = {
         "description": new.description,
@@ -33,7 +34,7 @@ async def put_artifact(session: AsyncSession, org_id: str, run_id: str, new: New
         "object_key": new.object.key,
         "content_sha256": new.object.sha256,
         "size_bytes": new.object.size_bytes,
-        "expires_at": func.clock_timestamp() + ARTIFACT_KEPT,
+        "expires_at": func.clock_timestamp() + kept_for,
         "deleted_at": None,
     }
     statement = upsert(Artifact).values(id=artifact_id, org_id=org_id, run_id=run_id, name=new.name, **values)

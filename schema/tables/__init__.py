@@ -12,6 +12,7 @@ from schema.tables import (
     operations,
     organisations,
     research,
+    retention,
     runs,
 )
 from schema.tables.base import metadata
@@ -29,5 +30,6 @@ __all__ = [
     "operations",
     "organisations",
     "research",
+    "retention",
     "runs",
 ]

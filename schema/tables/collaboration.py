@@ -59,7 +59,7 @@ class EmailIngestion(Table, table=True):
         UniqueConstraint("org_id", "message_id_sha256"),
         CheckConstraint("status in ('pending','processing','completed','failed','quarantined')", name="status"),
         ForeignKeyConstraint(["org_id"], ["organisations.id"]),
-        ForeignKeyConstraint(["org_id", "run_id"], ["runs.org_id", "runs.id"]),
+        ForeignKeyConstraint(["org_id", "run_id"], ["runs.org_id", "runs.id"], ondelete="SET NULL (run_id)"),
         Index("ix_email_ingestions_org_id_thread_id", "org_id", "thread_id"),
     )
 
@@ -82,7 +82,10 @@ class EmailIngestion(Table, table=True):
 
 
 class OauthConnector(Table, table=True):
-    """A connected account. Tokens are ciphertext of the application, with the key that encrypted them (D3, D23)."""
+    """A connected account. Tokens are ciphertext of the application, with the key that encrypted them (D3, D23).
+
+    Only `schema/store/vault.py` writes and reads the tokens.
+    """
 
     __tablename__ = "oauth_connectors"
     __table_args__ = (

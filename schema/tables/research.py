@@ -22,6 +22,7 @@ class Source(Table, table=True):
         ForeignKeyConstraint(["org_id", "run_id"], ["runs.org_id", "runs.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(["org_id", "snapshot_sha256"], ["snapshots.org_id", "snapshots.sha256"]),
         UniqueConstraint("org_id", "run_id", "snapshot_sha256"),
+        Index("ix_sources_org_id_snapshot_sha256", "org_id", "snapshot_sha256"),
     )
 
     id: str = Field(primary_key=True, sa_type=Text)

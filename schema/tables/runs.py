@@ -175,6 +175,10 @@ class Task(Table, table=True):
     completed_at: Timestamp | None = timestamp_field()
 
 
+STEP_OBJECT = "coalesce(output #>> '{object,key}', output #>> '{value,key}')"
+"""Key of the object that holds what a step brought, where it was large."""
+
+
 class Step(Table, table=True):
     """One think or act of an agent (agent 0: the run itself), written when it ends."""
 
@@ -185,6 +189,7 @@ class Step(Table, table=True):
         ForeignKeyConstraint(["org_id", "run_id"], ["runs.org_id", "runs.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(["org_id", "task_id"], ["tasks.org_id", "tasks.id"], ondelete="CASCADE"),
         Index("ix_steps_run_id_agent_number", "run_id", "agent_number", "sequence_number"),
+        Index("ix_steps_object_key", "org_id", text(STEP_OBJECT), postgresql_where=text(f"{STEP_OBJECT} is not null")),
     )
 
     id: str = Field(primary_key=True, sa_type=Text)
@@ -217,6 +222,8 @@ class Artifact(Table, table=True):
         UniqueConstraint("org_id", "id"),
         UniqueConstraint("org_id", "run_id", "name"),
         ForeignKeyConstraint(["org_id", "run_id"], ["runs.org_id", "runs.id"], ondelete="CASCADE"),
+        Index("ix_artifacts_org_id_object_key", "org_id", "object_key"),
+        Index("ix_artifacts_expires_at", "expires_at", postgresql_where=text("deleted_at is null")),
     )
 
     id: str = Field(primary_key=True, sa_type=Text)

@@ -10,10 +10,11 @@ import json
 import sys
 import tempfile
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import text
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
 from infra.database import Database
@@ -22,12 +23,14 @@ from infra.objects import ObjectStore, sha256_of
 from infra.temporal import connect
 from schema import policies
 from schema.contracts.documents import IngestDocumentInput
+from schema.contracts.retention import EraseInput, ExportDataInput
 from schema.contracts.run import CancelRunInput, FinishRunInput, PauseRunInput, ResumeRunInput, RunWorkflow
 from schema.contracts.tables import Column, ColumnType, TableSpec
 from schema.errors import ProviderRefused, ProviderUnavailable
-from schema.ids import agent_workflow_id, lane_workflow_id
+from schema.ids import USER, agent_workflow_id, lane_workflow_id, new_id
 from schema.states import RunStatus
-from schema.store import forms
+from schema.store import data_exports, erasures, forms
+from schema.store.audit import SYSTEM
 from tests.integration.conftest import Org, make_org, migrate
 from tests.support.platform import Platform, platform
 from tests.support.scripted import ScriptedReasoner
@@ -222,11 +225,39 @@ async def audited(recorder: Recorder, script: ScriptedReasoner) -> None:
         await recorder.keep(name, workflow_id)
 
 
-SCENARIOS: tuple[Scenario, ...] = (completed, paused, cancelled, failed, starved, tabled, ingested, audited)
+async def kept(recorder: Recorder, script: ScriptedReasoner) -> None:
+    """A sweep of retention, an export of data, and the erasure of a person who has a run under way."""
+    stage, org = recorder.stage, recorder.org
+    queue = stage.settings.task_queue(policies.TaskQueue.RUNS)
+    sweep_id = f"retention-{uuid.uuid4().hex}"
+    await stage.client.execute_workflow("Retention", id=sweep_id, task_queue=queue)
+    await recorder.keep("retention", sweep_id)
+    user_id = new_id(USER)
+    owner = Database(stage.settings.owner_url, pool_size=1)
+    async with owner.transaction(org.id) as session:
+        parameters = {"org": org.id, "user": user_id, "email": f"{user_id}@test.invalid"}
+        await session.execute(text("insert into users (id, email, name) values (:user, :email, 'x')"), parameters)
+        await session.execute(
+            text("insert into memberships (org_id, user_id, role) values (:org, :user, 'member')"), parameters
+        )
+        export = await data_exports.create_export(session, org.id, user_id, actor=SYSTEM)
+        erasure = await erasures.create_erasure(session, org.id, user_id, actor=SYSTEM)
+    await owner.close()
+    await stage.orchestrator.start_request(ExportDataInput(org_id=org.id, export_id=export.id, user_id=user_id))
+    await stage.client.get_workflow_handle(export.id).result()
+    await recorder.keep("export-data", export.id)
+    run_id = await stage.create(org.id, user_id, "recorded question")
+    await stage.start(org.id, run_id)
+    await stage.orchestrator.start_request(EraseInput(org_id=org.id, erasure_id=erasure.id, user_id=user_id))
+    await stage.client.get_workflow_handle(erasure.id).result()
+    await recorder.keep("erase", erasure.id)
 
 
-async def record() -> None:
-    """Record every scenario on real servers, without encryption, so that the files can be read."""
+SCENARIOS: tuple[Scenario, ...] = (completed, paused, cancelled, failed, starved, tabled, ingested, audited, kept)
+
+
+async def record(names: Sequence[str] = ()) -> None:
+    """Record the scenarios of these names, or every one, on real servers, without encryption: files can be read."""
     # Agents and lanes continue as new, so that histories hold it.
     policies.AGENT_STEPS_PER_EXECUTION = 3  # type: ignore[misc]
     policies.LANE_ROWS_PER_EXECUTION = 3  # type: ignore[misc]
@@ -240,6 +271,8 @@ async def record() -> None:
             org = await make_org(owner)
             client: Client = await connect(settings)
             for scenario in SCENARIOS:
+                if names and scenario.__name__ not in names:
+                    continue
                 script = ScriptedReasoner()
                 async with platform(settings, client, f"rec-{uuid.uuid4().hex[:6]}-", reasoner=script) as stage:
                     await scenario(Recorder(stage, org), script)
@@ -247,5 +280,5 @@ async def record() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(record())
+    asyncio.run(record(sys.argv[1:]))
     sys.exit(0)

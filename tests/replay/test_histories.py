@@ -38,6 +38,9 @@ PATHS = {
     "reconcile",
     "audit-checkpoints",
     "audit-upkeep",
+    "retention",
+    "export-data",
+    "erase",
 }
 
 

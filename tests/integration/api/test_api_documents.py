@@ -7,7 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from google.protobuf import json_format
 from pydantic import SecretStr
+from sqlalchemy import text
+from temporalio.api.common.v1 import Payload
 
 from infra.codec import EncryptionCodec, Keyring
 from infra.database import Database
@@ -210,16 +213,18 @@ async def test_operators_read_payloads_and_nobody_else_does(
         "data": base64.b64encode(b'"s"').decode(),
     }
     async with serving(settings) as running, Caller(running.url, caller.org, operator) as client:
-        sealed = await client.post("/codec/encode", json={"payloads": [plain]}, idem=None)
-        assert sealed.status_code == 200, sealed.text
-        assert base64.b64decode(sealed.json()["payloads"][0]["metadata"]["encoding"]) == b"binary/encrypted"
-        opened = await client.post("/codec/decode", json=sealed.json(), headers={"origin": origin}, idem=None)
+        [payload] = await EncryptionCodec(Keyring.parse(key)).encode([json_format.ParseDict(plain, Payload())])
+        sealed = {"payloads": [json_format.MessageToDict(payload)]}
+        assert base64.b64decode(sealed["payloads"][0]["metadata"]["encoding"]) == b"binary/encrypted"
+        assert (await client.post("/codec/encode", json=sealed, idem=None)).status_code in (404, 405)
+        opened = await client.post("/codec/decode", json=sealed, headers={"origin": origin}, idem=None)
         assert opened.json() == {"payloads": [plain]}
         assert opened.headers["access-control-allow-origin"] == origin
         assert opened.headers["access-control-allow-credentials"] == "true"
-        elsewhere = await client.post(
-            "/codec/decode", json=sealed.json(), headers={"origin": "https://evil.test"}, idem=None
-        )
+        async with owner_db.transaction(caller.org.id) as session:
+            query = "select details ->> 'payloads' from audit_logs where org_id = :o and action = 'payloads.decoded'"
+            assert list((await session.execute(text(query), {"o": caller.org.id})).scalars()) == ["1"]
+        elsewhere = await client.post("/codec/decode", json=sealed, headers={"origin": "https://evil.test"}, idem=None)
         assert "access-control-allow-origin" not in elsewhere.headers
         preflight = {"origin": origin, "access-control-request-method": "POST"}
         preflight["access-control-request-headers"] = "authorization,content-type,x-namespace"
@@ -227,13 +232,12 @@ async def test_operators_read_payloads_and_nobody_else_does(
         assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, origin)
         runs = await client.options("/api/v1/runs", headers=preflight)
         assert "access-control-allow-origin" not in runs.headers
-        tampered = json.loads(sealed.text)
+        tampered = json.loads(json.dumps(sealed))
         tampered["payloads"][0]["data"] = base64.b64encode(b"x" * 40).decode()
         for bad in (tampered, {"payloads": 5}):
             assert (await client.post("/codec/decode", json=bad, idem=None)).status_code == 422
         async with Caller(running.url, caller.org, caller.key) as tenant:
-            assert (await tenant.post("/codec/decode", json=sealed.json(), idem=None)).status_code == 403
-    assert EncryptionCodec(Keyring.parse(key))
+            assert (await tenant.post("/codec/decode", json=sealed, idem=None)).status_code == 403
 
 
 async def test_a_browser_signs_in_to_the_codec_and_to_nothing_else(
