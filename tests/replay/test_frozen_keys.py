@@ -73,6 +73,9 @@ def test_prefixes_are_frozen() -> None:
         "SESSION": "sess",
         "INVITATION": "inv",
         "APPROVAL": "appr",
+        "ERASURE": "erase",
+        "DATA_EXPORT": "export",
+        "CONNECTOR": "conn",
     }
 
 
