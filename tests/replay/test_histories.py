@@ -36,9 +36,6 @@ PATHS = {
     "agent-row-failed",
     "ingest",
     "reconcile",
-    "retention",
-    "export-data",
-    "erase",
 }
 
 
