@@ -1,5 +1,6 @@
 """What is kept for how long, archives of runs, and a person's right to a copy and to erasure."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import structlog
@@ -133,7 +134,7 @@ async def _exported(objects: ObjectStore, export: DataExport) -> views.ArchivedF
 
 
 async def _file(
-    objects: ObjectStore, ref: dict[str, object] | None, filename: str, mime_type: str
+    objects: ObjectStore, ref: Mapping[str, object] | None, filename: str, mime_type: str
 ) -> views.ArchivedFile | None:
     if ref is None:
         return None

@@ -38,9 +38,6 @@ PATHS = {
     "reconcile",
     "audit-checkpoints",
     "audit-upkeep",
-    "retention",
-    "export-data",
-    "erase",
 }
 
 
