@@ -168,7 +168,8 @@ def _planted(bench: Bench, seed: int, split: Split) -> Ask:
 
 
 def _real(bench: Bench, split: Split) -> Ask:
-    asked = [question for question in real.questions()[0] if question.split == split][:: 39 // bench.questions]
+    asked = [question for question in real.questions()[0] if question.split == split]
+    asked = asked[:: max(1, len(asked) // bench.questions)]
 
     def ask(asker: Timed) -> list[Measure]:
         return [_unbound(each) for each in real.answered(asker, asked[: bench.questions], "").measures]

@@ -70,18 +70,38 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "{item} was established in {value}.",
             "Since it was set up in {value}, {item} has stayed in family hands.",
         ),
+        "unseen": (
+            "{item} opened for business in {value}.",
+            "The company dates back to {value}.",
+            "Founded in {value}, {item} is one of the older firms in its trade.",
+        ),
     },
     "employees": {
         "develop": ("{item} employs {value:,} people.", "The company has {value:,} employees."),
         "held-out": ("{item} has a workforce of {value:,}.", "In all, {value:,} people work for {item}."),
+        "unseen": (
+            "{item} has {value:,} people on its payroll.",
+            "The headcount stands at {value:,}.",
+            "{value:,} people are employed at {item}.",
+        ),
     },
     "revenue": {
         "develop": ("The revenue of {item} was {value} million euros.", "Its revenue came to EUR {value} million."),
         "held-out": ("{item} had sales of {value} million euros.", "Its turnover reached EUR {value} million."),
+        "unseen": (
+            "{item} generated sales of {value} million euros.",
+            "The group reported revenue of EUR {value} million.",
+            "Annual turnover at {item} stands at {value} million euros.",
+        ),
     },
     "headquarters": {
         "develop": ("{item} is headquartered in {value}.", "Its head office is in {value}."),
         "held-out": ("{item} is based in {value}.", "The head office of {item} is in {value}."),
+        "unseen": (
+            "{item}, with headquarters in {value}, ships worldwide.",
+            "The main office is located in {value}.",
+            "The registered office of {item} is in {value}.",
+        ),
     },
 }
 _LABELS = {

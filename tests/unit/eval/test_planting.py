@@ -1,13 +1,17 @@
 """The planted corpus: the same bytes for a seed, and everything that is said to be in it is in it."""
 
+import tomllib
+from itertools import combinations
+from typing import get_args
+
 import pytest
 
 from activities.documents.extract import extract
 from tests.eval.metrics import folded, holds
-from tests.eval.planting import Split, plant, tasks
+from tests.eval.planting import DATA, Split, plant, tasks
 
 
-@pytest.mark.parametrize("split", ["develop", "held-out"])
+@pytest.mark.parametrize("split", get_args(Split))
 def test_every_statement_stands_in_its_document(split: Split) -> None:
     world = plant(7, split)
     assert len(world.files) >= 300
@@ -23,13 +27,29 @@ def test_a_seed_gives_the_same_bytes_and_the_splits_share_no_template() -> None:
     first = plant(3, "develop").files
     plant.cache_clear()
     assert plant(3, "develop").files == first
-    develop, held = plant(3, "develop"), plant(3, "held-out")
-    asked = {fact.question.replace(fact.thing.name, "X") for fact in develop.facts}
-    assert asked.isdisjoint({fact.question.replace(fact.thing.name, "X") for fact in held.facts})
+    asked = [
+        {fact.question.replace(fact.thing.name, "X") for fact in plant(3, split).facts} for split in get_args(Split)
+    ]
+    assert all(one.isdisjoint(other) for one, other in combinations(asked, 2))
 
 
-def test_conflicts_are_typed_and_their_sides_planted() -> None:
-    world = plant(7, "held-out")
+def test_every_template_has_its_placeholders_and_belongs_to_one_split() -> None:
+    splits = [split.replace("-", "_") for split in get_args(Split)]
+    for kind in tomllib.loads(DATA.read_text("utf-8")).values():
+        assert all("{e}" in intro for split in splits for intro in kind["intro"][split])
+        for spec in (each for name, each in kind.items() if isinstance(each, dict) and name != "intro"):
+            assert all(template.count("{v}") == 1 for split in splits for template in spec[split]), spec
+            # A majority needs two wordings that name the thing.
+            assert all(sum("{e}" in template for template in spec[split]) >= 2 for split in splits), spec
+            assert all("{e}" in question for split in splits for question in spec[f"ask_{split}"]), spec
+            for one, other in combinations(splits, 2):
+                assert set(spec[one]).isdisjoint(spec[other]), spec
+                assert set(spec[f"ask_{one}"]).isdisjoint(spec[f"ask_{other}"]), spec
+
+
+@pytest.mark.parametrize("split", ["held-out", "unseen"])
+def test_conflicts_are_typed_and_their_sides_planted(split: Split) -> None:
+    world = plant(7, split)
     disputed = [fact for fact in world.facts if fact.conflict]
     assert {fact.conflict for fact in disputed} == {"stale", "majority", "tie", "unit", "scope"}
     for fact in disputed:

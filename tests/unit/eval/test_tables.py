@@ -6,6 +6,7 @@ import pytest
 
 from activities.documents.extract import extract
 from tests.eval.metrics import folded
+from tests.eval.planting import Split
 from tests.eval.tables import COLUMNS, same, score, wide_corpus
 
 
@@ -23,12 +24,13 @@ def filled(wide: Any, **wrong: Any) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.parametrize("split", ["held-out", "unseen"])
 @pytest.mark.parametrize("rows", [10, 100, 1_000])
-def test_the_corpus_says_its_cells(rows: int) -> None:
-    wide = wide_corpus(rows, seed=1, split="held-out")
+def test_the_corpus_says_its_cells(rows: int, split: Split) -> None:
+    wide = wide_corpus(rows, seed=1, split=split)
     assert len(wide.items) == len(set(wide.items)) == len(wide.files) == rows
     assert 0.8 < len(wide.cells) / (rows * len(COLUMNS)) < 0.97
-    assert wide == wide_corpus(rows, seed=1, split="held-out")
+    assert wide == wide_corpus(rows, seed=1, split=split)
     for (name, data), item in list(zip(wide.files.items(), wide.items, strict=True))[:50]:
         text = folded(extract(data, name, "").text)
         for column in COLUMNS:

@@ -1,0 +1,25 @@
+"""The questions about real documentation: each is asked once, and its page says the answer."""
+
+import re
+import tomllib
+from collections import Counter
+from typing import get_args
+
+from tests.eval.library import library
+from tests.eval.metrics import folded
+from tests.eval.planting import Split
+from tests.eval.real import DATA, questions
+
+
+def test_every_question_belongs_to_a_split_and_is_asked_once() -> None:
+    data = tomllib.loads((DATA / "questions.toml").read_text("utf-8"))
+    every = data["question"] + data["nothing"]
+    assert {each["split"] for each in every} == set(get_args(Split))
+    assert max(Counter(each["ask"] for each in every).values()) == 1
+
+
+def test_a_page_of_every_unseen_question_says_its_answer() -> None:
+    pages = {name: folded(text.decode()) for name, text in library().items()}
+    for question in questions()[0]:
+        if question.split == "unseen":
+            assert any(re.search(question.answer, pages.get(page, "")) for page in question.pages), question.ask
