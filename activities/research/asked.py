@@ -10,12 +10,13 @@ from dataclasses import replace
 from itertools import combinations
 
 from activities.research.alignment import aged, comparable, fitting, heads_apart, other_circumstances, same_subject
-from activities.research.questions import asks_for_name, asks_for_time, collective_asked, single_questions, thing_asked
+from activities.research.questions import asks_for_time, collective_asked, single_questions, thing_asked
 from activities.research.statements import Fact
+from activities.research.superseded import dimensions_asked, name_asked, name_given, numbered, superseded
 from activities.research.text import STOP_WORDS, stem, words
 from activities.research.units import CURRENCIES
 from activities.research.values import Value, agree, concept
-from activities.research.wanted import Wanted, meanings, wanted
+from activities.research.wanted import Wanted, wanted
 from schema.contracts.research import ConflictKind
 
 ANSWERS_MAX = 40
@@ -31,8 +32,9 @@ def asked_disagreements(questions: Iterable[str], facts: Sequence[Fact]) -> Iter
     for question in (single for each in questions for single in single_questions(each)):
         asked = wanted(question)
         answering = [index for index, fact in enumerate(facts) if _is_about(asked, fact)][:ANSWERS_MAX]
+        dimensions = dimensions_asked(question, [facts[index] for index in answering])
         for left, right in combinations(answering, 2):
-            kind = _disagreement(question, facts[left], facts[right])
+            kind = _disagreement(question, facts[left], facts[right], dimensions)
             if kind is not None:
                 yield left, right, kind
 
@@ -44,10 +46,19 @@ def _is_about(asked: Wanted, fact: Fact) -> bool:
     return bool(asked.subject) and asked.subject <= {stem(word) for word in (*fact.names, *words(fact.text))}
 
 
-def _disagreement(question: str, left: Fact, right: Fact) -> ConflictKind | None:
+def _disagreement(question: str, left: Fact, right: Fact, dimensions: frozenset[str]) -> ConflictKind | None:
     stale = aged(left, right)
     if left.sources & right.sources or not _of_one_thing(left, right, strictly=stale is None):
         return None
+    thing = thing_asked(question)
+    if thing and (here := numbered(thing, left.text)) and (there := numbered(thing, right.text)):
+        return None if here == there else stale or ConflictKind.PLAIN
+    return _by_words(question, left, right, stale) or (
+        stale if stale and superseded(question, left, right, dimensions) else None
+    )
+
+
+def _by_words(question: str, left: Fact, right: Fact, stale: ConflictKind | None) -> ConflictKind | None:
     # Of sources of one age, a figure of a part, or in other words, may be another figure; of an older one it is what
     # the same figure was once.
     if not other_circumstances(left, right, by_make=stale is None):
@@ -90,11 +101,11 @@ def _compared(question: str, left: Fact, right: Fact, *, strictly: bool) -> Conf
         if not strictly:
             ours, theirs = [_at_its_bound(ours[0])], [_at_its_bound(theirs[0])]
         return None if agree(ours[0], theirs[0]) else ConflictKind.PLAIN
-    if ours or theirs or not asks_for_name(question):
+    if ours or theirs or not name_asked(question):
         return None
     if left.years or right.years or (strictly and _kinds_apart(left, right)):
         return None  # One after the other, or the one for this and the other for that.
-    name, rival = _named(question, asked, left), _named(question, asked, right)
+    name, rival = name_given(question, asked, left), name_given(question, asked, right)
     return ConflictKind.PLAIN if name and rival and not (name <= rival or rival <= name) else None
 
 
@@ -174,19 +185,3 @@ def _figures(question: str, asked: Wanted, fact: Fact) -> list[Value]:
         if wanted_here and not value.condition and (not other or not asked.attributes or other & asked.attributes):
             found.append(value)
     return found
-
-
-def _named(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
-    """Return the one name that a fact gives besides its subject, in words of the question or of their meaning."""
-    property_asked = {stem(word) for word in words(question) if word not in STOP_WORDS} - asked.subject
-    if not property_asked & fact.stems and not _meant(property_asked) & _meant(fact.stems):
-        return frozenset()
-    given = {relation.value for relation in fact.relations}
-    if given:
-        return next(iter(given)) if len(given) == 1 else frozenset()
-    spoken = set(words(fact.text))
-    return frozenset(name for name in fact.names if stem(name) not in asked.subject and name in spoken)
-
-
-def _meant(stems: Set[str]) -> frozenset[int]:
-    return frozenset[int]().union(*(meanings(each) for each in stems))

@@ -55,7 +55,8 @@ def _role(name: str, done: str, agents: str, works: str) -> _Kind:
     if done:
         patterns += [
             rf"\b(?:{_either(done)}){_WHEN} by {_SMALL}NAME",
-            rf"NAME(?:has |had |have )?(?:\w+ly )?\b(?:{_either(done)}) (?:(?:the|an?|its)\b ?)?"
+            rf"NAME(?:has |had |have )?(?:\w+ly )?\b(?:{_either(done)}) (?!(?:of|by|in|from|with|at|on|to|for|as) )"
+            r"(?:(?:the|an?|its)\b ?)?"
             r"(?:[a-z]+ ){0,3}?(?=[\"“\dA-Z])",
             rf"\b(?:{_either(_gerunds(done))}) .{{2,60}}? (?:belongs|goes|is due) to {_SMALL}NAME",
         ]

@@ -18,6 +18,12 @@ _GROUPS = tuple(frozenset(stem(word) for word in group) for group in groups_of("
 _EVENTS = tuple(frozenset(stem(word) for word in group) for group in groups_of("events"))
 STARTED = next(number for number, group in enumerate(_EVENTS) if stem("began") in group)
 """The event of beginning something."""
+BEGINNINGS = frozenset(
+    number
+    for number, group in enumerate(_EVENTS)
+    if group & {stem(word) for word in ("founded", "launched", "opened", "built", "began")}
+)
+"""Steps of one coming into being; a text may date any of them for the whole."""
 _CONTRASTS = tuple(frozenset(stem(word) for word in group) for group in groups_of("contrasts"))
 _NUMBERS = {word: number for number, group in enumerate(groups_of("numbers"), 2) for word in group}
 _NUMBER_WORD = re.compile(rf"\b(?P<word>{'|'.join(_NUMBERS)})(?=[ -][a-z]{{3}})", re.IGNORECASE)
@@ -46,6 +52,12 @@ _AT_MOST = re.compile(
     r"(?:[$€£¥]|CHF|EUR|USD)?\s*$",
     re.IGNORECASE,
 )
+_EXTENT = re.compile(
+    r"\b(?:stretch|extend|run|spread|span|range|reach|go|turn|flow|carr|measur|sprawl|rang)(?:e?s|ed|ing|ies|ied)? "
+    r"(?:out )?over\s*(?:[$€£¥]|CHF|EUR|USD)?\s*$",
+    re.IGNORECASE,
+)
+"""Over tells an extent or belongs to the verb there (stretches over 990 metres); it is no bound."""
 _CONDITION = re.compile(
     r"(?:\bat|\bafter|\bwithin|\bevery|\bfor each|\bper)\s*(?:an?|the|a\s+\w+\s+of)?\s*$", re.IGNORECASE
 )
@@ -172,7 +184,8 @@ def _names(match: re.Match[str], text: str) -> bool:
     if not following or number[-1:].isalpha():
         return True
     word = following[1]
-    plural = word.endswith("s") and word not in words_of("verbs") and len(word) > 3
+    acts = re.match(r" (?:the|an?|its|to|up|out)\b", text[match.end() + following.end() :])
+    plural = word.endswith("s") and word not in words_of("verbs") and len(word) > 3 and not acts
     return not (plural or word in _COUNTED or not word.isalpha() or unit_of(word) is not None)
 
 
@@ -188,7 +201,7 @@ def _value(text: str, figure: Figure, inside: re.Match[str] | None, clause: str,
     before = text[:start]
     if _ABOUT.search(before):
         about = True
-    elif least := _AT_LEAST.search(before):
+    elif (least := _AT_LEAST.search(before)) and not _EXTENT.search(before):
         high, bound = (low * _SCALED if low > 0 else low), "least" if least["hard"] else ""
     elif most := _AT_MOST.search(before):
         low, bound = Decimal(0), "most" if most["hard"] else ""
@@ -344,11 +357,11 @@ _LOOSE_DATE = re.compile(
 def events_of(text: str) -> tuple[Event, ...]:
     """Return the dates of a sentence with what its clause says happened then."""
     spans = clauses(text)
-    whole = _events_in(text)
+    whole = happening(text)
     found = []
     for date in dates(text):
         start, end = next((start, end) for start, end in spans if start <= date.start <= end)
-        here = _events_in(text[start:end]) or (whole if len(whole) == 1 else frozenset())
+        here = happening(text[start:end]) or (whole if len(whole) == 1 else frozenset())
         loose = text[date.end - 1 : date.end] == "s" or bool(_LOOSE_DATE.search(text[: date.start]))
         since = text[: date.start].rstrip().lower().endswith("since")
         found.append(Event(date.iso, here, concepts_of(text[start:end]), loose, since))
@@ -363,7 +376,8 @@ _PHRASES = tuple(
 _ANY_PHRASE = re.compile("|".join(said.pattern for said, _ in _PHRASES), re.IGNORECASE)
 
 
-def _events_in(text: str) -> frozenset[int]:
+def happening(text: str) -> frozenset[int]:
+    """Return the kinds of events that a text speaks of."""
     if _ANY_PHRASE.search(text):
         for said, meant in _PHRASES:
             text = said.sub(meant, text)

@@ -106,6 +106,11 @@ def dimensions_of(word_stem: str) -> frozenset[str]:
     return frozenset(dimension for dimension, asked in _ASKS.items() if word_stem in asked)
 
 
+def _says_property(word: str) -> bool:
+    """Tell whether a word that is written as a name is that of a property (CEO, RAM)."""
+    return concept(stem(word)) != stem(word) or bool(meanings(stem(word)))
+
+
 VALUE_ONLY, ATTRIBUTE_ONLY, OTHER_NAME = 0.7, 0.2, 0.25
 """How far a sentence answers that has a wanted value without the property's name, or the other way round."""
 
@@ -118,6 +123,7 @@ def wanted(question: str) -> Wanted:
     tokens = words(question)
     stems = {stem(word) for word in tokens}
     named = [term for term in terms if term.is_name]
+    named = [term for term in named if not _says_property(term.word)] or named
     subject = frozenset(term.stem for term in named if not term.places) or frozenset(
         term.stem for term in named if _MEASURES.match(question)
     )

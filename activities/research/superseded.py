@@ -1,0 +1,166 @@
+"""Superseded: whether an older source gives another value for the very thing that was asked. Pure.
+
+No paraphrase is known here. Of one named thing, for one question, two sources of different age each give one value of
+one kind: the older one is what the newer one was once, unless their own words say that it is of another property.
+"""
+
+import re
+from collections.abc import Iterable, Set
+from dataclasses import replace
+from decimal import Decimal
+
+from activities.research.alignment import comparable, fitting
+from activities.research.questions import asks_for_name, asks_for_time, thing_asked
+from activities.research.statements import EMPTY, Fact
+from activities.research.text import STOP_WORDS, stem, words
+from activities.research.units import CURRENCIES
+from activities.research.values import BEGINNINGS, Event, Value, agree, contrasting, happening
+from activities.research.wanted import Wanted, meanings, wanted
+
+APART_YEARS_MIN = 5
+"""Steps of one coming into being (built, launched, opened) lie within so many years of each other."""
+_LOOSE = frozenset({"count", "name", "version", "date"})
+"""What *how many*, *who* and the like ask for; not a dimension of a measured figure."""
+
+
+def dimensions_asked(question: str, facts: Iterable[Fact]) -> frozenset[str]:
+    """Return the dimensions of the figures that answer a question: those asked for, else those that answers have.
+
+    Where nothing that is said of the subject has a figure of the dimension that the question's words ask for (how
+    large is the crew), the words were taken amiss, and what the sources count or measure decides.
+    """
+    asked = wanted(question).dimensions - _LOOSE
+    asked = (asked - {"money"}) | (CURRENCIES if "money" in asked else frozenset())
+    given = {value.figure.dimension for fact in facts for value in fact.values if not value.condition}
+    return frozenset(asked & given or given)
+
+
+def superseded(question: str, left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:
+    """Tell whether two facts of one subject and of different age answer `question` with different values.
+
+    Args:
+        dimensions: of the figures that answer it (see `dimensions_asked`).
+    """
+    if asks_for_time(question):
+        return _dates_apart(question, left, right)
+    asked = wanted(question)
+    if circumstances_apart(left, right):
+        return False
+    if name_asked(question):
+        return _names_apart(question, asked, left, right)
+    thing = thing_asked(question)
+    if thing and (numbered(thing, left.text) is None) != (numbered(thing, right.text) is None):
+        return False
+    ours, theirs = _figures(asked, left, dimensions), _figures(asked, right, dimensions)
+    found = [(one, other) for one in ours for other in theirs if _alike(one, other)]
+    return len(found) == 1 and not agree(*map(_exact, found[0]))
+
+
+def name_asked(question: str) -> bool:
+    """Tell whether a name would answer: by its form, or because what it asks for is told by a name (the licence)."""
+    dimensions = wanted(question).dimensions
+    return asks_for_name(question) or ("name" in dimensions and dimensions <= {"name", "date", "version"})
+
+
+def numbered(thing: str, text: str) -> Decimal | None:
+    """Return the number that names a thing (port 1597), whatever it looks like; None for none, or for several."""
+    found = {
+        Decimal(number)
+        for word, number in re.findall(r"\b([A-Za-z]{2,}) (?:(?:number|no\.|nr\.) )?(\d{1,6})\b(?![.,]\d)", text)
+        if stem(word.lower()) == thing
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def _figures(asked: Wanted, fact: Fact, dimensions: frozenset[str]) -> list[Value]:
+    """Return the figures of a fact that may answer, unless their own words tell of another property."""
+    found = [value for value in fact.values if value.figure.dimension in dimensions and not value.condition]
+    return [value for value in found if not _of_another(asked, value)]
+
+
+def _of_another(asked: Wanted, value: Value) -> bool:
+    told, wished = fitting(value.concepts, value), fitting(asked.attributes, value)
+    return bool(told and wished) and not told & wished
+
+
+def _alike(left: Value, right: Value) -> bool:
+    """Tell whether two figures may be of one property of their subject, by their own words."""
+    mine, yours = fitting(left.concepts, left), fitting(right.concepts, right)
+    if mine and yours and not mine & yours:
+        return False
+    if left.predicate != right.predicate or (left.noun == right.noun and left.modifiers != right.modifiers):
+        return False
+    return comparable(left, right)
+
+
+def _exact(value: Value) -> Value:
+    """Return a hard limit as the figure that it gives (at least 80 GB must be free)."""
+    return replace(value, low=value.figure.base, high=value.figure.base, bound="") if value.bound else value
+
+
+def _dates_apart(question: str, left: Fact, right: Fact) -> bool:
+    """Tell whether both date what was asked for, and not the same; near steps of one coming into being are no quarrel."""
+    ours, theirs = _dated(left), _dated(right)
+    if ours is None or theirs is None or ours.iso[:4] == theirs.iso[:4]:
+        return False
+    if ours.events & theirs.events:
+        return True
+    asked = happening(question)
+    if not all(event.events <= BEGINNINGS and event.events for event in (ours, theirs)) or not asked <= BEGINNINGS:
+        return False
+    return abs(int(ours.iso[:4]) - int(theirs.iso[:4])) > APART_YEARS_MIN
+
+
+def _dated(fact: Fact) -> Event | None:
+    if len(fact.events) != 1:
+        return None
+    event = fact.events[0]
+    return None if event.loose and not event.since else event
+
+
+def _names_apart(question: str, asked: Wanted, left: Fact, right: Fact) -> bool:
+    name, rival = name_given(question, asked, left), name_given(question, asked, right)
+    return bool(name and rival) and not (name <= rival or rival <= name)
+
+
+_NAME = re.compile(r"[A-Z][\w’'-]*(?: (?:(?:of|de|van|von|der) )?[A-Z][\w-]*)*")
+_PLACED = re.compile(r"\b(?:in|at|near|on)(?: the)? $", re.IGNORECASE)
+_WHERE = re.compile(r"\bwhere\b|\b(?:which|what) (?:town|city|country|place|region|street)\b", re.IGNORECASE)
+
+
+def name_given(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
+    """Return the one name besides the subject that a fact gives where it speaks of what was asked; else nothing.
+
+    A place does not tell who, and only a place tells where.
+    """
+    property_asked = {stem(word) for word in words(question) if word not in STOP_WORDS} - asked.subject
+    if not property_asked & (fact.stems - EMPTY) and not _meant(property_asked) & _meant(fact.stems):
+        return frozenset()
+    given = {relation.value for relation in fact.relations}
+    if len(given) == 1 and not _WHERE.search(question):
+        return next(iter(given))
+    found = []
+    for match in _NAME.finditer(fact.text):
+        held = frozenset(words(match.group())) & fact.names
+        if not held or {stem(word) for word in held} & asked.subject:
+            continue
+        if match.start() == 0 and " " not in match.group():
+            continue  # A capital at the beginning of a sentence makes no name (Parts made of X).
+        placed = bool(_PLACED.search(fact.text[: match.start()]))
+        if placed == bool(_WHERE.search(question)):
+            found.append(held)
+    return found[0] if len(found) == 1 else frozenset()
+
+
+def _meant(stems: Set[str]) -> frozenset[int]:
+    return frozenset[int]().union(*(meanings(each) for each in stems))
+
+
+def circumstances_apart(left: Fact, right: Fact) -> bool:
+    """Tell whether two facts name opposite circumstances (in summer, in winter), or say themselves of which year.
+
+    That something holds *when it runs* is no circumstance: nothing is said of when it does not.
+    """
+    if contrasting(left.stems - right.stems, right.stems - left.stems):
+        return True
+    return bool(left.values and right.values and left.years and right.years and not left.years & right.years)
