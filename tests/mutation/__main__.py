@@ -30,7 +30,7 @@ import pytest
 from hypothesis import settings
 
 from tests.mutation.mutants import Mutant, mutants_of
-from tests.mutation.servers import FreshDatabase
+from tests.mutation.servers import SUPERUSER, FreshDatabase
 
 ROOT = Path(__file__).parents[2]
 OURS = ("schema", "workflows", "activities", "api", "infra", "client", "worker", "tests")
@@ -101,7 +101,7 @@ def _environment(target: Target) -> Iterator[dict[str, str] | None]:
     command = [sys.executable, "-m", "tests.mutation.servers"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as servers:
         assert servers.stdout is not None
-        lines = (line for line in servers.stdout if line.startswith('{"SWISSBRAIN_'))
+        lines = (line for line in servers.stdout if line.startswith(f'{{"{SUPERUSER}"'))
         yield json.loads(next(lines))
         servers.communicate()
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+SUPERUSER = "superuser"
 _URLS = ("SWISSBRAIN_DATABASE_URL", "SWISSBRAIN_DATABASE_OWNER_URL")
 
 
@@ -29,8 +30,10 @@ async def serve() -> None:
     with TemporaryDirectory() as folder:
         async with EmbeddedServers(Path(folder)) as running:
             await migrate(running)
-            environment = {**running.process_environment, _URLS[1]: running.stack.owner_url}
-            print(json.dumps({key: value for key, value in environment.items() if key.startswith("SWISSBRAIN_")}))
+            own = {**running.process_environment, _URLS[1]: running.stack.owner_url}
+            own = {key: value for key, value in own.items() if key.startswith("SWISSBRAIN_")}
+            superuser = running.stack.database_url("postgres", "postgres_superuser_password", "postgres")
+            print(json.dumps({SUPERUSER: superuser, **own}))
             sys.stdout.flush()
             await asyncio.to_thread(sys.stdin.read)
 
@@ -42,9 +45,11 @@ class FreshDatabase:
         """Copy the migrated database and point this process's environment to the copy."""
         self._name = f"mutant_{os.getpid()}"
         self._template = urlsplit(environment[_URLS[0]]).path.removeprefix("/")
-        self._administration = _with_database(environment[_URLS[1]], "postgres")
-        asyncio.run(self._execute(f'CREATE DATABASE "{self._name}" TEMPLATE "{self._template}"'))
-        os.environ.update({**environment, **{key: _with_database(environment[key], self._name) for key in _URLS}})
+        self._administration = environment[SUPERUSER]
+        owner = urlsplit(environment[_URLS[1]]).username
+        asyncio.run(self._execute(f'CREATE DATABASE "{self._name}" TEMPLATE "{self._template}" OWNER "{owner}"'))
+        settings = {key: value for key, value in environment.items() if key != SUPERUSER}
+        os.environ.update({**settings, **{key: _with_database(environment[key], self._name) for key in _URLS}})
 
     def drop(self) -> None:
         """Drop the copy."""

@@ -17,6 +17,7 @@ from schema.money import (
     ucr_to_credits,
 )
 from schema.prices import TOOL_CALL_PCR
+from schema.tables.billing import CreditHold
 
 INT64_MAX = 2**63 - 1
 AMOUNTS_UCR = st.integers(-CREDITS_MAX * UCR_PER_CREDIT, CREDITS_MAX * UCR_PER_CREDIT)
@@ -155,6 +156,11 @@ def test_a_thousand_charges_of_four_thousandths_are_four_credits() -> None:
     assert ucr_to_credits(1_000 * each) == Decimal("4.00")
     assert ucr_to_credits(capture_ucr(1_000 * each * PCR_PER_UCR, 10 * UCR_PER_CREDIT)) == Decimal("4.00")
     assert ucr_to_credits(credits_to_ucr(Decimal("0.005"))) == Decimal("0.005")
+
+
+def test_the_largest_hold_is_the_one_of_the_tables_constraint() -> None:
+    [amounts] = [c for c in CreditHold.__table__.constraints if str(c.name).endswith("amounts")]
+    assert f"between 1 and {HOLD_CREDITS_MAX * UCR_PER_CREDIT} " in str(amounts.sqltext)
 
 
 def test_the_largest_hold_fits_the_database() -> None:

@@ -7,7 +7,19 @@ import pytest
 
 from schema import contracts, states
 from schema.events import EventType
-from schema.states import COMMANDS, LIVE, RUN_TRANSITIONS, TERMINAL, RunCommand, RunStatus, allows, may_transition
+from schema.states import (
+    COMMANDS,
+    LIVE,
+    RUN_TRANSITIONS,
+    TERMINAL,
+    AgentStatus,
+    RunCommand,
+    RunStatus,
+    StatusDetail,
+    StepStatus,
+    allows,
+    may_transition,
+)
 
 PAGE = (Path(contracts.__file__).parents[2] / "docs" / "lifecycle.md").read_text()
 
@@ -29,6 +41,15 @@ def test_the_table_is_the_design() -> None:
     designed = {(source, target) for source, targets in DESIGN.items() for target in targets}
     lost = {(source, "failed") for source in LOST}
     assert {(a.value, b.value) for a, b in RUN_TRANSITIONS} == designed | lost
+
+
+def test_the_words_of_the_contract() -> None:
+    """Rows and callers have them: a changed word is a migration and a new version of the API."""
+    assert [detail.value for detail in StatusDetail] == [
+        *("pausing", "cancelling", "waiting_for_credits", "backing_off", "finishing"),
+    ]
+    assert [status.value for status in AgentStatus] == ["pending", "running", "completed", "failed", "cancelled"]
+    assert [status.value for status in StepStatus] == ["completed", "failed", "cancelled"]
 
 
 def test_may_transition_reads_the_table() -> None:
