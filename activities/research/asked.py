@@ -13,7 +13,7 @@ from activities.research.alignment import aged, comparable, fitting, heads_apart
 from activities.research.questions import asks_for_time, collective_asked, single_questions, thing_asked
 from activities.research.statements import Fact
 from activities.research.superseded import dimensions_asked, name_asked, name_given, numbered, superseded
-from activities.research.text import STOP_WORDS, stem, words
+from activities.research.text import stem, words
 from activities.research.units import CURRENCIES
 from activities.research.values import Value, agree, concept
 from activities.research.wanted import Wanted, wanted

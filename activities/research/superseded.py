@@ -99,7 +99,7 @@ def _exact(value: Value) -> Value:
 
 
 def _dates_apart(question: str, left: Fact, right: Fact) -> bool:
-    """Tell whether both date what was asked for, and not the same; near steps of one coming into being are no quarrel."""
+    """Tell whether both date what was asked for, and not the same; near steps of one coming into being may stand."""
     ours, theirs = _dated(left), _dated(right)
     if ours is None or theirs is None or ours.iso[:4] == theirs.iso[:4]:
         return False

@@ -361,12 +361,15 @@ def test_a_check_that_would_see_nothing_says_so(application_url: str, capsys: py
 MAY_BELONG_TO_NOBODY = {
     *("api/auth.py", "api/routes/sign_in.py", "api/routes/oidc.py", "api/routes/sessions.py"),
     *("activities/reconcile/activities.py", "infra/check.py", "infra/evidence.py", "activities/audit/activities.py"),
+    *("activities/retention/activities.py", "infra/key_rotation.py", "infra/ledger.py"),
 }
 """Who may open a transaction of no organisation: who proves a key or a person, the reconciler, `swissbrain check`, the
-audit log's upkeep."""
+upkeep of the audit log, retention, the operator's rotation of keys and rebuilding of balances."""
 MAY_LOOK_PAST = {
     f"schema/store/{name}.py"
-    for name in ("api_keys", "chain", "members", "oidc", "reconcile", "sessions", "sign_in", "users")
+    for name in (
+        *("api_keys", "chain", "erasures", "members", "oidc", "reconcile", "retention", "sessions", "sign_in", "users"),
+    )
 }
 """Which stores call the functions `across_...` that row-level security does not bind."""
 
