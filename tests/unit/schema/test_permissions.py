@@ -4,8 +4,8 @@ from schema.permissions import ALL_SCOPES, ROLES, TENANT_SCOPES, Role, Scope, al
 
 VIEWER = {"runs:read", "documents:read", "members:read"}
 MEMBER = VIEWER | {"runs:write", "documents:write", "billing:read", "keys:own"}
-ADMIN = MEMBER | {"billing:admin", "keys:admin", "members:admin"}
-OWNER = ADMIN | {"organisation:admin"}
+ADMIN = MEMBER | {"billing:admin", "keys:admin", "members:admin", "audit:read"}
+OWNER = ADMIN | {"organisation:admin", "data:admin"}
 
 
 def test_the_whole_table() -> None:
