@@ -172,7 +172,7 @@ def _fork(target: Target, source: str, environment: dict[str, str] | None, *, na
 
 def _child(target: Target, source: str, environment: dict[str, str] | None, names: Path | None) -> int:
     output = os.open(
-        os.environ.get("MUTANTS_LOG", os.devnull) if names is None else "/dev/stderr",
+        os.devnull if names is None else "/dev/stderr",
         os.O_WRONLY | os.O_APPEND | os.O_CREAT,
     )
     os.dup2(output, 1)

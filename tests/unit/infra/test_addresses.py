@@ -1,6 +1,6 @@
 """The rule for URLs and addresses, over the whole list."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -70,6 +70,84 @@ def test_private_hosts_open_by_name_and_port() -> None:
     for metadata in ("169.254.169.254", "100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fe80::1", "224.0.0.1"):
         with pytest.raises(BlockedAddress):
             check_address(ip_address(metadata), private=True)
+
+
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        "localhost",
+        "localdomain",
+        "local",
+        "internal",
+        "intranet",
+        "private",
+        "corp",
+        "home",
+        "lan",
+        "home.arpa",
+        "onion",
+        "alt",
+        "test",
+        "invalid",
+        "example",
+        "in-addr.arpa",
+        "ip6.arpa",
+    ],
+)
+def test_names_of_local_networks(suffix: str) -> None:
+    """Below each of them nothing is public, and a name that only ends alike is."""
+    with pytest.raises(BlockedAddress) as refusal:
+        check_url(f"http://host.{suffix}/")
+    assert refusal.value.facts == {"rule": "name"}
+    assert check_url(f"http://host.not{suffix}.com/").host == f"host.not{suffix}.com"
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.31.196.0/24",
+        "192.52.193.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "192.175.48.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "168.63.129.16/32",
+        "2001::/23",
+        "2001:db8::/32",
+        "2002::/16",
+        "2620:4f:8000::/48",
+        "3fff::/20",
+    ],
+)
+def test_both_ends_of_every_network_are_closed(network: str) -> None:
+    """The registries' networks, first and last address."""
+    for address in (ip_network(network)[0], ip_network(network)[-1]):
+        with pytest.raises(BlockedAddress) as refusal:
+            check_address(address)
+        assert refusal.value.facts == {"rule": "address"}
+
+
+@pytest.mark.parametrize(
+    "network", ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7"]
+)
+def test_a_configured_host_may_be_at_both_ends_of_private_networks(network: str) -> None:
+    """Open only to what the configuration names."""
+    for address in (ip_network(network)[0], ip_network(network)[-1]):
+        check_address(address, private=True)
+        with pytest.raises(BlockedAddress):
+            check_address(address)
 
 
 @given(st.integers(0, 2**32 - 1))
