@@ -5,14 +5,14 @@ however they are worded: two sources that answer it with different values disagr
 must see from the words alone that two statements are of one property.
 """
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from itertools import combinations
 
 from activities.research.alignment import aged, comparable, fitting, heads_apart, other_circumstances, same_subject
 from activities.research.questions import asks_for_time, collective_asked, single_questions, thing_asked
 from activities.research.statements import Fact
-from activities.research.superseded import dimensions_asked, name_asked, name_given, numbered, superseded
+from activities.research.superseded import answers_alike, dimensions_asked, name_asked, name_given, numbered, superseded
 from activities.research.text import stem, words
 from activities.research.units import CURRENCIES
 from activities.research.values import Value, agree, concept
@@ -33,10 +33,39 @@ def asked_disagreements(questions: Iterable[str], facts: Sequence[Fact]) -> Iter
         asked = wanted(question)
         answering = [index for index, fact in enumerate(facts) if _is_about(asked, fact)][:ANSWERS_MAX]
         dimensions = dimensions_asked(question, [facts[index] for index in answering])
+        found: dict[tuple[int, int], ConflictKind] = {}
         for left, right in combinations(answering, 2):
             kind = _disagreement(question, facts[left], facts[right], dimensions)
             if kind is not None:
-                yield left, right, kind
+                found[left, right] = kind
+        yield from ((left, right, kind) for (left, right), kind in found.items())
+        yield from _taking_sides(question, facts, answering, found, dimensions)
+
+
+def answers_otherwise(question: str, fact: Fact, peer: Fact) -> bool:
+    """Tell whether both are about the subject of one definite question, and answer it with different values."""
+    asked = wanted(question)
+    if not asked.is_definite or not (_is_about(asked, fact) and _is_about(asked, peer)):
+        return False
+    return _disagreement(question, fact, peer, dimensions_asked(question, [fact, peer])) is not None
+
+
+def _taking_sides(
+    question: str,
+    facts: Sequence[Fact],
+    answering: Sequence[int],
+    found: Mapping[tuple[int, int], ConflictKind],
+    dimensions: frozenset[str],
+) -> Iterator[tuple[int, int, ConflictKind]]:
+    """Yield whoever gives the same value as one side, in whatever words, against the other side."""
+    for (left, right), kind in found.items():
+        for side, other in ((left, right), (right, left)):
+            for witness in answering:
+                pair = (min(witness, other), max(witness, other))
+                if witness in (left, right) or pair in found or facts[witness].sources & facts[other].sources:
+                    continue
+                if kind is not ConflictKind.SCOPE and answers_alike(question, facts[witness], facts[side], dimensions):
+                    yield *pair, kind
 
 
 def _is_about(asked: Wanted, fact: Fact) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from activities.research.alignment import disagreement, keys_of
+from activities.research.asked import answers_otherwise
 from activities.research.polarity import polar, rank
 from activities.research.quantities import dates, designations, figures, names, versions
 from activities.research.questions import single_questions
@@ -217,7 +218,8 @@ def extract(view: AgentView, passages: Sequence[Passage]) -> tuple[Claim, ...]:
             claims.append(_claim(pool[index], weights[index], view.subtask.number))
     left = [candidate for candidate in pool if not any(_spans_meet(candidate, other) for other in taken)]
     room = min(RIVALS_PER_CALL_MAX, CLAIMS_PER_AGENT_MAX - len(view.claims) - len(claims))
-    return (*claims, *_rivals((*view.claims, *claims), left, view.subtask.number, room))
+    questions = single_questions(view.subtask.question)
+    return (*claims, *_rivals((*view.claims, *claims), left, view.subtask.number, room, questions))
 
 
 RIVALS_PER_CALL_MAX = 4
@@ -245,8 +247,17 @@ def stating(claims: Sequence[Claim], passages: Sequence[Passage]) -> list[Claim]
     ]
 
 
-def _rivals(held: Sequence[Claim], others: Sequence[Candidate], agent_number: int, room: int) -> list[Claim]:
-    """Return what contradicts a claim that is held: whoever reads the one must see the other, however it is worded."""
+def _rivals(
+    held: Sequence[Claim],
+    others: Sequence[Candidate],
+    agent_number: int,
+    room: int,
+    questions: Sequence[str] = (),
+) -> list[Claim]:
+    """Return what contradicts a claim that is held: whoever reads the one must see the other, however it is worded.
+
+    What answers one of `questions` otherwise contradicts, too.
+    """
     ours = [(claim, fact, frozenset(keys_of(fact))) for claim in held for fact in _facts(claim)]
     if not ours or room <= 0:
         return []
@@ -264,7 +275,8 @@ def _rivals(held: Sequence[Claim], others: Sequence[Candidate], agent_number: in
             claim.relevance
             for claim, fact, keys in ours
             for peer, others_keys in theirs
-            if keys & others_keys and disagreement(fact, peer)
+            if (keys & others_keys and disagreement(fact, peer))
+            or any(answers_otherwise(question, fact, peer) for question in questions)
         ]
         if against:
             found.append(other.model_copy(update={"relevance": max(against)}))

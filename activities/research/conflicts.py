@@ -41,7 +41,8 @@ def find_conflicts(
             kinds[left, right] = kind
             groups.join(left, right)
     for left, right, kind in asked_disagreements(questions, facts):
-        kinds.setdefault((left, right), kind)
+        if kind is ConflictKind.STALE or (left, right) not in kinds:
+            kinds[left, right] = kind
         groups.join(left, right)
     found = []
     for members in groups.members():

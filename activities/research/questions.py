@@ -75,6 +75,10 @@ _BROAD = re.compile(
     re.IGNORECASE,
 )
 _INSTRUCTION_WORDS = frozenset(stem(word) for word in words_of("instructions"))
+_REQUEST_STEMS = _INSTRUCTION_WORDS | {
+    stem(word) for word in ("question", "document", "file", "folder", "archive", "point", "item", "following", "list")
+}
+"""Words of a line above a list that say what is to be done with it, not what it is about."""
 
 
 _FILLER_PHRASE = re.compile(
@@ -326,7 +330,7 @@ def _parts(text: str) -> list[_Part]:
     lead, bullets, rest = _bullets(text)
     requests = [request for request in _requests(rest if not bullets else lead) if not _is_instruction(request)]
     if bullets:
-        context = " ".join(specific_terms(lead)[:8])
+        context = " ".join([word for word in specific_terms(lead) if stem(word) not in _REQUEST_STEMS][:8])
         listed = [_bullet_part(item, context) for item in bullets if not _is_instruction(item)]
         asked = [part for request in requests if request.endswith("?") for part in _split_request(request, "")]
         return listed + asked

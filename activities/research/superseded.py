@@ -56,6 +56,26 @@ def superseded(question: str, left: Fact, right: Fact, dimensions: frozenset[str
     return len(found) == 1 and not agree(*map(_exact, found[0]))
 
 
+def answers_alike(question: str, left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:
+    """Tell whether two facts of one subject give the very same value as answer to `question`."""
+    if asks_for_time(question):
+        ours, theirs = _dated(left), _dated(right)
+        return bool(ours and theirs) and ours.iso == theirs.iso
+    asked = wanted(question)
+    if name_asked(question):
+        name, other = (_only_name(question, asked, fact) for fact in (left, right))
+        return bool(name) and name == other
+    thing = thing_asked(question)
+    if thing and (number := numbered(thing, left.text)) is not None:
+        return number == numbered(thing, right.text)
+    mine, yours = _figures(asked, left, dimensions), _figures(asked, right, dimensions)
+    return any(
+        _alike(one, other) and one.figure.base == other.figure.base and one.figure.dimension == other.figure.dimension
+        for one in mine
+        for other in yours
+    )
+
+
 def name_asked(question: str) -> bool:
     """Tell whether a name would answer: by its form, or because what it asks for is told by a name (the licence)."""
     dimensions = wanted(question).dimensions
@@ -99,7 +119,10 @@ def _exact(value: Value) -> Value:
 
 
 def _dates_apart(question: str, left: Fact, right: Fact) -> bool:
-    """Tell whether both date what was asked for, and not the same; near steps of one coming into being may stand."""
+    """Tell whether both date what was asked for, and not the same.
+
+    Near steps of one coming into being are no quarrel.
+    """
     ours, theirs = _dated(left), _dated(right)
     if ours is None or theirs is None or ours.iso[:4] == theirs.iso[:4]:
         return False
@@ -139,6 +162,11 @@ def name_given(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
     given = {relation.value for relation in fact.relations}
     if len(given) == 1 and not _WHERE.search(question):
         return next(iter(given))
+    return _only_name(question, asked, fact)
+
+
+def _only_name(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
+    """Return the one name besides the subject in a fact."""
     found = []
     for match in _NAME.finditer(fact.text):
         held = frozenset(words(match.group())) & fact.names

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from activities.research.lexicon import groups_of, table_of
+from activities.research.lexicon import groups_of, rows_of, table_of
 from activities.research.quantities import dates, figures, versions
-from activities.research.questions import collective_asked, query_terms, without_context
+from activities.research.questions import asks_for_name, collective_asked, query_terms, without_context
 from activities.research.relations import relations_of
 from activities.research.text import STOP_WORDS, stem, words
 from activities.research.units import CURRENCIES, unit_of
@@ -47,11 +47,13 @@ class Wanted:
     """Properties that it asks for, as concepts (see `values.concept`)."""
     dimensions: frozenset[str]
     """Of the figures that may answer it; `date`, `name`, `version`, `count` besides."""
+    measured: bool = False
+    """By its form it asks how much something is, so that any figure may answer where no word tells which kind."""
 
     @property
     def is_definite(self) -> bool:
         """Tell whether it asks for a property of something named."""
-        return bool(self.subject and self.dimensions)
+        return bool(self.subject and (self.dimensions or self.measured))
 
     def answered_by(self, text: str) -> float:
         """Return how far a sentence looks like the answer, 0..1, whatever it is about."""
@@ -61,6 +63,8 @@ class Wanted:
             return 1.0
         if value or attribute:
             return VALUE_ONLY if value else ATTRIBUTE_ONLY
+        if self.measured and any(figure.dimension != "plain" for figure in figures(spelled_out(text))):
+            return OTHER_FIGURE
         # Somebody else is named, in words that tell no known relation.
         named = subject_names(text) - frozenset(word for word in words(text) if stem(word) in self.subject)
         return OTHER_NAME if "name" in self.dimensions and named else 0.0
@@ -93,6 +97,18 @@ _MEASURES = re.compile(
     r"(?:at |in |under |by )?(?:what|which) (?!is |are |was |were )\w+|what (?:is|are|was|were) the|when|who|where)\b",
     re.IGNORECASE,
 )
+_VERBAL = tuple(
+    (re.compile(rf"\b(?:{said})\b", re.IGNORECASE), noun)
+    for said, _, noun in (row.partition("=") for row in rows_of("asking"))
+)
+_MEASURED = re.compile(
+    r"how (?!(?:do|does|did|is|are|was|were|can|could|should|to|has|have|will|would)\b)\w+\b|"
+    r"(?:at|after|over|up to|under|within) (?:what|which) \w+|"
+    r"what (?:is|are|was|were) the (?:[\w-]+ ){0,2}"
+    r"(?:size|rate|level|number|count|dose|amount|capacity|output|length|time) of",
+    re.IGNORECASE,
+)
+"""Questions for a figure, whatever is measured."""
 _WHEN = re.compile(r"(?:^|[,;.]|\band)\s*(?:since )?when\b", re.IGNORECASE)
 
 
@@ -111,7 +127,7 @@ def _says_property(word: str) -> bool:
     return concept(stem(word)) != stem(word) or bool(meanings(stem(word)))
 
 
-VALUE_ONLY, ATTRIBUTE_ONLY, OTHER_NAME = 0.7, 0.2, 0.25
+VALUE_ONLY, ATTRIBUTE_ONLY, OTHER_NAME, OTHER_FIGURE = 0.7, 0.2, 0.25, 0.1
 """How far a sentence answers that has a wanted value without the property's name, or the other way round."""
 
 
@@ -119,6 +135,8 @@ VALUE_ONLY, ATTRIBUTE_ONLY, OTHER_NAME = 0.7, 0.2, 0.25
 def wanted(question: str) -> Wanted:
     """Read a question."""
     question = without_context(question)
+    for said, noun in _VERBAL:
+        question = said.sub(noun, question)
     terms = query_terms(question)
     tokens = words(question)
     stems = {stem(word) for word in tokens}
@@ -137,8 +155,10 @@ def wanted(question: str) -> Wanted:
         dimensions |= units or {"count"}
         counted = [concept(stem(word)) for word in _counted_words(tokens)]
         attributes |= frozenset(counted)
+    if asks_for_name(question) and not dimensions:
+        dimensions.add("name")
     group = collective_asked(question)
     if group is not None and group not in subject and not dimensions_of(group) - {"count"}:
         dimensions.add("count")
         attributes |= {concept(group)}
-    return Wanted(subject, designated(question), attributes, frozenset(dimensions))
+    return Wanted(subject, designated(question), attributes, frozenset(dimensions), bool(_MEASURED.match(question)))

@@ -6,7 +6,8 @@ import pytest
 
 from activities.research.conflicts import find_conflicts
 from activities.research.findings import merge_claims
-from schema.contracts.research import ConflictKind
+from activities.research.questions import plan_subtasks
+from schema.contracts.research import Brief, ConflictKind
 from tests.unit.research.making import claim_of
 
 OLD, NEW = datetime(2014, 5, 2, tzinfo=UTC), datetime(2025, 3, 14, tzinfo=UTC)
@@ -77,6 +78,36 @@ SUPERSEDED = [
     ("Who owns the Zorba?", "The Zorba belongs to Norda Lines.", "The Zorba is owned by Selva Marine."),
     ("Where is Tarnwerk based?", "Tarnwerk has its head office in Oslo.", "Tarnwerk is based in Bergen."),
     ("Since when has Tarnwerk existed?", "Tarnwerk has existed since 1921.", "Tarnwerk was founded in 1934."),
+    # Nothing is shared but the thing, the kind of value, and the question.
+    ("Which port does Corvida use?", "Corvida answers on port 9546.", "Corvida takes calls at port 1694."),
+    ("At what load does the Tarn rope snap?", "The Tarn rope snapped at 90 kN.", "The Tarn rope bears 70 kN."),
+    (
+        "What is the litter size of the Karo fox?",
+        "A litter of the Karo fox consists of 6 pups.",
+        "The den of the Karo fox holds 4 pups.",
+    ),
+    ("When was the Zorba launched?", "The Zorba was launched in 1969.", "The Zorba entered service in 1948."),
+    (
+        "Over what distance does the Sorna Tunnel run?",
+        "The Sorna Tunnel stretches over 990 m.",
+        "The Sorna Tunnel runs over 930 m.",
+    ),
+    ("Who is the CEO of Tarnwerk?", "At the head of Tarnwerk stands Anna Kell.", "Jon Brask is the CEO of Tarnwerk."),
+    (
+        "How much does Tarnwerk turn over?",
+        "Tarnwerk turned over 102 million euros.",
+        "With 88 million euros in revenue, Tarnwerk closed a good year.",
+    ),
+    (
+        "For which company does the Zorba sail?",
+        "Norda Lines operates the Zorba.",
+        "The owner of the Zorba is Selva Marine.",
+    ),
+    (
+        "When was the Hotel Brisa founded?",
+        "In 1941, two sisters founded the Hotel Brisa.",
+        "In 1950, two sisters founded the Hotel Brisa.",
+    ),
 ]
 
 STANDING = [
@@ -94,6 +125,29 @@ STANDING = [
     ("Since when has Tarnwerk existed?", "Tarnwerk has existed since 1921.", "Since 1998, Tarnwerk has made boats."),
     ("How big is the fleet of Norda Lines?", "The fleet of Norda Lines has 31 ships.", "Norda Lines has 22 offices."),
     ("Where is Tarnwerk based?", "Tarnwerk is based in Oslo.", "Tarnwerk opened a shop in Bergen."),
+    ("When was the Zorba launched?", "The Zorba was launched in 1969.", "The Zorba entered service in 1971."),
+    ("Which port does Corvida use?", "Corvida listens on port 9546.", "The licence of Corvida is Apache 2.0."),
+    (
+        "Who supplies Velstone?",
+        "Velstone is supplied by Arda Marine.",
+        "Parts made of Velstone must cure for 33 hours.",
+    ),
+    (
+        "Who heads Tarnwerk?",
+        "Anna Kell is the CEO of Tarnwerk.",
+        "Tarnwerk runs its business from an office in Bergen.",
+    ),
+    (
+        "How heavy is the Orlen truck?",
+        "The Orlen truck weighs 12 tonnes.",
+        "The payload of the Orlen truck is 8 tonnes.",
+    ),
+    ("How long is the Brenta Bridge?", "The Brenta Bridge is 320 m long.", "The Brenta Bridge is 20 m wide."),
+    (
+        "How much does a ride with the Orla tram cost?",
+        "A ride with the Orla tram costs CHF 4.",
+    ),
+    ("How many rooms does the Hotel Brisa have?", "The Hotel Brisa has 84 rooms.", "The Hotel Brisa has 12 suites."),
 ]
 
 
@@ -117,3 +171,22 @@ def test_an_older_answer_is_superseded_however_it_is_worded(question: str, newer
 @pytest.mark.parametrize(("question", "newer", "older"), STANDING)
 def test_an_older_statement_of_something_else_stands(question: str, newer: str, older: str) -> None:
     assert _kinds(question, newer, older) == []
+
+
+def test_whoever_says_the_same_in_other_words_takes_that_side() -> None:
+    question = "How long is the Sorna Tunnel?"
+    said = (
+        claim_of("The Sorna Tunnel is 930 m long.", title="Third"),
+        claim_of("From one portal of the Sorna Tunnel to the other one walks 990 m.", title="First"),
+        claim_of("The Sorna Tunnel is 990 m long.", title="Second"),
+    )
+    found = find_conflicts(merge_claims(said), {claim.id: claim for claim in said}, [question])
+    chosen = next(each for each in merge_claims(said) if each.id == found[0].chosen_finding_id)
+    assert "990" in chosen.text
+    assert len(found[0].finding_ids) == 3
+
+
+def test_how_a_list_is_introduced_is_no_part_of_its_questions() -> None:
+    task = "Please answer these questions from our documents:\n- How long is the Sorna Tunnel?\n- Who owns the Zorba?"
+    asked = [subtask.question for subtask in plan_subtasks(Brief(task=task, agents_max=4))]
+    assert asked == ["How long is the Sorna Tunnel?", "Who owns the Zorba?"]
