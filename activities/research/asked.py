@@ -12,7 +12,15 @@ from itertools import combinations
 from activities.research.alignment import aged, comparable, fitting, heads_apart, other_circumstances, same_subject
 from activities.research.questions import asks_for_time, collective_asked, single_questions, thing_asked
 from activities.research.statements import Fact
-from activities.research.superseded import answers_alike, dimensions_asked, name_asked, name_given, numbered, superseded
+from activities.research.superseded import (
+    answers_alike,
+    dimensions_asked,
+    name_asked,
+    name_given,
+    numbered,
+    numbered_asked,
+    superseded,
+)
 from activities.research.text import stem, words
 from activities.research.units import CURRENCIES
 from activities.research.values import Value, agree, concept
@@ -79,7 +87,7 @@ def _disagreement(question: str, left: Fact, right: Fact, dimensions: frozenset[
     stale = aged(left, right)
     if left.sources & right.sources or not _of_one_thing(left, right, strictly=stale is None):
         return None
-    thing = thing_asked(question)
+    thing = numbered_asked(question)
     if thing and (here := numbered(thing, left.text)) and (there := numbered(thing, right.text)):
         return None if here == there else stale or ConflictKind.PLAIN
     return _by_words(question, left, right, stale) or (

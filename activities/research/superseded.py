@@ -10,6 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from activities.research.alignment import comparable, fitting
+from activities.research.lexicon import table_of
 from activities.research.questions import asks_for_name, asks_for_time, thing_asked
 from activities.research.statements import EMPTY, Fact
 from activities.research.text import STOP_WORDS, stem, words
@@ -48,7 +49,7 @@ def superseded(question: str, left: Fact, right: Fact, dimensions: frozenset[str
         return False
     if name_asked(question):
         return _names_apart(question, asked, left, right)
-    thing = thing_asked(question)
+    thing = numbered_asked(question)
     if thing and (numbered(thing, left.text) is None) != (numbered(thing, right.text) is None):
         return False
     ours, theirs = _figures(asked, left, dimensions), _figures(asked, right, dimensions)
@@ -65,7 +66,7 @@ def answers_alike(question: str, left: Fact, right: Fact, dimensions: frozenset[
     if name_asked(question):
         name, other = (_only_name(question, asked, fact) for fact in (left, right))
         return bool(name) and name == other
-    thing = thing_asked(question)
+    thing = numbered_asked(question)
     if thing and (number := numbered(thing, left.text)) is not None:
         return number == numbered(thing, right.text)
     mine, yours = _figures(asked, left, dimensions), _figures(asked, right, dimensions)
@@ -80,6 +81,12 @@ def name_asked(question: str) -> bool:
     """Tell whether a name would answer: by its form, or because what it asks for is told by a name (the licence)."""
     dimensions = wanted(question).dimensions
     return asks_for_name(question) or ("name" in dimensions and dimensions <= {"name", "date", "version"})
+
+
+def numbered_asked(question: str) -> str | None:
+    """Return the stem of the one thing whose number is asked for; *which ports* may have several answers."""
+    thing = thing_asked(question)
+    return thing if thing and any(stem(word) == thing and not word.endswith("s") for word in words(question)) else None
 
 
 def numbered(thing: str, text: str) -> Decimal | None:
@@ -148,6 +155,8 @@ def _names_apart(question: str, asked: Wanted, left: Fact, right: Fact) -> bool:
 
 _NAME = re.compile(r"[A-Z][\w’'-]*(?: (?:(?:of|de|van|von|der) )?[A-Z][\w-]*)*")
 _PLACED = re.compile(r"\b(?:in|at|near|on)(?: the)? $", re.IGNORECASE)
+_PLACES = frozenset(table_of("places"))
+"""Relations to a place, as far as they are known (see the lexicon)."""
 _WHERE = re.compile(r"\bwhere\b|\b(?:which|what) (?:town|city|country|place|region|street)\b", re.IGNORECASE)
 
 
@@ -159,8 +168,9 @@ def name_given(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
     property_asked = {stem(word) for word in words(question) if word not in STOP_WORDS} - asked.subject
     if not property_asked & (fact.stems - EMPTY) and not _meant(property_asked) & _meant(fact.stems):
         return frozenset()
-    given = {relation.value for relation in fact.relations}
-    if len(given) == 1 and not _WHERE.search(question):
+    where = bool(_WHERE.search(question))
+    given = {relation.value for relation in fact.relations if not where or relation.kind in _PLACES}
+    if len(given) == 1:
         return next(iter(given))
     return _only_name(question, asked, fact)
 
