@@ -61,7 +61,7 @@ def answers_alike(question: str, left: Fact, right: Fact, dimensions: frozenset[
     """Tell whether two facts of one subject give the very same value as answer to `question`."""
     if asks_for_time(question):
         ours, theirs = _dated(left), _dated(right)
-        return bool(ours and theirs) and ours.iso == theirs.iso
+        return ours is not None and theirs is not None and ours.iso == theirs.iso
     asked = wanted(question)
     if name_asked(question):
         name, other = (_only_name(question, asked, fact) for fact in (left, right))

@@ -143,10 +143,6 @@ STANDING = [
         "The payload of the Orlen truck is 8 tonnes.",
     ),
     ("How long is the Brenta Bridge?", "The Brenta Bridge is 320 m long.", "The Brenta Bridge is 20 m wide."),
-    (
-        "How much does a ride with the Orla tram cost?",
-        "A ride with the Orla tram costs CHF 4.",
-    ),
     ("How many rooms does the Hotel Brisa have?", "The Hotel Brisa has 84 rooms.", "The Hotel Brisa has 12 suites."),
 ]
 
