@@ -63,6 +63,10 @@ chaos: setup ## Killed processes, races, dead dependencies
 backup-test: setup ## A backup under load, restored beside its origin (minutes; not part of CI)
 	$(BIN)/pytest tests/chaos/test_backup.py -q -s
 
+.PHONY: security
+security: setup ## Bombs, planted secrets, keys rotated under load (minutes; not part of CI)
+	$(BIN)/pytest tests/integration -m extended -q -s
+
 .PHONY: test
 test: setup ## All tests; what CI runs after `lint`
 	$(BIN)/pytest -n 2 --dist loadgroup -q -m "not extended"

@@ -46,6 +46,7 @@ async def ids_in(client: Client, workflow_id: str) -> set[str]:
     return found
 
 
+@pytest.mark.extended
 async def test_keys_are_rotated_under_runs_in_flight(settings: Settings, org: Org, owner_db: Database) -> None:
     """Add, roll, promote, roll, retire, each time with new workers on the runs of the old ones: nothing is lost."""
     prefix = f"rotation-{uuid.uuid4().hex[:8]}-"
@@ -158,6 +159,7 @@ async def test_a_token_opens_only_where_it_was_sealed(db: Database, owner_db: Da
         assert (await newest.open(session, org.id, connector_id, "access_token", again)).get_secret_value() == "new"
 
 
+@pytest.mark.extended
 async def test_planted_secrets_are_found_nowhere(
     servers: EmbeddedServers, settings: Settings, owner_db: Database, org: Org, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,6 +19,7 @@ MAY_BE_READ = {"html-deep"}
 """Harmless as it is read: what matters is that it ends."""
 
 
+@pytest.mark.extended
 async def test_bombs_are_refused_and_nothing_else_notices(
     settings: Settings, temporal_client: Client, owner_db: Database, org: Org
 ) -> None:
