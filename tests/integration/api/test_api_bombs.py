@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import psutil
+import pytest
 from temporalio.client import Client
 
 from infra.database import Database
