@@ -13,7 +13,19 @@ from schema.contracts.common import ObjectRef
 from schema.contracts.research import ConsideredSource, Outcome, Score, SourceKind
 from schema.ids import SOURCE, agent_id, derived_id
 from schema.permissions import Role
-from schema.store import api_keys, approvals, artifacts, dead_letters, documents, domains, invitations, research
+from schema.store import (
+    api_keys,
+    approvals,
+    artifacts,
+    data_exports,
+    dead_letters,
+    documents,
+    domains,
+    erasures,
+    invitations,
+    members,
+    research,
+)
 from schema.store.approvals import WaitingCall
 from schema.store.artifacts import NewArtifact
 from schema.store.audit import SYSTEM
@@ -52,6 +64,8 @@ IDS = {
     "session_id": f"sess_{MISSING}",
     "source_id": f"src_{MISSING}",
     "approval_id": f"appr_{MISSING}",
+    "erasure_id": f"erase_{MISSING}",
+    "export_id": f"export_{MISSING}",
     "domain": "nothing.example",
     "code": "not_found",
 }
@@ -127,6 +141,9 @@ async def _objects(caller: Caller, owner_db: Database) -> dict[str, str]:
             run["id"], 1, 1, 0, "k", "web.fetch", "2", "egress", "{}", "0" * 64, "r", "", timedelta(days=1)
         )
         approval = await approvals.request(session, caller.org.id, call)
+        leaver = await members.create_service_account(session, caller.org.id, name="s", role=Role.VIEWER, actor=SYSTEM)
+        erasure = await erasures.create_erasure(session, caller.org.id, leaver.user.id, actor=SYSTEM)
+        export = await data_exports.create_export(session, caller.org.id, None, actor=SYSTEM)
         letters, _ = await dead_letters.list_dead_letters(session, caller.org.id, limit=1)
         return {
             "run_id": run["id"],
@@ -138,6 +155,8 @@ async def _objects(caller: Caller, owner_db: Database) -> dict[str, str]:
             "invitation_id": invitation.id,
             "letter_id": letters[0].id,
             "approval_id": approval.id,
+            "erasure_id": erasure.id,
+            "export_id": export.id,
             "source_id": derived_id(SOURCE, run["id"], "met", MET),
             "domain": "own.example",
             "code": "nothing",
