@@ -64,14 +64,14 @@ def check_zip(data: bytes) -> None:
     """
     found = _directory(data)
     if found is None:
-        raise UnsupportedFormat("The archive is damaged.")
+        raise UnsupportedFormat("The ZIP archive is damaged.")
     entries, directory_bytes = found
     if entries > ZIP_ENTRIES_MAX or directory_bytes > ZIP_DIRECTORY_BYTES_MAX:
         raise PayloadTooLarge(f"The archive has {entries} entries; at most {ZIP_ENTRIES_MAX} are read.")
     try:
         members = zipfile.ZipFile(BytesIO(data)).infolist()
     except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, struct.error) as error:
-        raise UnsupportedFormat("The archive is damaged.") from error
+        raise UnsupportedFormat("The ZIP archive is damaged.") from error
     packed = sum(member.compress_size for member in members)
     inflated = sum(member.file_size for member in members)
     if packed > len(data):

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
-from sqlmodel import select
+from sqlmodel import col, select
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
@@ -72,7 +72,8 @@ async def told(stage: Platform, org: Org, run_id: str) -> list[str]:
     """Return what became of the run's approval, by its log and by the audit."""
     async with stage.db.transaction(org.id) as session:
         log = await events.list_events(session, org.id, run_id, limit=500)
-        audited = (await session.execute(select(AuditLog).where(AuditLog.org_id == org.id))).scalars().all()
+        query = select(AuditLog).where(AuditLog.org_id == org.id).order_by(col(AuditLog.seq))
+        audited = (await session.execute(query)).scalars().all()
     decided = [str((event.data or {})["status"]) for event in log if event.type == "approval.decided"]
     assert [row.action for row in audited if row.action.startswith("approval.")] == [
         "approval.requested", *(f"approval.{status}" for status in decided)
