@@ -21,6 +21,7 @@ DELETED_WITH_RUN = {
     "tasks": "sequence_number",
     "agents": "number",
     "steps": "agent_number, sequence_number, id",
+    "approvals": "id",
     "artifacts": "name",
     "exports": "id",
     "sources": "id",

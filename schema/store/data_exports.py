@@ -33,6 +33,7 @@ TABLES: dict[str, str] = {
     "tasks": _RUN,
     "agents": _RUN,
     "steps": _RUN,
+    "approvals": _RUN,
     "artifacts": _RUN,
     "sources": _RUN,
     "claims": _RUN,
