@@ -100,6 +100,12 @@ mutants: setup ## Change the code of the money, the states and the rules, and se
 	$(BIN)/python -m pip install --quiet --group mutation
 	nice -n 10 $(BIN)/python -m tests.mutation $(MODULE) $(if $(SAMPLE),--sample $(SAMPLE))
 
+EXAMPLES ?= 200
+
+.PHONY: fuzz
+fuzz: setup ## Schemathesis against the API on real servers: EXAMPLES=200, SEED=1
+	$(BIN)/python -m tests.outside.fuzz --examples $(EXAMPLES) --seed $(SEED)
+
 .PHONY: histories
 histories: setup ## Record the histories that tests/replay replays
 	$(BIN)/python -m tests.replay.record

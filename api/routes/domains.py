@@ -38,7 +38,11 @@ async def get_domain(domain: Domain, caller: DocumentsReader, api: Api) -> Respo
     return JsonAnswer(views.domain_view(row))
 
 
-@router.put("/{domain}", response_model=views.DomainView)
+@router.put(
+    "/{domain}",
+    response_model=views.DomainView,
+    responses={201: {"description": "The first setting of this domain.", "model": views.DomainView}},
+)
 async def trust_domain(domain: Domain, caller: DocumentsWriter, body: views.TrustDomain, api: Api) -> Response:
     """Set how far sources of a domain, and of all below it, are trusted, from the next act of a run on."""
     async with api.database.transaction(caller.org_id) as session:

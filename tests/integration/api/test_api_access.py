@@ -8,28 +8,10 @@ import pytest
 from fastapi.routing import APIRoute
 
 from api.app import UNVERSIONED, V1
-from infra.database import Database, driver_of
-from schema.contracts.common import ObjectRef
-from schema.contracts.research import ConsideredSource, Outcome, Score, SourceKind
-from schema.ids import SOURCE, agent_id, derived_id
-from schema.permissions import Role
-from schema.store import (
-    api_keys,
-    approvals,
-    artifacts,
-    data_exports,
-    dead_letters,
-    documents,
-    domains,
-    erasures,
-    invitations,
-    members,
-    research,
-)
-from schema.store.approvals import WaitingCall
-from schema.store.artifacts import NewArtifact
-from schema.store.audit import SYSTEM
-from schema.tables.runs import Agent
+from infra.database import Database
+from infra.objects import ObjectStore
+from schema.store import api_keys
+from tests.integration.api.belongings import NOWHERE, belongings
 from tests.integration.api.conftest import TASK, Caller, Running, make_key
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -37,10 +19,11 @@ OPEN = {
     *("/healthz", "/readyz", "/problems/{code}", "/", "/api/v1/auth/sign-in", "/api/v1/auth/invitations/accept"),
     *("/api/v1/auth/oidc/start", "/api/v1/auth/oidc/callback"),
 }
-OF_A_PERSON = {"/api/v1/sessions/{session_id}"}
-"""Answered to a session only; see test_api_identity.py."""
-MISSING = "0" * 32
-MET = "https://met.example/"
+OF_A_PERSON = {
+    *("/api/v1/session", "/api/v1/session/organisation", "/api/v1/session/password", "/api/v1/session/membership"),
+    *("/api/v1/sessions", "/api/v1/sessions/{session_id}"),
+}
+"""Answered to a session only (but `GET /session`); see test_api_identity.py and test_api_matrix.py."""
 
 
 def operations(app: Any) -> list[tuple[str, str]]:
@@ -52,31 +35,12 @@ def filled(path: str, ids: dict[str, str]) -> str:
     return re.sub(r"{(\w+)}", lambda found: ids[found[1]], path)
 
 
-IDS = {
-    "run_id": f"run_{MISSING}",
-    "agent_id": f"agent_{MISSING}",
-    "artifact_id": f"art_{MISSING}",
-    "document_id": f"doc_{MISSING}",
-    "key_id": f"key_{MISSING}",
-    "letter_id": f"dead_{MISSING}",
-    "user_id": f"user_{MISSING}",
-    "invitation_id": f"inv_{MISSING}",
-    "session_id": f"sess_{MISSING}",
-    "source_id": f"src_{MISSING}",
-    "approval_id": f"appr_{MISSING}",
-    "erasure_id": f"erase_{MISSING}",
-    "export_id": f"export_{MISSING}",
-    "domain": "nothing.example",
-    "code": "not_found",
-}
-
-
 async def test_nobody_gets_in_without_a_key(api: Running, anonymous: Caller) -> None:
     tried = 0
     for method, path in operations(api.app):
         if path in OPEN:
             continue
-        answer = await anonymous.request(method, filled(path, IDS), content=b"not even json")
+        answer = await anonymous.request(method, filled(path, NOWHERE), content=b"not even json")
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated"), (method, path)
         assert answer.headers["www-authenticate"].startswith("Bearer")
         tried += 1
@@ -84,9 +48,9 @@ async def test_nobody_gets_in_without_a_key(api: Running, anonymous: Caller) -> 
 
 
 async def test_every_object_of_another_organisation_is_not_found(
-    api: Running, caller: Caller, other: Caller, owner_db: Database
+    api: Running, caller: Caller, other: Caller, owner_db: Database, objects: ObjectStore
 ) -> None:
-    ids = await _objects(caller, owner_db)
+    ids = await belongings(caller, owner_db, objects, caller.org.owner_id)
     tried = 0
     for method, path in operations(api.app):
         # A domain is named by whoever asks, and is nobody's object until it is set.
@@ -105,62 +69,6 @@ async def test_every_object_of_another_organisation_is_not_found(
     for path in ("/api/v1/runs", "/api/v1/documents"):
         listed = (await other.get(path)).json()
         assert not listed["runs" if "runs" in path else "documents"]
-
-
-async def _objects(caller: Caller, owner_db: Database) -> dict[str, str]:
-    run = await caller.create()
-    ref = ObjectRef(key="nowhere", sha256="0" * 64, size_bytes=1)
-    async with owner_db.transaction(caller.org.id) as session:
-        artifact = await artifacts.put_artifact(
-            session, caller.org.id, run["id"], NewArtifact("a.md", "text/markdown", ref)
-        )
-        document, _ = await documents.create_document(
-            session, caller.org.id, name="a.txt", mime_type="text/plain", object=ref
-        )
-        agent = Agent(id=agent_id(run["id"], 1), org_id=caller.org.id, run_id=run["id"], number=1, subtask="s")
-        session.add(agent)
-        key, _ = await api_keys.create_key(
-            session, caller.org.id, user_id=caller.org.owner_id, name="k", scopes=["runs:read"]
-        )
-        invitation, _ = await invitations.create_invitation(
-            session, caller.org.id, role=Role.VIEWER, email=None, expires_in=timedelta(days=1),
-            invited_by=caller.org.owner_id, acting=Role.OWNER, actor=SYSTEM,
-        )  # fmt: skip
-        await dead_letters.record(
-            session, caller.org.id, kind="run", subject_id=run["id"], attempt=1, error={}, run_id=run["id"]
-        )
-        met = ConsideredSource(
-            kind=SourceKind.WEB, title="t", uri=MET, outcome=Outcome.FAILED, detail="d",
-            score=Score(relevance=0, trust=0, recency=0),
-        )  # fmt: skip
-        await research.put_considered(await driver_of(session), caller.org.id, run["id"], [met])
-        await domains.put_domain(
-            session, caller.org.id, "own.example", trust=0.5, note="", set_by=caller.org.owner_id, actor=SYSTEM
-        )
-        call = WaitingCall(
-            run["id"], 1, 1, 0, "k", "web.fetch", "2", "egress", "{}", "0" * 64, "r", "", timedelta(days=1)
-        )
-        approval = await approvals.request(session, caller.org.id, call)
-        leaver = await members.create_service_account(session, caller.org.id, name="s", role=Role.VIEWER, actor=SYSTEM)
-        erasure = await erasures.create_erasure(session, caller.org.id, leaver.user.id, actor=SYSTEM)
-        export = await data_exports.create_export(session, caller.org.id, None, actor=SYSTEM)
-        letters, _ = await dead_letters.list_dead_letters(session, caller.org.id, limit=1)
-        return {
-            "run_id": run["id"],
-            "agent_id": agent_id(run["id"], 1),
-            "artifact_id": artifact,
-            "document_id": document.id,
-            "key_id": key.id,
-            "user_id": caller.org.owner_id,
-            "invitation_id": invitation.id,
-            "letter_id": letters[0].id,
-            "approval_id": approval.id,
-            "erasure_id": erasure.id,
-            "export_id": export.id,
-            "source_id": derived_id(SOURCE, run["id"], "met", MET),
-            "domain": "own.example",
-            "code": "nothing",
-        }
 
 
 async def test_a_key_does_only_what_its_scopes_allow(api: Running, caller: Caller, owner_db: Database) -> None:
