@@ -97,7 +97,11 @@ def feed(client: Client) -> int:
             client.upload(paths[start : start + 20])
     while any(document["status"] == "processing" for document in client.list_documents()):
         time.sleep(0.3)
-    return sum(document["status"] == "ready" for document in client.list_documents())
+    documents = list(client.list_documents())
+    failed = [document["name"] for document in documents if document["status"] != "ready"]
+    if failed or not documents:
+        raise DemoFailed(f"{len(failed)} of {len(documents)} documents could not be read; see logs/worker.log")
+    return len(documents)
 
 
 def kill_worker(endpoint: Path) -> int:
@@ -168,6 +172,8 @@ def demonstrate() -> None:
             run = watch(client, endpoint, run_id)
             if run["status"] != "completed":
                 raise DemoFailed(f"the run ended {run['status']}: {run.get('last_error')}")
+            if not run["quality"]["sources_cited"]:
+                raise DemoFailed("the report cites nothing")
             report = client.report(run_id)
             out.rule("Report (its head)")
             out.print("\n".join(report.splitlines()[:45]), markup=False)

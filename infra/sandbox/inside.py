@@ -17,6 +17,7 @@ from infra.sandbox.levels import Level
 
 GRACE_S = 30
 """Ends an orphan by alarm, this much after the parent would have killed it."""
+DESCRIPTORS_MAX = 65_536
 UNREADABLE = 97
 """Exit status of a child that could not raise its walls: nothing untrusted has run."""
 
@@ -48,6 +49,9 @@ def main(argument: str) -> int:
     """Raise the walls, and do the job."""
     policy = Policy(**json.loads(argument))
     level = Level(policy.level)
+    # What starts the child may leave descriptors open in it (uvloop does).
+    os.closerange(3, policy.answer)
+    os.closerange(policy.answer + 1, DESCRIPTORS_MAX)
     # Packages in folders of which nothing else is readable are found before those are closed.
     for package in policy.packages:
         importlib.import_module(package)

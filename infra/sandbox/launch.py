@@ -167,6 +167,9 @@ def _readable(packages: tuple[str, ...]) -> list[str]:
         if spec is None or not spec.submodule_search_locations:
             raise SandboxUnavailable(f"The package {package} is not installed.")
         found += spec.submodule_search_locations
+        above = package.split(".")[:-1]
+        parents = (find_spec(".".join(above[: depth + 1])) for depth in range(len(above)))
+        found += [parent.origin for parent in parents if parent is not None and parent.origin is not None]
     return [path for path in dict.fromkeys(found) if Path(path).exists()]
 
 

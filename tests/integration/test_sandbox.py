@@ -65,7 +65,30 @@ for number in range(4, 64):
     except OSError:
         pass
 """
+AS_THE_WORKER = """
+import sys, uvloop
+from infra.sandbox.levels import Level
+from infra.sandbox.probe import attack
+probed = uvloop.run(attack(Level(int(sys.argv[1]))))
+sys.exit(0 if probed.holds else f"{probed.reason} {probed.escaped}")
+"""
 _attacked: dict[Level, Probed] = {}
+
+
+@each_level
+def test_the_level_holds_in_a_process_as_the_worker_is(level: Level, tmp_path: Path) -> None:
+    """Its event loop, the installed package alone on its path, somewhere else: not as in these tests' own process."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", AS_THE_WORKER, str(int(level))],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 async def attacked(level: Level) -> Probed:

@@ -133,6 +133,8 @@ class Stack:
         while any(document["status"] == "processing" for document in self.documents()):
             assert time.monotonic() < deadline, "documents are not ready"
             time.sleep(0.2)
+        unread = [document["name"] for document in self.documents() if document["status"] != "ready"]
+        assert not unread, f"documents could not be read: {unread[:5]}"
 
     def documents(self) -> list[dict[str, Any]]:
         """Return every document of the corpus."""
