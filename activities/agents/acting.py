@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from temporalio import activity
 
+from activities.agents.guard import Guard
 from activities.agents.meeting import judged, record_met, record_unread, snapshotted, sources_of, unread
 from activities.agents.memory import pack_output
 from activities.boundary import is_worth_another_try
@@ -14,7 +15,6 @@ from activities.embedding.embedder import Embedder
 from activities.sources.notes import note_degraded
 from activities.tools.context import ToolContext
 from activities.tools.executor import ToolExecutor
-from activities.tools.guard import Guard
 from activities.tools.policy import Verdict
 from activities.tools.tool import Tool
 from activities.usage import tool_usage

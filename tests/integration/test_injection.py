@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlmodel import select
 
+from activities.agents.guard import Guard
 from activities.tools.canary import carries
-from activities.tools.guard import Guard
 from activities.tools.policy import Decision, Verdict
 from infra.database import Database
 from infra.objects import ObjectStore

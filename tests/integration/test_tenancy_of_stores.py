@@ -1,6 +1,8 @@
 """What one organisation can do with the identifiers of another, through every function of the stores: nothing.
 
-The list is complete: a store function that is in no list here fails a test.
+The list is complete: a store function that is in no list here fails a test. What `TRIED_ELSEWHERE` names is called by
+the tests that are named there, not every one with another's identifiers; behind all of it stands row-level security,
+which test_row_level_security tries on every table.
 """
 
 import importlib
@@ -429,7 +431,7 @@ TRIED_ELSEWHERE = {
     "data_keys.put_wrapped",
     *("connectors.put_connector", "connectors.get_connector", "connectors.put_tokens"),
 }
-"""With another organisation's identifiers, beside what they are for."""
+"""By the tests of what they are for; see this file's head for what that shows."""
 
 
 def every_store_function() -> set[str]:
