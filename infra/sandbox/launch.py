@@ -66,7 +66,7 @@ async def launch(job: Job, level: Level) -> Outcome:
             try:
                 await _supervise(process, job, level, folder, reading, pipes)
             finally:
-                await asyncio.shield(_reap(process))
+                await asyncio.shield(end_group(process))
         finally:
             os.close(reading)
     status = process.returncode if process.returncode is not None else -signal.SIGKILL
@@ -198,12 +198,12 @@ async def _supervise(
     watching = asyncio.ensure_future(_watch(process, folder, level, limits) if folder else asyncio.sleep(limits.wall_s))
     try:
         async with asyncio.timeout(limits.wall_s), _reader(reading) as answering:
-            draining = asyncio.gather(
-                _drain(process.stdout, pipes.stdout, limits.output_bytes),
-                _drain(process.stderr, pipes.stderr, limits.output_bytes),
-                _drain(answering, pipes.answer, limits.answer_bytes),
-                process.wait(),
+            readers = (
+                asyncio.ensure_future(_drain(process.stdout, pipes.stdout, limits.output_bytes)),
+                asyncio.ensure_future(_drain(process.stderr, pipes.stderr, limits.output_bytes)),
+                asyncio.ensure_future(_drain(answering, pipes.answer, limits.answer_bytes)),
             )
+            draining = asyncio.gather(*readers, process.wait())
             try:
                 await asyncio.wait((draining, watching), return_when=asyncio.FIRST_COMPLETED)
                 if not draining.done():
@@ -211,8 +211,10 @@ async def _supervise(
                 await draining
             finally:
                 draining.cancel()
-                with contextlib.suppress(asyncio.CancelledError, _TooMuch):
-                    await draining
+                # A gather that has failed leaves the others at work: none may read a stream that the end reads too.
+                for each in readers:
+                    each.cancel()
+                await asyncio.gather(draining, *readers, return_exceptions=True)
     except TimeoutError:
         pipes.ended = "time"
     except _TooMuch as error:
@@ -290,18 +292,29 @@ def _is_overfull(folder: Path, limits: Limits) -> bool:
     return False
 
 
-async def _reap(process: asyncio.subprocess.Process) -> None:
-    """Kill what is left of the process group, and wait until its leader is gone."""
+async def end_group(process: asyncio.subprocess.Process) -> None:
+    """Kill what is left of a process group, and wait until its leader is gone and its pipes are closed.
+
+    asyncio's `wait()` returns only when the pipes are at their end too, and a pipe that nobody reads never is
+    (https://github.com/python/cpython/issues/119710): what is left in them is read and dropped meanwhile.
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     if process.stdin is not None:
         process.stdin.close()
-    await process.wait()
-    # What a full pipe still holds keeps its transport open; the writers are dead, so that it ends soon.
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_EMPTIED_WITHIN_S):
-            for stream in (process.stdout, process.stderr):
-                while stream is not None and await stream.read(_CHUNK_BYTES):
-                    pass
+    emptying = [asyncio.ensure_future(_drop(stream)) for stream in (process.stdout, process.stderr) if stream]
+    try:
+        await process.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_EMPTIED_WITHIN_S):
+                await asyncio.gather(*emptying)
+    finally:
+        for each in emptying:
+            each.cancel()
     # One turn of the loop lets the transports of the pipes close.
     await asyncio.sleep(0)
+
+
+async def _drop(stream: asyncio.StreamReader) -> None:
+    while await stream.read(_CHUNK_BYTES):
+        pass

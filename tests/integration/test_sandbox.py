@@ -15,7 +15,7 @@ import pytest
 from activities.documents.sandbox import parse
 from infra.sandbox import probe
 from infra.sandbox.escapes import ATTACKS
-from infra.sandbox.launch import bubblewrap_path, launch
+from infra.sandbox.launch import bubblewrap_path, end_group, launch
 from infra.sandbox.levels import Job, Level, Limits, Outcome
 from infra.sandbox.probe import Probed, Sandbox, attack, prove
 from schema.errors import SandboxUnavailable
@@ -53,7 +53,15 @@ async def run(code: str, level: Level, *, limits: Limits = LIMITS, **more: tuple
 
 def jobs() -> list[psutil.Process]:
     """Return the sandboxed processes of this process that still run."""
-    return [each for each in psutil.Process().children(recursive=True) if "infra.sandbox.inside" in str(each.cmdline())]
+    return [each for each in psutil.Process().children(recursive=True) if "infra.sandbox.inside" in command_of(each)]
+
+
+def command_of(process: psutil.Process) -> str:
+    """Return the command line; empty: it has ended."""
+    try:
+        return str(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
 
 
 FLOOD_OF_ANSWERS = """
@@ -158,10 +166,7 @@ async def test_an_attack_that_was_not_made_does_not_count() -> None:
         ("import signal, time\nfor n in (2, 14, 15): signal.signal(n, signal.SIG_IGN)\ntime.sleep(60)", "time"),
         ("import sys\nwhile True: sys.stdout.write('x' * 65536)", "output"),
         ("import sys\nwhile True: sys.stderr.write('x' * 65536)", "output"),
-        (
-            FLOOD_OF_ANSWERS,
-            "output",
-        ),
+        (FLOOD_OF_ANSWERS, "output"),
         ("import time\nfor n in range(2000): open(f'f{n}', 'w').close()\ntime.sleep(60)", "folder"),
     ],
     ids=["sleep", "ignored-signals", "stdout", "stderr", "answer", "inodes"],
@@ -173,6 +178,21 @@ async def test_what_writes_or_takes_too_much_is_killed(level: Level, code: str, 
     assert outcome.ended == ended, outcome.stderr[-500:]
     assert psutil.Process().memory_info().rss - before < 100 * 1024**2
     assert jobs() == []
+
+
+async def test_full_pipes_that_nobody_reads_do_not_hold_up_the_end() -> None:
+    code = "import os\nn = 1 + (os.fork() > 0)\nwhile True: os.write(n, b'x' * 65536)"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    await asyncio.sleep(1)
+    async with asyncio.timeout(10):
+        await end_group(process)
+    assert process.returncode == -signal.SIGKILL
 
 
 @each_level
