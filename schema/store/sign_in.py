@@ -33,18 +33,15 @@ async def begin_attempt(session: AsyncSession, *, email: str, ip_address: str | 
     Raises:
         RateLimited: with `retry_after_s`; the attempt was not counted.
     """
-    now = await clock.now(session)
     subjects = [(_account(email), SIGN_IN_FREE_FAILURES_OF_ACCOUNT)]
     if ip_address is not None:
         subjects.append((_address(ip_address), SIGN_IN_FREE_FAILURES_OF_ADDRESS))
     # In one order for everybody: two attempts that share both never wait for each other crosswise.
     for subject, _free in sorted(subjects):
         await context.become(session, proof=subject)
-        await session.execute(
-            upsert(SignInAttempts).values(subject_sha256=subject, failures=0).on_conflict_do_nothing()
-        )
-        query = select(SignInAttempts).where(SignInAttempts.subject_sha256 == subject).with_for_update()
-        row = (await session.execute(query.execution_options(populate_existing=True))).scalar_one()
+        row = await _locked(session, subject)
+        # Read after the lock: an attempt that waited for another must not see that one's time as lying ahead.
+        now = await clock.now(session)
         if row.blocked_until is not None and row.blocked_until > now:
             raise RateLimited(
                 "Too many sign-ins failed. Wait, then try again.",
@@ -52,13 +49,19 @@ async def begin_attempt(session: AsyncSession, *, email: str, ip_address: str | 
             )
     for subject, free in sorted(subjects):
         await context.become(session, proof=subject)
-        row = (
-            await session.execute(select(SignInAttempts).where(SignInAttempts.subject_sha256 == subject))
-        ).scalar_one()
+        row = await _locked(session, subject)
         forgotten = now - row.last_at > SIGN_IN_FAILURES_FORGOTTEN
         row.failures = 1 if forgotten else row.failures + 1
-        row.last_at, row.blocked_until = now, now + delay_after(row.failures, free)
+        delay = delay_after(row.failures, free)
+        row.last_at, row.blocked_until = now, now + delay if delay else None
         await session.flush()
+
+
+async def _locked(session: AsyncSession, subject: bytes) -> SignInAttempts:
+    """Return the count of a subject, made where there was none, and held until the transaction ends."""
+    await session.execute(upsert(SignInAttempts).values(subject_sha256=subject, failures=0).on_conflict_do_nothing())
+    query = select(SignInAttempts).where(SignInAttempts.subject_sha256 == subject).with_for_update()
+    return (await session.execute(query.execution_options(populate_existing=True))).scalar_one()
 
 
 def delay_after(failures: int, free: int) -> timedelta:
