@@ -17,7 +17,14 @@ _CURSOR_LENGTH_MAX = 500
 _NOT_OURS = "The cursor is not one that this API gave for this list. Pass on `next_cursor` unchanged, or leave it out."
 
 Limit = Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Largest number of items.")]
-Cursor = Annotated[str | None, Query(max_length=_CURSOR_LENGTH_MAX, description="`next_cursor` of the page before.")]
+Cursor = Annotated[
+    str | None,
+    Query(
+        max_length=_CURSOR_LENGTH_MAX,
+        description="`next_cursor` of the page before, unchanged.",
+        json_schema_extra={"pattern": "^YzE6[A-Za-z0-9_-]+$"},  # _PREFIX in Base64
+    ),
+]
 
 
 class Page(BaseModel):

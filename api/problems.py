@@ -256,9 +256,9 @@ def _validation(scope: Scope, error: RequestValidationError) -> Response:
 
 def _entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     where, *path = entry["loc"] or ("body",)
-    message = str(entry["msg"]).removeprefix("Value error, ")
+    message = str(entry.get("msg", "")).removeprefix("Value error, ")
     if entry["type"] == "extra_forbidden":
-        message = "this field does not exist here; remove it"
+        message = f"this {'parameter' if where == 'query' else 'field'} does not exist here; remove it"
     pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
     return {
         "field": ".".join(str(part) for part in path),

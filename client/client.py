@@ -217,6 +217,25 @@ class Client(AbstractContextManager["Client"]):
         """Let the shipped trust in a domain count again."""
         self._request("DELETE", f"{API}/domains/{quote(domain, safe='')}")
 
+    def list_approvals(
+        self, *, status: str | None = None, run_id: str | None = None, limit: int = 50
+    ) -> Iterator[Json]:
+        """Yield calls of tools that wait, or waited, for an administrator, newest first, page by page."""
+        return self._pages(f"{API}/approvals", "approvals", limit, {"status": status, "run_id": run_id})
+
+    def get_approval(self, approval_id: str) -> Json:
+        """Read one call, with its arguments exactly."""
+        return self._get(f"{API}/approvals/{approval_id}")
+
+    def approve(self, approval_id: str, arguments_sha256: str, *, note: str | None = None) -> Json:
+        """Let the call with this hash, as it was read, be made, once."""
+        body = {"arguments_sha256": arguments_sha256, **({"note": note} if note else {})}
+        return self._post(f"{API}/approvals/{approval_id}/approve", body, None)
+
+    def deny(self, approval_id: str, *, note: str | None = None) -> Json:
+        """Refuse a call: the agent goes on without it."""
+        return self._post(f"{API}/approvals/{approval_id}/deny", {"note": note} if note else {}, None)
+
     def balance(self) -> Json:
         """Read the organisation's credits."""
         return self._get(f"{API}/billing/balance")

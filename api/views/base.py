@@ -2,7 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 
 class Ask(BaseModel):
@@ -45,8 +47,21 @@ def not_blank(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(storable)]
-FilledText = Annotated[Text, AfterValidator(not_blank)]
+class Shown:
+    """Puts a pattern into the OpenAPI document; validators say the same to the caller, and why."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Add the pattern; one that is there already says more."""
+        return {"pattern": self._pattern} | handler(core_schema)
+
+
+Text = Annotated[str, AfterValidator(storable), Shown(r"^[^\u0000]*$")]
+FilledText = Annotated[
+    str, AfterValidator(storable), AfterValidator(not_blank), Shown(r"^[^\u0000]*[^\s\u0000][^\u0000]*$")
+]
 
 
 def storable_json(value: Any, depth: int = 0) -> Any:

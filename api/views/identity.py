@@ -4,10 +4,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from api.serialisation import Credits, Instant
-from api.views.base import Ask, FilledText, Listing, Text, View
+from api.views.base import Ask, FilledText, Listing, Text, View, storable
 from api.views.runs import PositiveCredits
 from schema.money import credits_to_ucr, ucr_to_credits
 from schema.permissions import Role
@@ -17,10 +17,10 @@ from schema.store.spending import Spent
 from schema.tables.identity import Invitation, Session
 from schema.tables.organisations import User
 
-Email = Annotated[Text, Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+Email = Annotated[str, Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(storable)]
 Password = Annotated[Text, Field(min_length=1, max_length=1_000, description="At least 12 characters; any of them.")]
 Name = Annotated[FilledText, Field(max_length=200)]
-OrgId = Annotated[Text, Field(pattern=r"^org_[0-9a-f]{32}$")]
+OrgId = Annotated[str, Field(pattern=r"^org_[0-9a-f]{32}$")]
 RoleName = Annotated[Role, Field(strict=False)]
 Transport = Literal["cookie", "bearer"]
 Limit = PositiveCredits | Literal[0] | None

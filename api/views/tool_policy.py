@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from api.tool_specs import tool_specs
 from api.views.base import Ask, Text, View
@@ -31,7 +31,22 @@ def known_tools(names: list[str]) -> list[str]:
     return names
 
 
-ToolNames = Annotated[list[Text], Field(max_length=POLICY_TOOLS_MAX), AfterValidator(known_tools)]
+ToolName = Annotated[
+    Text,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": [spec.name for spec in tool_specs()]},
+                {"type": "string", "pattern": f"^{_OUTSIDE.pattern}$"},
+            ]
+        }
+    ),
+]
+ToolNames = Annotated[
+    list[ToolName],
+    Field(max_length=POLICY_TOOLS_MAX, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(known_tools),
+]
 Canary = Annotated[Text, Field(min_length=CANARY_LENGTH_MIN, max_length=CANARY_LENGTH_MAX)]
 
 

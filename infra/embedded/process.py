@@ -203,6 +203,14 @@ def adopted(known: Callable[[], set[int]]) -> list[psutil.Process]:
     return [process for process in psutil.Process().children() if process.pid not in known()]
 
 
+def has_ended(process: psutil.Process) -> bool:
+    """Tell whether a process runs no more; one that nobody has collected yet has ended too."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def reap(processes: list[psutil.Process]) -> None:
     """Collect ended orphans, which would stay as zombies."""
     for process in processes:
@@ -225,12 +233,5 @@ async def _gone(processes: list[psutil.Process], timeout_s: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
             for process in processes:
-                while _lives(process):  # noqa: ASYNC110 - the kernel sets no event for a process that is not our child.
+                while not has_ended(process):  # noqa: ASYNC110 - the kernel sets no event for a process that is not our child.
                     await asyncio.sleep(0.01)
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

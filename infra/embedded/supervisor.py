@@ -23,7 +23,7 @@ import asyncpg
 import structlog
 
 from infra.embedded.layout import DataDirectory, can_bind, read_json, require_free, write_json
-from infra.embedded.process import MARK, Child, Command, Register, adopted, end, reap
+from infra.embedded.process import MARK, Child, Command, Register, adopted, end, has_ended, reap
 from infra.embedded.servers import HOST, PROBE_TIMEOUT_S, Part, PartFailed, Stack, servers, wait_ready
 from infra.healthcheck import last_seen, polls
 from infra.local_model.catalogue import CatalogueModel
@@ -35,6 +35,7 @@ RESTART_FIRST_S = 0.1
 RESTART_MAX_S = 10.0
 HEALTHY_S = 30.0
 """A part that ran this long is restarted without having to wait for its earlier failures."""
+REAP_EVERY_S = 5.0
 START_TRIES_MAX = 3
 ONCE_TIMEOUT_S = 120.0
 PR_SET_CHILD_SUBREAPER = 36
@@ -62,6 +63,7 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._starting: set[Child] = set()
         self._watchers: dict[str, asyncio.Task[None]] = {}
+        self._reaper: asyncio.Task[None] | None = None
         self.on_change: Callable[[], None] = lambda: None
         """Called after a part came back under another pid."""
 
@@ -72,6 +74,8 @@ class Supervisor:
 
     async def start(self, parts: Sequence[Part]) -> None:
         """Start a stage and return when all of it answers; raise PartFailed, with the log's end, when one does not."""
+        if self._adopt and self._reaper is None:
+            self._reaper = asyncio.create_task(self._reap_orphans(), name="reap-orphans")
         self._stages.append([part.name for part in parts])
         try:
             async with asyncio.TaskGroup() as group:
@@ -109,6 +113,10 @@ class Supervisor:
             await asyncio.gather(*(child.stop() for child in stopping))
         for child in list(self._starting):
             await child.kill()
+        if self._reaper is not None:
+            self._reaper.cancel()
+            await asyncio.gather(self._reaper, return_exceptions=True)
+            self._reaper = None
         await self._end_orphans()
 
     async def _start(self, part: Part) -> None:
@@ -171,6 +179,12 @@ class Supervisor:
 
     def _known(self) -> set[int]:
         return {child.pid for child in (*self._children.values(), *self._starting)} | self._register.own()
+
+    async def _reap_orphans(self) -> None:
+        """Collect the orphans that end while their part lives: every sandboxed job leaves one, its namespace's init."""
+        while True:
+            await asyncio.sleep(REAP_EVERY_S)
+            reap([orphan for orphan in adopted(self._known) if has_ended(orphan)])
 
     async def _end_orphans(self) -> None:
         if not self._adopt:

@@ -78,9 +78,10 @@ def run_api(port: int) -> None:
 
 
 def run_worker() -> None:
-    """Live, with a tool's process in a session of its own, which a killed worker leaves behind."""
+    """Live, with a tool's process in a session of its own, which a killed worker leaves behind, and an orphan's end."""
     assert os.environ["SWISSBRAIN_DATABASE_URL"].startswith("postgresql://swissbrain_app:")
     subprocess.Popen([sys.executable, HERE, "tool"], start_new_session=True)
+    subprocess.run(["sh", "-c", "sleep 0.1 &"], check=True)
     time.sleep(3600)
 
 

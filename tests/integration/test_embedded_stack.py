@@ -25,6 +25,7 @@ from redis.asyncio import Redis
 
 from infra.embedded.layout import can_bind
 from infra.embedded.process import marked
+from infra.embedded.supervisor import REAP_EVERY_S
 from infra.objects import ObjectStore
 from infra.settings import Settings
 from infra.temporal import connect
@@ -309,6 +310,20 @@ async def test_a_reused_pid_in_postgres_lock_file_does_not_hinder(start: Callabl
     lock_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
     again = await start(port=up.port).ready()
     assert await again.down() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans are taken in on Linux alone")
+async def test_orphans_that_have_ended_are_collected(start: Callable[..., Up]) -> None:
+    """The init of a sandboxed job's namespace outlives the job's leader by a moment: a zombie for each, once."""
+    up = await start().ready()
+    await asyncio.sleep(1)  # The stand-in's orphan has ended by now.
+
+    def zombies() -> list[psutil.Process]:
+        return [each for each in psutil.Process(up.process.pid).children() if each.status() == psutil.STATUS_ZOMBIE]
+
+    await until(lambda: not zombies(), "no zombie", 2 * REAP_EVERY_S + 10)
+    assert psutil.Process(up.pids["worker"]).is_running()
+    assert await up.down() == 0
 
 
 async def test_second_supervisor_is_refused(start: Callable[..., Up]) -> None:

@@ -1,33 +1,13 @@
 """Policies and approvals over the API: who may, exactly what, and that a decision is made once."""
 
-from datetime import timedelta
-from typing import Any
-
 import pytest
 
 from infra.database import Database
-from schema.contracts.policy import call_digest, canonical_json
-from schema.ids import operation_key
-from schema.store import approvals
-from schema.store.approvals import WaitingCall
+from schema.contracts.policy import call_digest
 from tests.integration.api.conftest import TASK, Caller, Running, make_key
+from tests.integration.api.waiting_calls import ARGUMENTS, wait_for
 
 pytestmark = pytest.mark.usefixtures("worker")
-ARGUMENTS = {"url": "https://a.org/x?ä=1", "kind": "web"}
-
-
-async def wait_for(db: Database, caller: Caller, run_id: str, step: int = 0) -> dict[str, Any]:
-    """Let a call of a started run wait, as its agent does; returns it as the API shows it."""
-    said = canonical_json(ARGUMENTS)
-    key = operation_key(run_id, 1, 1, step, "act")
-    call = WaitingCall(
-        run_id, 1, 1, step, key, "web.fetch", "2", "egress", said, call_digest("web.fetch", "2", said), "required",
-        "because", timedelta(days=1),
-    )  # fmt: skip
-    async with db.transaction(caller.org.id) as session:
-        approval = await approvals.request(session, caller.org.id, call)
-    shown: dict[str, Any] = (await caller.get(f"/api/v1/approvals/{approval.id}")).json()
-    return shown
 
 
 async def test_policy_is_read_set_and_checked(caller: Caller) -> None:

@@ -343,3 +343,15 @@ async def test_headers_that_are_odd_break_nothing(caller: Caller) -> None:
         answer = await caller.post("/api/v1/runs", json={"task": TASK}, headers=headers)
         assert answer.status_code in (201, 400, 406, 415, 417), (headers, answer.text)
         assert "<" not in answer.headers["x-request-id"]
+
+
+async def test_a_query_parameter_that_no_route_has_is_refused_and_named(caller: Caller) -> None:
+    """A slip in a filter's name must not answer with everything."""
+    for path in ("/api/v1/runs?statsu=failed", "/api/v1/audit?limit=5&since=2026", "/api/v1/tools?limit=1"):
+        answer = await caller.get(path)
+        assert is_problem(answer, 422)
+        (error,) = answer.json()["errors"]
+        assert (error["in"], error["code"]) == ("query", "extra_forbidden")
+        assert error["field"] in path
+    assert is_problem(await caller.post("/api/v1/runs?dry_run=true", json={"task": TASK}), 422)
+    assert (await caller.get("/api/v1/runs")).json()["runs"] == []

@@ -19,6 +19,7 @@ from schema.states import RunStatus
 from schema.store import artifacts
 from schema.store.artifacts import NewArtifact
 from tests.integration.api.conftest import TASK, Caller, Running
+from tests.integration.api.waiting_calls import ARGUMENTS, wait_for
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -136,6 +137,24 @@ async def test_keys_by_the_command_line(command: Callable[..., Any], api: Runnin
         with pytest.raises(ApiError, match="revoked"):
             await asyncio.to_thread(client.balance)
     assert key_id in await command("keys", "list")
+
+
+async def test_approvals_by_the_command_line(command: Callable[..., Any], caller: Caller, db: Database) -> None:
+    run_id = await caller.start()
+    first, second = [await wait_for(db, caller, run_id, step) for step in range(2)]
+    assert first["id"] in await command("approvals", "list", "--status", "pending", "--run", run_id)
+    assert json.loads(await command("approvals", "show", first["id"]))["arguments"] == ARGUMENTS
+    unsure = await command("approvals", "approve", first["id"], status=1)
+    assert first["arguments_json"] in unsure, "what is approved is shown before"
+    assert (await caller.get(f"/api/v1/approvals/{first['id']}")).json()["status"] == "pending"
+    said = await command("approvals", "approve", first["id"], "--yes", "--note", "read it")
+    assert json.loads(said.partition("\n")[2])["status"] == "approved"
+    assert json.loads(await command("approvals", "deny", second["id"]))["status"] == "denied"
+    listed = json.loads(await command("approvals", "list", "--json"))
+    assert [(each["id"], each["status"], each["note"]) for each in listed] == [
+        (second["id"], "denied", None),
+        (first["id"], "approved", "read it"),
+    ]
 
 
 def test_without_an_endpoint_the_command_line_says_what_to_do(tmp_path: Path) -> None:
