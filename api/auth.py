@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
-from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from starlette.responses import Response
 
 from api import cookies
 from api.json_body import JsonRequest
-from api.openapi import query_parameters
 from api.problems import takes_basic
+from api.query import refuse_unknown_parameters
 from api.services import services
 from infra.request_limits import Quota, headers_of
 from schema.errors import Forbidden, RateLimited, Unauthenticated
@@ -156,11 +155,7 @@ def address_of(request: Request) -> str | None:
 
 
 class SecuredRoute(APIRoute):
-    """A route that answers nobody without a key: proven before FastAPI reads the body, so that 401 comes first.
-
-    A query parameter that the route does not have is refused, as a field of a body is: a filter with a slip in its name
-    would otherwise answer with everything.
-    """
+    """A route that answers nobody without a key: proven before FastAPI reads the body, so that 401 comes first."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler, with the proof and the limits of requests in front."""
@@ -174,9 +169,7 @@ class SecuredRoute(APIRoute):
                 Quota("key", caller.credential_id, settings.requests_per_minute_key),
                 Quota("organisation", caller.org_id, settings.requests_per_minute_organisation),
             )
-            known = query_parameters(request.app, self.path_format, request.method)
-            if unknown := [name for name in request.query_params if name not in known]:
-                raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name)} for name in unknown])
+            refuse_unknown_parameters(request, self.name)
             return await handle(JsonRequest(request.scope, request.receive))
 
         return handle_secured

@@ -67,12 +67,6 @@ def install(app: FastAPI) -> None:
     app.openapi = document  # type: ignore[method-assign]
 
 
-def query_parameters(app: FastAPI, path: str, method: str) -> set[str]:
-    """Return the names of the documented query parameters of a route."""
-    parameters = app.openapi()["paths"][path][method.lower()].get("parameters", ())
-    return {parameter["name"] for parameter in parameters if parameter["in"] == "query"}
-
-
 def _complete(document: dict[str, Any]) -> dict[str, Any]:
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
