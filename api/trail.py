@@ -108,25 +108,25 @@ class Trail:
         del self._waiting[org_id]
 
     async def _write_strangers(self, after_s: float) -> None:
-        await asyncio.sleep(after_s)
-        counted, self._strangers = self._strangers, Counter()
-        entries = [
-            Entry(
-                Actor("anonymous", key_id, ip_address=address),
-                "authentication.failed",
-                "api",
-                details={"method": method, "requests": requests},
-                result="denied",
-            )
-            for (address, method, key_id), requests in counted.items()
-        ]
-        if not entries:
-            return
-        try:
-            async with self._database.transaction(PLATFORM) as session:
-                await audit.record_all(session, PLATFORM, entries)
-        except Exception:
-            log.error("audit.unwritten", org_id=PLATFORM, entries=len(entries), exc_info=True)
+        # Once more where some came while the last were written.
+        while self._strangers:
+            await asyncio.sleep(after_s)
+            counted, self._strangers = self._strangers, Counter()
+            entries = [
+                Entry(
+                    Actor("anonymous", key_id, ip_address=address),
+                    "authentication.failed",
+                    "api",
+                    details={"method": method, "requests": requests},
+                    result="denied",
+                )
+                for (address, method, key_id), requests in counted.items()
+            ]
+            try:
+                async with self._database.transaction(PLATFORM) as session:
+                    await audit.record_all(session, PLATFORM, entries)
+            except Exception:
+                log.error("audit.unwritten", org_id=PLATFORM, entries=len(entries), exc_info=True)
 
 
 class Audited:

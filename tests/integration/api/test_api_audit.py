@@ -5,7 +5,9 @@ import os
 import signal
 import socket
 import sys
+import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -128,6 +130,30 @@ async def test_strangers_are_counted_once_a_second(api: Running, anonymous: Call
             return int((await session.execute(text(query))).scalar_one()) >= 20
 
     await eventually(counted)
+
+
+async def test_a_stranger_who_comes_while_others_are_written_is_written_next(
+    api: Running, owner_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail: Trail = api.app.state.services.trail
+    database = api.app.state.services.database
+    real, late = database.transaction, f"key_{uuid.uuid4().hex}"
+
+    def begin(org_id: str | None) -> Any:
+        if org_id == PLATFORM:
+            monkeypatch.setattr(database, "transaction", real)
+            trail.count_stranger("127.0.0.1", "GET", late)
+        return real(org_id)
+
+    monkeypatch.setattr(database, "transaction", begin)
+    trail.count_stranger("127.0.0.1", "GET", None)
+
+    async def written() -> bool:
+        async with owner_db.transaction(PLATFORM) as session:
+            query = text("select count(*) from audit_logs where org_id = 'platform' and actor_id = :late")
+            return bool((await session.execute(query, {"late": late})).scalar_one())
+
+    await eventually(written, 10)
 
 
 async def test_an_answer_whose_entry_is_not_written_is_withheld(
