@@ -90,14 +90,14 @@ def stack() -> Iterator[Path]:
 
 def feed(client: Client) -> int:
     """Upload the documents that are not in the corpus yet; returns how many are there."""
-    have = {document["name"] for document in client.list_documents()}
+    have = {document["name"] for document in client.list_documents(limit=1_000)}
     with tempfile.TemporaryDirectory() as folder:
         paths = [path for path in write_corpus(Path(folder)) if path.name not in have]
         for start in range(0, len(paths), 20):
             client.upload(paths[start : start + 20])
-    while any(document["status"] == "processing" for document in client.list_documents()):
+    while any(document["status"] == "processing" for document in client.list_documents(limit=1_000)):
         time.sleep(0.3)
-    documents = list(client.list_documents())
+    documents = list(client.list_documents(limit=1_000))
     failed = [document["name"] for document in documents if document["status"] != "ready"]
     if failed or not documents:
         raise DemoFailed(f"{len(failed)} of {len(documents)} documents could not be read; see logs/worker.log")
