@@ -11,3 +11,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             name = item.path.parent.name if item.path.parent.name == "chaos" else str(item.path)
             item.add_marker(pytest.mark.xdist_group(name))
     items.sort(key=lambda item: item.path.parent.name != "chaos")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to run ungrouped where groups are asked for: everything would be started several times over."""
+    if getattr(session.config.option, "loadgroup", False) and session.items and "@" not in session.items[0].nodeid:
+        raise pytest.UsageError("pytest-xdist cannot group tests under this version of pytest; see pyproject.toml")
