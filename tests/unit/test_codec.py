@@ -90,7 +90,7 @@ async def test_plain_payload_passes_through() -> None:
         ("id", "0 bytes"),
         ("id:!!", "not base64"),
         (f"id:{base64.b64encode(b'short').decode()}", "5 bytes"),
-        (f"{NEW},{NEW}", "stands twice"),
+        pytest.param(f"{NEW},{NEW}", "stands twice", id="twice"),
         pytest.param(f"a b:{NEW.split(':')[1]}", "id must be", id="blank in the id"),
     ],
 )
