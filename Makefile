@@ -69,7 +69,7 @@ security: setup ## Bombs, planted secrets, keys rotated under load (minutes; not
 
 .PHONY: test
 test: setup ## All tests; what CI runs after `lint`
-	$(BIN)/pytest -n 2 --dist loadgroup -q -m "not extended"
+	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder -q -m "not extended"
 
 .PHONY: check
 check: lint test ## Everything that CI runs
