@@ -60,7 +60,10 @@ class Shown:
 
 Text = Annotated[str, AfterValidator(storable), Shown(r"^[^\u0000]*$")]
 FilledText = Annotated[
-    str, AfterValidator(storable), AfterValidator(not_blank), Shown(r"^[^\u0000]*[^\s\u0000][^\u0000]*$")
+    str,
+    AfterValidator(storable),
+    AfterValidator(not_blank),
+    Shown(r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"),  # Python strips more than \s of ECMA-262 is.
 ]
 
 
