@@ -1,4 +1,4 @@
-"""What a caller can do next with an answer: the `links` of the OpenAPI document, for generators of clients and tests."""
+"""What a caller can do next with an answer: the `links` of the OpenAPI document."""
 
 from dataclasses import dataclass
 from typing import Any

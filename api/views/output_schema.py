@@ -15,7 +15,7 @@ _FILLED = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
 
 
 def components() -> dict[str, dict[str, Any]]:
-    """Return the components: `OutputSchema` (the root), `OutputProperty`, and `OutputItem`, of what is within a list."""
+    """Return the components: `OutputSchema`, the root; `OutputProperty`; `OutputItem`, of what is within a list."""
     root = _node("object", "OutputProperty")
     root["properties"] |= {"type": {"const": "object"}} | {name: {"type": "string"} for name in sorted(ROOT_KEYWORDS)}
     root["properties"]["$id"]["pattern"] = "^[^#\\u0000]*#?$"
