@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from api.following import links_of
 from api.idempotency import HEADER, REPLAYED
 from api.problems import MEDIA_TYPE, all_codes
-from api.views import output_schema
+from api.views import documented
 
 _PROBLEM_REF = {"$ref": "#/components/responses/Problem"}
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
@@ -75,11 +75,13 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     schemas["Problem"] = _PROBLEM_SCHEMA
-    schemas |= output_schema.components()
-    schemas["CreateRun"]["properties"]["output_schema"]["anyOf"] = [
-        {"$ref": "#/components/schemas/OutputSchema"},
-        {"type": "null"},
-    ]
+    schemas |= documented.components()
+    asked = schemas["CreateRun"]["properties"]
+    asked["context"] = {
+        "$ref": "#/components/schemas/Context",
+        **{name: asked["context"][name] for name in ("title", "description")},
+    }
+    asked["output_schema"]["anyOf"] = [{"$ref": "#/components/schemas/OutputSchema"}, {"type": "null"}]
     components["headers"] = _HEADERS
     components["responses"] = {
         "Problem": {
