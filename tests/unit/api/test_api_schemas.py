@@ -25,6 +25,7 @@ ITEMS = {"items": ["One"], "columns": [{"name": "a"}]}
 TAKEN: list[tuple[type[BaseModel], Any]] = [
     (CreateRun, {"task": "t"}),
     (CreateRun, {"task": " t\u0085"}),
+    (CreateRun, {"task": "t", "max_agents": 5.0}),
     (CreateRun, {"task": "t", "table": None, "output_schema": None}),
     (CreateRun, {"task": "t", "context": {}}),
     (CreateRun, {"task": "t", "context": {"sources": ["web", "corpus"], "a": [1.5, None, {"b": "c"}]}}),
@@ -43,6 +44,8 @@ REFUSED: list[tuple[type[BaseModel], Any]] = [
     (CreateRun, {"task": "\u001f \u0085"}),
     (CreateRun, {"task": "a\u0000"}),
     (CreateRun, {"task": "t", "name": " "}),
+    (CreateRun, {"task": "t", "max_agents": 5.5}),
+    (CreateRun, {"task": "t", "max_agents": "5"}),
     (CreateRun, {"task": "t", "context": {"a": [{"b": "\u0000"}]}}),
     (CreateRun, {"task": "t", "context": {"a\u0000": 1}}),
     (CreateRun, {"task": "t", "context": {"max_credits": 1}}),
