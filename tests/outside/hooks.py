@@ -64,9 +64,13 @@ def _spare_the_key(case: Any) -> None:
 def _say_what_no_schema_can(body: dict[str, Any]) -> None:
     """Change, in a well-formed body, what JSON Schema has no words for.
 
-    Six decimals of a binary float; names that differ by more than case and blanks; a list that names members of the
-    object beside it.
+    Six decimals of a binary float; a time that is still to come; a file that is not empty; names that differ by more
+    than case and blanks; a list that names members of the object beside it.
     """
+    if isinstance(body.get("expires_at"), str):
+        body["expires_at"] = "2099-12-31T23:59:59Z"
+    if isinstance(files := body.get("file"), list):
+        body["file"] = [file or b"text" for file in files]
     for name in CREDITS & body.keys():
         if isinstance(body[name], float):
             body[name] = max(round(body[name], 6), 0.000001)
