@@ -29,8 +29,6 @@ FOLLOWING: dict[str, Following] = {
     "cancel_run": _run("get_run", "list_artifacts", "list_steps", "list_status_changes"),
     "retry_run": _run("get_run", "get_run_logs", "pause_run", "cancel_run"),
     "list_runs": Following("/runs/0/id", "run_id", ("get_run",)),
-    "list_archives": Following("/archives/0/run_id", "run_id", ("get_archive",)),
-    "list_artifacts": Following("/artifacts/0/id", "artifact_id", ("get_artifact", "download_artifact")),
     "list_dead_letters": Following("/dead_letters/0/id", "letter_id", ("replay_dead_letter",)),
     "list_members": Following("/members/0/user_id", "user_id", ("get_member",)),
     "create_service_account": Following("/user_id", "user_id", ("get_member", "update_member", "remove_member")),
