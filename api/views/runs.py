@@ -74,7 +74,7 @@ most.
 """
 
 
-_ONE_FORM = {
+_ONE_FORM: dict[str, Any] = {
     "anyOf": [{"properties": {"table": {"type": "null"}}}, {"properties": {"output_schema": {"type": "null"}}}]
 }
 """A table or an output schema, not both: for the OpenAPI document."""
