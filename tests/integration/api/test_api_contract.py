@@ -8,7 +8,7 @@ from infra.settings import Settings
 from tests.integration.api.conftest import serving
 from tests.outside import fuzz
 
-pytestmark = pytest.mark.usefixtures("worker")
+pytestmark = [pytest.mark.extended, pytest.mark.usefixtures("worker")]
 
 
 async def test_the_document_and_the_api_agree(api_settings: Settings, owner_db: Database, objects: ObjectStore) -> None:
