@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path
 from pydantic import AfterValidator
@@ -11,8 +11,17 @@ from schema import ids
 from schema.errors import NotFound
 
 
+def _pattern(prefix: str) -> str:
+    return rf"{prefix}_[0-9a-f]{{32}}"
+
+
+def _id(prefix: str, noun: str) -> Any:
+    """Describe an id in a path. FastAPI must not check the pattern, or it would answer 422 where 404 is promised."""
+    return Path(description=f"Id of the {noun}.", json_schema_extra={"pattern": f"^{_pattern(prefix)}$"})
+
+
 def _form_of(prefix: str, noun: str) -> Callable[[str], str]:
-    form = re.compile(rf"{prefix}_[0-9a-f]{{32}}")
+    form = re.compile(_pattern(prefix))
 
     def known(value: str) -> str:
         # What cannot be an id of ours is not found, as an id of another organisation is not.
@@ -23,24 +32,18 @@ def _form_of(prefix: str, noun: str) -> Callable[[str], str]:
     return known
 
 
-RunId = Annotated[str, Path(description="Id of the run."), AfterValidator(_form_of(ids.RUN, "run"))]
-AgentId = Annotated[str, Path(description="Id of the agent."), AfterValidator(_form_of(ids.AGENT, "agent"))]
-ArtifactId = Annotated[str, Path(description="Id of the artifact."), AfterValidator(_form_of(ids.ARTIFACT, "artifact"))]
-SourceId = Annotated[str, Path(description="Id of the source."), AfterValidator(_form_of(ids.SOURCE, "source"))]
-DocumentId = Annotated[str, Path(description="Id of the document."), AfterValidator(_form_of(ids.DOCUMENT, "document"))]
-KeyId = Annotated[str, Path(description="Id of the API key."), AfterValidator(_form_of(ids.API_KEY, "API key"))]
-UserId = Annotated[
-    str, Path(description="Id of the member or service account."), AfterValidator(_form_of(ids.USER, "member"))
-]
-SessionId = Annotated[str, Path(description="Id of the session."), AfterValidator(_form_of(ids.SESSION, "session"))]
-InvitationId = Annotated[
-    str, Path(description="Id of the invitation."), AfterValidator(_form_of(ids.INVITATION, "invitation"))
-]
-ApprovalId = Annotated[str, Path(description="Id of the approval."), AfterValidator(_form_of(ids.APPROVAL, "approval"))]
-ErasureId = Annotated[str, Path(description="Id of the erasure."), AfterValidator(_form_of(ids.ERASURE, "erasure"))]
-DataExportId = Annotated[
-    str, Path(description="Id of the export."), AfterValidator(_form_of(ids.DATA_EXPORT, "export"))
-]
+RunId = Annotated[str, _id(ids.RUN, "run"), AfterValidator(_form_of(ids.RUN, "run"))]
+AgentId = Annotated[str, _id(ids.AGENT, "agent"), AfterValidator(_form_of(ids.AGENT, "agent"))]
+ArtifactId = Annotated[str, _id(ids.ARTIFACT, "artifact"), AfterValidator(_form_of(ids.ARTIFACT, "artifact"))]
+SourceId = Annotated[str, _id(ids.SOURCE, "source"), AfterValidator(_form_of(ids.SOURCE, "source"))]
+DocumentId = Annotated[str, _id(ids.DOCUMENT, "document"), AfterValidator(_form_of(ids.DOCUMENT, "document"))]
+KeyId = Annotated[str, _id(ids.API_KEY, "API key"), AfterValidator(_form_of(ids.API_KEY, "API key"))]
+UserId = Annotated[str, _id(ids.USER, "member or service account"), AfterValidator(_form_of(ids.USER, "member"))]
+SessionId = Annotated[str, _id(ids.SESSION, "session"), AfterValidator(_form_of(ids.SESSION, "session"))]
+InvitationId = Annotated[str, _id(ids.INVITATION, "invitation"), AfterValidator(_form_of(ids.INVITATION, "invitation"))]
+ApprovalId = Annotated[str, _id(ids.APPROVAL, "approval"), AfterValidator(_form_of(ids.APPROVAL, "approval"))]
+ErasureId = Annotated[str, _id(ids.ERASURE, "erasure"), AfterValidator(_form_of(ids.ERASURE, "erasure"))]
+DataExportId = Annotated[str, _id(ids.DATA_EXPORT, "export"), AfterValidator(_form_of(ids.DATA_EXPORT, "export"))]
 DeadLetterId = Annotated[
-    str, Path(description="Id of the dead letter."), AfterValidator(_form_of(ids.DEAD_LETTER, "dead letter"))
+    str, _id(ids.DEAD_LETTER, "dead letter"), AfterValidator(_form_of(ids.DEAD_LETTER, "dead letter"))
 ]

@@ -5,8 +5,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.following import links_of
 from api.idempotency import HEADER, REPLAYED
 from api.problems import MEDIA_TYPE, all_codes
+from api.views import documented
 
 _PROBLEM_REF = {"$ref": "#/components/responses/Problem"}
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
@@ -73,6 +75,13 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     schemas["Problem"] = _PROBLEM_SCHEMA
+    schemas |= documented.components()
+    asked = schemas["CreateRun"]["properties"]
+    asked["context"] = {
+        "$ref": "#/components/schemas/Context",
+        **{name: asked["context"][name] for name in ("title", "description")},
+    }
+    asked["output_schema"]["anyOf"] = [{"$ref": "#/components/schemas/OutputSchema"}, {"type": "null"}]
     components["headers"] = _HEADERS
     components["responses"] = {
         "Problem": {
@@ -96,6 +105,8 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
         if "201" in responses:
             responses["200"] = {**responses["201"], "description": "The stored answer to an earlier request."}
     for response in responses.values():
+        if links := links_of(operation["operationId"]):
+            response["links"] = links
         headers = response.setdefault("headers", {})
         headers.update(_ref("X-Request-Id", "RequestId"))
         if idempotent:

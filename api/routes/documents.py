@@ -17,6 +17,7 @@ from api.services import Api, Services
 from api.uploads import FIELD, Upload, uploads
 from api.views import documents as views
 from schema.contracts.common import ObjectRef
+from schema.policies import UPLOAD_FILES_MAX
 from schema.store import documents, idempotency, organisations
 from schema.store.idempotency import Asked
 from schema.tables.documents import Document
@@ -35,8 +36,14 @@ _BODY = {
                     "type": "object",
                     "required": [FIELD],
                     "properties": {
-                        FIELD: {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+                        FIELD: {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": UPLOAD_FILES_MAX,
+                            "items": {"type": "string", "format": "binary", "description": "Not empty."},
+                        }
                     },
+                    "additionalProperties": False,
                 }
             }
         },

@@ -15,8 +15,15 @@ from schema.store import domains
 
 router = APIRouter(prefix="/domains", tags=["domains"], route_class=SecuredRoute)
 
+# Beside the format: something that is no digit, and no hyphens in third and fourth place but those of Punycode.
+_NAME = r"^(?!(.*\.)?(?!xn)[^.]{2}--)(?=.*[^0-9.])"
 Domain = Annotated[
-    str, Path(description="Name of the domain, such as `example.org`."), AfterValidator(views.normal_domain)
+    str,
+    Path(
+        description="Name of the domain, such as `example.org`; in Unicode or ASCII (IDNA 2008). No address.",
+        json_schema_extra={"format": "idn-hostname", "pattern": _NAME},
+    ),
+    AfterValidator(views.normal_domain),
 ]
 
 

@@ -18,13 +18,28 @@ from schema.store import events, runs
 
 router = APIRouter(prefix="/runs/{run_id}", tags=["runs"], route_class=SecuredRoute)
 
+_EVENT_ID = "[0-9]{0,18}"
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Lines of the log; with `stream=true` as Server-Sent Events: `id:` the gap-free number, "
         "`event:` the "
         "type, `data:` the line as JSON; a comment every 15 seconds; `event: end` after the last line of a run that "
         "ended.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {
+            "text/event-stream": {
+                "schema": {
+                    "type": "object",
+                    "description": "One event of the stream.",
+                    "required": ["event", "data"],
+                    "properties": {
+                        "id": {"type": "string", "pattern": "^[0-9]+$"},
+                        "event": {"type": "string"},
+                        "data": {"type": "string", "contentMediaType": "application/json"},
+                        "retry": {"type": "integer"},
+                    },
+                }
+            }
+        },
     }
 }
 
@@ -39,10 +54,19 @@ async def get_run_logs(
     after_seq: Annotated[int, Query(ge=0, le=2**62, description="Only lines with a higher number.")] = 0,
     limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Largest number of lines (JSON).")] = PAGE_SIZE_MAX,
     last_event_id: Annotated[
-        str | None, Query(description="As the header `Last-Event-ID`, for clients that cannot set it.")
+        str | None,
+        Query(
+            description="As the header `Last-Event-ID`, for clients that cannot set it.",
+            json_schema_extra={"pattern": f"^{_EVENT_ID}$"},
+        ),
     ] = None,
     resumed_from: Annotated[
-        str | None, Header(alias="Last-Event-ID", description="Number of the last event that was received.")
+        str | None,
+        Header(
+            alias="Last-Event-ID",
+            description="Number of the last event that was received.",
+            json_schema_extra={"pattern": f"^{_EVENT_ID}$"},
+        ),
     ] = None,
 ) -> Response:
     """Read a run's log, oldest line first; or stream it from any line on."""
@@ -73,6 +97,6 @@ async def get_run_logs(
 def _number(event_id: str | None) -> int:
     if event_id is None or event_id == "":
         return 0
-    if not re.fullmatch(r"[0-9]{1,18}", event_id):
+    if not re.fullmatch(_EVENT_ID, event_id):
         raise InvalidRequest("Last-Event-ID must be the `id:` of an event of this stream.", header="Last-Event-ID")
     return int(event_id)

@@ -1,8 +1,8 @@
 """Tables, as they are asked for in the body of `POST /runs`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from api.views.base import Ask, FilledText, Text
 from schema.contracts.tables import Column, ColumnType, TableSpec
@@ -23,8 +23,26 @@ Allowed = Annotated[FilledText, Field(max_length=TABLE_ITEM_LENGTH_MAX)]
 Item = Annotated[FilledText, Field(max_length=TABLE_ITEM_LENGTH_MAX)]
 
 
+_FITTING: dict[str, Any] = {
+    "allOf": [
+        {
+            "if": {"required": ["type"], "properties": {"type": {"const": "enum"}}},
+            "then": {"required": ["allowed"], "properties": {"allowed": {"type": "array"}}},
+            "else": {"properties": {"allowed": {"type": "null"}}},
+        },
+        {
+            "if": {"not": {"required": ["type"], "properties": {"type": {"enum": [*_NUMBERS]}}}},
+            "then": {"properties": {"unit": {"type": "null"}}},
+        },
+    ]
+}
+"""What `_fits_its_type` checks, for the OpenAPI document."""
+
+
 class AskedColumn(Ask):
     """One property that is asked of every item."""
+
+    model_config = ConfigDict(json_schema_extra=_FITTING)
 
     name: FilledText = Field(max_length=TABLE_COLUMN_NAME_LENGTH_MAX, examples=["founded"])
     description: Text = Field(
@@ -39,7 +57,11 @@ class AskedColumn(Ask):
         description="Of a number, for example `km` or `million CHF`; other units of the dimension are converted.",
     )
     allowed: list[Allowed] | None = Field(
-        default=None, min_length=1, max_length=TABLE_ALLOWED_MAX, description="Of type `enum`: its values."
+        default=None,
+        min_length=1,
+        max_length=TABLE_ALLOWED_MAX,
+        description="Of type `enum`: its values, distinct without regard to case.",
+        json_schema_extra={"uniqueItems": True},
     )
 
     @model_validator(mode="after")
@@ -57,7 +79,11 @@ class AskedTable(Ask):
     """A table to fill: what the run's task asks, for every item and every column. One agent works on each row."""
 
     items: list[Item] = Field(
-        min_length=1, max_length=TABLE_ROWS_MAX, description="The rows, distinct.", examples=[["Calder Optics"]]
+        min_length=1,
+        max_length=TABLE_ROWS_MAX,
+        description="The rows, distinct without regard to case.",
+        examples=[["Calder Optics"]],
+        json_schema_extra={"uniqueItems": True},
     )
     columns: list[AskedColumn] = Field(min_length=1, max_length=TABLE_COLUMNS_MAX)
 

@@ -2,15 +2,28 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 
 class Ask(BaseModel):
-    """Base of every request body: unknown fields are refused, and nothing is converted silently."""
+    """Base of every request body: unknown fields are refused, and nothing is converted silently.
+
+    `5.0` is an integer, as JSON Schema has it (2020-12, Core 4.2.3).
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_numbers(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict):
+            return fields
+        return {
+            name: int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+            for name, value in fields.items()
+        }
 
 
 class Empty(Ask):
@@ -60,7 +73,10 @@ class Shown:
 
 Text = Annotated[str, AfterValidator(storable), Shown(r"^[^\u0000]*$")]
 FilledText = Annotated[
-    str, AfterValidator(storable), AfterValidator(not_blank), Shown(r"^[^\u0000]*[^\s\u0000][^\u0000]*$")
+    str,
+    AfterValidator(storable),
+    AfterValidator(not_blank),
+    Shown(r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"),  # Python strips more than \s of ECMA-262 is.
 ]
 
 

@@ -5,7 +5,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from api.serialisation import Credits, Instant
 from api.views.asked import AskedTable
@@ -39,15 +39,34 @@ NAME_FROM_TASK = 80
 
 
 def _plain(value: object) -> object:
-    """Refuse what Python reads as a number and JSON does not know: `1_000`, `５`, ` 5 `."""
-    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", value):
+    """Refuse what Python reads as a number and JSON does not know: `1_000`, `５`, ` 5 `; and exponents, in texts."""
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,10}(\.[0-9]{1,6})?", value):
         raise ValueError("must be a number, or a number's digits as text, for example 50.00")
     return value
 
 
+def _show_credits(schema: dict[str, Any]) -> None:
+    """Say what pydantic does not show of a decimal: the form of the text.
+
+    `multipleOf` is left out: 50.01 / 0.000001 is no whole number in binary floats, and validators would refuse it.
+    """
+    number = {
+        "type": "number",
+        "minimum": 0.000001,
+        "maximum": int(CREDITS_MAX),
+        "description": "Six decimals at most.",
+    }
+    text = {
+        "type": "string",
+        "pattern": r"^(?=.*[1-9])(0?[0-9]{1,9}(\.[0-9]{1,6})?|1000000000(\.0{1,6})?)$",
+        "description": "The same as a text, which no JSON library rounds.",
+    }
+    schema["anyOf"] = [number, text]
+
+
 PositiveCredits = Annotated[
     Decimal,
-    Field(gt=0, le=CREDITS_MAX, decimal_places=6, strict=False, examples=[50.00]),
+    Field(gt=0, le=CREDITS_MAX, decimal_places=6, strict=False, examples=[50.00], json_schema_extra=_show_credits),
     BeforeValidator(_plain),
 ]
 """An amount of credits in a request: a JSON number (or a string, which no JSON library rounds), six decimals at
@@ -55,8 +74,16 @@ most.
 """
 
 
+_ONE_FORM: dict[str, Any] = {
+    "anyOf": [{"properties": {"table": {"type": "null"}}}, {"properties": {"output_schema": {"type": "null"}}}]
+}
+"""A table or an output schema, not both: for the OpenAPI document."""
+
+
 class CreateRun(Ask):
     """A run to create. Nothing is held until it is started."""
+
+    model_config = ConfigDict(json_schema_extra=_ONE_FORM)
 
     task: FilledText = Field(min_length=1, max_length=TASK_LENGTH_MAX, description="What is to be found out.")
     name: FilledText | None = Field(

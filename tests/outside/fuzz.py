@@ -26,7 +26,7 @@ from tests.integration.api.stub_run import StubActivities, StubIngestDocument, S
 from tests.integration.conftest import make_org, migrate
 
 _HERE = Path(__file__).parent
-_NO_LIMITS = {
+NO_LIMITS = {
     "requests_per_minute_key": 0,
     "requests_per_minute_organisation": 0,
     "requests_per_minute_address": 0,
@@ -34,21 +34,32 @@ _NO_LIMITS = {
 
 
 async def run(url: str, owner_db: Database, objects: ObjectStore, arguments: list[str]) -> int:
-    """Make the two organisations and run Schemathesis with these arguments; return its exit status."""
+    """Make the two organisations and run Schemathesis with these arguments; return its exit status.
+
+    `NO_LIMITS` are for the settings of the API at `url`: refused by the limits of requests, nothing would be seen.
+    """
     seeds, keys = [], []
     for _ in range(2):
         org = await make_org(owner_db)
         keys.append(await make_key(owner_db, org))
         async with Caller(url, org, keys[-1]) as caller:
             seeds.append(await belongings(caller, owner_db, objects, org.owner_id) | {"org_id": org.id})
+            # Built once; on a busy machine that takes longer than the loader waits.
+            (await caller.get("/api/v1/openapi.json", timeout=300)).raise_for_status()
     own, foreign = seeds
+    async with Caller(url, org, keys[0]) as caller:
+        listed = (await caller.get("/api/v1/api-keys")).json()["api_keys"]
+    (key_in_use,) = [key["id"] for key in listed if key["name"] == "test"]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(_HERE / "schemathesis.toml")),
-        *("run", f"{url}/api/v1/openapi.json", "--header", f"Authorization: Bearer {keys[0]}", *arguments),
+        *("run", f"{url}/api/v1/openapi.json", "--header", f"Authorization: Bearer {keys[0]}"),
+        *("--checks", "all", "--request-timeout", "30", *arguments),
         cwd=_HERE.parent.parent,
         env={
             **os.environ,
             "SCHEMATHESIS_HOOKS": "tests.outside.hooks",
+            "FUZZ_KEY": keys[0],
+            "FUZZ_KEY_ID": key_in_use,
             "FUZZ_OWN": json.dumps(own),
             "FUZZ_FOREIGN": json.dumps(foreign),
             "FUZZ_FOREIGN_SEEN": json.dumps([id for name, id in foreign.items() if name != "code"]),
@@ -66,7 +77,7 @@ async def _main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as directory:
         async with EmbeddedServers(Path(directory)) as servers:
             await migrate(servers)
-            settings: Settings = servers.settings.model_copy(update=_NO_LIMITS)
+            settings: Settings = servers.settings.model_copy(update=NO_LIMITS | {"log_level": "warning"})
             owner_db = Database(servers.stack.owner_url, pool_size=2, application_name="fuzz-owner")
             objects = ObjectStore.from_settings(settings)
             db = Database.from_settings(settings, application_name="fuzz")
@@ -92,5 +103,5 @@ if __name__ == "__main__":
     parser.add_argument("--examples", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     known, more = parser.parse_known_args()
-    more += ["--max-examples", str(known.examples), "--seed", str(known.seed), "--checks", "all"]
-    sys.exit(asyncio.run(_main([*more, "--continue-on-failure", "--request-timeout", "30"])))
+    more += ["--max-examples", str(known.examples), "--seed", str(known.seed), "--continue-on-failure"]
+    sys.exit(asyncio.run(_main(more)))
