@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 import schemathesis
+from schemathesis.transport.serialization import Binary
 
 OWN: dict[str, str] = json.loads(os.environ["FUZZ_OWN"])
 FOREIGN: dict[str, str] = json.loads(os.environ["FUZZ_FOREIGN"])
@@ -70,7 +71,7 @@ def _say_what_no_schema_can(body: dict[str, Any]) -> None:
     if isinstance(body.get("expires_at"), str):
         body["expires_at"] = "2099-12-31T23:59:59Z"
     if isinstance(files := body.get("file"), list):
-        body["file"] = [file or b"text" for file in files]
+        body["file"] = [file if getattr(file, "data", file) else Binary(b"text") for file in files]
     for name in CREDITS & body.keys():
         if isinstance(body[name], float):
             body[name] = max(round(body[name], 6), 0.000001)
