@@ -153,6 +153,8 @@ def test_a_backup_taken_under_load_is_restored(tmp_path: Path) -> None:
                 restored.post(f"/api/v1/runs/{run_id}/retry")
                 assert restored.finished(run_id)["status"] == "completed"
             assert restored.report(run_id)
+        for run_id, status in snapshot.items():
+            assert status not in TERMINAL or restored.run(run_id)["status"] == status
         assert not retention_is_paused(restored)
         restored.check()
         said = swissbrain("ledger", "rebuild", "--check", "--data-dir", str(restored.data_dir))
