@@ -175,12 +175,15 @@ class Evidence:
 def _settings(data_dir: Path | None) -> Settings:
     if data_dir is None:
         return Settings()
-    from infra.embedded.layout import DataDirectory
+    from infra.embedded.layout import DataDirectory, read_json
     from infra.embedded.process import Register
     from infra.embedded.servers import Stack
 
     data = DataDirectory(data_dir)
-    return Stack(data, Register(data), data.ports(), data.secrets()).settings
+    if not data.endpoint.exists():
+        sys.exit(f"swissbrain audit: {data.root} is not running: start it (`swissbrain up`), so that it can be asked.")
+    # As they are in use: `ports()` would choose others for those that are taken.
+    return Stack(data, Register(data), read_json(data.root / "ports.json"), data.secrets()).settings
 
 
 async def _verify(settings: Settings, wanted: Sequence[str], *, as_json: bool) -> int:

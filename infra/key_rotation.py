@@ -14,25 +14,31 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import text
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
-from infra.codec import Keyring
+from infra.codec import KEY_ID, Keyring
 from infra.database import Database
 from infra.embedded.layout import DataDirectory, read_json
 from infra.settings import Settings
 from infra.temporal import connect
 from infra.vault import Vault
 
-_NAMED = re.compile(rb"encryption-key-id\x12.([A-Za-z0-9_.-]{1,64})")
-"""The id of a payload's key, as the metadata map is serialised: a length byte, then the id."""
+_NAMED = re.compile(re.escape(KEY_ID.encode()) + rb"\x12(.)", re.DOTALL)
+"""What stands before the id of a payload's key where a metadata map is serialised; the last byte is the id's length."""
 
 
 class CannotRetire(RuntimeError):
     """The key is still needed."""
+
+
+class NotRunning(RuntimeError):
+    """Only a running stack can tell what its keys are needed for."""
 
 
 def add(text: str, key_id: str | None = None) -> str:
@@ -48,7 +54,7 @@ def promote(text: str, key_id: str | None = None) -> str:
     entries = [entry.strip() for entry in text.split(",") if entry.strip()]
     chosen = [entry for entry in entries if entry.partition(":")[0] == key_id] if key_id else entries[-1:]
     if not chosen:
-        raise ValueError(f"there is no payload key {key_id!r}")
+        raise ValueError(f"there is no key {key_id!r}")
     return ",".join([*chosen, *(entry for entry in entries if entry not in chosen)])
 
 
@@ -60,21 +66,32 @@ def without(text: str, key_id: str) -> str:
     """
     keyring = Keyring.parse(text)
     if key_id not in keyring.keys:
-        raise ValueError(f"there is no payload key {key_id!r}")
+        raise ValueError(f"there is no key {key_id!r}")
     if key_id == keyring.newest:
         raise ValueError(f"{key_id!r} encrypts; promote another one first")
     return ",".join(entry.strip() for entry in text.split(",") if entry.strip().partition(":")[0] != key_id)
+
+
+def keys_named(serialised: bytes) -> set[str]:
+    """Return the ids of the keys that encrypted payloads of a serialised event name, at whatever depth they lie."""
+    places = ((match.end(), match[1][0]) for match in _NAMED.finditer(serialised))
+    return {serialised[start : start + length].decode() for start, length in places}
 
 
 async def used_keys(client: Client) -> dict[str, int]:
     """Return which keys the histories that Temporal still has name, and in how many executions each."""
     found: dict[str, int] = {}
     async for execution in client.list_workflows():
-        history = await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
+        try:
+            history = await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:  # Dropped since it was listed.
+                continue
+            raise
         ids: set[str] = set()
         for event in history.events:
             if event.event_type != EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:
-                ids |= {match.decode() for match in _NAMED.findall(event.SerializeToString())}
+                ids |= keys_named(event.SerializeToString())
         for key_id in ids:
             found[key_id] = found.get(key_id, 0) + 1
     return found
@@ -114,12 +131,13 @@ class _Keys:
     def keep(self, text: str) -> None:
         self._data.remember(**{self._name: text})
 
+    def _endpoint(self) -> dict[str, Any]:
+        if not (endpoint := read_json(self._data.endpoint)):
+            raise NotRunning(f"{self._data.root} is not running: start it (`swissbrain up`), so that it can be asked.")
+        return endpoint
+
     async def used(self) -> dict[str, int]:
-        endpoint = read_json(self._data.endpoint)
-        if not endpoint:
-            raise CannotRetire(
-                f"{self._data.root} is not running: start it (`swissbrain up`), so that it can be asked."
-            )
+        endpoint = self._endpoint()
         if self.kind == "master":
             owner = Database(endpoint["database_url"], pool_size=1)
             try:
@@ -132,7 +150,7 @@ class _Keys:
         return await used_keys(await connect(settings.model_copy(update={"payload_keys": SecretStr(self.text)})))
 
     async def rewrap(self) -> int:
-        owner = Database(read_json(self._data.endpoint)["database_url"], pool_size=1)
+        owner = Database(self._endpoint()["database_url"], pool_size=1)
         try:
             return await rewrap(owner, Keyring.parse(self.text))
         finally:
@@ -180,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keys = _Keys(data, options.kind)
     try:
         _act(keys, options)
-    except (ValueError, CannotRetire) as error:
+    except (ValueError, CannotRetire, NotRunning) as error:
         sys.exit(f"swissbrain keys: {error}")
     return 0
 

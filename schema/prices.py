@@ -7,7 +7,7 @@ about the list price of a mid-size hosted model (3 USD per million tokens read, 
 
 from schema.money import PCR_PER_UCR, UCR_PER_CREDIT
 
-PRICE_VERSION = "2026-11-2"
+PRICE_VERSION = "2026-11-3"
 
 _CREDIT_PCR = UCR_PER_CREDIT * PCR_PER_UCR
 

@@ -25,11 +25,15 @@ import structlog
 from infra.embedded.layout import DataDirectory, can_bind, read_json, require_free, write_json
 from infra.embedded.process import MARK, Child, Command, Register, adopted, end, has_ended, reap
 from infra.embedded.servers import HOST, PROBE_TIMEOUT_S, Part, PartFailed, Stack, servers, wait_ready
+from infra.health import sandbox_levels
 from infra.healthcheck import last_seen, polls
 from infra.local_model.catalogue import CatalogueModel
 from infra.local_model.part import model_environment, model_part
+from infra.sandbox.advice import shortfall
+from infra.sandbox.levels import Level
 from infra.settings import Settings
 from infra.temporal import connect
+from schema.policies import TaskQueue
 
 RESTART_FIRST_S = 0.1
 RESTART_MAX_S = 10.0
@@ -410,6 +414,7 @@ async def _bring_up(
             ]
         )
         await seed
+        notice = await _sandbox_notice(stack.settings, application.worker_role)
     finally:
         seed.cancel()
         await asyncio.wait({seed})
@@ -443,6 +448,7 @@ async def _bring_up(
         f"  Logs         {data.logs}\n"
         "Ctrl-C stops everything; the data stays.\n"
     )
+    sys.stdout.writelines(f"{line}\n" for line in notice)
     sys.stdout.flush()
 
 
@@ -472,6 +478,20 @@ async def _require_poller(settings: Settings, role: str | None, since: datetime)
         return
     if not await polls(await connect(settings), settings, role, lambda poller: last_seen(poller) >= since):
         raise PartFailed("worker", f"does not ask for work of the role {role!r}")
+
+
+async def _sandbox_notice(settings: Settings, role: str | None) -> list[str]:
+    """Return what to say of a worker that proved less of a sandbox than the settings ask for."""
+    if role is None:
+        return []
+    levels = await sandbox_levels(await connect(settings), settings.task_queue(TaskQueue.TOOLS_CPU))
+    if not levels:
+        return []
+    return shortfall(
+        min(Level[name.upper()] for name in levels),
+        Level[settings.sandbox_level_min.upper()],
+        code_execution=settings.code_execution,
+    )
 
 
 def _become_subreaper() -> bool:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import json
 import os
+import secrets
 import zlib
 from pathlib import Path
 
@@ -12,7 +14,10 @@ import pytest
 from activities.documents.extract import extract
 from activities.documents.passages import split_passages
 from activities.documents.sandbox import parse
-from infra.sandbox.launch import environment
+from activities.tools.python_run import LIMITS as CODE_LIMITS
+from infra.sandbox.launch import bubblewrap_path, launch
+from infra.sandbox.levels import Job, Level
+from infra.settings import Settings
 from schema.errors import PayloadTooLarge, SourceUnavailable, SwissbrainError, UnsupportedFormat
 from tests.unit.documents.files import HTML_PAGE, pdf
 
@@ -73,10 +78,36 @@ async def test_cancel_kills_the_process_group() -> None:
     assert children() == set()
 
 
-async def test_child_sees_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment of the worker stays with the worker."""
-    monkeypatch.setenv("SWISSBRAIN_DATABASE_URL", "postgresql://secret")
-    assert not any("secret" in value for value in environment().values())
+SHOWS_ITS_ENVIRONMENT = """
+import json, os
+try:
+    kernel = open("/proc/self/environ", "rb").read().decode()
+except OSError:
+    kernel = ""
+print(json.dumps({"names": sorted(os.environ), "all": [*os.environ.values(), kernel]}))
+"""
+NAMES = {
+    *("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONSAFEPATH", "LC_ALL", "HOME", "TMPDIR"),
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"),
+}
+"""What a child may be told, and nothing else; bubblewrap adds PWD."""
+
+
+@pytest.mark.parametrize("level", [Level.LIMITS, Level.LANDLOCK, Level.BUBBLEWRAP], ids=lambda level: level.label)
+async def test_child_sees_no_secrets(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child is told ten names; none of the worker's settings, keys or whatever else stands in its environment."""
+    if level is Level.BUBBLEWRAP and bubblewrap_path() is None:
+        pytest.skip("BUBBLEWRAP IS NOT INSTALLED: untested")
+    secret = secrets.token_hex(16)
+    settings = {f"SWISSBRAIN_{name.upper()}" for name in Settings.model_fields}
+    for name in {*settings, "AWS_SECRET_ACCESS_KEY", "TEMPORAL_API_KEY", "HTTPS_PROXY", "PGPASSWORD", "ANYTHING"}:
+        monkeypatch.setenv(name, f"{secret}-{name}")
+    data = json.dumps({"code": SHOWS_ITS_ENVIRONMENT, "files": [], "keep": [], "made_max": 1}).encode() + b"\n"
+    outcome = await launch(Job("infra.sandbox.python_job", (), CODE_LIMITS, data), level)
+    assert outcome.status == 0, outcome.stderr
+    shown = json.loads(outcome.stdout)
+    assert set(shown["names"]) - {"PWD"} == NAMES
+    assert not [value for value in shown["all"] if secret in value]
 
 
 def flate_bomb() -> bytes:

@@ -23,14 +23,16 @@ from infra.objects import ObjectStore, sha256_of
 from infra.temporal import connect
 from schema import policies
 from schema.contracts.documents import IngestDocumentInput
+from schema.contracts.policy import ToolPolicy
 from schema.contracts.retention import EraseInput, ExportDataInput
 from schema.contracts.run import CancelRunInput, FinishRunInput, PauseRunInput, ResumeRunInput, RunWorkflow
 from schema.contracts.tables import Column, ColumnType, TableSpec
 from schema.errors import ProviderRefused, ProviderUnavailable
 from schema.ids import USER, agent_workflow_id, lane_workflow_id, new_id
 from schema.states import RunStatus
-from schema.store import data_exports, erasures, forms
+from schema.store import approvals, data_exports, erasures, forms
 from schema.store.audit import SYSTEM
+from schema.tables.approvals import Approval
 from tests.integration.conftest import Org, make_org, migrate
 from tests.support.platform import Platform, platform
 from tests.support.scripted import ScriptedReasoner
@@ -225,6 +227,45 @@ async def audited(recorder: Recorder, script: ScriptedReasoner) -> None:
         await recorder.keep(name, workflow_id)
 
 
+async def approved(recorder: Recorder, script: ScriptedReasoner) -> None:
+    """A call that waits for a person: approved; refused; and cancelled while it waits."""
+    script.agents, script.steps = 1, 1
+    for approve, name in ((True, "agent-approved"), (False, "agent-refused")):
+        run_id, handle = await _waiting(recorder)
+        await _decide(recorder, run_id, approve=approve)
+        await handle.result()
+        await recorder.keep(name, agent_workflow_id(run_id, 1))
+        if approve:
+            await recorder.keep("run-approved", run_id)
+    run_id, handle = await _waiting(recorder)
+    await handle.execute_update(RunWorkflow.cancel, CancelRunInput())
+    await recorder.keep("agent-cancelled-waiting", agent_workflow_id(run_id, 1))
+
+
+async def _waiting(recorder: Recorder) -> tuple[str, WorkflowHandle[RunWorkflow, object]]:
+    """Start a run and wait until its agent's call waits for a person."""
+    run_id, handle = await recorder.run(tool_policy=ToolPolicy(require_approval=("corpus.search",)))
+    async with asyncio.timeout(PATIENCE_S):
+        while not await _asked(recorder, run_id):
+            await asyncio.sleep(0.05)
+    return run_id, handle
+
+
+async def _asked(recorder: Recorder, run_id: str) -> list[Approval]:
+    async with recorder.stage.db.transaction(recorder.org.id) as session:
+        return (await approvals.list_approvals(session, recorder.org.id, limit=1, run_id=run_id))[0]
+
+
+async def _decide(recorder: Recorder, run_id: str, *, approve: bool) -> None:
+    [asked] = await _asked(recorder, run_id)
+    async with recorder.stage.db.transaction(recorder.org.id) as session:
+        await approvals.decide(
+            session, recorder.org.id, asked.id, approve=approve, arguments_sha256=asked.arguments_sha256, note="seen",
+            user_id=recorder.org.owner_id, actor=SYSTEM,
+        )  # fmt: skip
+    assert await recorder.stage.orchestrator.tell_decided(run_id, asked.agent_number, asked.id)
+
+
 async def kept(recorder: Recorder, script: ScriptedReasoner) -> None:
     """A sweep of retention, an export of data, and the erasure of a person who has a run under way."""
     stage, org = recorder.stage, recorder.org
@@ -253,7 +294,10 @@ async def kept(recorder: Recorder, script: ScriptedReasoner) -> None:
     await recorder.keep("erase", erasure.id)
 
 
-SCENARIOS: tuple[Scenario, ...] = (completed, paused, cancelled, failed, starved, tabled, ingested, audited, kept)
+SCENARIOS: tuple[Scenario, ...] = (
+    *(completed, paused, cancelled, failed, starved, tabled),
+    *(ingested, audited, approved, kept),
+)
 
 
 async def record(names: Sequence[str] = ()) -> None:

@@ -38,6 +38,13 @@ PATHS = {
     "reconcile",
     "audit-checkpoints",
     "audit-upkeep",
+    "run-approved",
+    "agent-approved",
+    "agent-refused",
+    "agent-cancelled-waiting",
+    "retention",
+    "export-data",
+    "erase",
 }
 
 

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from infra.addresses import check_address, check_url
 from schema.errors import BlockedAddress
+from schema.policies import URL_LENGTH_MAX
 from tests.unit.infra.urls import URLS
+
+RULES = {"length", "scheme", "characters", "userinfo", "host", "name", "port", "address"}
 
 
 @pytest.mark.parametrize(("url", "want", "kind"), URLS)
@@ -19,7 +22,7 @@ def test_list_of_urls(url: str, want: str, kind: str) -> None:
         return
     with pytest.raises(BlockedAddress) as refusal:
         check_url(url)
-    assert refusal.value.facts["rule"]
+    assert refusal.value.facts["rule"] in RULES
 
 
 def test_list_is_complete() -> None:
@@ -46,6 +49,18 @@ def test_refusal_names_its_rule(url: str, rule: str) -> None:
     with pytest.raises(BlockedAddress) as refusal:
         check_url(url)
     assert refusal.value.facts == {"rule": rule}
+
+
+def test_the_longest_url() -> None:
+    """As it comes, and as it goes out: each byte that is not ASCII becomes three characters."""
+    start = "http://example.com/"
+    assert check_url(start + "a" * (URL_LENGTH_MAX - len(start))).target
+    encoded = "é" * 1_365
+    assert len(check_url(f"{start}{encoded}a").target) == 4 * URL_LENGTH_MAX
+    for url in (start + "a" * (URL_LENGTH_MAX - len(start) + 1), f"{start}{encoded}aa"):
+        with pytest.raises(BlockedAddress) as refusal:
+            check_url(url)
+        assert refusal.value.facts == {"rule": "length"}
 
 
 def test_canonical_form() -> None:

@@ -1,17 +1,16 @@
 """The price list and the quote."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.tools.registry import builtin_tools
+from schema import prices
 from schema.money import HOLD_CREDITS_MAX, PCR_PER_UCR, UCR_PER_CREDIT, ucr_to_credits
 from schema.policies import AGENTS_DEFAULT, AGENTS_MAX, TOKENS_DEFAULT, TOKENS_MAX, TOKENS_MIN
 from schema.prices import (
-    EXTRACTIVE_TOKEN_PCR,
     MCP_CALL_PCR,
-    MODEL_INPUT_TOKEN_PCR,
-    MODEL_OUTPUT_TOKEN_PCR,
     PRICE_VERSION,
     STEP_NEEDS_PCR,
     TOOL_CALL_PCR,
@@ -39,25 +38,42 @@ def test_the_largest_quote_is_a_possible_hold() -> None:
     assert 0 < quote_ucr(1, TOKENS_MIN) <= quote_ucr(AGENTS_MAX, TOKENS_MAX) <= HOLD_CREDITS_MAX * UCR_PER_CREDIT
 
 
-def test_figures_of_this_version() -> None:
-    """A changed figure is a new version: change both."""
-    assert PRICE_VERSION == "2026-11-2"
-    assert [MODEL_INPUT_TOKEN_PCR, MODEL_OUTPUT_TOKEN_PCR, EXTRACTIVE_TOKEN_PCR] == [
-        300_000_000,
-        1_500_000_000,
-        10_000_000,
-    ]
-    assert TOOL_CALL_PCR == {
+FIGURES_SECOND: dict[str, Any] = {
+    "MODEL_INPUT_TOKEN_PCR": 300_000_000,
+    "MODEL_OUTPUT_TOKEN_PCR": 1_500_000_000,
+    "EXTRACTIVE_TOKEN_PCR": 10_000_000,
+    "TOOL_CALL_PCR": {
         "corpus.search": 20_000_000_000,
         "document.read": 10_000_000_000,
         "web.fetch": 50_000_000_000,
         "web.search": 50_000_000_000,
         "academic.search": 50_000_000_000,
         "news.search": 50_000_000_000,
-        "python.run": 50_000_000_000,
-    }
-    assert tool_pcr("mcp.any_tool") == MCP_CALL_PCR == 50_000_000_000
-    assert STEP_NEEDS_PCR == {"extractive": 100_000_000_000, "model": 1_500_000_000_000}
+    },
+    "MCP_CALL_PCR": 50_000_000_000,
+    "STEP_NEEDS_PCR": {"extractive": 100_000_000_000, "model": 1_500_000_000_000},
+    "RUN_BASE_PCR": 2_000_000_000_000,
+    "AGENT_QUOTE_PCR": 3_000_000_000_000,
+    "ROW_QUOTE_PCR": 150_000_000_000,
+}
+FIGURES = {
+    "2026-11-2": FIGURES_SECOND,
+    "2026-11-3": FIGURES_SECOND | {"TOOL_CALL_PCR": FIGURES_SECOND["TOOL_CALL_PCR"] | {"python.run": 50_000_000_000}},
+}
+"""What each version of the list said: usage rows name theirs for ever. Versions are added; none is changed."""
+
+
+def test_a_changed_figure_is_a_new_version() -> None:
+    figures = {name: value for name, value in vars(prices).items() if name.endswith("_PCR") and name[0] != "_"}
+    assert figures == FIGURES[PRICE_VERSION]
+    assert max(FIGURES) == PRICE_VERSION
+    assert tool_pcr("mcp.any_tool") == MCP_CALL_PCR
+
+
+def test_a_table_is_quoted_by_its_rows() -> None:
+    """`2 + 0.15 x rows + 180 per million tokens` credits, whatever the number of agents."""
+    assert quote_ucr(10, 1_000_000, rows=100) == (2 + 15 + 180) * UCR_PER_CREDIT
+    assert quote_ucr(1, 500_000, rows=1) == (2 + 90) * UCR_PER_CREDIT + 150_000
 
 
 def test_a_million_tokens_cost_what_the_list_says() -> None:
@@ -71,13 +87,6 @@ def test_a_million_tokens_cost_what_the_list_says() -> None:
 def test_token_prices_add_up(reasoner: str, a: int, b: int, c: int, d: int) -> None:
     """Nothing is rounded on the way: metering a call in two parts costs the same."""
     assert tokens_pcr(reasoner, a + c, b + d) == tokens_pcr(reasoner, a, b) + tokens_pcr(reasoner, c, d)
-
-
-def test_every_tool_has_a_price_and_shows_it() -> None:
-    specs = builtin_tools().specs
-    assert {spec.name for spec in specs} == set(TOOL_CALL_PCR)
-    for spec in specs:
-        assert spec.cost_pcr == tool_pcr(spec.name) > 0
 
 
 def test_a_tool_without_a_price_is_refused() -> None:

@@ -36,6 +36,14 @@ def test_the_table_is_complete_and_three_legs_never_pass_unseen() -> None:
             assert decision.verdict is not Verdict.ALLOW
 
 
+@pytest.mark.parametrize("free", BOTH)
+@pytest.mark.parametrize(("untrusted", "private"), list(product(BOTH, BOTH)))
+def test_a_change_names_the_rule_of_two_only_where_all_three_meet(untrusted: bool, private: bool, free: bool) -> None:
+    """A person who is asked reads why: with one leg a change waits because of what it changes."""
+    decision = decide(Reach.CHANGES, Legs(untrusted, private), free_browsing=free, named=False)
+    assert decision.rule == ("rule_of_two" if untrusted and private else "consequential")
+
+
 @pytest.mark.parametrize(
     ("effect", "known", "reach"),
     [
