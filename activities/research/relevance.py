@@ -142,12 +142,13 @@ class _Asked:
         around = [
             max(there, ABOVE * over, BEFORE * earlier) for there, over, earlier in zip(here, above, before, strict=True)
         ]
-        if self._speaks_of_another(said, here):
+        is_of_another = self._speaks_of_another(said, here)
+        if is_of_another:
             around = [here[number] if number in self._subject_at else value for number, value in enumerate(around)]
         weight = OWN_SHARE * self._share(own) + CONTEXT_SHARE * self._share(around)
         weight += PHRASE_SHARE * self._in_phrase(f"{shown} {statement.heading}")
         weight *= self._aboutness(around) * self._form(statement, shown)
-        if self._titling & set(terms(statement.source.title)):
+        if not is_of_another and self._titling & set(terms(statement.source.title)):
             weight *= TITLED
         if self._wanted.dimensions and not self._wanted.answered_by(said):
             weight *= 0.8
