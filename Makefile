@@ -75,7 +75,7 @@ test: setup ## All tests; what CI runs after `lint`
 check: lint test ## Everything that CI runs
 
 PART ?= all
-SPLIT ?= held-out
+SPLIT ?= sealed
 SEED ?= 1
 QUESTIONS ?= 4
 

@@ -110,12 +110,17 @@ def candidates(regions: Sequence[Region]) -> list[Candidate]:
     """Return the statements of the regions; a sentence that points back takes what it points to with it."""
     found = []
     for region in regions:
-        read = sentences(region.text, cut_start=region.start > 0)
+        read = sentences(region.text, cut_start=region.start > 0 and not _begins_with_title(region))
         for number, sentence in enumerate(read):
             if not is_navigation(sentence.text):
                 found.append(_candidate(region, sentence, read[max(0, number - ANTECEDENTS_MAX) : number]))
         found += _rows_between(region, read)
     return found
+
+
+def _begins_with_title(region: Region) -> bool:
+    """Tell whether a stretch begins with what its document is about, written small as it may be: nothing is cut off."""
+    return bool(set(words(region.text[:BEGINNING_CHARACTERS])[:1]) & set(words(region.source.title)))
 
 
 def _rows_between(region: Region, read: Sequence[Sentence]) -> list[Candidate]:
@@ -143,6 +148,7 @@ def _rows_between(region: Region, read: Sequence[Sentence]) -> list[Candidate]:
 
 
 BEFORE_CHARACTERS = 400
+BEGINNING_CHARACTERS = 60
 ANTECEDENTS_MAX = 3
 """How many sentences back a sentence may point to what it is about."""
 

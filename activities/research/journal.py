@@ -20,10 +20,10 @@ class Answered:
     """What one question was answered, and what it cost."""
 
     text: str | None
-    """The usable answer, as JSON; None: there was none, after the repair as well."""
+    """The usable answer, as JSON; None: there was none, after the repair as well. Of a draft, its text."""
     tokens: Tokens
     fault: str = ""
-    """Why there was none."""
+    """Why there was none, or what is wrong with a draft."""
 
 
 class Journal(Protocol):

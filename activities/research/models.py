@@ -212,7 +212,9 @@ class ModelReasoner:
         self, brief: Brief, findings: Sequence[Finding], claims: Mapping[str, Claim]
     ) -> Reasoned[tuple[Conflict, ...]]:
         """Compare by code; then let the model name contradictions it missed. The preference is always code's."""
-        conflicts, talk = list(find_conflicts(findings, claims)), self._talk()
+        # By the task's own questions, as the rules have them: a model's subtasks word them as it likes.
+        asked = [subtask.question for subtask in plan_subtasks(brief)]
+        conflicts, talk = list(await asyncio.to_thread(find_conflicts, findings, claims, asked)), self._talk()
         for batch in self._batches(findings):
             if len(batch) < 2:
                 continue

@@ -1,5 +1,6 @@
 """Asking: a model's usable answer, in the strictest form that its server takes, with one repair round."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -13,7 +14,7 @@ from activities.research.journal import Answered, digest_of, journal
 from activities.research.prompting import repair_text, system_text
 from activities.research.reasoner import ModelConfig, Role
 from schema.contracts.common import Tokens
-from schema.errors import ProviderAnswerInvalid
+from schema.errors import DependencyError, ProviderAnswerInvalid
 
 A = TypeVar("A", bound=Answer)
 
@@ -38,6 +39,15 @@ class Unusable(ValueError):
     """An answer that is cut off, no JSON, or does not fit its schema."""
 
 
+class _RepairFailed(Exception):
+    """The provider failed between an unusable draft and its repair."""
+
+    def __init__(self, draft: Answered, error: DependencyError) -> None:
+        super().__init__(error.detail)
+        self.draft = draft
+        self.error = error
+
+
 class Talk:
     """The calls of one operation, and what they used together."""
 
@@ -60,7 +70,15 @@ class Talk:
         opened, digest = journal(), digest_of(self._config.for_role(role) or self._name, prompt, data, values)
         answered = await opened.find(digest) if opened is not None else None
         if answered is None:
-            answered = await self._answered(role, prompt, answer, data, values)
+            drafted = await opened.find(_draft_of(digest)) if opened is not None else None
+            self.tokens += drafted.tokens if drafted else Tokens()
+            try:
+                answered = await self._answered(role, prompt, answer, data, values, drafted)
+            except _RepairFailed as failed:
+                # The provider is away in the middle: what it wrote is bought, and is repaired once it is back.
+                if opened is not None:
+                    await opened.keep(_draft_of(digest), prompt, failed.draft)
+                raise failed.error from failed
             if opened is not None:
                 await opened.keep(digest, prompt, answered)
         self.tokens += answered.tokens
@@ -85,24 +103,40 @@ class Talk:
             return None
 
     async def _answered(
-        self, role: Role, prompt: str, answer: type[Answer], data: Sequence[str], values: Mapping[str, int | str]
+        self,
+        role: Role,
+        prompt: str,
+        answer: type[Answer],
+        data: Sequence[str],
+        values: Mapping[str, int | str],
+        drafted: Answered | None,
     ) -> Answered:
-        talk = [{"role": "user", "content": "\n\n".join(data)}]
-        tokens, fault = Tokens(), ""
-        for _ in range(2):
-            completion = await self._send(role, prompt, answer, talk, values)
+        """Ask, and have an unusable draft repaired; `drafted` is one of an earlier try, whose tokens are counted."""
+        first = [{"role": "user", "content": "\n\n".join(data)}]
+        tokens = Tokens()
+        if drafted is None:
+            completion = await self._send(role, prompt, answer, first, values)
             tokens += completion.tokens
             try:
                 return Answered(self._read(completion, answer).model_dump_json(), tokens)
             except Unusable as error:
-                fault = str(error)
-            draft = completion.text[:DRAFT_CHARACTERS_MAX] or "(nothing)"
-            talk = [
-                *talk,
-                {"role": "assistant", "content": draft},
-                {"role": "user", "content": repair_text(answer, fault)},
-            ]
-        return Answered(None, tokens, fault)
+                drafted = Answered(completion.text[:DRAFT_CHARACTERS_MAX] or "(nothing)", tokens, str(error))
+        talk = [
+            *first,
+            {"role": "assistant", "content": drafted.text or ""},
+            {"role": "user", "content": repair_text(answer, drafted.fault)},
+        ]
+        try:
+            completion = await self._send(role, prompt, answer, talk, values)
+        except DependencyError as error:
+            if not tokens.total:
+                raise
+            raise _RepairFailed(drafted, error) from error
+        tokens += completion.tokens
+        try:
+            return Answered(self._read(completion, answer).model_dump_json(), tokens)
+        except Unusable as error:
+            return Answered(None, tokens, str(error))
 
     async def _send(
         self, role: Role, prompt: str, answer: type[Answer], talk: list[dict[str, str]], values: Mapping[str, int | str]
@@ -142,6 +176,11 @@ class Talk:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             place = ".".join(str(part) for part in first["loc"]) or "the answer"
             raise Unusable(f"{place}: {first['msg']}"[:300]) from error
+
+
+def _draft_of(digest: str) -> str:
+    """Return the identity of the draft of a call, for the journal."""
+    return hashlib.sha256(f"draft {digest}".encode()).hexdigest()
 
 
 def _response_format(form: Form, answer: type[Answer]) -> dict[str, Any] | None:

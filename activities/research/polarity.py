@@ -1,5 +1,6 @@
 """Polarity and rank: what a statement affirms or denies, opposites put together, and the ordinal it gives."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -40,7 +41,16 @@ def polar(text: str) -> tuple[Polar, ...]:
     )
 
 
+# What closes with a result is not shut: closed a good year, closes the quarter.
+_ENDED = re.compile(
+    r"\bclos(?:ed|es|e|ing) (?=(?:an?|the|its|their|this|last) "
+    r"(?:[\w-]+ ){0,3}?(?:year|quarter|season|month|round|deal)\b)",
+    re.IGNORECASE,
+)
+
+
 def _read(part: str) -> tuple[frozenset[str], bool]:
+    part = _ENDED.sub("ended ", part)
     flips, held = negations(part), set()
     for term in terms(part):
         base = _ANTONYMS.get(term)

@@ -121,7 +121,8 @@ def key_terms(question: str) -> dict[str, float]:
     return dict(_key_terms(question))
 
 
-_GENERIC_STEMS = frozenset(stem(word) for word in GENERIC_WORDS)
+_GENERIC_STEMS = frozenset(stem(word) for word in GENERIC_WORDS) - {stem("import")}
+"""Without what has a meaning of its own and only shares its stem with such a word (import, important)."""
 
 
 def specific_terms(question: str) -> list[str]:

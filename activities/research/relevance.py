@@ -45,6 +45,9 @@ PREFIX_LENGTH_MIN = 5
 """What a word counts that begins as a word of the question does (async, asynchronous)."""
 FORM_MIN, FORM_MAX = 0.6, 1.2
 """The form of a sentence changes its weight within these bounds."""
+TITLED = 1.25
+"""The weight of what stands in a document that a word of the question names, and few others (pytz; the import
+statement): it is about the subject before it says a word of it."""
 SUBJECT_ABSENT = 0.3
 """What is left of the weight of a sentence that has nothing of the question's subject, nor what stands around it."""
 
@@ -81,7 +84,8 @@ def relevance(question: str, pool: Sequence[Statement]) -> list[float]:
     """
     if not specific_terms(question):
         return _by_position(pool)
-    asked = _Asked(question, Bm25([terms(display(statement.statement)) for statement in pool]))
+    titles = {statement.source.snapshot_sha256: frozenset(terms(statement.source.title)) for statement in pool}
+    asked = _Asked(question, Bm25([terms(display(statement.statement)) for statement in pool]), list(titles.values()))
     return [round(asked.relevance(statement), 4) for statement in pool]
 
 
@@ -101,8 +105,10 @@ def _by_position(pool: Sequence[Statement]) -> list[float]:
 class _Asked:
     """A question, ready to be compared with sentences."""
 
-    def __init__(self, question: str, index: Bm25) -> None:
+    def __init__(self, question: str, index: Bm25, titles: Sequence[frozenset[str]]) -> None:
         self._terms = query_terms(question)
+        found = {term.stem: sum(term.stem in title for title in titles) for term in self._terms if term.is_core}
+        self._titling = frozenset(each for each, count in found.items() if 0 < count <= max(1, len(titles) / 3))
         rarest = max((index.idf(term.stem) for term in self._terms), default=0.0) or 1.0
         # Rarity decides a little only: among few sentences, the very word that was asked for is no longer rare.
         self._weights = [
@@ -136,11 +142,14 @@ class _Asked:
         around = [
             max(there, ABOVE * over, BEFORE * earlier) for there, over, earlier in zip(here, above, before, strict=True)
         ]
-        if self._speaks_of_another(said, here):
+        is_of_another = self._speaks_of_another(said, here)
+        if is_of_another:
             around = [here[number] if number in self._subject_at else value for number, value in enumerate(around)]
         weight = OWN_SHARE * self._share(own) + CONTEXT_SHARE * self._share(around)
         weight += PHRASE_SHARE * self._in_phrase(f"{shown} {statement.heading}")
         weight *= self._aboutness(around) * self._form(statement, shown)
+        if not is_of_another and self._titling & set(terms(statement.source.title)):
+            weight *= TITLED
         if self._wanted.dimensions and not self._wanted.answered_by(said):
             weight *= 0.8
         return max(answer, min(1.0, weight))

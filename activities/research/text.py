@@ -108,7 +108,9 @@ def is_other_script(text: str) -> bool:
 def as_sentence(quote: str) -> str:
     """Return a quotation as a sentence of a report: what announced code with a colon ends like any other."""
     shown = display(quote)
-    return f"{shown[:-1]}." if shown.endswith(":") else shown
+    if shown.endswith(":"):
+        return f"{shown[:-1]}."
+    return shown
 
 
 def count_words(texts: Iterable[str]) -> int:
@@ -188,6 +190,8 @@ class _Block:
     heading: str
     doubtful: bool
     """The lines right above were no prose, or stopped in the middle: the first sentence may lack its beginning."""
+    is_item: bool = False
+    """One of several lines that stand each for itself, as the items of a list do: it may do without a full stop."""
 
 
 _LIST_ITEM = re.compile(r"\s*(?:[*+•·‣–-]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+(?=\S)")
@@ -211,6 +215,12 @@ _CODE_ANYWHERE = re.compile(r"::=|[;{]\s*$|\)\s*->|=>|&&|\|\||==|!=|^\s*\w+\(.*\
 _MARKUP_LINE = re.compile(r"\s*(?:<[!/a-zA-Z]|\[?!\[|\.\.\s|:[\w -]+:(?:\s|$)|\[[^\]]+\]:\s|\.\. _)")
 _TABLE = re.compile(r"\s*(?:\||\+[-=+]{3,})|.*\S\s+\|\s+\S.*\||\s*[=-]{3,}(?:\s+[=-]{2,})+\s*$")
 _CLOSED = re.compile(r"[.!?:;。！？][\"'”’)\]*_`]*\s*$")
+_OPENING = " \"'“‘(*`["
+_OPEN_END = re.compile(r"[,(\[–—-]\s*$")
+WRAPPED_WIDTH_MAX = 200
+"""A text with longer lines is not wrapped."""
+ROOM_MEANT = 30
+"""Where so many characters were left on the line above for the next word, the break was meant."""
 
 
 def _lines(text: str) -> Iterator[_Line]:
@@ -233,6 +243,7 @@ class _Blocks:
         self._fenced = False
         self._literal_indent: int | None = None
         self._doubtful = False
+        self._is_item = False
         lengths = sorted(len(line.text) for line in _lines(text) if line.text.strip())
         self._width = lengths[-1] if lengths else 0
 
@@ -288,11 +299,24 @@ class _Blocks:
     def _add(self, line: _Line) -> None:
         item = _LIST_ITEM.match(line.text)
         if item or not self._continues(line):
+            is_item = bool(item)
             if self._open:
-                self._doubtful = len(self._open) > 1 and not _CLOSED.search(self._open[-1].text)
+                above = self._open[-1].text
+                stopped = len(self._open) > 1 and not _CLOSED.search(above)
+                # A line that goes on in small letters may be the rest of the one above, however that came to be.
+                meant = (
+                    bool(item)
+                    or not line.text.lstrip(_OPENING)[:1].islower()
+                    or bool(_CLOSED.search(above))
+                    or (self._width <= WRAPPED_WIDTH_MAX and self._room_above(line) > ROOM_MEANT)
+                )
+                is_item = is_item or (meant and not stopped)
+                self._is_item = meant and (self._is_item or not stopped)
+                self._doubtful = stopped
                 self._flush(complete=True)
             if item:
                 self._doubtful = False
+            self._is_item = is_item
             content = item.end() if item else line.indent
             self._content_start = line.start + content
             self._indent = content
@@ -306,12 +330,17 @@ class _Blocks:
         if not self._open or line.indent != self._indent:
             return False
         above = self._open[-1].text.rstrip()
-        if self._width > 200:
+        if self._width > WRAPPED_WIDTH_MAX:
             return False
-        first_word = line.text.split(maxsplit=1)[0]
-        room = self._width - len(above) - 1 - len(first_word)
-        starts_anew = not first_word.lstrip("\"'“‘(*`")[:1].islower()
+        room = self._room_above(line)
+        starts_anew = not line.text.lstrip(_OPENING)[:1].islower()
+        if room > ROOM_MEANT and not _OPEN_END.search(above):
+            return False
         return not (room > 14 and starts_anew and not _CLOSED.search(above))
+
+    def _room_above(self, line: _Line) -> int:
+        """Return the characters that were left on the line above, had the first word of `line` been put there."""
+        return self._width - len(self._open[-1].text.rstrip()) - 1 - len(line.text.split(maxsplit=1)[0])
 
     def _flush(self, *, complete: bool) -> None:
         if not self._open:
@@ -321,11 +350,13 @@ class _Blocks:
         if last.text.rstrip().endswith("::"):
             self._literal_indent = self._open[0].indent
         if end > self._content_start:
-            self._found.append(_Block(self._content_start, end, self._heading, self._doubtful))
+            is_item = self._is_item and complete
+            self._found.append(_Block(self._content_start, end, self._heading, self._doubtful, is_item))
             if complete and len(self._open) == 1 and _looks_like_heading(last.text):
                 self._heading = display(last.text)
         self._open = []
         self._doubtful = False
+        self._is_item = False
 
 
 def _looks_like_heading(line: str) -> bool:
@@ -351,7 +382,7 @@ def _splits(block: str, end: int, closer: re.Match[str]) -> bool:
     return word not in _ABBREVIATIONS and not _INITIAL.search(before)
 
 
-def _sentences_of(block: str) -> Iterator[tuple[int, int]]:
+def _sentences_of(block: str, *, is_item: bool = False) -> Iterator[tuple[int, int]]:
     start = 0
     for closer in _TERMINATOR.finditer(block):
         if _splits(block, closer.end(), closer):
@@ -360,7 +391,7 @@ def _sentences_of(block: str) -> Iterator[tuple[int, int]]:
             yield start, closer.end()
             start = closer.end()
     rest = block[start:].rstrip()
-    if rest.endswith(":") and not rest.endswith("::"):
+    if rest and ((rest.endswith(":") and not rest.endswith("::")) or (is_item and rest[-1] not in ":,;")):
         while block[start].isspace():
             start += 1
         yield start, len(block.rstrip())
@@ -386,12 +417,12 @@ def sentences(text: str, *, cut_start: bool = False) -> list[Sentence]:
     found = []
     for number, block in enumerate(_Blocks(text).collect()):
         body = text[block.start : block.end]
-        for place, (start, end) in enumerate(_sentences_of(body)):
+        for place, (start, end) in enumerate(_sentences_of(body, is_item=block.is_item)):
             verbatim = body[start:end]
             cut = cut_start and not text[: block.start + start].strip()
             if block.doubtful and start == 0:
                 continue
-            if is_statement(verbatim, cut=cut):
+            if is_statement(verbatim, cut=cut, is_item=block.is_item):
                 at = block.start + start
                 found.append(Sentence(at, at + len(verbatim), verbatim, number, place, block.heading))
     return found
@@ -449,11 +480,18 @@ _POINTER = re.compile(
 
 
 @lru_cache(maxsize=16_384)
-def is_statement(verbatim: str, *, cut: bool = False) -> bool:
-    """Tell whether a sentence can stand alone as a claim: whole, prose, and about something."""
+def is_statement(verbatim: str, *, cut: bool = False, is_item: bool = False) -> bool:
+    """Tell whether a sentence can stand alone as a claim: whole, prose, and about something.
+
+    Args:
+        cut: its beginning may have been cut off.
+        is_item: it is a line that stands for itself, and may do without a full stop.
+    """
     shown = display(verbatim)
     shortest = STATEMENT_CHARACTERS_MIN_UNSPACED if is_unspaced(shown) else STATEMENT_CHARACTERS_MIN
-    if not shortest <= len(shown) <= STATEMENT_CHARACTERS_MAX or not _is_whole(shown, cut):
+    if not shortest <= len(shown) <= STATEMENT_CHARACTERS_MAX or not (
+        _is_whole(shown, cut) or (is_item and not cut and _is_whole_item(shown))
+    ):
         return False
     bare = _COMPARED.sub('""', shown)
     if (
@@ -488,8 +526,35 @@ def _is_whole(shown: str, cut: bool) -> bool:
     first = shown.lstrip("\"'“‘([")[:1]
     if cut and not first.isupper():
         return False
-    return not first.islower() or bool(_LOWER_START.match(shown))
+    return not first.islower() or bool(_LOWER_START.match(shown)) or _begins_with_a_name(shown)
 
+
+def _begins_with_a_name(shown: str) -> bool:
+    """Tell whether a sentence begins with something that is written small (iniconfig raises an error)."""
+    first, _, rest = shown.partition(" ")
+    verb = rest.split(" ", 1)[0]
+    known = FUNCTION_WORDS | _VERBS | GENERIC_WORDS
+    return first.isalnum() and first not in known and verb in _VERBS and verb.endswith("s") and not first.endswith("s")
+
+
+def _is_whole_item(shown: str) -> bool:
+    """Tell whether the item of a list says something without a full stop: of a subject, with a verb."""
+    tokens = words(shown)
+    if shown.endswith(".") and not shown.endswith("..") and _DETERMINED.match(shown):
+        return bool(_VERBS & set(tokens[1:]))
+    if _ENDED.search(shown) or not _STANDS_ALONE.search(shown):
+        return False
+    if len(tokens) < ITEM_WORDS_MIN or tokens[0] in _IMPERATIVES or tokens[-1] in FUNCTION_WORDS:
+        return False
+    if shown[:1].islower() and (tokens[0] in FUNCTION_WORDS | _VERBS or tokens[1] not in _VERBS):
+        return False
+    return bool(_VERBS & set(tokens[1:-1]))
+
+
+_ENDED = re.compile(r"[.!?:;,。！？][\"'”’)\]]*$")
+_DETERMINED = re.compile(r"(?:the|an?|all|any|each|every|no) [\w“\"]")
+_STANDS_ALONE = re.compile(r"[\w%°)\]\"”’']$")
+ITEM_WORDS_MIN = 6
 
 _ANAPHORA = re.compile(
     r"(?:it|its|they|their|them|these|those|this|that|such|he|she|his|her|however|moreover|furthermore|therefore|thus|"

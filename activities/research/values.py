@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from activities.research.lexicon import groups_of, rows_of, table_of, words_of
+from activities.research.lexicon import groups_of, pairs_of, rows_of, table_of, words_of
 from activities.research.quantities import Figure, dates, figures, names, versions
 from activities.research.text import STOP_WORDS, stem, terms, words
 from activities.research.units import unit_of
@@ -25,6 +25,9 @@ BEGINNINGS = frozenset(
 )
 """Steps of one coming into being; a text may date any of them for the whole."""
 _CONTRASTS = tuple(frozenset(stem(word) for word in group) for group in groups_of("contrasts"))
+_DOINGS = tuple(
+    (frozenset(map(stem, left.split())), frozenset(map(stem, right.split()))) for left, right in pairs_of("doings")
+)
 _NUMBERS = {word: number for number, group in enumerate(groups_of("numbers"), 2) for word in group}
 _NUMBER_WORD = re.compile(rf"\b(?P<word>{'|'.join(_NUMBERS)})(?=[ -][a-z]{{3}})", re.IGNORECASE)
 _CLAUSE = re.compile(r";|,\s+(?:(?:and|but|while|whereas|though|although)\s+)?|\s(?:and|but|while|whereas|though)\s")
@@ -117,8 +120,11 @@ def concepts_of(text: str) -> frozenset[str]:
 
 
 def contrasting(left: frozenset[str], right: frozenset[str]) -> bool:
-    """Tell whether two sets of stems name different members of a family of opposites (adult, child)."""
-    return any((ours := left & family) and (theirs := right & family) and not ours & theirs for family in _CONTRASTS)
+    """Tell whether two sets of stems name different members of a family of opposites (adult, child), or doings whose
+    measures are of two properties (needs, writes)."""
+    return any(
+        (ours := left & family) and (theirs := right & family) and not ours & theirs for family in _CONTRASTS
+    ) or any((left & one and right & other) or (left & other and right & one) for one, other in _DOINGS)
 
 
 def spelled_out(text: str) -> str:

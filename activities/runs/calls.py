@@ -38,7 +38,7 @@ class CallJournal:
             return None
         tokens = Tokens.model_validate(step.output["tokens"])
         text, fault = step.output.get("answer"), step.output.get("fault", "")
-        if text is None and not fault:
+        if "object" in step.output:
             text = (await self._objects.get(ObjectRef.model_validate(step.output["object"]))).decode()
         self._count(tokens, step.output["spent_pcr"])
         return Answered(text, tokens, fault)
@@ -50,7 +50,9 @@ class CallJournal:
             HoldClosed: the attempt ended meanwhile.
         """
         org_id, run_id, key = self._ref.org_id, self._ref.run_id, self._key(digest)
-        kept = {"fault": answered.fault} if answered.text is None else await self._packed(answered.text)
+        kept: dict[str, object] = {"fault": answered.fault} if answered.fault else {}
+        if answered.text is not None:
+            kept |= await self._packed(answered.text)
         usage = reasoner_usage(key, self._reasoner, answered.tokens)
         async with self._db.transaction(org_id) as session:
             await steps.open_attempt(await driver_of(session), org_id, run_id, self._ref.attempt)

@@ -48,7 +48,8 @@ RARITY_FREQUENCY_MIN = 0.005
 
 _GENERIC = frozenset(
     stem(word) for word in (*GENERIC_WORDS, "decide", "choose", "become", "occur", "exist", "possible", "able")
-)
+) - {stem("import")}
+"""Without what has a meaning of its own and only shares its stem with such a word (import, important)."""
 _SHINGLE = 4
 _WORD_MAX = 80
 

@@ -75,6 +75,11 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "The company dates back to {value}.",
             "Founded in {value}, {item} is one of the older firms in its trade.",
         ),
+        "sealed": (
+            "{item} first opened its doors in {value}.",
+            "It came into being in {value}.",
+            "{value} is the founding year of {item}.",
+        ),
     },
     "employees": {
         "develop": ("{item} employs {value:,} people.", "The company has {value:,} employees."),
@@ -83,6 +88,11 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "{item} has {value:,} people on its payroll.",
             "The headcount stands at {value:,}.",
             "{value:,} people are employed at {item}.",
+        ),
+        "sealed": (
+            "{item} counts {value:,} employees.",
+            "Its staff numbers {value:,}.",
+            "{item} gives work to {value:,} people.",
         ),
     },
     "revenue": {
@@ -93,6 +103,11 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "The group reported revenue of EUR {value} million.",
             "Annual turnover at {item} stands at {value} million euros.",
         ),
+        "sealed": (
+            "Revenues at {item} totalled {value} million euros.",
+            "It took EUR {value} million in revenue.",
+            "With {value} million euros, {item} kept its revenue steady.",
+        ),
     },
     "headquarters": {
         "develop": ("{item} is headquartered in {value}.", "Its head office is in {value}."),
@@ -101,6 +116,11 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "{item}, with headquarters in {value}, ships worldwide.",
             "The main office is located in {value}.",
             "The registered office of {item} is in {value}.",
+        ),
+        "sealed": (
+            "The seat of {item} is in {value}.",
+            "Its headquarters can be found in {value}.",
+            "{item} runs its business from a head office in {value}.",
         ),
     },
 }

@@ -22,7 +22,7 @@ The new swing bridge of Harbourton will cost 42.5 million crowns. Work begins in
 Engineers had warned for years that the piers were scoured by the tide. Fishermen fear for the moorings of their boats.
 An earlier plan for a tunnel was dropped because the ground below the river proved too soft for the machines."""
 COPY = f"{STORY}\n\nCopyright 2026 The Daily Alde. All rights reserved. 17 comments"
-OWN = """Notes of the harbour guild. The new swing bridge of Harbourton will cost 42.5 million crowns.
+OWN = """Notes of the harbour guild. The cost of the new swing bridge of Harbourton is 42.5 million crowns.
 Members shall be told which berths are lost, and how the guild will be heard before the piles are driven."""
 OTHER = """The bakery in the old town sells bread and cakes. It was founded by two sisters, and opens at six each day.
 A bridge club meets in its upper room on Thursdays, where beginners are welcome at any table."""
@@ -59,10 +59,12 @@ async def test_a_run_tells_copies_from_witnesses(
     trusted = found["Guild"].source
     async with db.transaction(org.id) as session:
         drawn = await research.claims_of(session, org.id, run_id)
-    if {"Guild", "Agency"} <= {claim.source.title for claim in drawn if "42.5 million" in claim.quote}:
-        # An agent draws the same words from one source only; where it drew them from both, they agree.
-        assert trusted.trust > 0.8
-        assert "1 independent source says the same" in trusted.reasons["trust"]
+    # In other words: an agent draws the same words from one source only.
+    drawn_from = {claim.source.title for claim in drawn if "42.5 million" in claim.quote}
+    assert "Guild" in drawn_from
+    assert drawn_from & {"Agency", "Daily"}
+    assert trusted.trust > 0.8
+    assert "1 independent source says the same" in trusted.reasons["trust"]
     assert all(set(each.source.reasons) == {"relevance", "trust", "recency"} for each in listed)
     if (bakery := found.get("Bakery")) is not None and bakery.source.outcome == Outcome.LEFT_OUT:
         assert bakery.source.detail

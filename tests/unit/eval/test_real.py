@@ -18,8 +18,8 @@ def test_every_question_belongs_to_a_split_and_is_asked_once() -> None:
     assert max(Counter(each["ask"] for each in every).values()) == 1
 
 
-def test_a_page_of_every_unseen_question_says_its_answer() -> None:
+def test_a_page_of_every_question_written_last_says_its_answer() -> None:
     pages = {name: folded(text.decode()) for name, text in library().items()}
     for question in questions()[0]:
-        if question.split == "unseen":
+        if question.split in ("unseen", "sealed"):
             assert any(re.search(question.answer, pages.get(page, "")) for page in question.pages), question.ask

@@ -144,6 +144,15 @@ STANDING = [
     ),
     ("How long is the Brenta Bridge?", "The Brenta Bridge is 320 m long.", "The Brenta Bridge is 20 m wide."),
     ("How many rooms does the Hotel Brisa have?", "The Hotel Brisa has 84 rooms.", "The Hotel Brisa has 12 suites."),
+    # A figure of the same kind, of something else that is done with it.
+    ("How long does Velresin take to set?", "Velresin sets in 20 hours.", "Velresin keeps for 300 hours."),
+    (
+        "What does a ride with the Orla tram cost?",
+        "A ride with the Orla tram costs CHF 3.10.",
+        "Passengers of the Orla tram are fined CHF 90.",
+    ),
+    ("How fast is the Kestrel?", "The Kestrel reaches 900 km/h.", "The Kestrel lands at 220 km/h."),
+    ("How much disk space does Corvida need?", "Corvida needs 120 GB of disk.", "Corvida writes 4 GB of logs."),
 ]
 
 

@@ -66,6 +66,8 @@ def test_contradictions_are_found(left: str, right: str, kind: str) -> None:
         ("The default timeout of Redis is 5 seconds.", "The default timeout of Kafka is 30 seconds."),
         ("The Zephyr-9 produces a peak of 420 kW.", "The Zephyr-9 produces a continuous 380 kW."),
         ("Overhead of tqdm is about 60 ns per iteration.", "ProgressBar has an 800 ns overhead per iteration."),
+        ("Tarnwerk closed a good year.", "Tarnwerk had a good year."),
+        ("Corvida needs 120 GB of disk.", "Corvida writes 4 GB of disk."),
     ],
 )
 def test_false_alarms_are_not_raised(left: str, right: str) -> None:

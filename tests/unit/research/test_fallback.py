@@ -168,6 +168,24 @@ async def test_a_repetition_finds_that_there_was_no_usable_answer(server: ModelS
     assert kept.kept == 1
 
 
+async def test_a_draft_is_paid_once_where_the_provider_goes_away_before_its_repair(server: ModelServer) -> None:
+    server.fail("wrong_schema", times=1)
+    reasoner, kept = reasoner_for(server), Kept()
+    with journalled(kept):
+        known = len(server.calls)
+        server.fail("server_error", times=1)
+        with pytest.raises(ProviderUnavailable):
+            await reasoner.extract_claims(VIEW, two_sources())
+        [draft] = kept.answers.values()
+        assert draft.tokens.total == server.tokens_sent > 0, "what was bought is metered"
+        reasoned = await reasoner.extract_claims(VIEW, two_sources())
+    assert len(server.calls) - known == 3, "the draft, the failure, the repair: the draft is not bought again"
+    assert server.calls[-1].messages == 4, "system, question, draft, and what is wrong with it"
+    assert reasoned.tokens.total == server.tokens_sent
+    assert sum(each.tokens.total for each in kept.answers.values()) == server.tokens_sent
+    assert reasoned.unusable == 0
+
+
 SEARCHED = StepRecord(step=0, tool="corpus.search", arguments={"query": "bridges"}, ok=True)
 
 

@@ -4,12 +4,14 @@ import asyncio
 import inspect
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 
 from activities.research import vendor
 from activities.research.answers import Answer, schema_of
 from activities.research.citations import check_citations
+from activities.research.findings import merge_claims
 from activities.research.models import ModelReasoner
 from activities.research.reasoner import ModelConfig, ToolHint, build_reasoner
 from schema.contracts.research import (
@@ -34,6 +36,7 @@ from schema.errors import (
 from tests.support.corpus import MemoryCorpus, ReadCorpus, passages_of, python_reference, research, source_of
 from tests.support.model_server import Call, ModelServer, fences
 from tests.support.texts import PLANTED
+from tests.unit.research.making import claim_of
 
 BRIEF = Brief(task="How do Python context managers and generators work?", agents_max=5)
 
@@ -91,6 +94,19 @@ async def test_a_model_fills_what_code_cannot_and_is_held_to_the_passage(server:
     assert filled.tokens.input > 0
     [call] = server.calls
     assert "Ardvik" not in call.system
+
+
+async def test_answers_to_the_question_are_compared_by_code_whatever_the_model_sees(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.support.model_server.answer", lambda call: {"conflicts": []})
+    said = (
+        claim_of("Corvida answers on port 9546.", title="Notes", published_at=datetime(2025, 3, 14, tzinfo=UTC)),
+        claim_of("Corvida takes calls at port 1694.", title="Archive", published_at=datetime(2014, 5, 2, tzinfo=UTC)),
+    )
+    brief = Brief(task="Which port does Corvida use?")
+    found = await reasoner_for(server).resolve_conflicts(brief, merge_claims(said), {claim.id: claim for claim in said})
+    assert [conflict.kind for conflict in found.value] == ["stale"]
 
 
 async def test_a_model_is_not_asked_for_what_code_reads(server: ModelServer) -> None:
