@@ -45,6 +45,7 @@ MAY: dict[str, dict[str, str]] = {
     "infra/objects.py": {"urllib3": "S3: the operator's endpoint", "minio": "S3: the operator's endpoint"},
     "infra/locked.py": {"minio": "S3: the operator's endpoint"},
     "infra/embedded/backup.py": {"asyncpg": "PostgreSQL, which it started itself"},
+    "infra/embedded/restore.py": {"asyncpg": "PostgreSQL, which it started itself"},
     "infra/live.py": {"redis": "Redis: the operator's address"},
     "infra/shared.py": {"redis": "Redis: the operator's address"},
     "infra/request_limits.py": {"redis": "Redis: the operator's address"},
