@@ -132,7 +132,7 @@ async def test_a_run_that_meets_bombs_ends_and_its_hold_is_released(
             go_on.set()
             ended = await eventually(lambda: _terminal(client, run_id), within_s=60)
             log = (await client.get(f"/api/v1/runs/{run_id}/logs", params={"limit": 200})).json()["logs"]
-            refused = [event for event in log if event["event_type"] == "tool.failed"]
+            refused = [event for event in log if event["type"] == "tool.failed"]
             assert len(refused) == len(urls), log
             for event, name in zip(refused, MET_BY_A_RUN, strict=True):
                 assert made[name][2] in str(event), event
