@@ -246,6 +246,8 @@ class _Blocks:
         self._is_item = False
         lengths = sorted(len(line.text) for line in _lines(text) if line.text.strip())
         self._width = lengths[-1] if lengths else 0
+        # Of wrapped text most lines are as long as it is wide, whatever one line of code or a table is.
+        self._usual = lengths[3 * len(lengths) // 4] if lengths else 0
 
     def collect(self) -> list[_Block]:
         for line in _lines(self._text):
@@ -308,7 +310,7 @@ class _Blocks:
                     bool(item)
                     or not line.text.lstrip(_OPENING)[:1].islower()
                     or bool(_CLOSED.search(above))
-                    or (self._width <= WRAPPED_WIDTH_MAX and self._room_above(line) > ROOM_MEANT)
+                    or self._room_above(line, self._usual) > ROOM_MEANT
                 )
                 is_item = is_item or (meant and not stopped)
                 self._is_item = meant and (self._is_item or not stopped)
@@ -332,15 +334,14 @@ class _Blocks:
         above = self._open[-1].text.rstrip()
         if self._width > WRAPPED_WIDTH_MAX:
             return False
-        room = self._room_above(line)
         starts_anew = not line.text.lstrip(_OPENING)[:1].islower()
-        if room > ROOM_MEANT and not _OPEN_END.search(above):
+        if self._room_above(line, self._usual) > ROOM_MEANT and not _OPEN_END.search(above):
             return False
-        return not (room > 14 and starts_anew and not _CLOSED.search(above))
+        return not (self._room_above(line, self._width) > 14 and starts_anew and not _CLOSED.search(above))
 
-    def _room_above(self, line: _Line) -> int:
+    def _room_above(self, line: _Line, width: int) -> int:
         """Return the characters that were left on the line above, had the first word of `line` been put there."""
-        return self._width - len(self._open[-1].text.rstrip()) - 1 - len(line.text.split(maxsplit=1)[0])
+        return width - len(self._open[-1].text.rstrip()) - 1 - len(line.text.split(maxsplit=1)[0])
 
     def _flush(self, *, complete: bool) -> None:
         if not self._open:

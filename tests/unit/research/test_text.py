@@ -128,20 +128,19 @@ def test_leaning(text: str, leans: bool) -> None:
 def test_the_items_of_a_list_are_read_one_by_one() -> None:
     text = """# tinyconf
 
-tinyconf reads configuration files of many kinds, and writes them back as they were found before it began.
+tinyconf raises an Error if two sections have the same name, wherever they stand and whoever wrote them.
 
-* keeps the order of sections
-* no magic
-* tinyconf raises an Error if two sections have the same name.
+* Keeps the order of sections
+* No magic
 * Only the first 300 bytes of a file are read to tell its kind
-* the parser `fastconf` will be used where it is installed.
+* The parser `fastconf` will be used where it is installed.
 * Reading and writing
 """
     read = extract(text.encode(), "tinyconf.md", "text/markdown").text
     assert [each.text for each in sentences(read)] == [
-        "tinyconf raises an Error if two sections have the same name.",
+        "tinyconf raises an Error if two sections have the same name, wherever they stand and whoever wrote them.",
         "Only the first 300 bytes of a file are read to tell its kind",
-        "the parser fastconf will be used where it is installed.",
+        "The parser fastconf will be used where it is installed.",
     ]
 
 
@@ -150,3 +149,12 @@ def test_prose_that_was_read_ends_with_a_full_stop() -> None:
     read = [extract(text.encode(), f"{topic}.txt", "text/plain").text for topic, text in topics.items()]
     found = [display(each.text) for text in read for each in sentences(text)]
     assert len([shown for shown in found if shown[-1] not in ".!?\"'”’):"]) <= 3
+
+
+def test_one_long_line_does_not_break_wrapped_text() -> None:
+    wrapped = (
+        "A tuple is made of the exception's type, of its value, and of what the\n"
+        "traceback of the call holds, as it stands.\n"
+    )
+    text = f"{wrapped}\n{wrapped}\n{wrapped}\n{'value ' * 24}\n"
+    assert sentences(text)[0].text == wrapped.strip()
