@@ -14,8 +14,8 @@ from tests.support.tables import COMPANY, generate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("chaos")]
 
-ROWS = 50
-KILL_AFTER_ROWS = (5, 20, 35)
+ROWS = 24
+KILL_AFTER_ROWS = (3, 9, 15)
 
 
 def table_of(stack: Stack, run_id: str) -> list[tuple[Any, ...]]:

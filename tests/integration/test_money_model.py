@@ -39,7 +39,6 @@ from tests.support.ledger import assert_sound, end, new_run, pcr, project, rows_
 S = RunStatus
 _Result = TypeVar("_Result")
 
-EXAMPLES = 50
 STEPS = 30
 CEILING = 10
 START = 25
@@ -285,10 +284,11 @@ class Money(RuleBasedStateMachine):
         self.driver.run(assert_sound(self.driver.owner_db))
 
 
-def test_the_ledger_agrees_with_the_model(servers: EmbeddedServers) -> None:
+@pytest.mark.parametrize("examples", [20, pytest.param(100, marks=pytest.mark.extended)])
+def test_the_ledger_agrees_with_the_model(servers: EmbeddedServers, examples: int) -> None:
     driver = Driver(servers.stack.owner_url)
     bounds = settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         stateful_step_count=STEPS,
         deadline=None,
         database=None,
