@@ -1,9 +1,9 @@
 """Commands that meet each other: identical requests at once, and random interleavings of every command.
 
 Pass threshold: 20 identical creations make one run; 20 starts, of one key or of twenty, make one hold and one workflow.
-After 60 interleavings (200 in `make chaos`) every attempt has ended in exactly one legal terminal status, what a command
-answered is what happened, every refusal is a problem+json of an expected code, reserved credits are 0, no workflow is
-open, and every invariant counts 0. The seed is printed; set SWISSBRAIN_TEST_SEED to repeat it.
+After 60 interleavings (200 in `make chaos`) every attempt has ended in exactly one legal terminal status, what a
+command answered is what happened, every refusal is a problem+json of an expected code, reserved credits are 0,
+no workflow is open, and every invariant counts 0. The seed is printed; set SWISSBRAIN_TEST_SEED to repeat it.
 """
 
 import asyncio
