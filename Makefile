@@ -64,7 +64,7 @@ backup-test: setup ## A backup under load, restored beside its origin (minutes; 
 	$(BIN)/pytest tests/chaos/test_backup.py -q -s
 
 .PHONY: security
-security: setup ## Bombs, planted secrets, keys rotated under load (minutes; not part of CI)
+security: setup ## The long integration tests: bombs, planted secrets, keys rotated under load (minutes; not part of CI)
 	$(BIN)/pytest tests/integration -m extended -q -s
 
 .PHONY: test

@@ -26,7 +26,11 @@ RUNS = 3
 SILENT_S = 6.0
 """How long a server hangs: longer than a workflow task and a database activity may take."""
 REFUSED_WITHIN_S = 45.0
-SERVERS = ("redis", "postgres", "s3", "temporal")
+SERVERS = (
+    "postgres",
+    "temporal",
+    *(pytest.param(name, marks=pytest.mark.extended) for name in ("redis", "s3")),
+)
 
 
 @pytest.fixture(scope="module")

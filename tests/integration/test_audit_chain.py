@@ -354,6 +354,7 @@ async def old_entries(owner_db: Database, org: Org, at: datetime, count: int) ->
         )
 
 
+@pytest.mark.extended
 async def test_a_month_is_dropped_after_seven_years_when_it_is_archived_and_the_chain_goes_on(
     db: Database, owner_db: Database, evidence: Evidence, store: LockedStore
 ) -> None:

@@ -302,6 +302,7 @@ async def test_everything_killed_at_once_comes_back_with_its_data(start: Callabl
     assert not again.remains()
 
 
+@pytest.mark.extended
 async def test_a_reused_pid_in_postgres_lock_file_does_not_hinder(start: Callable[..., Up]) -> None:
     up = await start().ready()
     up.kill_everything()
@@ -343,6 +344,7 @@ async def test_busy_port_is_refused_before_anything_starts(start: Callable[..., 
     assert not (up.data_dir / "postgres").exists()
 
 
+@pytest.mark.extended
 async def test_a_taken_server_port_is_replaced(start: Callable[..., Up]) -> None:
     up = await start().ready()
     before = json.loads((up.data_dir / "ports.json").read_text())
@@ -362,6 +364,7 @@ async def test_stop_while_starting(start: Callable[..., Up]) -> None:
     assert not up.remains()
 
 
+@pytest.mark.extended
 async def test_two_stacks_side_by_side(start: Callable[..., Up]) -> None:
     first, second = start("first"), start("second")
     await asyncio.gather(first.ready(), second.ready())

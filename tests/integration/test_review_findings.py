@@ -314,7 +314,7 @@ async def test_a_healthy_run_does_not_hide_another_from_the_reconciler(
 async def test_a_cancel_right_after_a_pause_is_never_lost(stage: Platform, script: Script, org: Org) -> None:
     """An agent that is telling its run that it is parked swallows the cancel's exception; the state must do."""
     chance = random.Random(20261122)
-    for _ in range(12):
+    for _ in range(6):
         run_id, handle = await begin(stage, script, org, ScriptedReasoner(agents=5, steps=8))
         await stage.until(org.id, run_id, RunStatus.RUNNING)
         await asyncio.sleep(chance.uniform(0.1, 0.6))

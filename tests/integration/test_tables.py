@@ -216,6 +216,7 @@ async def test_finish_keeps_what_is_there_and_says_what_is_not(
         )
 
 
+@pytest.mark.extended
 async def test_histories_do_not_grow_with_the_rows(settings: Settings, temporal_client: Client, org: Org) -> None:
     async with stage(settings, temporal_client) as running:
         await running.upload(org.id, {"a.txt": "Alpha AG was founded in 1901."})
