@@ -362,9 +362,11 @@ MAY_BELONG_TO_NOBODY = {
     *("api/auth.py", "api/routes/sign_in.py", "api/routes/oidc.py", "api/routes/sessions.py"),
     *("activities/reconcile/activities.py", "infra/check.py", "infra/evidence.py", "activities/audit/activities.py"),
     *("activities/retention/activities.py", "infra/key_rotation.py", "infra/ledger.py"),
+    "infra/embedded/backup.py",
 }
 """Who may open a transaction of no organisation: who proves a key or a person, the reconciler, `swissbrain check`, the
-upkeep of the audit log, retention, the operator's rotation of keys and rebuilding of balances."""
+upkeep of the audit log, retention, the operator's rotation of keys, rebuilding of balances
+and backup."""
 MAY_LOOK_PAST = {
     f"schema/store/{name}.py"
     for name in (
