@@ -40,7 +40,7 @@ from activities.agents.thinking import CloseAgentActivities, ThinkActivities
 from activities.audit.activities import AuditActivities
 from activities.boundary import Boundary
 from activities.documents.activities import DocumentActivities
-from activities.embedding.embedder import Embedder, EmbeddingConfig, build_embedder
+from activities.embedding.embedder import NO_MODEL, Embedder, EmbeddingConfig, build_embedder
 from activities.reconcile.activities import ReconcileActivities
 from activities.research.reasoner import ModelConfig, Reasoner, build_reasoner
 from activities.research.vendor import load_litellm
@@ -263,7 +263,7 @@ async def run_worker(settings: Settings, role: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    if settings.model or settings.embedding_model:
+    if settings.model or settings.embedding_model not in (None, NO_MODEL):
         await asyncio.to_thread(load_litellm)  # Seconds of imports, which the first think should not pay.
     client = await connect(settings, runtime=Runtime(telemetry=TelemetryConfig()))
     async with AsyncExitStack() as stack:

@@ -207,7 +207,8 @@ class Settings(BaseSettings):
     embedding_model: str | None = Field(
         default=None,
         description="litellm's name of an embedding model. Empty: the local English model of the extra `vectors`, or, "
-        "where that is not installed, search by full text alone. After a change: `swissbrain corpus reindex`.",
+        "where that is not installed, search by full text alone; `none`: that too. After a change: "
+        "`swissbrain corpus reindex`.",
     )
     embedding_base_url: str | None = Field(
         default=None, description="Base URL of a self-hosted or proxied embedding model."

@@ -12,6 +12,9 @@ log = structlog.get_logger(__name__)
 Vector = Sequence[float]
 
 
+NO_MODEL = "none"
+
+
 class Embedder(Protocol):
     """Makes vectors of unit length; the nearer two meanings, the larger their inner product."""
 
@@ -41,7 +44,7 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True)
 class EmbeddingConfig:
-    """Which model makes the vectors; without a name, the local one where it is installed."""
+    """Which model makes the vectors; without a name, the local one where it is installed; `none`: no model."""
 
     model: str | None = None
     base_url: str | None = None
@@ -55,6 +58,8 @@ def build_embedder(config: EmbeddingConfig) -> Embedder | None:
     Raises:
         ModelFilesInvalid: the local model's files are not those that this version was made for.
     """
+    if config.model == NO_MODEL:
+        return None
     if config.model:
         from activities.embedding.remote import RemoteEmbedder
 

@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.support.stack import Stack
+from tests.support.stack import FULL_TEXT_ALONE, Stack
 from tests.support.texts import PLANTED, python_topics
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("chaos")]
@@ -36,7 +36,7 @@ SERVERS = (
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack of this module's own: what is done to it here must not meet other tests."""
-    running = Stack(tmp_path_factory.mktemp("dependencies") / "data").up()
+    running = Stack(tmp_path_factory.mktemp("dependencies") / "data", env=FULL_TEXT_ALONE).up()
     topics = python_topics()
     running.upload({name: topics[name] for name in sorted(topics)[:20]} | PLANTED)
     yield running

@@ -18,6 +18,8 @@ import psutil
 UP_WITHIN_S = 150.0
 RUN_WITHIN_S = 180.0
 TERMINAL = ("completed", "failed", "cancelled")
+FULL_TEXT_ALONE = {"SWISSBRAIN_EMBEDDING_MODEL": "none"}
+"""Vectors take most of the processor's time, and what is killed meanwhile does not depend on them."""
 
 
 def free_port() -> int:
