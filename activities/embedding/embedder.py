@@ -10,9 +10,8 @@ import structlog
 log = structlog.get_logger(__name__)
 
 Vector = Sequence[float]
-
-
 NO_MODEL = "none"
+"""The name that stands for no model: search is by full text alone, though the local one may be installed."""
 
 
 class Embedder(Protocol):

@@ -37,9 +37,10 @@ async def begin_attempt(session: AsyncSession, *, email: str, ip_address: str | 
     if ip_address is not None:
         subjects.append((_address(ip_address), SIGN_IN_FREE_FAILURES_OF_ADDRESS))
     # In one order for everybody: two attempts that share both never wait for each other crosswise.
+    rows: dict[bytes, SignInAttempts] = {}
     for subject, _free in sorted(subjects):
         await context.become(session, proof=subject)
-        row = await _locked(session, subject)
+        row = rows[subject] = await _locked(session, subject)
         # Read after the lock: an attempt that waited for another must not see that one's time as lying ahead.
         now = await clock.now(session)
         if row.blocked_until is not None and row.blocked_until > now:
@@ -49,7 +50,7 @@ async def begin_attempt(session: AsyncSession, *, email: str, ip_address: str | 
             )
     for subject, free in sorted(subjects):
         await context.become(session, proof=subject)
-        row = await _locked(session, subject)
+        row = rows[subject]
         forgotten = now - row.last_at > SIGN_IN_FAILURES_FORGOTTEN
         row.failures = 1 if forgotten else row.failures + 1
         delay = delay_after(row.failures, free)
