@@ -14,6 +14,8 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+from sqlalchemy.pool.base import _ConnectionRecord
 
 from infra.settings import Settings
 from schema.errors import StorageUnavailable
@@ -70,6 +72,17 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]
             query = f"{query} SELECT set_config('app.org_id', '{literal}', true);"
             timeout = timeout or self._begins_within_s
         return str(await super().execute(query, *args, timeout=timeout))
+
+
+class _Pool(AsyncAdaptedQueuePool):
+    """SQLAlchemy's pool, where an opening that fails or is cancelled lets the next in.
+
+    SQLAlchemy counts it out without a word to those who wait, and they wait for the whole of the pool's time-out. Here
+    the place is made first and opened by who takes it, so a failed opening returns it to the queue.
+    """
+
+    def _create_connection(self) -> ConnectionPoolEntry:
+        return _ConnectionRecord(self, connect=False)
 
 
 class _DirectPool:
@@ -134,6 +147,7 @@ class Database:
         }
         self.engine: AsyncEngine = create_async_engine(
             async_url(url),
+            poolclass=_Pool,
             pool_size=pool_size,
             max_overflow=pool_overflow,
             pool_timeout=pool_timeout_s,

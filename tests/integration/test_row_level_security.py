@@ -334,6 +334,23 @@ async def test_two_organisations_on_two_connections_never_meet(
     await pool.close()
 
 
+async def test_an_opening_that_is_given_up_lets_the_next_in(application_url: str) -> None:
+    """Nobody waits for a connection that no longer opens: a pool's time-out is for connections that are in use."""
+    pool = Database(application_url, pool_size=1, pool_overflow=0, pool_timeout_s=60)
+
+    async def request() -> None:
+        async with pool.transaction(None):
+            pass
+
+    opening, waiting = asyncio.create_task(request()), asyncio.create_task(request())
+    await asyncio.sleep(0.001)
+    opening.cancel()
+    async with asyncio.timeout(20):
+        await waiting
+    assert opening.cancelled()
+    await pool.close()
+
+
 async def test_what_looks_past_it_returns_marks_of_every_organisation(
     db: Database, owner_db: Database, org: Org
 ) -> None:
