@@ -37,7 +37,7 @@ def _keep_bytecode(data_dir: Path) -> None:
 
 def _run(data_dir: Path, host: str, port: int, local_model: str | None) -> None:
     # Imported only now: everything before is quick.
-    from infra.embedded.layout import AlreadyRunning, PortBusy
+    from infra.embedded.layout import AlreadyRunning, HalfRestored, PortBusy
     from infra.embedded.servers import PartFailed
     from infra.embedded.supervisor import Application, up
     from infra.local_model.catalogue import UnknownModel, find_model
@@ -47,7 +47,7 @@ def _run(data_dir: Path, host: str, port: int, local_model: str | None) -> None:
     try:
         application = Application(local_model=find_model(local_model) if local_model else None)
         asyncio.run(up(data_dir, host=host, port=port, application=application))
-    except (AlreadyRunning, PortBusy, PartFailed, UnknownModel) as error:
+    except (AlreadyRunning, HalfRestored, PortBusy, PartFailed, UnknownModel) as error:
         sys.exit(f"swissbrain up: {error}")
 
 

@@ -4,6 +4,7 @@ DATA_DIR/
 ├── endpoint.json   how to reach the running stack; there only while everything answers
 ├── secrets.json    passwords and keys, made once
 ├── ports.json      the ports of the last start, taken again where still free
+├── restoring       there only while a restore fills the directory
 ├── run/            lock, the children's pids, generated configuration
 ├── logs/           one file per child
 └── postgres/ redis/ s3/ temporal/
@@ -51,6 +52,10 @@ class AlreadyRunning(RuntimeError):
     """Another supervisor holds the data directory."""
 
 
+class HalfRestored(RuntimeError):
+    """A restore into the data directory did not come to its end."""
+
+
 class PortBusy(RuntimeError):
     """The API's port is taken."""
 
@@ -63,6 +68,7 @@ class DataDirectory:
         self.endpoint = self.root / "endpoint.json"
         self.run = self.root / "run"
         self.logs = self.root / "logs"
+        self.restoring = self.root / "restoring"
         self._lock: IO[str] | None = None
 
     def prepare(self) -> None:

@@ -43,6 +43,7 @@ async def restore(
     keys = _keys_of(source, passphrase, secrets_file)
     data = DataDirectory(data_dir)
     data.prepare()
+    data.restoring.touch()
     data.remember(**keys)
     histories = data.root / "temporal"
     histories.mkdir(mode=0o700)
@@ -51,6 +52,7 @@ async def restore(
         await _load(servers.stack, source / "postgres.dump")
         await _put_objects(ObjectStore.from_settings(servers.stack.settings), source / OBJECTS)
         await _put_objects(LockedStore.from_settings(servers.stack.settings), source / EVIDENCE)
+        data.restoring.unlink()
 
 
 def _verify(source: Path) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import asyncpg
 import structlog
 
-from infra.embedded.layout import DataDirectory, can_bind, read_json, require_free, write_json
+from infra.embedded.layout import DataDirectory, HalfRestored, can_bind, read_json, require_free, write_json
 from infra.embedded.process import MARK, Child, Command, Register, adopted, end, has_ended, reap
 from infra.embedded.servers import HOST, PROBE_TIMEOUT_S, Part, PartFailed, Stack, servers, wait_ready
 from infra.health import sandbox_levels
@@ -294,6 +294,7 @@ async def up(data_dir: Path, *, host: str = HOST, port: int = 8000, application:
 
     Raises:
         AlreadyRunning: another supervisor holds the data directory.
+        HalfRestored: a restore into it did not come to its end.
         PortBusy: the API's port is taken.
         PartFailed: a part does not start.
     """
@@ -301,6 +302,8 @@ async def up(data_dir: Path, *, host: str = HOST, port: int = 8000, application:
     data.prepare()
     data.acquire()
     try:
+        if data.restoring.exists():
+            raise HalfRestored(f"{data.root} is only half restored: remove it, and restore again.")
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -17,7 +17,7 @@ HERE = str(Path(__file__).resolve())
 
 def run_up(data_dir: str, port: str) -> None:
     """Run the supervisor with the stand-ins."""
-    from infra.embedded.layout import AlreadyRunning, PortBusy
+    from infra.embedded.layout import AlreadyRunning, HalfRestored, PortBusy
     from infra.embedded.servers import PartFailed
     from infra.embedded.supervisor import Application, up
     from infra.logging import configure_logging
@@ -36,7 +36,7 @@ def run_up(data_dir: str, port: str) -> None:
     )
     try:
         asyncio.run(up(Path(data_dir), port=int(port), application=application))
-    except (AlreadyRunning, PortBusy, PartFailed) as error:
+    except (AlreadyRunning, HalfRestored, PortBusy, PartFailed) as error:
         sys.exit(f"swissbrain up: {error}")
 
 

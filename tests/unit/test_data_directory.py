@@ -17,11 +17,12 @@ from infra.embedded.layout import (
     PORT_NAMES,
     AlreadyRunning,
     DataDirectory,
+    HalfRestored,
     read_json,
     write_json,
 )
 from infra.embedded.root import make_root
-from infra.embedded.supervisor import newest_revisions
+from infra.embedded.supervisor import newest_revisions, up
 
 
 @pytest.fixture
@@ -123,3 +124,11 @@ def test_newest_revisions_of_this_project() -> None:
     config = Config()
     config.set_main_option("script_location", str(versions.parent))
     assert newest_revisions(versions) == set(ScriptDirectory.from_config(config).get_heads())
+
+
+async def test_a_half_restored_directory_is_not_brought_up(data: DataDirectory) -> None:
+    data.restoring.touch()
+    with pytest.raises(HalfRestored, match=f"{data.root} .* remove it"):
+        await up(data.root)
+    data.acquire()
+    data.release()
