@@ -78,12 +78,10 @@ def migrate(revision: Annotated[str, typer.Argument(help="Alembic revision to mi
     become("schema.migrations", "upgrade", revision)
 
 
-@app.command()
-def check(
-    data_dir: Annotated[Path, typer.Option(help="Data directory of a running stack.")] = Path(".swissbrain"),
-) -> None:
-    """Count the violations of every invariant of the database; exit 0 when there are none."""
-    become("infra.check", "--data-dir", str(data_dir))
+@app.command(context_settings=_PASSED_ON)
+def check(context: typer.Context) -> None:
+    """Count the violations of every invariant of the database; exit 0 when there are none; `--help` for more."""
+    become("infra.check", *context.args)
 
 
 @app.command(context_settings=_PASSED_ON)

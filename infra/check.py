@@ -5,23 +5,15 @@ Reads only, as a role that row-level security does not bind. Exit status 0 when 
 
 import argparse
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from infra.database import Database
+from infra.owner import VARIABLE, add_options, database_url
 from schema.store.invariants import INVARIANTS, SEE_ALL
-
-
-def _url(options: argparse.Namespace) -> str:
-    if options.database_url:
-        return str(options.database_url)
-    endpoint = json.loads((Path(options.data_dir) / "endpoint.json").read_text())
-    return str(endpoint["database_url"])
 
 
 async def _count(url: str) -> dict[str, int]:
@@ -35,7 +27,7 @@ async def _count(url: str) -> dict[str, int]:
             raise
         raise SystemExit(
             f"This role does not see every row ({error.orig}). Check as the tables' owner: --database-url, or"
-            " SWISSBRAIN_DATABASE_OWNER_URL's value."
+            f" {VARIABLE}."
         ) from error
     finally:
         await db.close()
@@ -44,9 +36,8 @@ async def _count(url: str) -> dict[str, int]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print one line per invariant; return 1 if any is broken."""
     parser = argparse.ArgumentParser(prog="swissbrain check", description=__doc__)
-    parser.add_argument("--data-dir", default=".swissbrain")
-    parser.add_argument("--database-url", default=None, help="instead of the data directory's endpoint.json")
-    counts = asyncio.run(_count(_url(parser.parse_args(arguments))))
+    add_options(parser)
+    counts = asyncio.run(_count(database_url(parser.parse_args(arguments))))
     says = {item.name: item.says for item in INVARIANTS}
     lines = [f"{'ok' if not count else 'BROKEN':<7}{count:>4}  {name}: {says[name]}" for name, count in counts.items()]
     broken = sum(1 for count in counts.values() if count)

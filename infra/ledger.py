@@ -10,16 +10,15 @@ disagrees is reported and needs a person.
 import argparse
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from infra.database import Database
+from infra.owner import add_options, database_url
 from schema.store.invariants import SEE_ALL
 
 BALANCES = """
@@ -98,14 +97,6 @@ async def rebuild(session: AsyncSession) -> list[dict[str, Any]]:
     return await differences(session)
 
 
-def _url(options: argparse.Namespace) -> str:
-    if options.database_url:
-        return str(options.database_url)
-    if from_environment := os.environ.get("SWISSBRAIN_DATABASE_OWNER_URL"):
-        return from_environment
-    return str(json.loads((Path(options.data_dir) / "endpoint.json").read_text())["database_url"])
-
-
 async def _run(url: str, *, check: bool) -> tuple[int, list[dict[str, Any]]]:
     owner = Database(url, pool_size=1, application_name="swissbrain-ledger")
     try:
@@ -120,10 +111,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print what differs as JSON lines; return 1 if anything does."""
     parser = argparse.ArgumentParser(prog="swissbrain ledger rebuild", description=__doc__)
     parser.add_argument("--check", action="store_true", help="only compare")
-    parser.add_argument("--data-dir", default=".swissbrain", help="of a running stack")
-    parser.add_argument("--database-url", default=None, help="as the tables' owner, instead of the data directory's")
+    add_options(parser)
     options = parser.parse_args(arguments)
-    entries, found = asyncio.run(_run(_url(options), check=options.check))
+    entries, found = asyncio.run(_run(database_url(options), check=options.check))
     lines = [json.dumps(row) for row in found]
     verdict = "agree with the ledger" if not found else f"do not agree with the ledger in {len(found)} rows"
     sys.stdout.write("\n".join([*lines, f"{entries} entries: balances, holds and windows {verdict}"]) + "\n")
