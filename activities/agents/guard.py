@@ -25,7 +25,7 @@ from schema.contracts.tools import Effect
 from schema.errors import CanaryLeaked, ToolRefused
 from schema.policies import SNAPSHOTS_LOOKED_THROUGH_MAX
 from schema.states import StepStatus
-from schema.store import agents, documents, forms, research, runs
+from schema.store import agents, forms, research, runs, snapshots
 from schema.tables.forms import RunForm, TableRow
 from schema.tables.runs import Run, Step
 
@@ -146,7 +146,7 @@ class Guard:
         if not unknown:
             return []
         async with self._db.transaction(org_id) as session:
-            refs = await documents.snapshot_refs(session, org_id, list(met.snapshots[:SNAPSHOTS_LOOKED_THROUGH_MAX]))
+            refs = await snapshots.snapshot_refs(session, org_id, list(met.snapshots[:SNAPSHOTS_LOOKED_THROUGH_MAX]))
         for ref in refs:
             text = (await self._objects.get(ref)).decode()
             shown = {same_address(url) for url in addresses_in(text)} if any(url in text for url in unknown) else set()

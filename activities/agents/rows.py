@@ -24,7 +24,7 @@ from schema.contracts.research import Brief, Claim, Fallback, Finish, Passage, S
 from schema.contracts.tables import Cell, CellSource, Column, FillRequest, TableHead
 from schema.events import EventType
 from schema.states import StepStatus
-from schema.store import agents, clock, documents, events, forms, runs, steps
+from schema.store import agents, clock, events, forms, runs, snapshots, steps
 from schema.store.agents import NewStep
 from schema.store.events import NewEvent
 from schema.tables.runs import Step
@@ -144,7 +144,7 @@ class RowActivities:
         if not cut:
             return ()
         async with self._db.transaction(org_id) as session:
-            refs = await documents.snapshot_refs(
+            refs = await snapshots.snapshot_refs(
                 session, org_id, sorted({passage.source.snapshot_sha256 for passage in cut})
             )
         texts = {ref.sha256: await self._text(ref) for ref in refs}

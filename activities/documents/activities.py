@@ -22,8 +22,9 @@ from schema.contracts.documents import (
 )
 from schema.errors import DependencyError, NotFound, PayloadTooLarge, SourceUnavailable, UnsupportedFormat
 from schema.policies import EMBEDDED_AT_INGESTION, EMBEDDED_PER_ACTIVITY
-from schema.store import documents
-from schema.store.documents import NewPassage, ReadDocument, vector_key
+from schema.store import documents, passages
+from schema.store.documents import NewPassage, ReadDocument
+from schema.store.passages import vector_key
 
 log = structlog.get_logger(__name__)
 
@@ -57,16 +58,16 @@ class DocumentActivities:
             return await self._failed(input, error)
         snapshot = await store_snapshot(self._objects, input.org_id, parsed.document.text)
         # Both take a second for a book: on the event loop that would hold up every heartbeat of this process.
-        passages = await asyncio.to_thread(_passages, parsed)
+        cut = await asyncio.to_thread(_passages, parsed)
         printed = (await asyncio.to_thread(fingerprint, parsed.document.text)).packed()
         read = _read(parsed, snapshot, printed)
-        vectors = await self._first_vectors(read, passages)
+        vectors = await self._first_vectors(read, cut)
         unembedded = 0
         try:
             async with self._db.transaction(input.org_id) as session:
-                await documents.mark_ready(session, input.org_id, input.document_id, read, passages)
+                await documents.mark_ready(session, input.org_id, input.document_id, read, cut)
                 if self._embedder is not None and supports(self._embedder, read.language):
-                    unembedded = await documents.put_vectors(
+                    unembedded = await passages.put_vectors(
                         session, input.org_id, input.document_id, model=self._embedder.name, vectors=vectors
                     )
         except NotFound:
@@ -74,12 +75,12 @@ class DocumentActivities:
         log.info(
             "document ready",
             document_id=input.document_id,
-            passages=len(passages),
+            passages=len(cut),
             unembedded=unembedded,
             sandbox=parsed.level,
         )
         return IngestDocumentResult(
-            document_id=input.document_id, status="ready", passages=len(passages), unembedded=unembedded
+            document_id=input.document_id, status="ready", passages=len(cut), unembedded=unembedded
         )
 
     async def _first_vectors(self, read: ReadDocument, passages: list[NewPassage]) -> dict[str, Vector]:
@@ -112,7 +113,7 @@ class DocumentActivities:
         try:
             async with self._db.transaction(org_id) as session:
                 document = await documents.get_document(session, org_id, document_id)
-                waiting = await documents.unembedded_passages(
+                waiting = await passages.unembedded_passages(
                     session, org_id, document_id, model=embedder.name, limit=EMBEDDED_PER_ACTIVITY
                 )
         except NotFound:
@@ -123,7 +124,7 @@ class DocumentActivities:
         keyed = {vector_key(each.number, each.text): vector for each, vector in zip(waiting, vectors, strict=True)}
         try:
             async with self._db.transaction(org_id) as session:
-                missing = await documents.put_vectors(session, org_id, document_id, model=embedder.name, vectors=keyed)
+                missing = await passages.put_vectors(session, org_id, document_id, model=embedder.name, vectors=keyed)
         except NotFound:
             return EmbedDocumentResult(document_id=document_id)
         return EmbedDocumentResult(document_id=document_id, model=embedder.name, embedded=len(waiting), missing=missing)

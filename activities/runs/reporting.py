@@ -39,7 +39,19 @@ from schema.contracts.run import (
 )
 from schema.errors import CanaryLeaked
 from schema.events import EventType
-from schema.store import agents, artifacts, audit, billing, clock, documents, events, forms, research, runs, steps
+from schema.store import (
+    agents,
+    artifacts,
+    audit,
+    billing,
+    clock,
+    events,
+    forms,
+    research,
+    runs,
+    snapshots,
+    steps,
+)
 from schema.store.agents import NewStep
 from schema.store.artifacts import NewArtifact
 from schema.store.audit import workflow_actor
@@ -209,7 +221,7 @@ class ReportActivities:
             run = await runs.get_run(session, org_id, run_id)
             claims = await research.claims_of(session, org_id, run_id)
             sources = await research.read_sources(session, org_id, run_id)
-            prints = await documents.fingerprints(session, org_id, [source.snapshot_sha256 for source in sources])
+            prints = await snapshots.fingerprints(session, org_id, [source.snapshot_sha256 for source in sources])
         copies = await asyncio.to_thread(copy_groups, sources, prints)
         # Cells are evidence of the output; the report is written from what its own agents found.
         rows = {subtask.number for subtask in _planned(run) if subtask.is_row}
@@ -239,14 +251,14 @@ class ReportActivities:
     ) -> RenderedReport:
         hashes = sorted({claim.source.snapshot_sha256 for claim in claims.values()})
         async with self._db.transaction(found.run.org_id) as session:
-            refs = await documents.snapshot_refs(session, found.run.org_id, hashes)
-        snapshots = {ref.sha256: (await self._objects.get(ref)).decode() for ref in refs}
+            refs = await snapshots.snapshot_refs(session, found.run.org_id, hashes)
+        texts = {ref.sha256: (await self._objects.get(ref)).decode() for ref in refs}
         # Seconds of work in a large run: on the event loop it would hold up every heartbeat of this process.
         return await asyncio.to_thread(
             render_report,
             report,
             claims,
-            snapshots.__getitem__,
+            texts.__getitem__,
             brief=brief_of(found.run),
             conflicts=conflicts,
             sources_read=found.sources_read,

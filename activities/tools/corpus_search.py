@@ -26,7 +26,7 @@ from activities.tools.tool import Answer, Arguments, specify
 from schema.contracts.research import ConsideredSource, Outcome, Passage, SourceKind, SourceRef, considered
 from schema.contracts.tools import Effect, ToolOutput
 from schema.policies import CONSIDERED_PER_SEARCH_MAX, PASSAGES_PER_SEARCH_MAX
-from schema.store.documents import FoundDocument, PassageHit
+from schema.store.passages import FoundDocument, PassageHit
 from schema.tables.documents import Document
 
 PASSAGES_PER_DOCUMENT = 3

@@ -9,7 +9,7 @@ from activities.tools.retrieval import QUERY_TERMS_MAX, Retrieved, retrieve
 from activities.tools.tool import Answer, Arguments, specify
 from schema.contracts.research import Passage
 from schema.contracts.tools import Effect, ToolOutput
-from schema.store import documents
+from schema.store import passages
 
 WINDOW_PASSAGES = 12
 
@@ -75,21 +75,21 @@ class DocumentRead:
         if around is None and arguments.query is not None:
             around = _best_offset(await retrieve(context, arguments.query, document_id=arguments.document_id))
         async with context.db.transaction(context.org_id) as session:
-            document, window = await documents.read_window(
+            document, window = await passages.read_window(
                 session, context.org_id, arguments.document_id, around=around or 0, passages_max=WINDOW_PASSAGES
             )
         wanted = query_terms(arguments.query or context.query)[:QUERY_TERMS_MAX]
         weighed = weigh(wanted, {}, max(document.passages, 1))
         lexemes = [lexeme for lexeme, _ in wanted]
-        passages = []
+        found = []
         for row in window:
             value = relevance(weighed, occurrences(lexemes, row.text, row.heading), row.text)
             source = source_of(document, value, context.now, context.query)
-            passages.append(
+            found.append(
                 Passage(source=source, start=row.start_offset, end=row.end_offset, text=row.text, heading=row.heading)
             )
         if arguments.query is not None:
-            passages.sort(key=lambda each: (-each.source.score.relevance, each.start))
+            found.sort(key=lambda each: (-each.source.score.relevance, each.start))
         answer = DocumentReadAnswer(
             document_id=document.id,
             title=document.title,
@@ -100,7 +100,7 @@ class DocumentRead:
                 ReadPassage(start=row.start_offset, end=row.end_offset, heading=row.heading) for row in window
             ),
         )
-        return ToolOutput(data=answer.model_dump(mode="json"), passages=tuple(passages))
+        return ToolOutput(data=answer.model_dump(mode="json"), passages=tuple(found))
 
 
 def _best_offset(retrieved: Retrieved) -> int:

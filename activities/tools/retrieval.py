@@ -13,8 +13,8 @@ from activities.tools.context import ToolContext
 from activities.tools.ranking import prior_weight
 from schema.errors import DependencyError
 from schema.policies import QUERY_VECTOR_WITHIN
-from schema.store import documents
-from schema.store.documents import QueryTerms, QueryVector, SearchResult
+from schema.store import passages
+from schema.store.passages import QueryTerms, QueryVector, SearchResult
 
 log = structlog.get_logger(__name__)
 
@@ -45,11 +45,11 @@ async def retrieve(context: ToolContext, query: str, *, document_id: str | None 
     indexed = searchable(query)
     vector = await query_vector(context, query)
     async with context.db.direct(context.org_id) as connection:
-        asked = await documents.query_terms(connection, context.org_id, indexed)
+        asked = await passages.query_terms(connection, context.org_id, indexed)
         terms = list(asked.terms[:QUERY_TERMS_MAX])
         if context.embedder and not supports(context.embedder, _language(asked, query)):
             vector = None
-        found = await documents.search_passages(
+        found = await passages.search_passages(
             connection,
             context.org_id,
             {lexeme: prior_weight(lexeme) for lexeme, _ in terms},

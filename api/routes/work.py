@@ -12,7 +12,7 @@ from api.serialisation import JsonAnswer
 from api.services import Api
 from api.views import work as views
 from schema.contracts.common import ObjectRef
-from schema.store import documents, research, runs
+from schema.store import research, runs, snapshots
 from schema.tables.research import Claim
 
 router = APIRouter(tags=["work"], route_class=SecuredRoute)
@@ -96,7 +96,7 @@ async def get_source(
             claims, cursor = await research.list_claims(
                 session, caller.org_id, run_id, limit=page.limit, cursor=page.cursor, snapshot_sha256=sha256
             )
-            refs = await documents.snapshot_refs(session, caller.org_id, [sha256] if claims else [])
+            refs = await snapshots.snapshot_refs(session, caller.org_id, [sha256] if claims else [])
     snapshot = (await api.objects.get(refs[0])).decode() if refs else ""
     return JsonAnswer(
         views.source_detail(

@@ -19,7 +19,7 @@ from infra.objects import ObjectStore, sha256_of
 from schema.contracts.documents import EmbedDocumentInput, IngestDocumentInput
 from schema.contracts.tools import ToolOutput
 from schema.errors import NotFound
-from schema.store import documents
+from schema.store import documents, passages, snapshots
 from tests.integration.conftest import Org, make_org
 
 TOOLS = ("corpus.search", "document.read", "web.fetch")
@@ -156,7 +156,7 @@ async def _check_spans(db: Database, objects: ObjectStore, org_id: str, output: 
     assert output.passages
     hashes = sorted({passage.source.snapshot_sha256 for passage in output.passages})
     async with db.transaction(org_id) as session:
-        refs = await documents.snapshot_refs(session, org_id, hashes)
+        refs = await snapshots.snapshot_refs(session, org_id, hashes)
     texts = {ref.sha256: (await objects.get(ref)).decode() for ref in refs}
     for passage in output.passages:
         assert texts[passage.source.snapshot_sha256][passage.start : passage.end] == passage.text
@@ -206,7 +206,7 @@ async def test_other_organisations_find_nothing(
         await stranger.call("document.read", document_id=document_id)
     for database in (db, owner_db):
         async with database.direct(other.id) as connection:
-            assert (await documents.search_passages(connection, other.id, {"oper": 1.0})).hits == ()
+            assert (await passages.search_passages(connection, other.id, {"oper": 1.0})).hits == ()
         async with database.transaction(other.id) as session:
             assert (await documents.list_documents(session, other.id, limit=10)) == ([], None)
             with pytest.raises(NotFound):

@@ -18,7 +18,7 @@ from schema.contracts.common import ObjectRef
 from schema.contracts.documents import EmbedDocumentInput, IngestDocumentInput, IngestDocumentResult
 from schema.errors import NotFound
 from schema.ids import DOCUMENT, new_id
-from schema.store import documents
+from schema.store import documents, passages, snapshots
 from schema.tables.documents import Document, DocumentPassage
 from tests.integration.conftest import Org, make_org
 from tests.support.model_server import ModelServer
@@ -62,7 +62,7 @@ async def test_ingest_makes_a_document_ready(db: Database, objects: ObjectStore,
     assert (document.status, document.title, document.passages) == ("ready", "Gallium", 2)
     assert document.snapshot_sha256 is not None
     async with db.transaction(org.id) as session:
-        [snapshot] = await documents.snapshot_refs(session, org.id, [document.snapshot_sha256])
+        [snapshot] = await snapshots.snapshot_refs(session, org.id, [document.snapshot_sha256])
     assert snapshot.key == f"{org.id}/snapshots/{snapshot.sha256}"
     text = (await objects.get(snapshot)).decode()
     assert document.characters == len(text)
@@ -155,18 +155,18 @@ async def test_other_organisations_documents_do_not_exist(
         async with database.transaction(other.id) as session:
             for call in (
                 documents.get_document(session, other.id, created.id),
-                documents.read_window(session, other.id, created.id, around=0, passages_max=3),
+                passages.read_window(session, other.id, created.id, around=0, passages_max=3),
                 documents.delete_document(session, other.id, created.id),
                 documents.mark_failed(session, other.id, created.id, code="x", detail="x"),
             ):
                 with pytest.raises(NotFound):
                     await call
             sha256 = (await stored(db, org.id, created.id))[0].snapshot_sha256 or ""
-            assert await documents.snapshot_refs(session, other.id, [sha256]) == []
+            assert await snapshots.snapshot_refs(session, other.id, [sha256]) == []
     crossed = order.model_copy(update={"org_id": other.id})
     assert (await DocumentActivities(db, objects).ingest(crossed)).status == "failed"
-    document, passages = await stored(db, org.id, created.id)
-    assert (document.status, len(passages)) == ("ready", 2)
+    document, kept = await stored(db, org.id, created.id)
+    assert (document.status, len(kept)) == ("ready", 2)
 
 
 async def test_large_document(db: Database, objects: ObjectStore, org: Org) -> None:
@@ -181,8 +181,8 @@ async def test_large_document(db: Database, objects: ObjectStore, org: Org) -> N
         query = select(func.count()).select_from(DocumentPassage).where(DocumentPassage.document_id == created.id)
         assert (await session.execute(query)).scalar_one() == result.passages
     async with db.direct(org.id) as connection:
-        terms = await documents.query_terms(connection, org.id, "element 29123")
-        found = await documents.search_passages(connection, org.id, {lexeme: 1.0 for lexeme, _ in terms.terms})
+        terms = await passages.query_terms(connection, org.id, "element 29123")
+        found = await passages.search_passages(connection, org.id, {lexeme: 1.0 for lexeme, _ in terms.terms})
     assert "29123" in found.hits[0].text
 
 
@@ -254,6 +254,6 @@ async def test_snapshots_are_recorded_once(db: Database, org: Org) -> None:
     """Recording again changes nothing; unknown hashes are left out."""
     ref = ObjectRef(key=f"{org.id}/snapshots/x", sha256="0" * 64, size_bytes=1)
     async with db.transaction(org.id) as session:
-        await documents.put_snapshot(session, org.id, ref)
-        await documents.put_snapshot(session, org.id, ref)
-        assert await documents.snapshot_refs(session, org.id, ["0" * 64, "1" * 64]) == [ref]
+        await snapshots.put_snapshot(session, org.id, ref)
+        await snapshots.put_snapshot(session, org.id, ref)
+        assert await snapshots.snapshot_refs(session, org.id, ["0" * 64, "1" * 64]) == [ref]

@@ -28,7 +28,7 @@ from schema.contracts.documents import IngestDocumentInput
 from schema.events import EventType
 from schema.money import PCR_PER_UCR, credits_to_ucr
 from schema.states import RunStatus
-from schema.store import artifacts, billing, documents, events, runs
+from schema.store import artifacts, billing, documents, events, runs, snapshots
 from schema.tables.billing import CreditHold, Usage
 from tests.integration.conftest import CREDITS, Org, make_org
 from tests.support import model_server
@@ -102,12 +102,12 @@ async def check_report(stage: Platform, objects: ObjectStore, org: Org, run_id: 
     markdown = await file_of(stage, objects, org, run_id, "research_report.md")
     sidecar = Sidecar.model_validate_json(await file_of(stage, objects, org, run_id, "citations.json"))
     async with stage.db.transaction(org.id) as session:
-        refs = await documents.snapshot_refs(
+        refs = await snapshots.snapshot_refs(
             session, org.id, sorted({each.snapshot_sha256 for each in sidecar.sources})
         )
-    snapshots = {ref.sha256: (await objects.get(ref)).decode() for ref in refs}
+    texts = {ref.sha256: (await objects.get(ref)).decode() for ref in refs}
     assert sidecar.sources, "nothing is cited"
-    assert check_citations(markdown, sidecar, snapshots.__getitem__) == []
+    assert check_citations(markdown, sidecar, texts.__getitem__) == []
     assert "73.2" not in markdown, "an invented figure passed"
     return markdown
 

@@ -17,7 +17,7 @@ from infra.database import Database
 from infra.settings import Settings
 from schema.contracts.common import ObjectRef
 from schema.states import RunStatus
-from schema.store import artifacts, documents
+from schema.store import artifacts, snapshots
 from tests.integration.conftest import Org, make_org
 from tests.support.planted import CONTRADICTIONS, NEAR_MISSES, Pair
 from tests.support.platform import Platform, platform
@@ -122,24 +122,24 @@ async def report_of(stage: Platform, org: Org, task: str) -> tuple[str, Sidecar,
         texts[name] = (await stage.parts.objects.get(ref)).decode()
     sidecar = Sidecar.model_validate_json(texts["citations.json"])
     async with stage.db.transaction(org.id) as session:
-        refs = await documents.snapshot_refs(session, org.id, [source.snapshot_sha256 for source in sidecar.sources])
-    snapshots = {ref.sha256: (await stage.parts.objects.get(ref)).decode() for ref in refs}
-    return texts["research_report.md"], sidecar, snapshots
+        refs = await snapshots.snapshot_refs(session, org.id, [source.snapshot_sha256 for source in sidecar.sources])
+    read = {ref.sha256: (await stage.parts.objects.get(ref)).decode() for ref in refs}
+    return texts["research_report.md"], sidecar, read
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("task", LANGUAGE)
 async def test_language_reports_say_what_their_sources_say(stage: Platform, language: Org, task: str) -> None:
-    report, sidecar, snapshots = await report_of(stage, language, task)
-    assert check_citations(report, sidecar, snapshots.__getitem__) == []
+    report, sidecar, read = await report_of(stage, language, task)
+    assert check_citations(report, sidecar, read.__getitem__) == []
     assert any(sentence.spans for sentence in sidecar.sentences), report
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("task", PACKAGES)
 async def test_package_reports_say_what_their_sources_say(stage: Platform, packages: Org, task: str) -> None:
-    report, sidecar, snapshots = await report_of(stage, packages, task)
-    assert check_citations(report, sidecar, snapshots.__getitem__) == []
+    report, sidecar, read = await report_of(stage, packages, task)
+    assert check_citations(report, sidecar, read.__getitem__) == []
     assert any(sentence.spans for sentence in sidecar.sentences), report
 
 
@@ -153,8 +153,8 @@ async def test_a_planted_contradiction_is_disclosed(stage: Platform, packages: O
 
 @pytest.mark.parametrize("pair", DISPUTED, ids=lambda pair: "-".join(pair.forms))
 async def test_contradictions_are_disclosed_whatever_the_format(stage: Platform, packages: Org, pair: Pair) -> None:
-    report, sidecar, snapshots = await report_of(stage, packages, pair.question)
-    assert check_citations(report, sidecar, snapshots.__getitem__) == []
+    report, sidecar, read = await report_of(stage, packages, pair.question)
+    assert check_citations(report, sidecar, read.__getitem__) == []
     told = report.partition("### Disagreements")[2]
     assert pair.values[0] in told
     assert pair.values[1] in told

@@ -28,7 +28,7 @@ from schema.ids import RUN, new_id
 from schema.money import PCR_PER_UCR, credits_to_ucr
 from schema.policies import PAYLOAD_BYTES_MAX, TaskQueue
 from schema.states import RunStatus
-from schema.store import documents, research, runs
+from schema.store import research, runs, snapshots
 from schema.store.audit import SYSTEM
 from schema.store.runs import Ending
 from tests.integration.conftest import Org
@@ -217,7 +217,7 @@ async def test_sources_do_not_depend_on_who_writes_first(db: Database, objects: 
                 max_agents=1, max_tokens=1_000,
             )  # fmt: skip
             snapshot = await store_snapshot(objects, org.id, text)
-            await documents.put_snapshot(session, org.id, snapshot)
+            await snapshots.put_snapshot(session, org.id, snapshot)
             given = [
                 SourceRef(
                     snapshot_sha256=snapshot.sha256,

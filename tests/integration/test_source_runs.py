@@ -21,7 +21,7 @@ from infra.database import Database
 from infra.settings import Settings
 from schema.contracts.common import ObjectRef
 from schema.states import RunStatus
-from schema.store import artifacts, billing, documents, events, research
+from schema.store import artifacts, billing, events, research, snapshots
 from schema.tables.runs import Step
 from tests.integration.conftest import Org, make_org
 from tests.support.model_server import ModelServer
@@ -147,9 +147,9 @@ async def run(stage: Platform, org: Org, task: str, sources: list[str] | None, *
         texts[name] = (await stage.parts.objects.get(ref)).decode()
     sidecar = Sidecar.model_validate_json(texts["citations.json"])
     async with stage.db.transaction(org.id) as session:
-        refs = await documents.snapshot_refs(session, org.id, [source.snapshot_sha256 for source in sidecar.sources])
-    snapshots = {ref.sha256: (await stage.parts.objects.get(ref)).decode() for ref in refs}
-    outcome = Outcome(run_id, texts["research_report.md"], sidecar, snapshots)
+        refs = await snapshots.snapshot_refs(session, org.id, [source.snapshot_sha256 for source in sidecar.sources])
+    read = {ref.sha256: (await stage.parts.objects.get(ref)).decode() for ref in refs}
+    outcome = Outcome(run_id, texts["research_report.md"], sidecar, read)
     outcome.log, outcome.read = log, read
     return outcome
 

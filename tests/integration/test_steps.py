@@ -12,7 +12,7 @@ from schema.events import EventType
 from schema.ids import operation_key
 from schema.money import PCR_PER_UCR
 from schema.states import AgentStatus, RunStatus
-from schema.store import agents, billing, documents, events, research, runs, steps
+from schema.store import agents, billing, events, research, runs, snapshots, steps
 from schema.store.agents import AgentProgress, NewStep
 from schema.store.events import NewEvent
 from schema.store.steps import FinishedStep
@@ -29,7 +29,7 @@ async def running_run(db: Database, org: Org) -> str:
         run = await runs.lock_run(session, org.id, run_id)
         subtasks = tuple(Subtask(number=n, title="t", question="q?") for n in range(1, AGENTS + 1))
         await agents.record_plan(session, org.id, run, subtasks)
-        await documents.put_snapshot(session, org.id, SNAPSHOT)
+        await snapshots.put_snapshot(session, org.id, SNAPSHOT)
     async with db.direct(org.id) as connection:
         await research.put_sources(connection, org.id, run_id, [SOURCE])
     return run_id

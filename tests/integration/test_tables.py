@@ -21,7 +21,7 @@ from schema.errors import ProviderRefused
 from schema.ids import agent_workflow_id, lane_workflow_id
 from schema.outputs import fields_of_schema
 from schema.states import AgentStatus, RunStatus
-from schema.store import artifacts, documents, forms, research
+from schema.store import artifacts, forms, research, snapshots
 from tests.integration.conftest import Org
 from tests.support.platform import Platform, platform
 from tests.support.scripted import ScriptedReasoner
@@ -88,7 +88,7 @@ async def test_a_table_is_filled_with_evidence(settings: Settings, temporal_clie
         # Every cell opens to its words; the charge is the sum of the rows' (and of the report, which costs nothing).
         async with running.db.transaction(org.id) as session:
             claims = {claim.id: claim for claim in await research.claims_of(session, org.id, run_id)}
-            refs = await documents.snapshot_refs(
+            refs = await snapshots.snapshot_refs(
                 session, org.id, sorted({c.source.snapshot_sha256 for c in claims.values()})
             )
         texts = {ref.sha256: (await running.parts.objects.get(ref)).decode() for ref in refs}

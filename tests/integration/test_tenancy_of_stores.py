@@ -42,8 +42,10 @@ from schema.store import (
     forms,
     idempotency,
     organisations,
+    passages,
     research,
     runs,
+    snapshots,
     steps,
 )
 from schema.store.agents import AgentProgress, NewStep
@@ -52,9 +54,10 @@ from schema.store.artifacts import NewArtifact
 from schema.store.audit import SYSTEM
 from schema.store.billing import Settlement
 from schema.store.direct import Connection
-from schema.store.documents import NewPassage, ReadDocument, SearchResult
+from schema.store.documents import NewPassage, ReadDocument
 from schema.store.events import NewEvent
 from schema.store.idempotency import Asked, StoredAnswer
+from schema.store.passages import SearchResult
 from schema.store.runs import Ending, Projection
 from schema.store.steps import FinishedStep, Opening
 from schema.tables.approvals import Approval
@@ -114,7 +117,7 @@ async def furnish(db: Database, org: Org) -> Theirs:
         running = await run_in(session, org, RunStatus.RUNNING)
         run = await runs.lock_run(session, org.id, running)
         await agents.record_plan(session, org.id, run, (Subtask(number=1, title="secret", question="secret?"),))
-        await documents.put_snapshot(session, org.id, SNAPSHOT, fingerprint=b"secret", language="en")
+        await snapshots.put_snapshot(session, org.id, SNAPSHOT, fingerprint=b"secret", language="en")
         await domains.put_domain(
             session, org.id, "secret.example", trust=0.5, note="", set_by=org.owner_id, actor=SYSTEM
         )
@@ -245,11 +248,11 @@ NOT_FOUND: dict[str, Call] = {
     "documents.delete_document": lambda s, o, t, m: documents.delete_document(s, o, t.document),
     "documents.mark_ready": lambda s, o, t, m: documents.mark_ready(s, o, t.document, READ, []),
     "documents.mark_failed": lambda s, o, t, m: documents.mark_failed(s, o, t.document, code="c", detail="d"),
-    "documents.read_window": lambda s, o, t, m: documents.read_window(s, o, t.document, around=0, passages_max=9),
-    "documents.unembedded_passages": lambda s, o, t, m: documents.unembedded_passages(
+    "passages.read_window": lambda s, o, t, m: passages.read_window(s, o, t.document, around=0, passages_max=9),
+    "passages.unembedded_passages": lambda s, o, t, m: passages.unembedded_passages(
         s, o, t.document, model="m", limit=9
     ),
-    "documents.put_vectors": lambda s, o, t, m: documents.put_vectors(s, o, t.document, model="m", vectors={}),
+    "passages.put_vectors": lambda s, o, t, m: passages.put_vectors(s, o, t.document, model="m", vectors={}),
     "domains.get_domain": lambda s, o, t, m: domains.get_domain(s, o, "secret.example"),
     "domains.delete_domain": lambda s, o, t, m: domains.delete_domain(s, o, "secret.example", actor=SYSTEM),
     "research.get_source": lambda s, o, t, m: research.get_source(
@@ -337,17 +340,17 @@ NOTHING: dict[str, tuple[Any, Call]] = {
         lambda s, o, t, m: research.judge_sources(s, o, t.running, copies={SHA256: "x"}, trusted={SHA256: (1, "x")}),
     ),
     "agents.list_acts": ([], lambda s, o, t, m: agents.list_acts(s, o, t.running, attempt=1, agent_number=1)),
-    "documents.fingerprints": ({}, lambda s, o, t, m: documents.fingerprints(s, o, [SHA256])),
+    "snapshots.fingerprints": ({}, lambda s, o, t, m: snapshots.fingerprints(s, o, [SHA256])),
     "domains.list_domains": (([], None), lambda s, o, t, m: domains.list_domains(s, o, limit=9)),
     "domains.reputations": ({}, lambda s, o, t, m: domains.reputations(s, o, ["secret.example"])),
     "research.list_claims": (([], None), lambda s, o, t, m: research.list_claims(s, o, t.running, limit=9)),
     "research.count_sources": (0, lambda s, o, t, m: research.count_sources(s, o, t.running)),
     "documents.list_documents": (([], None), lambda s, o, t, m: documents.list_documents(s, o, limit=9)),
-    "documents.search_passages": (
+    "passages.search_passages": (
         SearchResult((), {}, 0, {}),
-        directly(lambda c, o, t, m: documents.search_passages(c, o, {"secret": 1.0}, document_id=t.document)),
+        directly(lambda c, o, t, m: passages.search_passages(c, o, {"secret": 1.0}, document_id=t.document)),
     ),
-    "documents.snapshot_refs": ([], lambda s, o, t, m: documents.snapshot_refs(s, o, [SHA256])),
+    "snapshots.snapshot_refs": ([], lambda s, o, t, m: snapshots.snapshot_refs(s, o, [SHA256])),
     "api_keys.list_keys": (([], None), lambda s, o, t, m: api_keys.list_keys(s, o, limit=9)),
     "api_keys.touch_key": (None, lambda s, o, t, m: api_keys.touch_key(s, o, t.key)),
     "idempotency.look_up": (None, lambda s, o, t, m: idempotency.look_up(s, o, ASKED)),
@@ -388,8 +391,8 @@ NAMES_NOTHING_OF_ANOTHER = {
         "dead_letters.record",
         "audit.record",
         "documents.create_document",
-        "documents.query_terms",
-        "documents.put_snapshot",
+        "passages.query_terms",
+        "snapshots.put_snapshot",
         "research.put_snapshots",
     ),
     *("domains.put_domain",),
@@ -471,7 +474,7 @@ async def test_nothing_of_another_organisation_can_be_seen_or_changed(
     theirs = await furnish(db, org)
     mine = await make_org(owner_db)
     async with db.transaction(mine.id) as session:
-        await documents.put_snapshot(session, mine.id, SNAPSHOT.model_copy(update={"sha256": "cd" * 32}))
+        await snapshots.put_snapshot(session, mine.id, SNAPSHOT.model_copy(update={"sha256": "cd" * 32}))
     before = await both(owner_db, org, mine)
 
     async def call(work: Call) -> Any:

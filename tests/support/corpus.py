@@ -35,7 +35,7 @@ from schema.contracts.research import (
     Subtask,
 )
 from schema.policies import PASSAGE_CHARACTERS
-from schema.store.documents import PassageHit, SearchResult
+from schema.store.passages import PassageHit, SearchResult
 from schema.tables.documents import Document
 
 

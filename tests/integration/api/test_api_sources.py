@@ -11,7 +11,7 @@ from infra.database import Database, driver_of
 from infra.objects import ObjectStore
 from schema.contracts.research import Claim, ConsideredSource, Outcome, Score, SourceKind, SourceRef
 from schema.policies import SOURCE_CONTEXT_CHARACTERS
-from schema.store import api_keys, documents, research, runs
+from schema.store import api_keys, research, runs, snapshots
 from schema.tables import research as tables
 from tests.integration.api.conftest import Caller, Running, make_key
 
@@ -82,7 +82,7 @@ async def run_id(caller: Caller, db: Database, objects: ObjectStore) -> str:
         for text in (TEXT, TEXT + " All rights reserved.", "z" * 50):
             key = f"{org_id}/snapshots/{hashlib.sha256(text.encode()).hexdigest()}"
             ref = await objects.put(key, text.encode(), "text/plain")
-            await documents.put_snapshot(session, org_id, ref, fingerprint=b"x", language="en")
+            await snapshots.put_snapshot(session, org_id, ref, fingerprint=b"x", language="en")
         await research.put_sources(await driver_of(session), org_id, run, [CITED, COPY, UNUSED], canonical)
         await research.put_sources(await driver_of(session), org_id, run, [MIRROR])
         await research.put_considered(await driver_of(session), org_id, run, [DROPPED, FAILED, READ_LATER], canonical)
@@ -189,7 +189,7 @@ async def test_before_the_report_nothing_is_decided(caller: Caller, db: Database
     run = (await caller.create())["id"]
     async with db.transaction(caller.org.id) as session:
         ref = await objects.put(f"{caller.org.id}/snapshots/{UNUSED.snapshot_sha256}", b"z" * 50, "text/plain")
-        await documents.put_snapshot(session, caller.org.id, ref)
+        await snapshots.put_snapshot(session, caller.org.id, ref)
         await research.put_sources(await driver_of(session), caller.org.id, run, [UNUSED])
     [shown] = (await caller.get(f"/api/v1/runs/{run}/sources")).json()["sources"]
     assert shown["why"] == "Read; 0 statements were drawn from it so far. The report is not written yet."
