@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODEL ?= qwen2.5-coder-1.5b
 
+# Where it is set, every process that a test starts would compile all its code anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help
 help: ## List every command
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'

@@ -48,7 +48,9 @@ PACKAGES = [
     "What is structlog? What is Typer?",
 ]
 DOCUMENTS = 40
-"""Documents of each corpus: what the questions need, and distractors."""
+"""Documents of the packages' corpus: what the questions need, and distractors."""
+COMPARED = 24
+"""Documents of the language's: each of its passages costs a vector."""
 CHAPTERS = [
     "context-managers",
     "with",
@@ -84,16 +86,23 @@ AGREEING = [NEAR_MISSES[number] for number in (0, 8)]
 
 @pytest_asyncio.fixture(scope="module")
 async def stage(settings: Settings, temporal_client: Client) -> AsyncIterator[Platform]:
-    """Workers with the extractive reasoner."""
+    """Workers with the extractive reasoner, that search by full text alone."""
     async with platform(settings, temporal_client, f"reports-{uuid.uuid4().hex[:8]}-") as running:
         yield running
 
 
 @pytest_asyncio.fixture(scope="module")
-async def language(stage: Platform, owner_db: Database) -> Org:
+async def comparing(settings: Settings, temporal_client: Client) -> AsyncIterator[Platform]:
+    """Workers with the extractive reasoner, that compare vectors as well."""
+    async with platform(settings, temporal_client, f"vectors-{uuid.uuid4().hex[:8]}-", vectors=True) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module")
+async def language(comparing: Platform, owner_db: Database) -> Org:
     """An organisation whose corpus is Python's language reference."""
     org = await make_org(owner_db)
-    await stage.upload(org.id, chapters(*CHAPTERS, count=DOCUMENTS))
+    await comparing.upload(org.id, chapters(*CHAPTERS, count=COMPARED))
     return org
 
 
@@ -129,8 +138,8 @@ async def report_of(stage: Platform, org: Org, task: str) -> tuple[str, Sidecar,
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("task", LANGUAGE)
-async def test_language_reports_say_what_their_sources_say(stage: Platform, language: Org, task: str) -> None:
-    report, sidecar, read = await report_of(stage, language, task)
+async def test_language_reports_say_what_their_sources_say(comparing: Platform, language: Org, task: str) -> None:
+    report, sidecar, read = await report_of(comparing, language, task)
     assert check_citations(report, sidecar, read.__getitem__) == []
     assert any(sentence.spans for sentence in sidecar.sentences), report
 

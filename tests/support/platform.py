@@ -10,6 +10,7 @@ from typing import Any
 from temporalio.client import Client, WorkflowHandle
 
 import worker
+from activities.embedding.embedder import NO_MODEL
 from activities.tools.registry import ToolRegistry, builtin_tools
 from infra.database import Database
 from infra.objects import sha256_of
@@ -119,6 +120,7 @@ async def platform(
     *,
     reasoner: Any = None,
     tools: Sequence[Any] = (),
+    vectors: bool = False,
     **overrides: Any,
 ) -> AsyncIterator[Platform]:
     """Run every station of the worker in this process.
@@ -127,9 +129,13 @@ async def platform(
         prefix: of the task queues; unique to the test.
         reasoner: replaces the configured one (control-flow tests script it).
         tools: added to the product's tools.
+        vectors: with the embedding model that is configured; by full text alone otherwise, since vectors are most of
+            what a test of something else would compute.
         overrides: options of the SDK's Worker.
     """
     settings = settings.model_copy(update={"temporal_task_queue_prefix": prefix})
+    if not vectors:
+        settings = settings.model_copy(update={"embedding_model": NO_MODEL})
     async with AsyncExitStack() as stack:
         parts = await worker.open_parts(settings, client, stack)
         if reasoner is not None:
