@@ -1,7 +1,8 @@
 """A generated corpus with planted facts, of which everything is known: who says what, where, and how it is wrong. Pure.
 
 Nine kinds of things (`data/planted.toml`), every fact worded by templates of one split, so that what is measured
-(`sealed`) is worded otherwise than what was looked at (the others). Same seed and split: same bytes.
+(`sealed`, `fresh`) is worded otherwise than what was looked at (the others). What stands around the facts is in
+`data/surroundings.toml`. Same seed and split: same bytes.
 """
 
 import random
@@ -16,9 +17,9 @@ from typing import Any, Literal
 
 from tests.eval.files import as_html, as_markdown, as_pdf, as_text, table, words_of
 
-Split = Literal["develop", "held-out", "unseen", "sealed"]
+Split = Literal["develop", "held-out", "unseen", "sealed", "fresh"]
 """develop: looked at. held-out, unseen: only measured until 2026-11-28, then looked at. sealed: written before that
-look, and only scored."""
+look, and only scored. fresh: written by somebody who had not read the reasoner, and only scored."""
 Role = Literal["current", "stale", "rival"]
 """current: what a report should say. stale: once right, in an older document. rival: contradicts it, no older."""
 ConflictKind = Literal["stale", "majority", "tie", "unit", "scope"]
@@ -26,6 +27,7 @@ ConflictKind = Literal["stale", "majority", "tie", "unit", "scope"]
 THINGS_PER_KIND = 12
 CONFLICTS_PER_KIND = 6
 DATA = Path(__file__).parent / "data" / "planted.toml"
+SURROUNDINGS = DATA.with_name("surroundings.toml")
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,12 @@ def _kinds() -> dict[str, dict[str, Any]]:
     return tomllib.loads(DATA.read_text("utf-8"))
 
 
+def surroundings(split: Split) -> dict[str, Any]:
+    """Return titles, fillers, circumstances and heads of tables of a split; the older splits share theirs."""
+    data = tomllib.loads(SURROUNDINGS.read_text("utf-8"))
+    return dict(data.get(split, data["shared"]))
+
+
 _STARTS = words_of("starts")
 _MIDDLES = words_of("middles")
 _ENDS = {
@@ -116,6 +124,8 @@ class _Planter:
     def __init__(self, seed: int, split: Split) -> None:
         self.random = random.Random(f"{seed} {split}")
         self.split = split.replace("-", "_")
+        self._around = surroundings(split)
+        self._fillers: list[str] = self._around["fillers"]
         self.world = World()
         self._names: set[str] = set()
         self._turn: dict[tuple[str, str], int] = defaultdict(int)
@@ -232,16 +242,19 @@ class _Planter:
             text = self._say(thing, attribute, values[attribute])
             said.append((attribute, values[attribute], text))
             sentences.append(text)
-        sentences.append(self.random.choice(_FILLERS))
-        self._store(name, thing, [" ".join(sentences), self.random.choice(_FILLERS)], said)
+        sentences.append(self.random.choice(self._fillers))
+        self._store(name, thing, [" ".join(sentences), self.random.choice(self._fillers)], said)
 
     def _listing(self, name: str, thing: Thing, attributes: Sequence[str], values: Mapping[str, str]) -> None:
         """A data sheet: a table or bullets, in which a label and a value say what a sentence says elsewhere."""
-        rows = [(str(_attributes(thing.kind)[each]["label"]), values[each]) for each in attributes]
+        specs = _attributes(thing.kind)
+        rows = [
+            (str(specs[each].get(f"label_{self.split}", specs[each]["label"])), values[each]) for each in attributes
+        ]
         bullets = self.random.random() < 0.5
         form = self.random.choice(["md", "html"])
-        title = f"{thing.name}: facts"
-        block = [f"- {label}: {value}" for label, value in rows] if bullets else table(("Property", "Value"), rows)
+        title = self._around["sheet"].format(e=thing.name)
+        block = [f"- {label}: {value}" for label, value in rows] if bullets else table(self._around["columns"], rows)
         parts = [self._intro(thing), "\n".join(block)]
         document = f"{name}.{form}"
         self.world.files[document] = as_markdown(title, parts) if form == "md" else as_html(title, parts)
@@ -265,7 +278,7 @@ class _Planter:
                 if disputes[about] is None or disputes[about][0] != attribute:
                     value = all_values[about][attribute]
                     said.append((about, attribute, value, self._say(about, attribute, value, named=True)))
-        parts = [self.random.choice(_FILLERS), " ".join(text for _, _, _, text in said)]
+        parts = [self.random.choice(self._fillers), " ".join(text for _, _, _, text in said)]
         document = self._store(name, thing, parts, [each[1:] for each in said if each[0] == thing])
         for about, attribute, value, text in said:
             if about == other:
@@ -286,7 +299,7 @@ class _Planter:
             if said:
                 document = f"survey-{group[0].kind}-{number}.txt"
                 text = " ".join(each.marks[0] for each in said)
-                self.world.files[document] = as_text("Market survey", [self.random.choice(_FILLERS), text])
+                self.world.files[document] = as_text(self._around["survey"], [self.random.choice(self._fillers), text])
                 self.world.statements += [replace(each, document=document) for each in said]
 
     def _dispute(self, slug: str, thing: Thing, attribute: str, value: str, conflict: ConflictKind) -> None:
@@ -297,33 +310,33 @@ class _Planter:
         forms = ("md", "html", "pdf")
         if conflict == "stale":
             self._store(
-                f"{slug}-report", thing, [filler(_FILLERS), right[0][2]], right, dated="2025-03-14", forms=forms
+                f"{slug}-report", thing, [filler(self._fillers), right[0][2]], right, dated="2025-03-14", forms=forms
             )
             older = f"{self.random.randrange(2012, 2019)}-05-02"
-            self._store(f"{slug}-archive", thing, [filler(_FILLERS), wrong[0][2]], wrong, "stale", older, forms)
+            self._store(f"{slug}-archive", thing, [filler(self._fillers), wrong[0][2]], wrong, "stale", older, forms)
         elif conflict == "majority":
-            self._store(f"{slug}-first", thing, [filler(_FILLERS), right[0][2]], right)
+            self._store(f"{slug}-first", thing, [filler(self._fillers), right[0][2]], right)
             # Two witnesses, not a copy: the second one uses other words.
             while (other_words := self._say(thing, attribute, value, named=True)) == right[0][2]:
                 pass
             again = [(attribute, value, other_words)]
-            self._store(f"{slug}-second", thing, [again[0][2], filler(_FILLERS)], again)
-            self._store(f"{slug}-third", thing, [filler(_FILLERS), wrong[0][2]], wrong, "rival")
+            self._store(f"{slug}-second", thing, [again[0][2], filler(self._fillers)], again)
+            self._store(f"{slug}-third", thing, [filler(self._fillers), wrong[0][2]], wrong, "rival")
         elif conflict == "tie":
-            self._store(f"{slug}-one", thing, [right[0][2], filler(_FILLERS)], right)
-            self._store(f"{slug}-two", thing, [filler(_FILLERS), wrong[0][2]], wrong, "rival")
+            self._store(f"{slug}-one", thing, [right[0][2], filler(self._fillers)], right)
+            self._store(f"{slug}-two", thing, [filler(self._fillers), wrong[0][2]], wrong, "rival")
         elif conflict == "unit":
             other = _other_unit(value)
             wrong = [(attribute, other, self._say(thing, attribute, other, named=True))]
-            self._store(f"{slug}-one", thing, [right[0][2], filler(_FILLERS)], right)
-            self._store(f"{slug}-two", thing, [filler(_FILLERS), wrong[0][2]], wrong, "rival")
+            self._store(f"{slug}-one", thing, [right[0][2], filler(self._fillers)], right)
+            self._store(f"{slug}-two", thing, [filler(self._fillers), wrong[0][2]], wrong, "rival")
         else:
-            here, there = self.random.choice(_SCOPES)
+            here, there = self.random.choice(self._around["circumstances"])
             right = [(attribute, value, f"{here}, {right[0][2][:1].lower() + right[0][2][1:]}")]
             wrong = [(attribute, other, f"{there}, {wrong[0][2][:1].lower() + wrong[0][2][1:]}")]
             right, wrong = [_recased(each, thing) for each in right], [_recased(each, thing) for each in wrong]
-            self._store(f"{slug}-one", thing, [right[0][2], filler(_FILLERS)], right)
-            self._store(f"{slug}-two", thing, [filler(_FILLERS), wrong[0][2]], wrong, "rival")
+            self._store(f"{slug}-one", thing, [right[0][2], filler(self._fillers)], right)
+            self._store(f"{slug}-two", thing, [filler(self._fillers), wrong[0][2]], wrong, "rival")
         self.world.facts.append(Fact(thing, attribute, value, self._ask(thing, attribute), conflict, other))
 
     def _store(
@@ -337,7 +350,7 @@ class _Planter:
         forms: Sequence[str] = ("txt", "md", "html", "pdf"),
     ) -> str:
         form = self.random.choice(forms)
-        title = self.random.choice(_TITLES).format(e=thing.name)
+        title = self.random.choice(self._around["titles"]).format(e=thing.name)
         writer = {"txt": as_text, "md": as_markdown, "html": as_html, "pdf": as_pdf}[form]
         document = f"{name}.{form}"
         self.world.files[document] = writer(title, parts, dated)
@@ -349,18 +362,6 @@ class _Planter:
 
 _Disputes = Mapping[Thing, tuple[str, ConflictKind] | None]
 _CONFLICTS: tuple[ConflictKind, ...] = ("stale", "majority", "tie", "unit", "scope", "stale")
-_SCOPES = [("In summer", "In winter"), ("In 2019", "In 2023"), ("For adults", "For children")]
-_TITLES = ["{e}", "Notes on {e}", "{e} in brief", "About {e}", "From our files"]
-_FILLERS = [
-    "Readers have asked us for more details, and we are glad to give them here.",
-    "The weather was mild on the day of our visit, and the coffee was good.",
-    "Our archive holds several folders on this subject, most of them in good order.",
-    "Not every visitor will agree, but we found the staff friendly and well informed.",
-    "A map and a list of addresses can be had at the counter.",
-    "The photographs in the printed edition were taken by a member of our team.",
-    "Some of the older papers were damaged by water and had to be copied by hand.",
-    "We thank the librarians who let us work late into the evening.",
-]
 _UNITS = {
     "kW": "hp",
     "kilowatts": "horsepower",

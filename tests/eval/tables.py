@@ -80,6 +80,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "It came into being in {value}.",
             "{value} is the founding year of {item}.",
         ),
+        "fresh": (
+            "{item} was called into life in {value}.",
+            "Its entry in the register shows {value} as the founding year.",
+            "When {item} was started in {value}, it had a single workshop.",
+            "{item}, founded as long ago as {value}, sells all over the country.",
+        ),
     },
     "employees": {
         "develop": ("{item} employs {value:,} people.", "The company has {value:,} employees."),
@@ -93,6 +99,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "{item} counts {value:,} employees.",
             "Its staff numbers {value:,}.",
             "{item} gives work to {value:,} people.",
+        ),
+        "fresh": (
+            "{value:,} people earn their living at {item}.",
+            "Its team is made up of {value:,} people.",
+            "The works council of {item} speaks for a staff of {value:,}.",
+            "On the books of {item} are {value:,} employees.",
         ),
     },
     "revenue": {
@@ -108,6 +120,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "It took EUR {value} million in revenue.",
             "With {value} million euros, {item} kept its revenue steady.",
         ),
+        "fresh": (
+            "{item} announced revenue of {value} million euros for the last year.",
+            "Its sales added up to EUR {value} million.",
+            "For {item}, the year closed with {value} million euros in sales.",
+            "A turnover of EUR {value} million was reported by {item}.",
+        ),
     },
     "headquarters": {
         "develop": ("{item} is headquartered in {value}.", "Its head office is in {value}."),
@@ -122,6 +140,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "Its headquarters can be found in {value}.",
             "{item} runs its business from a head office in {value}.",
         ),
+        "fresh": (
+            "Letters to {item} are answered by its head office in {value}.",
+            "Its board meets at the headquarters in {value}.",
+            "{item} is managed out of {value}.",
+            "In {value}, visitors will find the main office of {item}.",
+        ),
     },
 }
 _LABELS = {
@@ -129,6 +153,12 @@ _LABELS = {
     "employees": "Employees",
     "revenue": "Revenue (million EUR)",
     "headquarters": "Headquarters",
+}
+_FRESH_LABELS = {
+    "founded": "Year of foundation",
+    "employees": "Workforce",
+    "revenue": "Turnover (million EUR)",
+    "headquarters": "Head office",
 }
 
 
@@ -154,18 +184,21 @@ def wide_corpus(rows: int, *, seed: int, split: Split) -> Wide:
 
 
 def _document(draw: random.Random, number: int, item: str, said: Mapping[str, Any], split: Split) -> tuple[str, bytes]:
-    intro = f"{item} is a company with a long list of customers."
+    is_fresh = split == "fresh"
+    customers = "a company with a long list of customers."
+    intro = f"{item} is {'pleased to introduce itself here.' if is_fresh else customers}"
+    labels = _FRESH_LABELS if is_fresh else _LABELS
     form = draw.choice(["txt", "md", "html", "pdf"])
     layout = draw.choice(["prose", "bullets", "table"]) if form in ("md", "html") else "prose"
     if layout == "prose":
         sentences = [draw.choice(_SAY[name][split]).format(item=item, value=value) for name, value in said.items()]
         parts = [" ".join([intro, *sentences])]
     else:
-        rows = [(_LABELS[name], f"{value:,}" if name == "employees" else str(value)) for name, value in said.items()]
+        rows = [(labels[name], f"{value:,}" if name == "employees" else str(value)) for name, value in said.items()]
         lines = (
             [f"- {label}: {value}" for label, value in rows]
             if layout == "bullets"
-            else table(("Property", "Value"), rows)
+            else table(("Item", "Entry") if is_fresh else ("Property", "Value"), rows)
         )
         parts = [intro, "\n".join(lines)]
     writer = {"txt": as_text, "md": as_markdown, "html": as_html, "pdf": as_pdf}[form]

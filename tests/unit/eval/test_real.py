@@ -23,3 +23,14 @@ def test_a_page_of_every_question_written_last_says_its_answer() -> None:
     for question in questions()[0]:
         if question.split in ("unseen", "sealed"):
             assert any(re.search(question.answer, pages.get(page, "")) for page in question.pages), question.ask
+        elif question.split == "fresh":
+            assert all(re.search(question.answer, pages.get(page, "")) for page in question.pages), question.ask
+
+
+def test_fresh_questions_are_about_pages_that_no_other_split_asks_about() -> None:
+    asked = questions()[0]
+    others = {page for each in asked if each.split != "fresh" for page in each.pages}
+    fresh = [each for each in asked if each.split == "fresh"]
+    assert len(fresh) >= 36
+    for question in fresh:
+        assert question.pages[0] not in others, question.ask
