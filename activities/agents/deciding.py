@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from activities.calls import CallJournal
 from activities.fallbacks import note_fallbacks
-from activities.usage import reasoner_usage
 from schema.contracts.agent import ThinkInput, ThinkResult
 from schema.contracts.common import Tokens
 from schema.contracts.research import Claim, Fallback, Finish, ToolCall
@@ -77,30 +77,33 @@ def own(claims: tuple[Claim, ...], number: int) -> tuple[Claim, ...]:
 
 
 async def record(
-    connection: Connection, opening: Opening, input: ThinkInput, reasoner: str, step: NewStep, thought: Thought
+    connection: Connection, opening: Opening, input: ThinkInput, step: NewStep, thought: Thought, calls: CallJournal
 ) -> ThinkResult | None:
     """Record a decision with its usage, claims, progress and log line; the caller has opened the attempt.
+
+    Args:
+        calls: what earlier tries of this step bought and metered before they failed.
 
     Returns:
         None if another try was under way at the same time and came first: what that one decided is what stands, and
         nothing was written.
     """
-    action, tokens = thought.action, thought.tokens.total
+    action = thought.action
     finished = isinstance(action, Finish)
-    usage = reasoner_usage(input.operation_key, reasoner, thought.tokens)
+    rest, usage = calls.unmetered(thought.tokens)
     progress = AgentProgress(
         number=input.agent_number,
         attempt=input.attempt,
         status=AgentStatus.COMPLETED if finished else AgentStatus.RUNNING,
         steps=input.step + 1,
-        tokens=tokens,
+        tokens=rest.total,
         outcome=action.reason if isinstance(action, Finish) else None,
     )
     result = ThinkResult(
         outcome="finished" if finished else "act",
         call=None if isinstance(action, Finish) else action,
-        spent_pcr=opening.amount_pcr(usage),
-        tokens=tokens,
+        spent_pcr=calls.spent_pcr + (opening.amount_pcr(usage) if usage else 0),
+        tokens=thought.tokens.total,
     )
     recorded = NewStep(**{**vars(step), "output": result.model_dump(mode="json")})
     done = FinishedStep(recorded, _event(input, thought), usage, progress, thought.claims)

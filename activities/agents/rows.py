@@ -12,6 +12,7 @@ from temporalio import activity
 from activities.agents.deciding import Thought, decided, own, record, step_of, stop_of, unaffordable
 from activities.agents.memory import unpack_passages
 from activities.agents.thinking import brief_of
+from activities.calls import CallJournal, kept_where_it_fails
 from activities.research.fields_reading import begins_in_table, table_head
 from activities.research.filling import next_search
 from activities.research.reasoner import Reasoner
@@ -84,9 +85,17 @@ class RowActivities:
             )
         if (refused := unaffordable(input, self._reasoner.name)) is not None:
             return refused
-        look = await self._look(input, row, acts)
+        calls = CallJournal(
+            *(self._db, self._objects, input),
+            operation_key=input.operation_key,
+            step=input.step,
+            reasoner=self._reasoner.name,
+            agent_number=input.agent_number,
+        )
+        async with kept_where_it_fails(calls):
+            look = await self._look(input, row, acts)
         step = step_of(input, started_at, {"item": row.item})
-        result = await self._record(input, row, look, step)
+        result = await self._record(input, row, look, step, calls)
         await self._live.publish(input.run_id)
         return result
 
@@ -163,14 +172,16 @@ class RowActivities:
                 self._texts.popitem(last=False)
         return self._texts[ref.sha256]
 
-    async def _record(self, input: ThinkInput, row: _Row, look: _Look, step: NewStep) -> ThinkResult:
+    async def _record(
+        self, input: ThinkInput, row: _Row, look: _Look, step: NewStep, calls: CallJournal
+    ) -> ThinkResult:
         org_id, run_id, number = input.org_id, input.run_id, input.agent_number
         async with self._db.transaction(org_id) as session:
             connection = await driver_of(session)
             opening = await steps.open_attempt(connection, org_id, run_id, input.attempt)
             if isinstance(look.action, Finish):
                 await events.append(session, org_id, run_id, _completed(number, row, look.cells))
-            result = await record(connection, opening, input, self._reasoner.name, step, look)
+            result = await record(connection, opening, input, step, look, calls)
             if result is None:
                 await session.rollback()
             elif look.cells:

@@ -4,6 +4,7 @@ from temporalio import activity
 
 from activities.agents.deciding import Thought, decided, own, record, step_of, stop_of, unaffordable
 from activities.agents.memory import recall
+from activities.calls import CallJournal, kept_where_it_fails
 from activities.research.reasoner import Reasoner
 from infra.database import Database
 from infra.live import Live
@@ -66,11 +67,19 @@ class ThinkActivities:
             tools=input.tools,
             steps_left=input.steps_left,
         )
-        thought = await self._reason(input, view)
+        calls = CallJournal(
+            *(self._db, self._objects, input),
+            operation_key=input.operation_key,
+            step=input.step,
+            reasoner=self._reasoner.name,
+            agent_number=input.agent_number,
+        )
+        async with kept_where_it_fails(calls):
+            thought = await self._reason(input, view)
         step = step_of(input, memory.now, {"claims": len(view.claims)})
         async with self._db.direct(input.org_id) as connection:
             opening = await steps.open_attempt(connection, input.org_id, input.run_id, input.attempt)
-            result = await record(connection, opening, input, self._reasoner.name, step, thought)
+            result = await record(connection, opening, input, step, thought, calls)
             if result is None:
                 result = await decided(connection, input)
         await self._live.publish(input.run_id)

@@ -11,21 +11,20 @@ from temporalio import activity
 
 from activities.agents.acting import canary_event
 from activities.agents.thinking import brief_of
+from activities.calls import CallJournal
 from activities.fallbacks import note_fallbacks
 from activities.research.citations import RenderedReport, render_report
 from activities.research.copies import copy_groups
 from activities.research.corroboration import corroborated_trust, marked, with_trust
 from activities.research.journal import journalled
 from activities.research.reasoner import Reasoner
-from activities.runs.calls import CallJournal
 from activities.runs.delivering import Delivered, delivered
 from activities.runs.forms import table_report
 from activities.tools.canary import carries
-from activities.usage import reasoner_usage
 from infra.database import Database, driver_of
 from infra.live import Live
 from infra.objects import ObjectStore, sha256_of
-from schema.contracts.common import ObjectRef, Tokens
+from schema.contracts.common import ObjectRef
 from schema.contracts.policy import ToolPolicy
 from schema.contracts.research import Claim, Conflict, Finding, Reasoned, Report, Subtask
 from schema.contracts.run import (
@@ -304,15 +303,13 @@ class ReportActivities:
     async def _record_stage(
         self, input: StageInput, ref: ObjectRef, reasoned: Reasoned[T], calls: CallJournal, step: NewStep
     ) -> ReportStageResult:
-        tokens = reasoned.tokens
-        rest = Tokens(input=tokens.input - calls.tokens.input, output=tokens.output - calls.tokens.output)
-        usage = reasoner_usage(input.operation_key, self._reasoner.name, rest)
+        rest, usage = calls.unmetered(reasoned.tokens)
         org_id, run_id = input.org_id, input.run_id
         async with self._db.transaction(org_id) as session:
             connection = await driver_of(session)
             await steps.open_attempt(connection, org_id, run_id, input.attempt)
             spent_pcr = calls.spent_pcr
-            if rest.total or not calls.tokens.total:
+            if usage is not None:
                 spent_pcr += await billing.meter(
                     session, org_id, run_id=run_id, attempt=input.attempt, agent_number=0, items=[usage]
                 )

@@ -215,8 +215,15 @@ async def advance(session: AsyncSession, org_id: str, run_id: str, progress: Age
     )
 
 
-async def add_tokens(session: AsyncSession, org_id: str, run_id: str, tokens: int) -> None:
-    """Add to the run's token count."""
+async def add_tokens(session: AsyncSession, org_id: str, run_id: str, tokens: int, *, agent_number: int = 0) -> None:
+    """Add to the token count of the run, and of the agent where it is one's."""
+    if agent_number:
+        await session.execute(
+            update(Agent)
+            .where(col(Agent.org_id) == org_id, col(Agent.run_id) == run_id, col(Agent.number) == agent_number)
+            .values(tokens_used=col(Agent.tokens_used) + tokens)
+            .execution_options(synchronize_session=False)
+        )
     await session.execute(
         update(Run)
         .where(col(Run.org_id) == org_id, col(Run.id) == run_id)

@@ -264,6 +264,47 @@ async def test_answers_that_never_fit_are_paid_once_and_their_work_is_done_by_ru
     assert bought == run.tokens_used == server.tokens_sent, "all that was bought is metered, once"
 
 
+@pytest.mark.parametrize("between", ["two-questions", "draft-and-repair"])
+async def test_what_an_agent_bought_before_the_provider_went_away_is_paid_once(
+    stage: Platform,
+    objects: ObjectStore,
+    library: Org,
+    undisturbed: tuple[str, CreditHold],
+    server: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
+    between: str,
+) -> None:
+    """In one step: claims are drawn and nobody says what to do next; a draft is unusable and nobody repairs it."""
+    plain, away = model_server.answer, []
+
+    def goes_away(call: model_server.Call) -> Any:
+        if call.schema == "DrawnClaims" and not away:
+            away.append(call)
+            server.fail("server_error", schema="NextAction", times=2)
+        return plain(call)
+
+    if between == "two-questions":
+        monkeypatch.setattr(model_server, "answer", goes_away)
+    else:
+        server.fail("wrong_schema", schema="DrawnClaims", times=1)
+        server.fail("server_error", schema="DrawnClaims", times=2)
+    run_id = await complete(stage, library)
+    report, _ = undisturbed
+    assert await check_report(stage, objects, library, run_id) == report
+    await check_money(stage, library, run_id)
+    drawn = [(call.user, call.messages) for call in server.calls if call.schema == "DrawnClaims" and call.tokens]
+    assert len(drawn) == len(set(drawn)), "what was answered is asked again"
+    run = await stage.run_row(library.id, run_id)
+    async with stage.db.transaction(library.id) as session:
+        query = select(Usage).where(Usage.org_id == library.id, Usage.run_id == run_id)
+        usage = list((await session.execute(query)).scalars())
+        agents = await runs.list_agents(session, library.id, run_id)
+    bought = sum(row.input_tokens + row.output_tokens for row in usage)
+    assert bought == run.tokens_used == server.tokens_sent, "all that was bought is metered, once"
+    of_agents = sum(row.input_tokens + row.output_tokens for row in usage if row.agent_number)
+    assert of_agents == sum(agent.tokens_used for agent in agents)
+
+
 async def test_what_the_model_cannot_show_is_drawn_by_rule(
     stage: Platform, objects: ObjectStore, library: Org, server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
