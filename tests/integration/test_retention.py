@@ -342,7 +342,7 @@ async def test_a_person_takes_their_data_along_and_is_erased(
         query = f'OrgId = "{org.id}" AND WorkflowId STARTS_WITH "{theirs}"'
         return not [found async for found in stage.client.list_workflows(query)]
 
-    await eventually(forgotten)
+    await eventually(forgotten, within_s=60)  # Temporal deletes in the background.
     # Again, as a retry of the workflow would: nothing more is found or counted.
     async with stage.db.transaction(org.id) as session:
         assert (await erasures.erase_person(session, org.id, erasure["id"])).erased == erasure["erased"]

@@ -148,8 +148,8 @@ async def run(stage: Platform, org: Org, task: str, sources: list[str] | None, *
     sidecar = Sidecar.model_validate_json(texts["citations.json"])
     async with stage.db.transaction(org.id) as session:
         refs = await snapshots.snapshot_refs(session, org.id, [source.snapshot_sha256 for source in sidecar.sources])
-    read = {ref.sha256: (await stage.parts.objects.get(ref)).decode() for ref in refs}
-    outcome = Outcome(run_id, texts["research_report.md"], sidecar, read)
+    contents = {ref.sha256: (await stage.parts.objects.get(ref)).decode() for ref in refs}
+    outcome = Outcome(run_id, texts["research_report.md"], sidecar, contents)
     outcome.log, outcome.read = log, read
     return outcome
 

@@ -39,7 +39,7 @@ async def test_a_run_tells_copies_from_witnesses(
     settings: Settings, temporal_client: Client, db: Database, org: Org
 ) -> None:
     """The agency and its reprint are one source; the guild is another, and so both are trusted more."""
-    async with platform(settings, temporal_client, f"{new_id(DOCUMENT)}-") as stage:
+    async with platform(settings, temporal_client, f"{new_id(DOCUMENT)}-", vectors=True) as stage:
         await stage.upload(org.id, FILES)
         run_id = await stage.create(org.id, org.owner_id, TASK, max_agents=1)
         await stage.start(org.id, run_id)
