@@ -118,13 +118,13 @@ class _Asked:
         self._total = sum(self._weights) or 1.0
         self._pairs = set(pairwise([term.singular for term in self._terms if term.weight == 1.0]))
         self._core = [number for number, term in enumerate(self._terms) if term.is_core]
-        about = subject_terms(question)
+        self._wanted = wanted(question)
+        about = self._wanted.subject if self._wanted.is_definite else subject_terms(question)
         self._subject_at = [number for number, term in enumerate(self._terms) if term.stem in about]
         self._distinctive = max(
             self._subject_at, key=lambda number: (index.idf(self._terms[number].stem), -number), default=-1
         )
         self._designations = designations(question)
-        self._wanted = wanted(question)
         self._explains = bool(re.match(r"\s*(?:what |how (?:do|does)|explain|describe|define)", question, re.I))
         self._defined = bool(re.match(r"\s*(?:what|who) (?:is|are|was|were) [^,]*$", question.strip(" ?"), re.I))
 

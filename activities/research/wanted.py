@@ -93,8 +93,9 @@ class Wanted:
 
 
 _MEASURES = re.compile(
+    r"(?:(?:at|by|for|from|in|of|on|since|to|under|until|with|within) )?"
     r"(?:how (?:many|much|long|high|tall|deep|wide|heavy|far|fast|old|large|big|efficient|often|hot|cold|strong)|"
-    r"(?:at |in |under |by )?(?:what|which) (?!is |are |was |were )\w+|what (?:is|are|was|were) the|when|who|where)\b",
+    r"(?:what|which) (?!is |are |was |were )\w+|what (?:is|are|was|were) the|when|who|whom|whose|where)\b",
     re.IGNORECASE,
 )
 _VERBAL = tuple(
