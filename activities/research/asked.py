@@ -31,11 +31,14 @@ ANSWERS_MAX = 40
 """Facts that answer one question are compared pair by pair up to this number."""
 
 
-def asked_disagreements(questions: Iterable[str], facts: Sequence[Fact]) -> Iterator[tuple[int, int, ConflictKind]]:
+def asked_disagreements(
+    questions: Iterable[str], facts: Sequence[Fact], known: Mapping[tuple[int, int], ConflictKind]
+) -> Iterator[tuple[int, int, ConflictKind]]:
     """Yield (left, right, kind) for the facts that answer a question with different values.
 
     Args:
         questions: as the subtasks have them; several may stand in one.
+        known: disagreements that were seen without a question; whoever answers as one of their sides is with it.
     """
     for question in (single for each in questions for single in single_questions(each)):
         asked = wanted(question)
@@ -47,7 +50,9 @@ def asked_disagreements(questions: Iterable[str], facts: Sequence[Fact]) -> Iter
             if kind is not None:
                 found[left, right] = kind
         yield from ((left, right, kind) for (left, right), kind in found.items())
-        yield from _taking_sides(question, facts, answering, found, dimensions)
+        here = set(answering)
+        told = {pair: kind for pair, kind in known.items() if here.issuperset(pair)} | found
+        yield from _taking_sides(question, facts, answering, told, dimensions)
 
 
 def answers_otherwise(question: str, fact: Fact, peer: Fact) -> bool:

@@ -40,7 +40,7 @@ def find_conflicts(
         if kind is not None:
             kinds[left, right] = kind
             groups.join(left, right)
-    for left, right, kind in asked_disagreements(questions, facts):
+    for left, right, kind in asked_disagreements(questions, facts, dict(kinds)):
         if kind is ConflictKind.STALE or (left, right) not in kinds:
             kinds[left, right] = kind
         groups.join(left, right)

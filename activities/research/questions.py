@@ -232,7 +232,11 @@ def subject_terms(question: str) -> frozenset[str]:
     return frozenset()
 
 
-_FOR_TIME = re.compile(r"(?:since )?when\b|(?:in|since) (?:what|which) (?:year|month)\b|what year\b", re.IGNORECASE)
+_FOR_TIME = re.compile(
+    r"(?:since )?when\b|(?:(?:in|since|on) )?(?:what|which) (?:year|month|day|date)\b|"
+    r"(?:what|which) (?:is|was) the (?:[\w-]+ )?(?:year|date)\b",
+    re.IGNORECASE,
+)
 _FOR_NAME = re.compile(
     r"(?:for |to |by |from |in |at )?(?:who|whom|whose|where|(?:what|which) (?:company|firm|person|people|author|maker|"
     r"manufacturer|town|city|country|place|organi[sz]ation|language|licen[cs]e))\b",

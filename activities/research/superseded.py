@@ -70,8 +70,11 @@ def answers_alike(question: str, left: Fact, right: Fact, dimensions: frozenset[
     if thing and (number := numbered(thing, left.text)) is not None:
         return number == numbered(thing, right.text)
     mine, yours = _figures(asked, left, dimensions), _figures(asked, right, dimensions)
+    # The very same number of the very same things is no chance, whatever else the words say (eggs, eggs a year).
     return any(
-        _alike(one, other) and one.figure.base == other.figure.base and one.figure.dimension == other.figure.dimension
+        one.figure.base == other.figure.base
+        and one.figure.dimension == other.figure.dimension
+        and (_alike(one, other) or one.noun == other.noun != "")
         for one in mine
         for other in yours
     )
@@ -89,12 +92,20 @@ def numbered_asked(question: str) -> str | None:
     return thing if thing and any(stem(word) == thing and not word.endswith("s") for word in words(question)) else None
 
 
+_NUMBER_OF = (
+    re.compile(r"\b([A-Za-z]{2,}) (?:(?:number|no\.|nr\.) )?(\d{1,6})\b(?![.,]\d)"),
+    re.compile(
+        r"\b[Tt]he (?:[a-z-]+ )*?([a-z]{2,})(?: (?:of|for|in|on) [^,;.]{1,60}?)? (?:is|was) "
+        r"(\d{1,6})(?![.,]?\d)(?=[.,;)]|\Z)"
+    ),
+)
+"""Port 1597; the default port of Corvid is 1597."""
+
+
 def numbered(thing: str, text: str) -> Decimal | None:
     """Return the number that names a thing (port 1597), whatever it looks like; None for none, or for several."""
     found = {
-        Decimal(number)
-        for word, number in re.findall(r"\b([A-Za-z]{2,}) (?:(?:number|no\.|nr\.) )?(\d{1,6})\b(?![.,]\d)", text)
-        if stem(word.lower()) == thing
+        Decimal(number) for form in _NUMBER_OF for word, number in form.findall(text) if stem(word.lower()) == thing
     }
     return found.pop() if len(found) == 1 else None
 

@@ -7,6 +7,8 @@ import pytest
 from activities.research.conflicts import find_conflicts
 from activities.research.findings import merge_claims
 from activities.research.questions import plan_subtasks
+from activities.research.text import stem
+from activities.research.wanted import wanted
 from schema.contracts.research import Brief, ConflictKind
 from tests.unit.research.making import claim_of
 
@@ -103,6 +105,7 @@ SUPERSEDED = [
         "Norda Lines operates the Zorba.",
         "The owner of the Zorba is Selva Marine.",
     ),
+    ("To which port does Corvida listen?", "Corvida listens on port 9546.", "The usual port of Corvida is 4410."),
     (
         "When was the Hotel Brisa founded?",
         "In 1941, two sisters founded the Hotel Brisa.",
@@ -153,6 +156,7 @@ STANDING = [
     ),
     ("How fast is the Kestrel?", "The Kestrel reaches 900 km/h.", "The Kestrel lands at 220 km/h."),
     ("How much disk space does Corvida need?", "Corvida needs 120 GB of disk.", "Corvida writes 4 GB of logs."),
+    ("To which port does Corvida listen?", "Corvida listens on port 9546.", "The oldest release of Corvida is 4410."),
 ]
 
 
@@ -191,7 +195,52 @@ def test_whoever_says_the_same_in_other_words_takes_that_side() -> None:
     assert len(found[0].finding_ids) == 3
 
 
+@pytest.mark.parametrize(
+    ("question", "other_words", "same_words", "rival"),
+    [
+        (
+            "Who is the only carrier of Velstone?",
+            "Arda Marine carries Velstone to every port.",
+            "Velstone is shipped by Arda Marine.",
+            "Velstone is shipped by Norda Lines.",
+        ),
+        (
+            "What is the founding year of Tarnwerk?",
+            "1921 is the year in which Tarnwerk came into the world.",
+            "Tarnwerk was founded in 1921.",
+            "Tarnwerk was founded in 1912.",
+        ),
+    ],
+)
+def test_a_majority_in_several_words_is_one(question: str, other_words: str, same_words: str, rival: str) -> None:
+    """Also where the disagreement shows without the question: two sentences of one make."""
+    said = tuple(
+        claim_of(text, title=title) for title, text in (("One", other_words), ("Two", same_words), ("Three", rival))
+    )
+    findings = merge_claims(said)
+    [found] = find_conflicts(findings, {claim.id: claim for claim in said}, [question])
+    chosen = next(each for each in findings if each.id == found.chosen_finding_id)
+    assert chosen.text in (other_words, same_words)
+    assert "2 independent sources against 1" in found.reason
+
+
 def test_how_a_list_is_introduced_is_no_part_of_its_questions() -> None:
     task = "Please answer these questions from our documents:\n- How long is the Sorna Tunnel?\n- Who owns the Zorba?"
     asked = [subtask.question for subtask in plan_subtasks(Brief(task=task, agents_max=4))]
     assert asked == ["How long is the Sorna Tunnel?", "Who owns the Zorba?"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "By whom was Velstone first described?",
+        "To what is the pressure of Velstone set?",
+        "At how many degrees does Velstone soften?",
+        "Whom did makers of Velstone choose as chairman?",
+        "Who first described Velstone?",
+    ],
+)
+def test_a_question_is_about_what_it_names_however_it_begins(question: str) -> None:
+    asked = wanted(question)
+    assert asked.subject == {stem("velstone")}
+    assert asked.is_definite
