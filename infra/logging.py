@@ -46,8 +46,9 @@ QUIET = {
     "LiteLLM": "warning",
     "asyncio": "warning",
     "uvicorn.access": "warning",
+    "infra.database": "warning",
 }
-"""Libraries that speak too much; the API writes an access line of its own."""
+"""Libraries that speak too much (SQLAlchemy in the name of our pool); the API writes an access line of its own."""
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
