@@ -21,7 +21,7 @@ router = APIRouter(tags=["artifacts"], route_class=SecuredRoute)
 _DOWNLOAD: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The file.",
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
         "headers": {
             "ETag": {"schema": {"type": "string"}, "description": "SHA-256 of the content, in quotes."},
             "Content-Disposition": {"schema": {"type": "string"}, "description": "Always an attachment (RFC 6266)."},

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from api.auth import AuditReader, SecuredRoute
@@ -11,6 +10,7 @@ from api.paging import Page, PageOf, seal
 from api.serialisation import JsonAnswer
 from api.services import Api
 from api.views import audit as views
+from api.views.base import Moment
 from schema.store import audit
 from schema.store.audit import Filter
 
@@ -33,10 +33,10 @@ async def list_audit_entries(
     ] = None,
     outcome: Annotated[views.AuditOutcome | None, Query(description="Only what ended so.")] = None,
     since: Annotated[
-        AwareDatetime | None, Query(alias="from", description="Not before this time (RFC 3339, with its zone).")
+        Moment | None, Query(alias="from", description="Not before this time (RFC 3339, with its zone).")
     ] = None,
     until: Annotated[
-        AwareDatetime | None, Query(alias="to", description="Before this time (RFC 3339, with its zone).")
+        Moment | None, Query(alias="to", description="Before this time (RFC 3339, with its zone).")
     ] = None,
 ) -> Response:
     """List who did what, newest first."""

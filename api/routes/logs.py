@@ -1,6 +1,5 @@
 """A run's log: as JSON pages, and as a resumable stream."""
 
-import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
@@ -12,13 +11,12 @@ from api.serialisation import JsonAnswer
 from api.services import Api
 from api.streams import LogStream, line
 from api.views import work as views
-from schema.errors import InvalidRequest
 from schema.policies import PAGE_SIZE_MAX
 from schema.store import events, runs
 
 router = APIRouter(prefix="/runs/{run_id}", tags=["runs"], route_class=SecuredRoute)
 
-_EVENT_ID = "[0-9]{0,18}"
+_EVENT_ID = "^[0-9]{0,18}$"
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Lines of the log; with `stream=true` as Server-Sent Events: `id:` the gap-free number, "
@@ -54,20 +52,12 @@ async def get_run_logs(
     after_seq: Annotated[int, Query(ge=0, le=2**62, description="Only lines with a higher number.")] = 0,
     limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX, description="Largest number of lines (JSON).")] = PAGE_SIZE_MAX,
     last_event_id: Annotated[
-        str | None,
-        Query(
-            description="As the header `Last-Event-ID`, for clients that cannot set it.",
-            json_schema_extra={"pattern": f"^{_EVENT_ID}$"},
-        ),
-    ] = None,
+        str, Query(pattern=_EVENT_ID, description="As the header `Last-Event-ID`, for clients that cannot set it.")
+    ] = "",
     resumed_from: Annotated[
-        str | None,
-        Header(
-            alias="Last-Event-ID",
-            description="Number of the last event that was received.",
-            json_schema_extra={"pattern": f"^{_EVENT_ID}$"},
-        ),
-    ] = None,
+        str,
+        Header(alias="Last-Event-ID", pattern=_EVENT_ID, description="The `id:` of the last event that was received."),
+    ] = "",
 ) -> Response:
     """Read a run's log, oldest line first; or stream it from any line on."""
     async with api.database.transaction(caller.org_id) as session:
@@ -84,7 +74,7 @@ async def get_run_logs(
         api.live,
         org_id=caller.org_id,
         run_id=run_id,
-        after_seq=max(after_seq, _number(resumed_from), _number(last_event_id)),
+        after_seq=max([after_seq, *(int(told) for told in (resumed_from, last_event_id) if told)]),
         still_allowed=lambda: authenticate(request),
     )
     return StreamingResponse(
@@ -92,11 +82,3 @@ async def get_run_logs(
         media_type="text/event-stream",
         headers={"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"},
     )
-
-
-def _number(event_id: str | None) -> int:
-    if event_id is None or event_id == "":
-        return 0
-    if not re.fullmatch(_EVENT_ID, event_id):
-        raise InvalidRequest("Last-Event-ID must be the `id:` of an event of this stream.", header="Last-Event-ID")
-    return int(event_id)

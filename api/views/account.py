@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from api.serialisation import Credits, Instant
-from api.views.base import Ask, FilledText, Listing, Text, View
+from api.views.base import Ask, FilledText, Listing, Moment, Text, View
 from api.views.runs import PositiveCredits, pcr_to_credits
 from schema.money import credits_to_ucr, ucr_to_credits
 from schema.store.api_keys import Scope
@@ -128,7 +128,7 @@ class CreateKey(Ask):
     scopes: list[Annotated[Scope, Field(strict=False)]] = Field(
         min_length=1, max_length=len(Scope), description="What the key may do; not more than the caller's own key."
     )
-    expires_at: Annotated[datetime, Field(strict=False)] | None = Field(default=None, description="Default: never.")
+    expires_at: Moment | None = Field(default=None, description="Default: never.")
     service_account_id: Text | None = Field(
         default=None, max_length=100, description="Make the key of this service account; default: the caller's own."
     )
@@ -138,8 +138,6 @@ class CreateKey(Ask):
     def _in_the_future(cls, at: datetime | None) -> datetime | None:
         if at is None:
             return None
-        if at.tzinfo is None:
-            raise ValueError("needs a time zone, for example `2027-01-01T00:00:00Z`")
         if at <= datetime.now(UTC):
             raise ValueError("must be in the future")
         return at

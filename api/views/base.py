@@ -1,8 +1,18 @@
 """What all models share, and the kinds of text that are accepted."""
 
+import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -41,6 +51,26 @@ class Listing(View):
 
     next_cursor: str | None = None
     """Pass it as `cursor` to get the next page; null on the last one."""
+
+
+def _written_time(value: Any) -> Any:
+    """Refuse seconds since 1970, which pydantic takes for a time."""
+    if isinstance(value, str) and not re.match(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}", value):
+        raise ValueError("must be a time as RFC 3339 writes it, for example 2026-11-28T12:00:00Z")
+    if not isinstance(value, str):
+        raise ValueError("must be a text, for example 2026-11-28T12:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_time)]
+"""A time that a caller names: RFC 3339, with its zone."""
+
+
+def no_truth_value(value: Any) -> Any:
+    """Refuse true and false, which Python takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
+    return value
 
 
 def storable(text: str) -> str:

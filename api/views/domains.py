@@ -18,7 +18,7 @@ NOTE_LENGTH_MAX = 500
 class TrustDomain(Ask):
     """How far sources of a domain are trusted."""
 
-    trust: Annotated[float, Field(ge=0, le=1, strict=False, allow_inf_nan=False)]
+    trust: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     """0..1; the shipped default for a page of the open web is 0.5."""
     note: Annotated[Text, Field(max_length=NOTE_LENGTH_MAX)] = ""
     """Why; it is shown with every source of the domain."""

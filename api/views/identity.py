@@ -4,10 +4,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from api.serialisation import Credits, Instant
-from api.views.base import Ask, FilledText, Listing, Text, View, storable
+from api.views.base import Ask, FilledText, Listing, Text, View, no_truth_value, storable
 from api.views.runs import PositiveCredits
 from schema.money import credits_to_ucr, ucr_to_credits
 from schema.permissions import Role
@@ -23,7 +23,8 @@ Name = Annotated[FilledText, Field(max_length=200)]
 OrgId = Annotated[str, Field(pattern=r"^org_[0-9a-f]{32}$")]
 RoleName = Annotated[Role, Field(strict=False)]
 Transport = Literal["cookie", "bearer"]
-Limit = PositiveCredits | Literal[0] | None
+Limit = Annotated[PositiveCredits | Literal[0] | None, BeforeValidator(no_truth_value)]
+"""Credits a month: an amount, 0 for none at all, null for no limit."""
 
 
 class SignIn(Ask):

@@ -162,6 +162,24 @@ async def test_forged_cursors_are_refused_or_harmless(caller: Caller) -> None:
             assert answer.status_code in (200, 400, 404, 422), (path, cursor, answer.text)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "/api/v1/organisation", {"name": "0", "monthly_limit": False}),
+        ("PUT", "/api/v1/domains/e.example", {"trust": True}),
+        ("PUT", "/api/v1/domains/e.example", {"trust": "0.5"}),
+        ("POST", "/api/v1/api-keys", {"name": "k", "scopes": ["runs:read"], "expires_at": 4_102_444_800}),
+        ("POST", "/api/v1/api-keys", {"name": "k", "scopes": ["runs:read"], "expires_at": "4102444800"}),
+        ("GET", "/api/v1/audit?to=0.5", None),
+        ("GET", "/api/v1/audit?from=1700000000", None),
+    ],
+)
+async def test_nothing_is_taken_for_something_else(caller: Caller, method: str, path: str, body: Any) -> None:
+    """False is no limit of 0, true no trust of 1, and a number no time."""
+    headers = {"idempotency-key": uuid.uuid4().hex} if method == "POST" else {}
+    assert is_problem(await caller.request(method, path, json=body, headers=headers), 422)
+
+
 @pytest.mark.parametrize("name", ["header", "query"])
 async def test_a_last_event_id_that_is_none_is_refused(caller: Caller, name: str) -> None:
     run = await caller.create()
@@ -172,7 +190,7 @@ async def test_a_last_event_id_that_is_none_is_refused(caller: Caller, name: str
             answer = await caller.get(path, headers={"last-event-id": given.encode()})
         else:
             answer = await caller.get(path, params={"last_event_id": given, "stream": "true"})
-        assert is_problem(answer, 400)
+        assert is_problem(answer, 422)
     beyond = await caller.get(path, headers={"last-event-id": "999999"})
     assert "event: end" in beyond.text
 
