@@ -18,7 +18,8 @@ from typing import Any, Literal
 from tests.eval.files import as_html, as_markdown, as_pdf, as_text, table, words_of
 
 Split = Literal["develop", "held-out", "unseen", "sealed", "fresh"]
-"""develop: looked at. held-out, unseen, sealed: only measured until 2026-11-28, then looked at. fresh: written by somebody who had not read the reasoner, and only scored."""
+"""develop: looked at. held-out, unseen, sealed: only measured until 2026-11-28, then looked at. fresh: written by
+somebody who had not read the reasoner, and only scored."""
 Role = Literal["current", "stale", "rival"]
 """current: what a report should say. stale: once right, in an older document. rival: contradicts it, no older."""
 ConflictKind = Literal["stale", "majority", "tie", "unit", "scope"]
