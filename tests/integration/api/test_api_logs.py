@@ -172,4 +172,4 @@ async def test_json_pages(caller: Caller, db: Database) -> None:
     for params in ({"after_seq": -1}, {"limit": 0}, {"after_seq": 2**63}):
         assert (await caller.get(path, params=params)).status_code == 422
     bad = await caller.get(f"{path}?stream=true", headers={"last-event-id": "x; drop"})
-    assert (bad.status_code, bad.json()["code"]) == (400, "invalid_request")
+    assert (bad.status_code, bad.json()["code"]) == (422, "validation_failed")
