@@ -104,10 +104,11 @@ mutants: setup ## Change the code of the money, the states and the rules, and se
 	nice -n 10 $(BIN)/python -m tests.mutation $(MODULE) $(if $(SAMPLE),--sample $(SAMPLE))
 
 EXAMPLES ?= 200
+CREDENTIALS ?= key session
 
 .PHONY: fuzz
-fuzz: setup ## Schemathesis against the API on real servers: EXAMPLES=200, SEED=1
-	$(BIN)/python -m tests.outside.fuzz --examples $(EXAMPLES) --seed $(SEED)
+fuzz: setup ## Schemathesis against the API on real servers: EXAMPLES=200, SEED=1, CREDENTIALS="key session"
+	$(BIN)/python -m tests.outside.fuzz --examples $(EXAMPLES) --seed $(SEED) --as $(CREDENTIALS)
 
 .PHONY: histories
 histories: setup ## Record the histories that tests/replay replays

@@ -98,6 +98,8 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> None:
+    for parameter in operation.get("parameters", ()):
+        _drop_null(parameter)
     responses = operation["responses"]
     idempotent = any(parameter["name"] == HEADER for parameter in operation.get("parameters", ()))
     if idempotent:
@@ -113,6 +115,15 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
             headers.update(_ref(REPLAYED, "IdempotentReplayed"))
     for status in _refusals(path, method, operation, idempotent):
         responses[status] = _PROBLEM_REF
+
+
+def _drop_null(parameter: dict[str, Any]) -> None:
+    """Show what a parameter is where it is given: it can be left out, but no text of a URL or a header is null."""
+    schema = parameter["schema"]
+    kept = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(kept) == 1:
+        del schema["anyOf"]
+        parameter["schema"] = kept[0] | schema
 
 
 def _refusals(path: str, method: str, operation: dict[str, Any], idempotent: bool) -> list[str]:

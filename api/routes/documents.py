@@ -40,7 +40,7 @@ _BODY = {
                             "type": "array",
                             "minItems": 1,
                             "maxItems": UPLOAD_FILES_MAX,
-                            "items": {"type": "string", "format": "binary", "description": "Not empty."},
+                            "items": {"type": "string", "format": "binary", "minLength": 1},
                         }
                     },
                     "additionalProperties": False,

@@ -1,6 +1,6 @@
 """Retention, archives, erasures and exports: what is asked and shown."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,8 @@ from schema.contracts.common import ObjectRef
 from schema.policies import LEDGER_KEPT_DAYS_MIN
 from schema.store.retention import Kept
 from schema.tables.retention import DataExport, Erasure, RunArchive
+
+UserId = Annotated[str, Field(pattern=r"^user_[0-9a-f]{32}$")]
 
 Days = Field(default=None, ge=1, le=36_500)
 
@@ -82,7 +84,7 @@ class ArchivePage(Listing):
 class CreateErasure(Ask):
     """Whose data shall be erased."""
 
-    user_id: str = Field(min_length=1, max_length=100)
+    user_id: UserId
 
 
 Progress = Literal["processing", "completed", "failed"]
@@ -111,7 +113,7 @@ class ErasurePage(Listing):
 class CreateExport(Ask):
     """Whose data shall be exported; null, or not there: the whole organisation's."""
 
-    user_id: str | None = Field(default=None, min_length=1, max_length=100)
+    user_id: UserId | None = None
 
 
 class ExportView(View):

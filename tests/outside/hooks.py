@@ -3,22 +3,54 @@
 import json
 import os
 import uuid
+from pathlib import Path
 from typing import Any
 
 import requests
 import schemathesis
-from schemathesis.transport.serialization import Binary
 
-OWN: dict[str, str] = json.loads(os.environ["FUZZ_OWN"])
-FOREIGN: dict[str, str] = json.loads(os.environ["FUZZ_FOREIGN"])
-SECRETS: list[str] = json.loads(os.environ["FUZZ_FOREIGN_SEEN"])
+_TOLD: dict[str, Any] = json.loads(Path(os.environ["FUZZ"]).read_text())
+OWN: dict[str, str] = _TOLD["own"]
+FOREIGN: dict[str, str] = _TOLD["foreign"]
+SECRETS: list[str] = _TOLD["foreign_seen"]
 """Ids and texts of the other organisation that no answer to this one may hold, unless the request did."""
 PROBLEM = {"type", "title", "status", "detail", "instance", "code", "request_id"}
 DESTROYS = {"delete"}
 CREDITS = {"credits", "max_credits", "add_credits", "monthly_limit"}
-KEY = f"Bearer {os.environ['FUZZ_KEY']}"
-KEY_IN_USE = os.environ["FUZZ_KEY_ID"]
+CREDENTIAL: str = _TOLD["credential"]
+KEY = f"Bearer {_TOLD['key']}"
+IN_USE = {"key_id": _TOLD["key_in_use"], "session_id": OWN["session_id"], "user_id": OWN["owner_id"]}
+"""What these very requests come with: all that came after its end would be 401, or 403."""
+NARROWS: dict[str, Any] = {
+    "PUT /api/v1/tool-policy": {},
+    "PATCH /api/v1/organisation": {"monthly_limit": None},
+}
+"""What takes back a success of these operations."""
+SPENDS = {
+    "DELETE /api/v1/session",
+    "DELETE /api/v1/sessions",
+    "DELETE /api/v1/session/membership",
+    "PUT /api/v1/session/password",
+}
+"""These take something from whoever asks: each time that they do it, it is another person who asks."""
+_spare_tokens: list[str] = _TOLD["spare_tokens"]
+_spare_sessions: list[str] = _TOLD["spare_sessions"]
 _count = 0
+
+
+@schemathesis.auth(refresh_interval=None)
+class Credential:
+    """The credential of every request: the key or session of the run, or a spare session for what ends it."""
+
+    def get(self, case: Any, context: Any) -> str | None:
+        """Return a token; none where the very point of the case is that there is none, or another."""
+        if case.operation.schema.is_security_param_negated(case):
+            return None
+        return _spare_tokens[-1] if _spare_tokens and case.operation.label in SPENDS else CREDENTIAL
+
+    def set(self, case: Any, data: str, context: Any) -> None:
+        """Send it."""
+        case.headers["Authorization"] = f"Bearer {data}"
 
 
 @schemathesis.hook
@@ -29,7 +61,7 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     conflict by contract. A cursor is a token of this API's own, which only a page before it gives.
     """
     global _count
-    _spare_the_key(case)
+    _spare_the_caller(case)
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     if "Idempotency-Key" in (case.headers or {}):
@@ -43,35 +75,62 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     if (known := (OWN, FOREIGN, None, None)[_count % 4]) is None:
         return
     if known is OWN and case.method.lower() in DESTROYS:
+        if "session_id" in case.path_parameters and _spare_sessions:
+            case.path_parameters["session_id"] = _spare_sessions.pop()
         return
     for name in case.path_parameters:
-        if name in known and name != "code":
+        if name in known:
             case.path_parameters[name] = known[name]
 
 
 @schemathesis.hook
 def after_call(context: Any, case: Any, response: Any) -> None:
-    """Undo a policy that narrows what later runs may ask for: the same body would be refused by state."""
-    if case.operation.label == "PUT /api/v1/tool-policy" and response.status_code == 200:
-        requests.put(response.request.url, json={}, headers={"Authorization": KEY}, timeout=30).raise_for_status()
+    """Count who has gone, and undo what narrows later requests: the same body would be refused by state."""
+    label = case.operation.label
+    if label in SPENDS and response.status_code == 204 and len(_spare_tokens) > 1:
+        _spare_tokens.pop()
+    if response.status_code == 200 and label in NARROWS:
+        method, url = case.method, response.request.url
+        _own(method, url, json=NARROWS[label]).raise_for_status()
 
 
-def _spare_the_key(case: Any) -> None:
-    """Have nothing revoke or rotate the key of these very requests: all that came after would be 401."""
-    if (case.path_parameters or {}).get("key_id") == KEY_IN_USE and case.method.upper() != "GET":
-        case.path_parameters["key_id"] = OWN["key_id"]
+def _own(method: str, url: str, **more: Any) -> requests.Response:
+    """Ask the API outside the run, with the key of the first organisation."""
+    headers = {"Authorization": KEY, "Idempotency-Key": uuid.uuid4().hex}
+    return requests.request(method, url, headers=headers, timeout=30, **more)
+
+
+def _somebody() -> str:
+    """Make a service account, which can be erased, and return its id."""
+    made = _own("POST", f"{_TOLD['url']}/api/v1/service-accounts", json={"name": "somebody", "role": "viewer"})
+    made.raise_for_status()
+    user_id: str = made.json()["id"]
+    return user_id
+
+
+def _spare_the_caller(case: Any) -> None:
+    """Have nothing end the key or session of these very requests, or take from their member what it may do."""
+    given = case.path_parameters or {}
+    for name, used in IN_USE.items():
+        if given.get(name) == used and case.method.upper() != "GET":
+            given[name] = _spare_sessions.pop() if name == "session_id" and _spare_sessions else OWN[name]
 
 
 def _say_what_no_schema_can(body: dict[str, Any]) -> None:
     """Change, in a well-formed body, what JSON Schema has no words for.
 
-    Six decimals of a binary float; a time that is still to come; a file that is not empty; names that differ by more
-    than case and blanks; a list that names members of the object beside it.
+    Six decimals of a binary float; a password that is hard to guess; somebody who is there; an organisation of one's
+    own; a time that is still to come; names that differ by more than case and blanks; a list that names members of
+    the object beside it.
     """
     if isinstance(body.get("expires_at"), str):
         body["expires_at"] = "2099-12-31T23:59:59Z"
-    if isinstance(files := body.get("file"), list):
-        body["file"] = [file if getattr(file, "data", file) else Binary(b"text") for file in files]
+    if isinstance(body.get("new_password"), str):
+        body["new_password"] = uuid.uuid4().hex
+    if isinstance(body.get("user_id"), str) and _count % 2:
+        body["user_id"] = _somebody()
+    if isinstance(body.get("org_id"), str) and "transport" not in body:
+        body["org_id"] = OWN["org_id"]
     for name in CREDITS & body.keys():
         if isinstance(body[name], float):
             body[name] = max(round(body[name], 6), 0.000001)

@@ -1,4 +1,4 @@
-"""The API on a real socket, beside a worker that knows a stub of the Run workflow (`stub_run.py`)."""
+"""The API on a real socket, beside workers that know a stub of the Run workflow (`stub_run.py`)."""
 
 import asyncio
 import socket
@@ -15,13 +15,18 @@ from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.retention.erasing import EraseActivities
+from activities.retention.exporting import ExportActivities
 from api.app import create_app
 from infra.database import Database
+from infra.objects import ObjectStore
+from infra.orchestrator import Orchestrator
 from infra.settings import Settings
 from schema.policies import TaskQueue
 from schema.store import api_keys
 from tests.integration.api.stub_run import StubActivities, StubIngestDocument, StubRun
 from tests.integration.conftest import Org, make_org
+from workflows.retention import EraseWorkflow, ExportDataWorkflow
 
 TASK = "What is known of the tides in the Bristol Channel?"
 
@@ -117,17 +122,34 @@ async def api(api_settings: Settings) -> AsyncIterator[Running]:
         yield running
 
 
-@pytest_asyncio.fixture(scope="session")
-async def worker(api_settings: Settings, temporal_client: Client, db: Database) -> AsyncIterator[None]:
-    """A worker with the stubs."""
-    activities = StubActivities(db)
-    async with Worker(
-        temporal_client,
-        task_queue=api_settings.task_queue(TaskQueue.RUNS),
-        workflows=[StubRun, StubIngestDocument],
-        activities=[activities.project, activities.close, activities.ingest],
+@asynccontextmanager
+async def working(settings: Settings, client: Client, db: Database, objects: ObjectStore) -> AsyncIterator[None]:
+    """Run workers in this process: the stubs of what needs models and tools, and erasures and exports as they are."""
+    stubs, orchestrator = StubActivities(db), Orchestrator(client, settings)
+    erase, exports = EraseActivities(db, objects, orchestrator), ExportActivities(db, objects)
+    runs = Worker(
+        client,
+        task_queue=settings.task_queue(TaskQueue.RUNS),
+        workflows=[StubRun, StubIngestDocument, EraseWorkflow, ExportDataWorkflow],
+        activities=[stubs.project, stubs.close, stubs.ingest],
         workflow_runner=UnsandboxedWorkflowRunner(),
-    ):
+    )
+    billing = Worker(
+        client,
+        task_queue=settings.task_queue(TaskQueue.BILLING),
+        activities=[erase.stop_runs, erase.erase_batch, erase.finish, erase.fail],
+    )
+    tools = Worker(client, task_queue=settings.task_queue(TaskQueue.TOOLS_CPU), activities=[exports.build])
+    async with runs, billing, tools:
+        yield
+
+
+@pytest_asyncio.fixture(scope="session")
+async def worker(
+    api_settings: Settings, temporal_client: Client, db: Database, objects: ObjectStore
+) -> AsyncIterator[None]:
+    """The workers, for the whole session."""
+    async with working(api_settings, temporal_client, db, objects):
         yield
 
 

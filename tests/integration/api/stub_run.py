@@ -132,6 +132,10 @@ class StubRun:
     def end(self, status: str) -> None:
         self._end = RunStatus(status)
 
+    @workflow.signal(name="cancel")
+    def cancel_unasked(self) -> None:
+        self._end = RunStatus.CANCELLED
+
     @workflow.update
     async def pause(self, input: PauseRunInput) -> PauseRunResult:
         await self._go(RunStatus.PAUSED)

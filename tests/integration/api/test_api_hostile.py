@@ -79,6 +79,15 @@ async def test_a_bad_body_is_refused_and_leaves_nothing(caller: Caller, name: st
     assert len((await caller.get("/api/v1/runs")).json()["runs"]) == 1
 
 
+@pytest.mark.parametrize("path", ["/api/v1/erasures", "/api/v1/data-exports"])
+@pytest.mark.parametrize("user_id", ["\x00", "user_" + "0" * 31 + "\x00", "x" * 101, " "])
+async def test_whom_it_is_about_is_an_id(caller: Caller, path: str, user_id: str) -> None:
+    """What can be no id of a user never reaches the database, which would break on a NUL."""
+    answer = await caller.post(path, json={"user_id": user_id})
+    assert is_problem(answer, 422)
+    assert answer.json()["errors"][0]["field"] == "user_id"
+
+
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/xml", "x", "a/b;;;"]
 )

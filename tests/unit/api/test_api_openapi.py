@@ -60,3 +60,12 @@ def test_money_is_a_number(document: dict[str, Any]) -> None:
     assert created["credits_reserved"]["type"] == "number"
     assert "_links" in created
     assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_no_parameter_is_null(document: dict[str, Any]) -> None:
+    """It can be left out; a text of a URL or a header is never null."""
+    for path, method, operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            schema = parameter["schema"]
+            assert {"type": "null"} not in schema.get("anyOf", ()), (method, path, parameter["name"])
+            assert schema.keys() & {"type", "$ref", "enum", "anyOf"}, (method, path, parameter["name"])
