@@ -82,6 +82,17 @@ def storable(text: str) -> str:
     return text
 
 
+def _as_rfc_3339(value: object) -> object:
+    """Refuse what Python's libraries also take for a time: seconds since 1970, as a number or a text, and bare days."""
+    if not (isinstance(value, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", value)):
+        raise ValueError("must be a time with its zone as RFC 3339 has it, for example `2027-01-01T00:00:00Z`")
+    return value
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_as_rfc_3339)]
+"""A point in time in a request."""
+
+
 def not_blank(text: str) -> str:
     """Strip the text and refuse what is then empty."""
     text = text.strip()

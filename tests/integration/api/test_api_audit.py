@@ -95,6 +95,8 @@ async def test_filters_and_pages(caller: Caller) -> None:
     assert {entry["actor"]["id"] for entry in await entries(caller, actor=key_id)} == {key_id}
     for bad in (
         {"from": "yesterday"},
+        {"from": "0.5"},
+        {"to": "1700000000"},
         {"from": "2026-01-01T00:00:00"},
         {"outcome": "x"},
         {"cursor": "x"},

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from api.app import create_app
 from api.following import FOLLOWING
-from api.views.account import BuyCredits
+from api.views.account import BuyCredits, CreateKey
+from api.views.identity import UpdateMember, UpdateOrganisation
 from api.views.runs import CreateRun
 from infra.settings import Settings
 
@@ -21,8 +22,15 @@ def output(node: Any, **root: Any) -> dict[str, Any]:
     return {"task": "t", "output_schema": {"type": "object", "properties": {"a": node}, **root}}
 
 
+def key(**fields: Any) -> dict[str, Any]:
+    return {"name": "k", "scopes": ["runs:read"], **fields}
+
+
 ITEMS = {"items": ["One"], "columns": [{"name": "a"}]}
+LIMITED: tuple[type[BaseModel], ...] = (UpdateOrganisation, UpdateMember)
 TAKEN: list[tuple[type[BaseModel], Any]] = [
+    *((CreateKey, key(expires_at=at)) for at in ("2099-01-01T00:00:00Z", "2099-01-01T00:00:00.5+02:00", None)),
+    *((model, {"monthly_limit": limit}) for model in LIMITED for limit in (0, 0.5, "7.00", None)),
     (CreateRun, {"task": "t"}),
     (CreateRun, {"task": " t\u0085"}),
     (CreateRun, {"task": "t", "max_agents": 5.0}),
@@ -41,6 +49,8 @@ TAKEN: list[tuple[type[BaseModel], Any]] = [
     *((BuyCredits, {"credits": amount}) for amount in (50.01, 1, 0.000001, 1e9, "0.000001", "050.00", "1000000000.0")),
 ]
 REFUSED: list[tuple[type[BaseModel], Any]] = [
+    *((CreateKey, key(expires_at=at)) for at in (4102444800, 4102444800.5, True)),
+    *((model, {"monthly_limit": limit}) for model in LIMITED for limit in (False, True, -1, "", [])),
     (CreateRun, {"task": "\u001f \u0085"}),
     (CreateRun, {"task": "a\u0000"}),
     (CreateRun, {"task": "t", "name": " "}),
