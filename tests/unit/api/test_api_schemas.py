@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from api.app import create_app
 from api.following import FOLLOWING
 from api.views.account import BuyCredits, CreateKey
+from api.views.domains import TrustDomain
 from api.views.identity import UpdateMember, UpdateOrganisation
 from api.views.runs import CreateRun
 from infra.settings import Settings
@@ -29,6 +30,7 @@ def key(**fields: Any) -> dict[str, Any]:
 ITEMS = {"items": ["One"], "columns": [{"name": "a"}]}
 LIMITED: tuple[type[BaseModel], ...] = (UpdateOrganisation, UpdateMember)
 TAKEN: list[tuple[type[BaseModel], Any]] = [
+    *((TrustDomain, {"trust": trust}) for trust in (0, 0.5, 1, 1.0)),
     *((CreateKey, key(expires_at=at)) for at in ("2099-01-01T00:00:00Z", "2099-01-01T00:00:00.5+02:00", None)),
     *((model, {"monthly_limit": limit}) for model in LIMITED for limit in (0, 0.5, "7.00", None)),
     (CreateRun, {"task": "t"}),
@@ -49,6 +51,7 @@ TAKEN: list[tuple[type[BaseModel], Any]] = [
     *((BuyCredits, {"credits": amount}) for amount in (50.01, 1, 0.000001, 1e9, "0.000001", "050.00", "1000000000.0")),
 ]
 REFUSED: list[tuple[type[BaseModel], Any]] = [
+    *((TrustDomain, {"trust": trust}) for trust in (False, True, "0.5", -0.1, 1.1, None)),
     *((CreateKey, key(expires_at=at)) for at in (4102444800, 4102444800.5, True)),
     *((model, {"monthly_limit": limit}) for model in LIMITED for limit in (False, True, -1, "", [])),
     (CreateRun, {"task": "\u001f \u0085"}),
