@@ -35,8 +35,10 @@ NO_LIMITS = {
 }
 CREDITS = Decimal(1_000_000_000)
 KEY, SESSION = "key", "session"
+SESSIONS = 50
+"""Sessions of the owner's that the run may end; they are listed at once, so they are few."""
 ENDED_EACH = 5
-"""For so many of its examples of each operation a run may end a session; when all have ended, it is told 401."""
+"""Other people's sessions, for each example of an operation, that the run may end; after the last it is told 401."""
 
 
 async def run(
@@ -64,7 +66,7 @@ async def run(
     spares: list[str] = []
     ends: list[str] = []
     if credential == SESSION:
-        for _ in range(ENDED_EACH * examples):
+        for _ in range(SESSIONS):
             ends.append((await _open_session(owner_db, own["org_id"], own["owner_id"]))[0])
         spares = await _passers_by(owner_db, ENDED_EACH * examples)
     with tempfile.NamedTemporaryFile("w", suffix=".json") as told:

@@ -139,7 +139,12 @@ async def working(settings: Settings, client: Client, db: Database, objects: Obj
         task_queue=settings.task_queue(TaskQueue.BILLING),
         activities=[erase.stop_runs, erase.erase_batch, erase.finish, erase.fail],
     )
-    tools = Worker(client, task_queue=settings.task_queue(TaskQueue.TOOLS_CPU), activities=[exports.build])
+    tools = Worker(
+        client,
+        task_queue=settings.task_queue(TaskQueue.TOOLS_CPU),
+        activities=[exports.build],
+        max_concurrent_activities=1,  # In the process that answers requests.
+    )
     async with runs, billing, tools:
         yield
 
