@@ -60,7 +60,6 @@ async def get_run_logs(
     ] = "",
 ) -> Response:
     """Read a run's log, oldest line first; or stream it from any line on."""
-    resumed_after = max(after_seq, _number(resumed_from), _number(last_event_id))
     async with api.database.transaction(caller.org_id) as session:
         await runs.get_run(session, caller.org_id, run_id)
         if not stream:
