@@ -112,7 +112,7 @@ def _somebody() -> str:
     """Make a service account, which can be erased, and return its id."""
     made = _own("POST", f"{_TOLD['url']}/api/v1/service-accounts", json={"name": "somebody", "role": "viewer"})
     made.raise_for_status()
-    user_id: str = made.json()["id"]
+    user_id: str = made.json()["user_id"]
     return user_id
 
 
