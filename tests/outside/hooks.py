@@ -177,10 +177,18 @@ def refusal_is_a_problem(ctx: Any, response: Any, case: Any) -> None:
         assert word not in response.text, f"tells of the inside: {word}"
 
 
+_named: set[str] = set()
+"""What requests have named of the other organisation so far."""
+SHOWS_WHAT_WAS_NAMED = {"GET /api/v1/audit", "GET /api/v1/domains"}
+"""One's own log has the addresses that one asked for, and one's own table the domains that one wrote into it."""
+
+
 @schemathesis.check
 def nothing_of_the_other_tenant(ctx: Any, response: Any, case: Any) -> None:
     """No answer holds an id or a text of the other organisation that the request did not."""
     asked = f"{response.request.url} {response.request.headers} {response.request.body!r}"
+    _named.update(word for word in SECRETS if word in asked)
+    named = _named if case.operation.label in SHOWS_WHAT_WAS_NAMED else {word for word in SECRETS if word in asked}
     text = response.content.decode("utf-8", "replace")
     for word in SECRETS:
-        assert word not in text or word in asked, f"the answer tells {word}"
+        assert word not in text or word in named, f"the answer tells {word}"
