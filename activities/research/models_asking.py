@@ -78,7 +78,7 @@ class Talk:
                 # The provider is away in the middle: what it wrote is bought, and is repaired once it is back.
                 if opened is not None:
                     await opened.keep(_draft_of(digest), prompt, failed.draft)
-                raise failed.error from failed
+                raise failed.error from failed.error.__cause__
             if opened is not None:
                 await opened.keep(digest, prompt, answered)
         self.tokens += answered.tokens
