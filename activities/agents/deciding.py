@@ -7,6 +7,8 @@ from typing import Any
 
 from activities.calls import CallJournal
 from activities.fallbacks import note_fallbacks
+from infra.database import Database
+from infra.objects import ObjectStore
 from schema.contracts.agent import ThinkInput, ThinkResult
 from schema.contracts.common import Tokens
 from schema.contracts.research import Claim, Fallback, Finish, ToolCall
@@ -62,6 +64,17 @@ def step_of(input: ThinkInput, started_at: datetime, facts: Mapping[str, Any]) -
         operation_key=input.operation_key,
         started_at=started_at,
         input={"steps_left": input.steps_left, **facts},
+    )
+
+
+def calls_of(db: Database, objects: ObjectStore, input: ThinkInput, reasoner: str) -> CallJournal:
+    """Return the journal of a think's model calls."""
+    return CallJournal(
+        *(db, objects, input),
+        operation_key=input.operation_key,
+        step=input.step,
+        reasoner=reasoner,
+        agent_number=input.agent_number,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.agents.deciding import Thought, decided, own, record, step_of, stop_of, unaffordable
+from activities.agents.deciding import Thought, calls_of, decided, own, record, step_of, stop_of, unaffordable
 from activities.agents.memory import unpack_passages
 from activities.agents.thinking import brief_of
 from activities.calls import CallJournal, kept_where_it_fails
@@ -85,13 +85,7 @@ class RowActivities:
             )
         if (refused := unaffordable(input, self._reasoner.name)) is not None:
             return refused
-        calls = CallJournal(
-            *(self._db, self._objects, input),
-            operation_key=input.operation_key,
-            step=input.step,
-            reasoner=self._reasoner.name,
-            agent_number=input.agent_number,
-        )
+        calls = calls_of(self._db, self._objects, input, self._reasoner.name)
         async with kept_where_it_fails(calls):
             look = await self._look(input, row, acts)
         step = step_of(input, started_at, {"item": row.item})

@@ -2,9 +2,9 @@
 
 from temporalio import activity
 
-from activities.agents.deciding import Thought, decided, own, record, step_of, stop_of, unaffordable
+from activities.agents.deciding import Thought, calls_of, decided, own, record, step_of, stop_of, unaffordable
 from activities.agents.memory import recall
-from activities.calls import CallJournal, kept_where_it_fails
+from activities.calls import kept_where_it_fails
 from activities.research.reasoner import Reasoner
 from infra.database import Database
 from infra.live import Live
@@ -67,13 +67,7 @@ class ThinkActivities:
             tools=input.tools,
             steps_left=input.steps_left,
         )
-        calls = CallJournal(
-            *(self._db, self._objects, input),
-            operation_key=input.operation_key,
-            step=input.step,
-            reasoner=self._reasoner.name,
-            agent_number=input.agent_number,
-        )
+        calls = calls_of(self._db, self._objects, input, self._reasoner.name)
         async with kept_where_it_fails(calls):
             thought = await self._reason(input, view)
         step = step_of(input, memory.now, {"claims": len(view.claims)})
