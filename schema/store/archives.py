@@ -74,6 +74,9 @@ async def get_archive(session: AsyncSession, org_id: str, run_id: str) -> RunArc
     """
     found = await find_archive(session, org_id, run_id)
     if found is None:
+        is_there = select(Run.id).where(Run.org_id == org_id, Run.id == run_id)
+        if (await session.execute(is_there)).scalar_one_or_none() is not None:
+            raise NotFound(f"run {run_id} has not been archived; read it at /api/v1/runs/{run_id}")
         raise NotFound(f"there is no run {run_id}, nor an archive of one")
     return found
 
