@@ -36,10 +36,11 @@ def main() -> int:
     parser.add_argument("--templates", "--split", dest="split", choices=get_args(Split), default="fresh")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--memory", action="store_true", help="without the stack: quick, for work on the reasoner")
+    parser.add_argument("--words", action="store_true", help="with --memory: search by full text alone, no vectors")
     parser.add_argument("--questions", type=int, default=QUESTIONS, help="of each kind, for the part `model`")
     parser.add_argument("--notes", action="store_true", help="show what was missed")
     arguments = parser.parse_args()
-    bench = Bench(memory=arguments.memory, questions=arguments.questions)
+    bench = Bench(memory=arguments.memory, questions=arguments.questions, vectors=not arguments.words)
     ok = True
     for name in [part for part in PARTS if part != "model"] if arguments.part == "all" else [arguments.part]:
         try:

@@ -19,7 +19,8 @@ from activities.research.extractive import ExtractiveReasoner
 from activities.research.reasoner import Reasoner
 from schema.contracts.research import Brief
 from schema.policies import AGENT_STEPS_MAX
-from tests.support.corpus import ReadCorpus, research
+from tests.eval.vectors import local_vectors
+from tests.support.corpus import ReadCorpus, Vectors, research
 from tests.support.stack import Stack
 
 RUNS_AT_ONCE = 4
@@ -69,10 +70,15 @@ class MemoryAsker:
     """A reasoner over a corpus in memory; the extractive one, with the product's number of steps, unless told."""
 
     def __init__(
-        self, files: Mapping[str, bytes], reasoner: Reasoner | None = None, *, steps: int = AGENT_STEPS_MAX
+        self,
+        files: Mapping[str, bytes],
+        reasoner: Reasoner | None = None,
+        *,
+        steps: int = AGENT_STEPS_MAX,
+        vectors: Vectors | None = None,
     ) -> None:
         self.documents, self.texts = _read(files)
-        self._corpus = ReadCorpus(files)
+        self._corpus = ReadCorpus(files, vectors=vectors)
         self._reasoner = reasoner or ExtractiveReasoner()
         self._steps = steps
 
@@ -150,8 +156,10 @@ class StackAsker:
 class Bench:
     """Gives parts something to ask: a fresh stack per corpus (so that corpora do not mix), or memory."""
 
-    def __init__(self, *, memory: bool, questions: int = QUESTIONS) -> None:
+    def __init__(self, *, memory: bool, questions: int = QUESTIONS, vectors: bool = True) -> None:
         self.memory = memory
+        self.vectors = local_vectors() if memory and vectors else None
+        """Memory only: None searches by full text alone. The stack has vectors where they are installed."""
         self.questions = questions
         """How many of each kind the part `model` asks: a model on this machine takes minutes for each."""
 
@@ -159,7 +167,7 @@ class Bench:
     def asker(self, files: Mapping[str, bytes]) -> Iterator[Asker]:
         """Put a corpus in and hand out what answers from it."""
         if self.memory:
-            yield MemoryAsker(files)
+            yield MemoryAsker(files, vectors=self.vectors)
             return
         with self.stack() as stack:
             yield StackAsker(stack, files)

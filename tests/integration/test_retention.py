@@ -98,7 +98,8 @@ async def test_a_run_goes_to_the_archive_and_is_read_back(
     # Nothing is due: nothing happens.
     await sweep(stage)
     early = await admin.get(f"/api/v1/runs/{run_id}/archive")
-    assert early.status_code == 404 and "not been archived" in early.json()["detail"]
+    assert early.status_code == 404
+    assert "not been archived" in early.json()["detail"]
 
     # 31 days: the files move to the archive, the run stays.
     await age(owner_db, org, run_id, days=31)

@@ -4,12 +4,15 @@ import hashlib
 import importlib.metadata
 import pydoc_data.topics
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
+from activities.documents.activities import embedded_text
 from activities.documents.extract import extract
 from activities.documents.passages import split_passages
+from activities.embedding.embedder import Vector
 from activities.research.citations import RenderedReport, render_report
 from activities.research.reasoner import Reasoner
 from activities.research.similarity import Bm25
@@ -35,7 +38,7 @@ from schema.contracts.research import (
     Subtask,
 )
 from schema.policies import PASSAGE_CHARACTERS
-from schema.store.passages import PassageHit, SearchResult
+from schema.store.passages import VECTOR_CANDIDATES_MAX, PassageHit, SearchResult
 from schema.tables.documents import Document
 
 
@@ -96,17 +99,40 @@ class MemoryCorpus:
         return tuple(passage for passage in self.passages if passage.source.document_id == document_id)
 
 
+class Vectors(Protocol):
+    """Makes vectors of unit length without an event loop."""
+
+    @property
+    def cosines(self) -> tuple[float, float]:
+        """As `Embedder.cosines`."""
+
+    def of(self, texts: Sequence[str]) -> Sequence[Vector]:
+        """Return a vector per text, in order."""
+
+    def nearness(self, vectors: Sequence[Vector], query: str) -> Sequence[float]:
+        """Return the cosine of each vector and the query's."""
+
+
 class ReadCorpus:
     """Files as the product reads, splits and ranks them; only the SQL of the search is replaced by a loop."""
 
-    def __init__(self, files: Mapping[str, str | bytes], *, now: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, str | bytes],
+        *,
+        now: datetime = datetime(2026, 1, 1, tzinfo=UTC),
+        vectors: Vectors | None = None,
+    ) -> None:
         self.snapshots: dict[str, str] = {}
         self._now = now
+        self._vectors = vectors
         self._documents: dict[str, Document] = {}
         self._hits: list[PassageHit] = []
         self._terms: list[tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]] = []
         for number, (name, text) in enumerate(sorted(files.items())):
             self._add(f"doc_{number:04}", name, text)
+        # English alone, as the local model is; what is here is English.
+        self._embedded = vectors.of([embedded_text(hit.heading, hit.text) for hit in self._hits]) if vectors else ()
 
     def _add(self, document_id: str, name: str, content: str | bytes) -> None:
         data = content.encode() if isinstance(content, str) else content
@@ -138,15 +164,19 @@ class ReadCorpus:
         """Search as corpus.search does."""
         asked = query_terms(query)
         wanted = {lexeme for lexeme, _ in asked}
+        cosines = self._vectors.nearness(self._embedded, query) if self._vectors else ()
+        nearest = set(sorted(range(len(cosines)), key=lambda number: -cosines[number])[:VECTOR_CANDIDATES_MAX])
         hits, frequencies = [], Counter[str]()
-        for hit, (text, above) in zip(self._hits, self._terms, strict=True):
+        for number, (hit, (text, above)) in enumerate(zip(self._hits, self._terms, strict=True)):
             in_text = {lexeme: text[lexeme] for lexeme in wanted & text.keys()}
             in_heading = {lexeme: above[lexeme] for lexeme in wanted & above.keys()}
-            if in_text or in_heading:
+            if in_text or in_heading or number in nearest:
                 frequencies.update(in_text.keys() | in_heading.keys())
-                hits.append(replace(hit, in_text=in_text, in_heading=in_heading))
+                cosine = cosines[number] if cosines else None
+                hits.append(replace(hit, in_text=in_text, in_heading=in_heading, cosine=cosine))
         found = SearchResult(tuple(hits), self._documents, len(self._hits), frequencies)
-        return tuple(each.passage for each in rank(Retrieved(asked, found), limit, self._now))
+        retrieved = Retrieved(asked, found, self._vectors.cosines if self._vectors else None)
+        return tuple(each.passage for each in rank(retrieved, limit, self._now))
 
     def read(self, document_id: str, around: int = 0) -> tuple[Passage, ...]:
         """Read as document.read does."""
