@@ -78,7 +78,7 @@ test: setup ## All tests; what CI runs after `lint`
 check: lint test ## Everything that CI runs
 
 PART ?= all
-SPLIT ?= fresh
+SPLIT ?= blind
 SEED ?= 1
 QUESTIONS ?= 4
 

@@ -86,6 +86,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "When {item} was started in {value}, it had a single workshop.",
             "{item}, founded as long ago as {value}, sells all over the country.",
         ),
+        "blind": (
+            "{item} was set up in {value} by a handful of craftsmen.",
+            "Its founders signed the deed in {value}.",
+            "The founding of {item} took place in {value}, a hard year for the trade.",
+            "Back in {value}, somebody founded {item} in a rented barn.",
+        ),
     },
     "employees": {
         "develop": ("{item} employs {value:,} people.", "The company has {value:,} employees."),
@@ -105,6 +111,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "Its team is made up of {value:,} people.",
             "The works council of {item} speaks for a staff of {value:,}.",
             "On the books of {item} are {value:,} employees.",
+        ),
+        "blind": (
+            "{item} provides jobs for {value:,} people.",
+            "It pays wages to {value:,} employees.",
+            "The canteen of {item} feeds a workforce of {value:,}.",
+            "With a staff of {value:,} people, {item} is the biggest employer in the valley.",
         ),
     },
     "revenue": {
@@ -126,6 +138,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "For {item}, the year closed with {value} million euros in sales.",
             "A turnover of EUR {value} million was reported by {item}.",
         ),
+        "blind": (
+            "{item} turned over {value} million euros in its last business year.",
+            "Its revenue for the last year stands at EUR {value} million.",
+            "The shareholders of {item} were told of last year's sales of {value} million euros.",
+            "EUR {value} million is the revenue that {item} made last year.",
+        ),
     },
     "headquarters": {
         "develop": ("{item} is headquartered in {value}.", "Its head office is in {value}."),
@@ -146,19 +164,57 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "{item} is managed out of {value}.",
             "In {value}, visitors will find the main office of {item}.",
         ),
+        "blind": (
+            "{item} has its main office in {value}, right next to the station.",
+            "Its headquarters stand on a hill in {value}.",
+            "The trade register gives {value} as the place where {item} has its headquarters.",
+            "Applications are to be handed in at the head office of {item} in {value}.",
+        ),
     },
 }
-_LABELS = {
-    "founded": "Founded",
-    "employees": "Employees",
-    "revenue": "Revenue (million EUR)",
-    "headquarters": "Headquarters",
-}
-_FRESH_LABELS = {
-    "founded": "Year of foundation",
-    "employees": "Workforce",
-    "revenue": "Turnover (million EUR)",
-    "headquarters": "Head office",
+
+
+@dataclass(frozen=True)
+class _Around:
+    """What stands around the facts of a split: the first sentence, the labels of rows, the head of a table."""
+
+    intro: str
+    labels: Mapping[str, str]
+    head: tuple[str, str]
+
+
+_SHARED = _Around(
+    "{item} is a company with a long list of customers.",
+    {
+        "founded": "Founded",
+        "employees": "Employees",
+        "revenue": "Revenue (million EUR)",
+        "headquarters": "Headquarters",
+    },
+    ("Property", "Value"),
+)
+"""Of the splits that have nothing of their own."""
+_AROUND: dict[Split, _Around] = {
+    "fresh": _Around(
+        "{item} is pleased to introduce itself here.",
+        {
+            "founded": "Year of foundation",
+            "employees": "Workforce",
+            "revenue": "Turnover (million EUR)",
+            "headquarters": "Head office",
+        },
+        ("Item", "Entry"),
+    ),
+    "blind": _Around(
+        "{item} has sent us this portrait for the directory.",
+        {
+            "founded": "Established in",
+            "employees": "Number of employees",
+            "revenue": "Annual sales (million EUR)",
+            "headquarters": "Main office",
+        },
+        ("Feature", "Details"),
+    ),
 }
 
 
@@ -184,22 +240,17 @@ def wide_corpus(rows: int, *, seed: int, split: Split) -> Wide:
 
 
 def _document(draw: random.Random, number: int, item: str, said: Mapping[str, Any], split: Split) -> tuple[str, bytes]:
-    is_fresh = split == "fresh"
-    customers = "a company with a long list of customers."
-    intro = f"{item} is {'pleased to introduce itself here.' if is_fresh else customers}"
-    labels = _FRESH_LABELS if is_fresh else _LABELS
+    around = _AROUND.get(split, _SHARED)
+    intro = around.intro.format(item=item)
     form = draw.choice(["txt", "md", "html", "pdf"])
     layout = draw.choice(["prose", "bullets", "table"]) if form in ("md", "html") else "prose"
     if layout == "prose":
         sentences = [draw.choice(_SAY[name][split]).format(item=item, value=value) for name, value in said.items()]
         parts = [" ".join([intro, *sentences])]
     else:
-        rows = [(labels[name], f"{value:,}" if name == "employees" else str(value)) for name, value in said.items()]
-        lines = (
-            [f"- {label}: {value}" for label, value in rows]
-            if layout == "bullets"
-            else table(("Item", "Entry") if is_fresh else ("Property", "Value"), rows)
-        )
+        shown = {name: f"{value:,}" if name == "employees" else str(value) for name, value in said.items()}
+        rows = [(around.labels[name], value) for name, value in shown.items()]
+        lines = [f"- {label}: {value}" for label, value in rows] if layout == "bullets" else table(around.head, rows)
         parts = [intro, "\n".join(lines)]
     writer = {"txt": as_text, "md": as_markdown, "html": as_html, "pdf": as_pdf}[form]
     return f"company-{number:04}.{form}", writer(item, parts)
