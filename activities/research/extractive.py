@@ -13,6 +13,7 @@ from activities.research.composing import Material, compose_report
 from activities.research.conflicts import find_conflicts
 from activities.research.filling import fill
 from activities.research.findings import merge_claims
+from activities.research.nearness import Nearness
 from activities.research.questions import plan_subtasks
 from activities.research.reasoner import ToolHint
 from activities.research.text import count_words
@@ -41,7 +42,8 @@ class ExtractiveReasoner:
 
     name = BY_RULE
 
-    def __init__(self, hints: Sequence[ToolHint] = ()) -> None:
+    def __init__(self, hints: Sequence[ToolHint] = (), nearness: Nearness | None = None) -> None:
+        self._nearness = nearness
         # Without a model only tools that take one text can be called: they are asked as a search is.
         self._arguments = {hint.name: hint.argument for hint in hints if hint.argument}
 
@@ -59,7 +61,7 @@ class ExtractiveReasoner:
 
     async def extract_claims(self, view: AgentView, passages: tuple[Passage, ...]) -> Reasoned[tuple[Claim, ...]]:
         """Take whole sentences of the passages, verbatim; see `claims.py`."""
-        found = await asyncio.to_thread(claiming.extract, view, passages)
+        found = await asyncio.to_thread(claiming.extract, view, passages, self._nearness)
         return _reasoned(found, [passage.text for passage in passages], [claim.text for claim in found])
 
     async def fill_fields(self, request: FillRequest) -> Reasoned[Filled]:

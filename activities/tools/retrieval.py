@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from activities.documents.language import language_of
-from activities.documents.languages import CONFIGURATIONS, is_latin, searchable
+from activities.documents.languages import CONFIGURATIONS, searchable, spoken
 from activities.embedding.embedder import Embedder, supports
 from activities.tools.context import ToolContext
 from activities.tools.ranking import prior_weight
@@ -21,8 +20,6 @@ log = structlog.get_logger(__name__)
 QUERY_TERMS_MAX = 40
 QUERY_VECTORS_CACHED_MAX = 512
 """Vectors of queries that a worker keeps; some two megabytes of the local model's."""
-SENTENCE_WORDS = 5
-"""With fewer words the language of a query is not told by its letters."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ async def retrieve(context: ToolContext, query: str, *, document_id: str | None 
 async def query_vector(context: ToolContext, query: str) -> QueryVector | None:
     """Return the query's vector; None where there is no embedder for it, or it failed."""
     embedder = context.embedder
-    if embedder is None or not supports(embedder, _spoken(query)):
+    if embedder is None or not supports(embedder, spoken(query)):
         return None
     if known := _vectors.get((embedder, query)):
         _vectors.move_to_end((embedder, query))
@@ -84,15 +81,8 @@ _vectors: OrderedDict[tuple[Embedder, str], QueryVector] = OrderedDict()
 """By embedder and query: agents ask the same of several documents, and again after a pause or a retry."""
 
 
-def _spoken(query: str) -> str | None:
-    """Return the query's language as far as its letters tell; a few Latin words look like any language."""
-    if is_latin(query):
-        return language_of(query) if len(query.split()) >= SENTENCE_WORDS else None
-    return language_of(query) or "und"
-
-
 def _language(asked: QueryTerms, query: str) -> str | None:
     """Return the query's language; of a short one, that of the documents that read it best."""
-    if known := _spoken(query):
+    if known := spoken(query):
         return known
     return next((code for code, name in CONFIGURATIONS.items() if name == asked.configuration), None)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from activities.embedding.embedder import Vector
+from activities.embedding.embedder import Vector, nearness_of
 from activities.embedding.minilm import DIMENSIONS, MiniLm, model_files
 from tests.eval.library import CACHE
 
@@ -31,12 +31,17 @@ class CachedVectors:
             np.savez(self._kept, keys=list(self._known), vectors=np.stack(list(self._known.values())))
         return [self._known[_key(text)] for text in texts]  # type: ignore[misc]  # An array is a sequence of floats.
 
-    def nearness(self, vectors: Sequence[Vector], query: str) -> list[float]:
+    def cosines_to(self, vectors: Sequence[Vector], query: str) -> list[float]:
         """Return the cosine of each vector and the query's."""
         self._ask([query])
         matrix = np.asarray(vectors, dtype=np.float32).reshape(-1, DIMENSIONS)
         cosines: list[float] = (matrix @ self._known[_key(query)]).tolist()
         return cosines
+
+    def near(self, question: str, texts: Sequence[str]) -> Sequence[float] | None:
+        """Compare meanings as the product does."""
+        compare = nearness_of(self._model)
+        return compare(question, texts) if compare else None
 
     def _ask(self, texts: Sequence[str]) -> bool:
         if not (unknown := [text for text in dict.fromkeys(texts) if _key(text) not in self._known]):

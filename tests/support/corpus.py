@@ -109,8 +109,11 @@ class Vectors(Protocol):
     def of(self, texts: Sequence[str]) -> Sequence[Vector]:
         """Return a vector per text, in order."""
 
-    def nearness(self, vectors: Sequence[Vector], query: str) -> Sequence[float]:
+    def cosines_to(self, vectors: Sequence[Vector], query: str) -> Sequence[float]:
         """Return the cosine of each vector and the query's."""
+
+    def near(self, question: str, texts: Sequence[str]) -> Sequence[float] | None:
+        """As `activities.research.nearness.Nearness`."""
 
 
 class ReadCorpus:
@@ -164,7 +167,7 @@ class ReadCorpus:
         """Search as corpus.search does."""
         asked = query_terms(query)
         wanted = {lexeme for lexeme, _ in asked}
-        cosines = self._vectors.nearness(self._embedded, query) if self._vectors else ()
+        cosines = self._vectors.cosines_to(self._embedded, query) if self._vectors else ()
         nearest = set(sorted(range(len(cosines)), key=lambda number: -cosines[number])[:VECTOR_CANDIDATES_MAX])
         hits, frequencies = [], Counter[str]()
         for number, (hit, (text, above)) in enumerate(zip(self._hits, self._terms, strict=True)):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from activities.embedding import minilm
-from activities.embedding.embedder import EmbeddingConfig, build_embedder, supports
+from activities.embedding.embedder import EmbeddingConfig, build_embedder, nearness_of, supports
 from activities.embedding.minilm import MiniLm, ModelFiles, model_files
 from activities.tools.ranking import Relevance, similarity, with_similarity
 from schema.errors import ModelFilesInvalid
@@ -41,6 +41,30 @@ def test_meaning_and_not_words(embedder: MiniLm) -> None:
         a * b for a, b in zip(asked, words, strict=True)
     )
     assert asyncio.run(embedder.embed([])) == []
+
+
+def test_single_statements_are_compared_alike_whatever_stands_beside_them(embedder: MiniLm) -> None:
+    """Work that is done again after a crash must come to the same claims."""
+    question = "How do I look at a crash after it happened?"
+    texts = ["Post-mortem debugging examines a program that died.", "Barley is sown in spring. " * 20, "x"]
+    near = embedder.nearness(question, texts)
+    assert near[0] > 0.3 > near[1] >= 0
+    files = model_files()
+    assert files is not None
+    other = MiniLm(files)
+    assert other.nearness(question, texts[::-1]) == near[::-1]
+    assert [other.nearness(question, [text])[0] for text in texts] == near
+
+
+def test_who_compares_single_statements(embedder: MiniLm) -> None:
+    """The local model, in its language; a model elsewhere is not asked for a hundred sentences a step."""
+    assert nearness_of(None) is None
+    assert nearness_of(build_embedder(EmbeddingConfig(model="openai/elsewhere", base_url="http://127.0.0.1:9"))) is None
+    compare = nearness_of(embedder)
+    assert compare is not None
+    assert compare("Wie sehe ich mir einen Absturz an, nachdem er geschehen ist?", ["Nichts"]) is None
+    assert compare("クラッシュを調べる方法は", ["a"]) is None
+    assert compare("crash", ["crash"]) == [1.0]
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,69 @@
+"""Nearness: what a statement is worth for a question: by its words, its meaning and the passage it stands in. Pure.
+
+Words find who says it as the question does; a model of meanings finds who says it otherwise, among statements that are
+shown with what they stand under. A question for one property of something named is left to the words: there a value
+answers, and what is merely near in meaning speaks of something else.
+"""
+
+from collections.abc import Callable, Sequence
+
+from activities.research.questions import query_terms
+from activities.research.relevance import Statement, relevance
+from activities.research.text import display, terms
+from activities.research.wanted import wanted
+
+Nearness = Callable[[str, Sequence[str]], Sequence[float] | None]
+"""(question, texts) -> how near each text's meaning is to the question's, 0..1; the same for the same pair always.
+
+None: it does not know the question's language.
+"""
+
+WORDS_SHARE, MEANING_SHARE, PASSAGE_SHARE = 0.4, 0.27, 0.33
+"""Chosen on the 144 questions about real documentation that were looked at (`tests/eval/data/questions.toml`)."""
+ABOUT_MIN, WORDS_MIN = 0.36, 0.45
+"""Below both, a statement is about something else, however good its passage: the mean of its words' and its meaning's
+part, and its words' part alone. Of questions that nothing answers, one in twenty has a statement above the first."""
+COMPARED_MAX = 96
+"""Statements whose meanings are compared in one call: a model takes milliseconds for each."""
+
+
+def worth(question: str, pool: Sequence[Statement], nearness: Nearness | None) -> list[float]:
+    """Return what each statement is worth as an answer to `question`, 0..1.
+
+    Args:
+        nearness: compares meanings; None: words alone decide.
+    """
+    weights = relevance(question, pool)
+    if nearness is None or not pool or wanted(question).is_definite:
+        return weights
+    mixed = [
+        WORDS_SHARE * weight + PASSAGE_SHARE * statement.source.score.relevance
+        for weight, statement in zip(weights, pool, strict=True)
+    ]
+    compared = sorted(range(len(pool)), key=lambda number: (-mixed[number], number))[:COMPARED_MAX]
+    near = nearness(question, [in_context(pool[number]) for number in compared])
+    if near is None:
+        return weights
+    elsewhere = _elsewhere(question, pool)
+    worths = [0.0] * len(pool)
+    for number, value in zip(compared, near, strict=True):
+        is_about = pool[number].source.snapshot_sha256 not in elsewhere
+        if weights[number] >= WORDS_MIN or (is_about and (weights[number] + value) / 2 >= ABOUT_MIN):
+            worths[number] = round(mixed[number] + MEANING_SHARE * value, 4)
+    return worths
+
+
+def _elsewhere(question: str, pool: Sequence[Statement]) -> set[str]:
+    """Return the snapshots that never name what the question names, where others do."""
+    names = {term.stem for term in query_terms(question) if term.is_name and not term.places}
+    said: dict[str, set[str]] = {}
+    for statement in pool:
+        held = said.setdefault(statement.source.snapshot_sha256, set(terms(statement.source.title)))
+        held.update(terms(f"{statement.heading} {statement.statement}"))
+    silent = {sha256 for sha256, held in said.items() if not names & held}
+    return silent if len(silent) < len(said) else set()
+
+
+def in_context(statement: Statement) -> str:
+    """Write a statement below what it stands under, as a model of meanings is to read it."""
+    return f"{statement.source.title} {statement.heading}: {display(statement.own or statement.statement)}"

@@ -1,0 +1,83 @@
+"""What a statement is worth: words, meaning and passage together, and each where the others know nothing."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from activities.research.claims import Candidate, candidates, stitch
+from activities.research.nearness import COMPARED_MAX, Nearness, worth
+from activities.research.relevance import relevance
+from tests.support.corpus import passages_of, source_of
+
+QUESTION = "How do I look at a crash after it happened?"
+POST_MORTEM = "Post-mortem debugging examines the state of a program once it has died of an exception."
+BARLEY = "When barley became cheap there was a crash among the mills, and few were open in spring."
+
+
+def statements(*texts: str, title: str = "Notes") -> list[Candidate]:
+    """Return the statements of documents, one each."""
+    return [candidate for text in texts for candidate in candidates(stitch(passages_of(text, source_of(text, title))))]
+
+
+def knowing(*meant: str) -> Nearness:
+    """Return a comparison that finds the texts with these words near, and nothing else."""
+
+    def nearness(question: str, texts: Sequence[str]) -> list[float]:
+        return [1.0 if any(word in text for word in meant) else 0.0 for text in texts]
+
+    return nearness
+
+
+def test_what_says_it_otherwise_is_worth_more_than_what_shares_words() -> None:
+    pool = statements(POST_MORTEM, BARLEY)
+    by_words = worth(QUESTION, pool, None)
+    assert by_words == relevance(QUESTION, pool)
+    assert by_words[1] > by_words[0]
+    assert (by_meaning := worth(QUESTION, pool, knowing("Post-mortem")))[0] > by_meaning[1]
+
+
+def test_a_good_passage_does_not_make_an_answer() -> None:
+    """Neither the words nor the meaning speak of what is asked: nothing is left of it, however good its passage."""
+    pool = statements("Bread is baked twice a day in the ovens of the old town.")
+    assert pool[0].source.score.relevance > 0.5
+    assert worth(QUESTION, pool, knowing("crash")) == [0.0]
+
+
+def test_one_property_of_something_named_is_left_to_the_words() -> None:
+    """There a value answers; meanings are not even compared."""
+    pool = statements("The Zephyr-9 weighs 41 kg.", "The Zephyr-9 is easy to carry.")
+
+    def refuse(question: str, texts: Sequence[str]) -> list[float]:
+        raise AssertionError("compared")
+
+    assert worth("How much does the Zephyr-9 weigh?", pool, refuse) == relevance(
+        "How much does the Zephyr-9 weigh?", pool
+    )
+
+
+def test_a_question_that_the_model_cannot_read_is_left_to_the_words() -> None:
+    pool = statements(POST_MORTEM, BARLEY)
+    assert worth(QUESTION, pool, lambda question, texts: None) == relevance(QUESTION, pool)
+
+
+def test_a_document_that_does_not_name_the_thing_needs_its_words() -> None:
+    question = "How do I configure logging in the Corvane gateway?"
+    other = "The Tessalin server is set up by editing its journal settings."
+    pool = statements("In the Corvane gateway, what is logged is set in corvane.toml.", other)
+    worths = worth(question, pool, knowing("set"))
+    assert worths[0] > 0
+    assert worths[1] == 0
+    assert worth(question, pool[1:], knowing("set"))[0] > 0, "nothing that was found names it"
+
+
+@pytest.mark.parametrize("count", [1, COMPARED_MAX, COMPARED_MAX + 40])
+def test_a_bounded_number_is_compared(count: int) -> None:
+    compared: list[int] = []
+
+    def nearness(question: str, texts: Sequence[str]) -> list[float]:
+        compared.append(len(texts))
+        return [0.5] * len(texts)
+
+    pool = statements(*(f"Crash number {number} happened because of dust in the machine." for number in range(count)))
+    assert len(worth(QUESTION, pool, nearness)) == count
+    assert compared == [min(count, COMPARED_MAX)]
