@@ -10,6 +10,8 @@ from dataclasses import replace
 from itertools import combinations
 
 from activities.research.alignment import aged, comparable, fitting, heads_apart, other_circumstances, same_subject
+from activities.research.meant import meant_otherwise
+from activities.research.nearness import Nearness
 from activities.research.questions import asks_for_time, collective_asked, single_questions, thing_asked
 from activities.research.statements import Fact
 from activities.research.superseded import (
@@ -32,13 +34,17 @@ ANSWERS_MAX = 40
 
 
 def asked_disagreements(
-    questions: Iterable[str], facts: Sequence[Fact], known: Mapping[tuple[int, int], ConflictKind]
+    questions: Iterable[str],
+    facts: Sequence[Fact],
+    known: Mapping[tuple[int, int], ConflictKind],
+    nearness: Nearness | None = None,
 ) -> Iterator[tuple[int, int, ConflictKind]]:
     """Yield (left, right, kind) for the facts that answer a question with different values.
 
     Args:
         questions: as the subtasks have them; several may stand in one.
         known: disagreements that were seen without a question; whoever answers as one of their sides is with it.
+        nearness: compares meanings; None: words alone decide.
     """
     for question in (single for each in questions for single in single_questions(each)):
         asked = wanted(question)
@@ -47,6 +53,8 @@ def asked_disagreements(
         found: dict[tuple[int, int], ConflictKind] = {}
         for left, right in combinations(answering, 2):
             kind = _disagreement(question, facts[left], facts[right], dimensions)
+            if kind is None and (stale := _aged_otherwise(question, facts[left], facts[right], dimensions, nearness)):
+                kind = stale
             if kind is not None:
                 found[left, right] = kind
         yield from ((left, right, kind) for (left, right), kind in found.items())
@@ -98,6 +106,15 @@ def _disagreement(question: str, left: Fact, right: Fact, dimensions: frozenset[
     return _by_words(question, left, right, stale) or (
         stale if stale and superseded(question, left, right, dimensions) else None
     )
+
+
+def _aged_otherwise(
+    question: str, left: Fact, right: Fact, dimensions: frozenset[str], nearness: Nearness | None
+) -> ConflictKind | None:
+    stale = aged(left, right)
+    if stale is None or left.sources & right.sources or not _of_one_thing(left, right, strictly=False):
+        return None
+    return stale if meant_otherwise(question, left, right, dimensions, nearness) else None
 
 
 def _by_words(question: str, left: Fact, right: Fact, stale: ConflictKind | None) -> ConflictKind | None:

@@ -12,6 +12,7 @@ from itertools import combinations, product
 from activities.research.alignment import NEWER_BY, disagreement, keys_of, repeats, stated_at
 from activities.research.asked import asked_disagreements
 from activities.research.findings import independent_sources
+from activities.research.nearness import Nearness
 from activities.research.similarity import Groups
 from activities.research.statements import VERBS, Fact, facts_of
 from activities.research.text import stem, terms
@@ -25,12 +26,16 @@ HEAVIEST_MAX = 12
 
 
 def find_conflicts(
-    findings: Sequence[Finding], claims: Mapping[str, Claim], questions: Sequence[str] = ()
+    findings: Sequence[Finding],
+    claims: Mapping[str, Claim],
+    questions: Sequence[str] = (),
+    nearness: Nearness | None = None,
 ) -> tuple[Conflict, ...]:
     """Return the disagreements among `findings`, heaviest first, each with the choice and its reason.
 
     Args:
         questions: what was asked; answers with different values disagree, however they are worded (`asked.py`).
+        nearness: compares meanings; None: words alone decide.
     """
     facts = [fact for finding in findings for fact in facts_of(finding, claims)]
     groups = Groups(len(facts))
@@ -40,7 +45,7 @@ def find_conflicts(
         if kind is not None:
             kinds[left, right] = kind
             groups.join(left, right)
-    for left, right, kind in asked_disagreements(questions, facts, dict(kinds)):
+    for left, right, kind in asked_disagreements(questions, facts, dict(kinds), nearness):
         if kind is ConflictKind.STALE or (left, right) not in kinds:
             kinds[left, right] = kind
         groups.join(left, right)

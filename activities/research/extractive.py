@@ -80,7 +80,7 @@ class ExtractiveReasoner:
     ) -> Reasoned[tuple[Conflict, ...]]:
         """Compare figures, dates, versions and polarity; see `conflicts.py`."""
         questions = [subtask.question for subtask in plan_subtasks(brief)]
-        conflicts = await asyncio.to_thread(find_conflicts, findings, claims, questions)
+        conflicts = await asyncio.to_thread(find_conflicts, findings, claims, questions, self._nearness)
         return _reasoned(conflicts, [finding.text for finding in findings], [each.reason for each in conflicts])
 
     async def write_report(

@@ -62,7 +62,11 @@ _BRIEF = {"k": Decimal(1_000), "m": Decimal(10**6), "M": Decimal(10**6), "b": De
 """Behind an amount of money (£3.2m)."""
 _CODES = "|".join(sorted(CURRENCIES))
 _NUMBER = r"\d{1,3}(?:[,'’\u202f\u00a0]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
-_UNIT_WORD = r"°\s?[CF]\b|%|(?:cubic|square|nautical)\s[a-z]+|[A-Za-zµΩ·]+(?:/[A-Za-z]+)?(?:[²³]|\^[23])?"
+_SPOKEN = "|".join(spelling.replace(" ", r"\s") for spelling in sorted(TABLE, reverse=True) if " " in spelling)
+"""Units of several words (degrees Celsius, kilometres per hour)."""
+_UNIT_WORD = (
+    rf"°\s?[CF]\b|%|(?i:{_SPOKEN})\b|(?:cubic|square|nautical)\s[a-z]+|[A-Za-zµΩ·]+(?:/[A-Za-z]+)?(?:[²³]|\^[23])?"
+)
 _FIGURE = re.compile(
     rf"(?<![\w.])(?<![^\W\d_]-)(?P<currency>US\$|[$€£¥₹₩]|(?:{_CODES})\s)?\s?"
     rf"(?P<sign>[-−])?(?P<number>{_NUMBER})"

@@ -52,24 +52,24 @@ def superseded(question: str, left: Fact, right: Fact, dimensions: frozenset[str
     thing = numbered_asked(question)
     if thing and (numbered(thing, left.text) is None) != (numbered(thing, right.text) is None):
         return False
-    ours, theirs = _figures(asked, left, dimensions), _figures(asked, right, dimensions)
+    ours, theirs = figures_answering(asked, left, dimensions), figures_answering(asked, right, dimensions)
     found = [(one, other) for one in ours for other in theirs if _alike(one, other)]
-    return len(found) == 1 and not agree(*map(_exact, found[0]))
+    return len(found) == 1 and not agree(*map(exact, found[0]))
 
 
 def answers_alike(question: str, left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:
     """Tell whether two facts of one subject give the very same value as answer to `question`."""
     if asks_for_time(question):
-        ours, theirs = _dated(left), _dated(right)
+        ours, theirs = only_dated(left), only_dated(right)
         return ours is not None and theirs is not None and ours.iso == theirs.iso
     asked = wanted(question)
     if name_asked(question):
-        name, other = (_only_name(question, asked, fact) for fact in (left, right))
+        name, other = (only_name(question, asked, fact) for fact in (left, right))
         return bool(name) and name == other
     thing = numbered_asked(question)
     if thing and (number := numbered(thing, left.text)) is not None:
         return number == numbered(thing, right.text)
-    mine, yours = _figures(asked, left, dimensions), _figures(asked, right, dimensions)
+    mine, yours = figures_answering(asked, left, dimensions), figures_answering(asked, right, dimensions)
     # The very same number of the very same things is no chance, whatever else the words say (eggs, eggs a year).
     return any(
         one.figure.base == other.figure.base
@@ -110,7 +110,7 @@ def numbered(thing: str, text: str) -> Decimal | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _figures(asked: Wanted, fact: Fact, dimensions: frozenset[str]) -> list[Value]:
+def figures_answering(asked: Wanted, fact: Fact, dimensions: frozenset[str]) -> list[Value]:
     """Return the figures of a fact that may answer, unless their own words tell of another property."""
     found = [value for value in fact.values if value.figure.dimension in dimensions and not value.condition]
     return [value for value in found if not _of_another(asked, value)]
@@ -131,7 +131,7 @@ def _alike(left: Value, right: Value) -> bool:
     return comparable(left, right)
 
 
-def _exact(value: Value) -> Value:
+def exact(value: Value) -> Value:
     """Return a hard limit as the figure that it gives (at least 80 GB must be free)."""
     return replace(value, low=value.figure.base, high=value.figure.base, bound="") if value.bound else value
 
@@ -141,7 +141,7 @@ def _dates_apart(question: str, left: Fact, right: Fact) -> bool:
 
     Near steps of one coming into being are no quarrel.
     """
-    ours, theirs = _dated(left), _dated(right)
+    ours, theirs = only_dated(left), only_dated(right)
     if ours is None or theirs is None or ours.iso[:4] == theirs.iso[:4]:
         return False
     if ours.events & theirs.events:
@@ -152,7 +152,8 @@ def _dates_apart(question: str, left: Fact, right: Fact) -> bool:
     return abs(int(ours.iso[:4]) - int(theirs.iso[:4])) > APART_YEARS_MIN
 
 
-def _dated(fact: Fact) -> Event | None:
+def only_dated(fact: Fact) -> Event | None:
+    """Return the one dated event of a fact; None for none, for several, and where it says that it is about so."""
     if len(fact.events) != 1:
         return None
     event = fact.events[0]
@@ -183,10 +184,10 @@ def name_given(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
     given = {relation.value for relation in fact.relations if not where or relation.kind in _PLACES}
     if len(given) == 1:
         return next(iter(given))
-    return _only_name(question, asked, fact)
+    return only_name(question, asked, fact)
 
 
-def _only_name(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
+def only_name(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
     """Return the one name besides the subject in a fact."""
     found = []
     for match in _NAME.finditer(fact.text):

@@ -35,7 +35,7 @@ def _table() -> dict[str, Unit]:
             canonical, factor, *spellings = entry.split()
             unit = Unit(canonical, dimension, Decimal(factor), _OFFSETS.get(canonical, Decimal(0)))
             for spelling in (canonical, *spellings):
-                found[spelling] = unit
+                found[spelling.replace("_", " ")] = unit
     return found
 
 

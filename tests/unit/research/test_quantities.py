@@ -29,6 +29,12 @@ from activities.research.quantities import (
         ("In March 2024, Python 3.12 was 1.2.3.", []),
         ("On 2024-03-12 in 1998 there were 5 of 7.", [("5", ""), ("7", "")]),
         ("2024 kg", [("2024", "kg")]),
+        ("It melts at 170 degrees Celsius, or 338 Degrees Fahrenheit.", [("170", "°C"), ("338", "°F")]),
+        (
+            "80 kilometres per hour, 50 miles per hour, 3 metres per second",
+            [("80", "km/h"), ("50", "mph"), ("3", "m/s")],
+        ),
+        ("5 kilowatt hours at an angle of 30 degrees", [("5", "kWh"), ("30", "degre")]),
         ("9e999999999", []),
     ],
 )
@@ -44,6 +50,8 @@ def test_figures(text: str, expected: list[tuple[str, str]]) -> None:
         ("420 kW", "0.42 MW", True),
         ("420 kW", "380 kW", False),
         ("100 mph", "161 km/h", True),
+        ("100 degrees Celsius", "212 degrees Fahrenheit", True),
+        ("80 kilometres per hour", "80 km/h", True),
         ("5 kg", "5 km", False),
         ("90 minutes", "1.5 hours", True),
     ],

@@ -1,0 +1,80 @@
+"""Meant: whether sources of different age answer one question with different values, in words that no lexicon has.
+
+Two conditions, since a model of meanings alone tells the properties of one thing badly apart: each statement gives one
+value of the kind that is asked for, and each, with the thing's name and the figures taken out of it, is near to the
+question in meaning. What `superseded.py` sees by words needs none of this.
+"""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+
+from activities.research.nearness import Nearness
+from activities.research.questions import asks_for_time
+from activities.research.statements import Fact
+from activities.research.superseded import (
+    APART_YEARS_MIN,
+    circumstances_apart,
+    exact,
+    figures_answering,
+    name_asked,
+    only_dated,
+    only_name,
+)
+from activities.research.text import WORD, display, stem
+from activities.research.values import agree
+from activities.research.wanted import wanted
+
+MEANT_MIN = 0.38
+"""Of statements about another property of the same thing, one in twenty is as near as this to a question; of those
+about the property, four in five are (measured on the planted facts that were looked at)."""
+
+LOOSELY = Decimal("1.25")
+"""Whoever says *over 500* means no more than so many times as much."""
+
+
+def meant_otherwise(
+    question: str, left: Fact, right: Fact, dimensions: frozenset[str], nearness: Nearness | None
+) -> bool:
+    """Tell whether two facts of one subject and of different age mean the property asked for, and differ in it.
+
+    Args:
+        dimensions: of the figures that answer it (see `superseded.dimensions_asked`).
+        nearness: compares meanings; None: nothing is told.
+    """
+    if nearness is None or circumstances_apart(left, right) or not _values_differ(question, left, right, dimensions):
+        return False
+    subject = wanted(question).subject
+    asked, *said = (_without(text, subject) for text in (question, display(left.text), display(right.text)))
+    near: Sequence[float] | None = nearness(asked, said)
+    return near is not None and min(near) >= MEANT_MIN
+
+
+def _values_differ(question: str, left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:
+    """Tell whether each gives one value of the kind that is asked for, and not the same."""
+    if asks_for_time(question):
+        ours, theirs = only_dated(left), only_dated(right)
+        return (
+            ours is not None and theirs is not None and abs(int(ours.iso[:4]) - int(theirs.iso[:4])) > APART_YEARS_MIN
+        )
+    asked = wanted(question)
+    if name_asked(question) or not dimensions:
+        name, rival = only_name(question, asked, left), only_name(question, asked, right)
+        return bool(name and rival) and not (name <= rival or rival <= name)
+    mine, yours = figures_answering(asked, left, dimensions), figures_answering(asked, right, dimensions)
+    if len(mine) != 1 or len(yours) != 1:
+        return False
+    one, other = exact(mine[0]), exact(yours[0])
+    if one.figure.dimension != other.figure.dimension or one.per != other.per:
+        return False
+    low, high = sorted((abs(one.figure.base), abs(other.figure.base)))
+    return not agree(one, other) or high > LOOSELY * low
+
+
+_FIGURE = re.compile(r"\d[\d.,]*")
+
+
+def _without(text: str, subject: frozenset[str]) -> str:
+    """Take the thing's name and the figures out of a text: they are alike in all that is said of it."""
+    named = WORD.sub(lambda match: "it" if stem(match.group().lower()) in subject else match.group(), text)
+    return _FIGURE.sub("9", re.sub(r"\bit(?:\W+it\b)+", "it", named))

@@ -1,0 +1,94 @@
+"""What an older source says otherwise of the thing that was asked, in words that no lexicon has."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from activities.embedding.embedder import nearness_of
+from activities.embedding.minilm import MiniLm, model_files
+from activities.research.conflicts import find_conflicts
+from activities.research.findings import merge_claims
+from activities.research.nearness import Nearness
+from schema.contracts.research import Conflict, ConflictKind
+from tests.unit.research.making import claim_of
+
+
+@pytest.fixture(scope="module")
+def nearness() -> Nearness:
+    """The product's own comparison of meanings, by its local model."""
+    files = model_files()
+    assert files is not None, "install the extra `vectors`"
+    compare = nearness_of(MiniLm(files))
+    assert compare is not None
+    return compare
+
+
+def told(
+    question: str, new: str, old: str, nearness: Nearness | None, *, years: tuple[int, int] = (2025, 2015)
+) -> list[Conflict]:
+    """Return what is told of a newer and an older statement."""
+    claims = [
+        claim_of(text, title=title, published_at=datetime(year, 3, 14, tzinfo=UTC))
+        for text, title, year in ((new, "report", years[0]), (old, "archive", years[1]))
+    ]
+    return list(find_conflicts(merge_claims(claims), {claim.id: claim for claim in claims}, [question], nearness))
+
+
+OUTDATED = [
+    (
+        "What is the mayor of Fennaholm called?",
+        "Fennaholm is led by Anna Bragaard, whom the citizens elected mayor.",
+        "On behalf of Fennaholm, mayor Viktor Mormoard welcomed the guests.",
+    ),
+    (
+        "Whose product is the Tordan 50?",
+        "Every Tordan 50 leaves the assembly hall of Brelriholm Engineering, its manufacturer.",
+        "The Tordan 50, which Crinstiwick Marine developed and builds, is sold through dealers.",
+    ),
+    (
+        "How long is a walk across the Crinmotal Bridge?",
+        "Length of the Crinmotal Bridge between its abutments: 1,776 metres.",
+        "A walk across the Crinmotal Bridge takes you over 526 metres.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("question", "new", "old"), OUTDATED)
+def test_the_older_one_is_outdated(question: str, new: str, old: str, nearness: Nearness) -> None:
+    [conflict] = told(question, new, old, nearness)
+    assert conflict.kind is ConflictKind.STALE
+    assert not told(question, new, old, None), "words alone do not show it"
+    assert not told(question, new, old, nearness, years=(2025, 2025)), "of one age, neither is outdated"
+
+
+@pytest.mark.parametrize(
+    ("question", "new", "old"),
+    [
+        (
+            "How long is a walk across the Crinmotal Bridge?",
+            "Length of the Crinmotal Bridge between its abutments: 1,776 metres.",
+            "The towers of the Crinmotal Bridge rise 126 metres above the water.",
+        ),
+        (
+            "What is the mayor of Fennaholm called?",
+            "Fennaholm is led by Anna Bragaard, whom the citizens elected mayor.",
+            "A railway company named Pelvistad Industries came to Fennaholm.",
+        ),
+        (
+            "How long is a walk across the Crinmotal Bridge?",
+            "Length of the Crinmotal Bridge between its abutments: 576 metres.",
+            "A walk across the Crinmotal Bridge takes you over 526 metres.",
+        ),
+    ],
+)
+def test_another_property_is_not(question: str, new: str, old: str, nearness: Nearness) -> None:
+    assert not told(question, new, old, nearness)
+
+
+def test_a_model_that_cannot_read_the_question_tells_nothing() -> None:
+    def none(question: str, texts: Sequence[str]) -> None:
+        return None
+
+    for case in OUTDATED:
+        assert not told(*case, none)
