@@ -27,7 +27,8 @@ CALLBACK = "/api/v1/auth/oidc/callback"
 _PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20]*")
 """A path of this host, and nothing that a browser takes for another one."""
 
-Given = Annotated[str | None, Query(max_length=2_000)]
+Given = Annotated[str | None, Query(max_length=2_000, pattern=r"^[\x20-\x7e]*$")]
+"""RFC 6749, appendix A: printable ASCII. Four of these, percent-encoded, still fit in a request line."""
 
 
 @router.get("/start", status_code=303, response_class=RedirectResponse)
