@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
+from temporalio.api.failure.v1 import Failure
+from temporalio.converter import DefaultFailureConverter, DefaultPayloadConverter
 
 from activities.research import vendor
 from activities.research.answers import Answer, schema_of
@@ -205,6 +207,18 @@ async def test_a_second_unusable_answer_is_an_error_that_says_what_was_used(serv
     assert len(server.calls) == 2
     assert caught.value.facts["input_tokens"] > 0
     assert ("cut off" in caught.value.detail) == (kind == "truncated")
+
+
+async def test_a_provider_that_goes_away_before_a_repair_is_told_as_any_other(server: ModelServer) -> None:
+    """The error of the second call, and causes that end somewhere: Temporal turns them into one another."""
+    server.fail("broken_json")
+    server.fail("server_error")
+    with pytest.raises(ProviderUnavailable) as caught:
+        await reasoner_for(server).decompose(BRIEF)
+    assert len(server.calls) == 2
+    failure = Failure()
+    DefaultFailureConverter().to_failure(caught.value, DefaultPayloadConverter(), failure)
+    assert failure.application_failure_info.type == "ProviderUnavailable"
 
 
 async def test_a_server_that_knows_less_is_remembered(server: ModelServer) -> None:
