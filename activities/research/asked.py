@@ -52,9 +52,7 @@ def asked_disagreements(
         dimensions = dimensions_asked(question, [facts[index] for index in answering])
         found: dict[tuple[int, int], ConflictKind] = {}
         for left, right in combinations(answering, 2):
-            kind = _disagreement(question, facts[left], facts[right], dimensions)
-            if kind is None and (stale := _aged_otherwise(question, facts[left], facts[right], dimensions, nearness)):
-                kind = stale
+            kind = _disagreement(question, facts[left], facts[right], dimensions, nearness)
             if kind is not None:
                 found[left, right] = kind
         yield from ((left, right, kind) for (left, right), kind in found.items())
@@ -96,25 +94,21 @@ def _is_about(asked: Wanted, fact: Fact) -> bool:
     return bool(asked.subject) and asked.subject <= {stem(word) for word in (*fact.names, *words(fact.text))}
 
 
-def _disagreement(question: str, left: Fact, right: Fact, dimensions: frozenset[str]) -> ConflictKind | None:
+def _disagreement(
+    question: str, left: Fact, right: Fact, dimensions: frozenset[str], nearness: Nearness | None = None
+) -> ConflictKind | None:
     stale = aged(left, right)
     if left.sources & right.sources or not _of_one_thing(left, right, strictly=stale is None):
         return None
     thing = numbered_asked(question)
     if thing and (here := numbered(thing, left.text)) and (there := numbered(thing, right.text)):
         return None if here == there else stale or ConflictKind.PLAIN
-    return _by_words(question, left, right, stale) or (
-        stale if stale and superseded(question, left, right, dimensions) else None
+    if (kind := _by_words(question, left, right, stale)) or stale is None:
+        return kind
+    outdated = superseded(question, left, right, dimensions) or meant_otherwise(
+        question, left, right, dimensions, nearness
     )
-
-
-def _aged_otherwise(
-    question: str, left: Fact, right: Fact, dimensions: frozenset[str], nearness: Nearness | None
-) -> ConflictKind | None:
-    stale = aged(left, right)
-    if stale is None or left.sources & right.sources or not _of_one_thing(left, right, strictly=False):
-        return None
-    return stale if meant_otherwise(question, left, right, dimensions, nearness) else None
+    return stale if outdated else None
 
 
 def _by_words(question: str, left: Fact, right: Fact, stale: ConflictKind | None) -> ConflictKind | None:

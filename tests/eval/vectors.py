@@ -29,7 +29,7 @@ class CachedVectors:
         if self._ask(texts):
             self._kept.parent.mkdir(parents=True, exist_ok=True)
             np.savez(self._kept, keys=list(self._known), vectors=np.stack(list(self._known.values())))
-        return [self._known[_key(text)] for text in texts]  # type: ignore[misc]  # An array is a sequence of floats.
+        return [self._known[_key(text)] for text in texts]
 
     def cosines_to(self, vectors: Sequence[Vector], query: str) -> list[float]:
         """Return the cosine of each vector and the query's."""
