@@ -99,7 +99,7 @@ def _folder(limits: Limits, level: Level) -> Iterator[str | None]:
 
 
 async def _start(job: Job, level: Level, folder: str | None, answer: int) -> asyncio.subprocess.Process:
-    readable = _readable(job.packages)
+    readable = [*_readable(job.packages), *job.files]
     wrapped = level >= Level.BUBBLEWRAP
     limits = job.limits
     policy = Policy(

@@ -60,6 +60,8 @@ class Job:
     limits: Limits
     data: bytes = b""
     """Standard input."""
+    files: tuple[str, ...] = ()
+    """Files of the worker that it may read, by their paths: what is too large to be handed through a pipe."""
 
 
 @dataclass(frozen=True)

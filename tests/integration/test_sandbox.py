@@ -107,6 +107,27 @@ async def attacked(level: Level) -> Probed:
 
 
 @each_level
+async def test_file_named_is_readable_its_neighbour_is_not(level: Level, tmp_path: Path) -> None:
+    """A large file is read where it lies; neither it nor its folder can be changed."""
+    tmp_path.chmod(0o700)
+    named, neighbour = tmp_path / "named.csv", tmp_path / "other.csv"
+    named.write_text("mine")
+    neighbour.write_text("theirs")
+    code = f"""
+print(open({str(named)!r}).read())
+for path, mode in (({str(neighbour)!r}, "r"), ({str(named)!r}, "a"), ({str(tmp_path / "new")!r}, "w")):
+    try:
+        open(path, mode)
+        print("open")
+    except OSError:
+        print("refused")
+"""
+    outcome = await launch(Job("infra.sandbox.python_job", (), LIMITS, program(code), (str(named),)), level)
+    assert outcome.status == 0, outcome.stderr
+    assert outcome.stdout.split() == [b"mine", *[b"refused"] * 3]
+
+
+@each_level
 @pytest.mark.parametrize("name", sorted(ATTACKS))
 async def test_no_attack_gets_out(level: Level, name: str) -> None:
     probed = await attacked(level)
