@@ -41,6 +41,10 @@ from activities.audit.activities import AuditActivities
 from activities.boundary import Boundary
 from activities.documents.activities import DocumentActivities
 from activities.embedding.embedder import NO_MODEL, Embedder, EmbeddingConfig, build_embedder, nearness_of
+from activities.files.activities import FileActivities
+from activities.files.copies import LocalCopies
+from activities.files.document_reader import DocumentReader
+from activities.files.reader import Reader
 from activities.reconcile.activities import ReconcileActivities
 from activities.research.reasoner import ModelConfig, Reasoner, build_reasoner
 from activities.research.vendor import load_litellm
@@ -74,6 +78,7 @@ from infra.sandbox.probe import Sandbox, sandbox
 from infra.settings import Settings
 from infra.shared import Shared
 from infra.temporal import connect
+from schema.contracts.files import FileKind
 from schema.contracts.research import SourceKind
 from schema.contracts.tools import SourceNote
 from schema.errors import SwissbrainError
@@ -89,6 +94,7 @@ from workflows.agent import AgentWorkflow
 from workflows.audit import CheckpointAuditWorkflow, MaintainAuditWorkflow
 from workflows.boundary import WorkflowBoundary
 from workflows.ingest import IngestDocumentWorkflow
+from workflows.ingest_file import IngestFileWorkflow
 from workflows.lane import LaneWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.retention import EraseWorkflow, ExportDataWorkflow, RetentionWorkflow
@@ -100,7 +106,7 @@ COLLECT_AFTER_OBJECTS = 10_000
 GRACE = timedelta(seconds=20)
 HEARTBEAT_THROTTLE = timedelta(seconds=2)
 WORKFLOWS: tuple[type, ...] = (
-    *(RunWorkflow, LaneWorkflow, AgentWorkflow, IngestDocumentWorkflow),
+    *(RunWorkflow, LaneWorkflow, AgentWorkflow, IngestDocumentWorkflow, IngestFileWorkflow),
     *(ReconcileWorkflow, CheckpointAuditWorkflow, MaintainAuditWorkflow),
     *(RetentionWorkflow, EraseWorkflow, ExportDataWorkflow),
 )
@@ -123,6 +129,10 @@ class Parts:
     reasoner: Reasoner
     embedder: Embedder | None
     orchestrator: Orchestrator
+    copies: LocalCopies
+    """Files on this worker's disk."""
+    scanner: str | None = None
+    """Command of a virus scanner."""
     code: bool = False
     """Agents may run programs."""
     sandbox_level: str = ""
@@ -164,6 +174,9 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     erase = EraseActivities(parts.db, parts.objects, parts.orchestrator)
     exports = ExportActivities(parts.db, parts.objects)
     documents = DocumentActivities(parts.db, parts.objects, parts.embedder)
+    files = FileActivities(
+        parts.db, parts.objects, file_readers(), parts.copies, embedder=parts.embedder, scanner=parts.scanner
+    )
     return [
         Station(TaskQueue.RUNS, workflows=WORKFLOWS),
         Station(
@@ -173,17 +186,26 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
             slots=parts.thinkers,
         ),
         Station(TaskQueue.TOOLS, [act.act], slots=50),
-        Station(TaskQueue.TOOLS_CPU, [documents.ingest, documents.embed, exports.build], slots=2),
+        Station(
+            TaskQueue.TOOLS_CPU,
+            [documents.ingest, documents.embed, exports.build, files.inspect, files.read, files.finish],
+            slots=2,
+        ),
         Station(
             TaskQueue.BILLING,
             [
-                *(run.begin, run.transition, run.settle, close.close, documents.give_up),
+                *(run.begin, run.transition, run.settle, close.close, documents.give_up, files.begin, files.fail),
                 *(reconcile.sweep, audit.checkpoint, audit.maintain),
                 *(retention.sweep, erase.stop_runs, erase.erase_batch, erase.finish, erase.fail),
             ],
             slots=20,
         ),
     ]
+
+
+def file_readers() -> dict[FileKind, Reader]:
+    """Return what reads each kind of file here."""
+    return {FileKind.DOCUMENT: DocumentReader()}
 
 
 def offer_of(parts: Parts) -> Offer:
@@ -372,6 +394,8 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
     code = settings.code_execution and walls.level >= CODE_LEVEL_MIN
     embedder = await asyncio.to_thread(build_embedder, embedding_config(settings))
     hints = [*(tool.hint for tool in mcp), *([CODE_HINT] if code else [])]
+    copies = LocalCopies(objects)
+    stack.callback(copies.close)
     return Parts(
         client=client,
         db=db,
@@ -384,6 +408,8 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         reasoner=build_reasoner(model_config(settings), hints, nearness_of(embedder)),
         embedder=embedder,
         orchestrator=Orchestrator(client, settings),
+        copies=copies,
+        scanner=settings.file_scan_command,
         code=code,
         sandbox_level=walls.level.label,
         canaries=(canary_of(settings),),

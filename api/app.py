@@ -22,6 +22,7 @@ from api.routes import (
     dead_letters,
     documents,
     domains,
+    files,
     invitations,
     keys,
     logs,
@@ -52,10 +53,11 @@ from infra.passwords import Passwords
 from infra.request_limits import RequestLimits
 from infra.settings import Settings
 from infra.temporal import connect, payload_codec
+from infra.uploads import Uploads
 
 V1 = (
-    *(runs, commands, approvals, logs, artifacts, work, tables, tools, tool_policy, documents, domains, billing, keys),
-    *(dead_letters, organisation, members, invitations, sign_in, oidc, sessions, audit, privacy),
+    *(runs, commands, approvals, logs, artifacts, work, tables, tools, tool_policy, documents, files, domains, billing),
+    *(keys, dead_letters, organisation, members, invitations, sign_in, oidc, sessions, audit, privacy),
 )
 """Route modules below `/api/v1`."""
 UNVERSIONED = (service, codec)
@@ -116,6 +118,7 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
             settings=settings,
             database=database,
             objects=objects,
+            uploads=Uploads(objects),
             live=live,
             temporal=temporal,
             orchestrator=Orchestrator(temporal, settings),

@@ -37,6 +37,10 @@ AgentId = Annotated[str, _id(ids.AGENT, "agent"), AfterValidator(_form_of(ids.AG
 ArtifactId = Annotated[str, _id(ids.ARTIFACT, "artifact"), AfterValidator(_form_of(ids.ARTIFACT, "artifact"))]
 SourceId = Annotated[str, _id(ids.SOURCE, "source"), AfterValidator(_form_of(ids.SOURCE, "source"))]
 DocumentId = Annotated[str, _id(ids.DOCUMENT, "document"), AfterValidator(_form_of(ids.DOCUMENT, "document"))]
+FileId = Annotated[str, _id(ids.FILE, "file"), AfterValidator(_form_of(ids.FILE, "file"))]
+FileQuestionId = Annotated[
+    str, _id(ids.FILE_QUESTION, "question"), AfterValidator(_form_of(ids.FILE_QUESTION, "question"))
+]
 KeyId = Annotated[str, _id(ids.API_KEY, "API key"), AfterValidator(_form_of(ids.API_KEY, "API key"))]
 UserId = Annotated[str, _id(ids.USER, "member or service account"), AfterValidator(_form_of(ids.USER, "member"))]
 SessionId = Annotated[str, _id(ids.SESSION, "session"), AfterValidator(_form_of(ids.SESSION, "session"))]

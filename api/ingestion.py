@@ -1,11 +1,13 @@
-"""Starting the ingestion of a document, after the commit that promised it."""
+"""Starting the ingestion of a document or a file, after the commit that promised it."""
 
 from api.services import Services
 from infra.orchestrator import NoExecution
 from schema.contracts.common import ObjectRef
 from schema.contracts.documents import IngestDocumentInput
+from schema.contracts.files import IngestFileInput
 from schema.errors import SwissbrainError
 from schema.tables.documents import Document
+from schema.tables.files import File
 from schema.tables.organisations import Organisation
 
 
@@ -25,6 +27,16 @@ async def try_ingest(api: Services, document: Document, organisation: Organisati
     """Start the ingestion; where that fails, the document stays `processing` and the reconciler starts it."""
     try:
         await api.orchestrator.ingest(order_of(document), organisation)
+    except (SwissbrainError, NoExecution):
+        return False
+    return True
+
+
+async def try_ingest_file(api: Services, file: File, organisation: Organisation) -> bool:
+    """Start the reading of a file; where that fails, it stays `processing` and the reconciler starts it."""
+    order = IngestFileInput(org_id=file.org_id, file_id=file.id, attempt=file.attempt, name=file.name)
+    try:
+        await api.orchestrator.ingest_file(order, organisation)
     except (SwissbrainError, NoExecution):
         return False
     return True

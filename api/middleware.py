@@ -16,13 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem, unexpected
 from schema.ids import REQUEST, new_id
-from schema.policies import REQUEST_BYTES_MAX, UPLOAD_BYTES_MAX
+from schema.policies import FILE_DIRECT_BYTES_MAX, REQUEST_BYTES_MAX, UPLOAD_BYTES_MAX
 
 log = structlog.get_logger("api.access")
 
 UPLOAD_REQUEST_BYTES_MAX = 4 * UPLOAD_BYTES_MAX
 """Largest body of one upload, all its files together."""
 UPLOAD_PATH = "/api/v1/documents"
+_UPLOADS = {UPLOAD_PATH: UPLOAD_REQUEST_BYTES_MAX, "/api/v1/files": 2 * FILE_DIRECT_BYTES_MAX}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _QUIET_PATHS = frozenset({"/healthz", "/readyz"})
 
@@ -110,7 +111,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = UPLOAD_REQUEST_BYTES_MAX if scope["path"].rstrip("/") == UPLOAD_PATH else REQUEST_BYTES_MAX
+        limit = _UPLOADS.get(scope["path"].rstrip("/"), REQUEST_BYTES_MAX)
         detail = f"The body is larger than {limit} bytes. Send less in one request."
         declared = Headers(scope=scope).get("content-length", "0")
         if not declared.isascii() or not declared.isdigit():

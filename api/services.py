@@ -18,6 +18,7 @@ from infra.orchestrator import Orchestrator
 from infra.passwords import Passwords
 from infra.request_limits import RequestLimits
 from infra.settings import Settings
+from infra.uploads import Uploads
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Services:
     settings: Settings
     database: Database
     objects: ObjectStore
+    uploads: Uploads
     live: Live
     temporal: Client
     orchestrator: Orchestrator

@@ -33,19 +33,22 @@ class Upload:
     file: UploadFile
 
     async def content(self) -> bytes:
-        """Return the whole content, at most `UPLOAD_BYTES_MAX`."""
+        """Return the whole content."""
         await self.file.seek(0)
         return await self.file.read()
 
 
 @asynccontextmanager
-async def uploads(request: Request) -> AsyncIterator[list[Upload]]:
+async def uploads(request: Request, *, bytes_max: int = UPLOAD_BYTES_MAX) -> AsyncIterator[list[Upload]]:
     """Yield the request's files, all of them checked.
+
+    Args:
+        bytes_max: of one file.
 
     Raises:
         UnsupportedFormat: the request is not `multipart/form-data`.
         ValidationFailed: it holds no file, an empty one, or another field.
-        PayloadTooLarge: a file is larger than `UPLOAD_BYTES_MAX`.
+        PayloadTooLarge: a file is larger than `bytes_max`.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise UnsupportedFormat(f"Send the files as `multipart/form-data`, each in a part named `{FIELD}`.")
@@ -56,19 +59,19 @@ async def uploads(request: Request) -> AsyncIterator[list[Upload]]:
             raise ValidationFailed(
                 f"Only files in parts named `{FIELD}` are taken, not `{unknown[0]}`.", field=unknown[0]
             )
-        files = [await _upload(part) for _, part in parts if isinstance(part, UploadFile)]
+        files = [await _upload(part, bytes_max) for _, part in parts if isinstance(part, UploadFile)]
         if not files:
             raise ValidationFailed(f"There is no file. Send at least one part named `{FIELD}`.", field=FIELD)
         yield files
 
 
-async def _upload(part: UploadFile) -> Upload:
+async def _upload(part: UploadFile, bytes_max: int) -> Upload:
     name = safe_name(part.filename or "")
     digest, size_bytes = hashlib.sha256(), 0
     while chunk := await part.read(_CHUNK_BYTES):
         size_bytes += len(chunk)
-        if size_bytes > UPLOAD_BYTES_MAX:
-            raise PayloadTooLarge(f"The file {name} is larger than {UPLOAD_BYTES_MAX} bytes.", limit=UPLOAD_BYTES_MAX)
+        if size_bytes > bytes_max:
+            raise PayloadTooLarge(f"The file {name} is larger than {bytes_max} bytes.", limit=bytes_max)
         digest.update(chunk)
     if size_bytes == 0:
         raise ValidationFailed(f"The file {name} is empty.", field=FIELD)

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 import urllib3
@@ -29,8 +30,9 @@ THREADS_MAX = 16
 CHUNK_SIZE_BYTES = 256 * 1024
 PRESIGN_EXPIRES_MAX = timedelta(hours=1)
 
+_PART_BYTES = 16 * 1024 * 1024
 _SHA256_HEADER = "x-amz-meta-sha256"
-_MISSING = {"NoSuchKey", "NoSuchObject", "ResourceNotFound"}
+_MISSING = {"NoSuchKey", "NoSuchObject", "NoSuchUpload", "ResourceNotFound"}
 _NO_CONDITIONS = {"NotImplemented", "MethodNotAllowed"}
 
 
@@ -116,6 +118,20 @@ class ObjectStore:
         await self._run(self._put, ref, data, content_type)
         return ref
 
+    async def put_file(self, key: str, file: BinaryIO, size_bytes: int) -> None:
+        """Store a file of any size under a key of its own, from where it stands, in parts where it is large."""
+        await self._run(lambda: self._client.put_object(self.bucket, key, file, size_bytes, part_size=_PART_BYTES))
+
+    async def fetch(self, key: str, path: Path) -> ObjectRef:
+        """Write an object of any size to a file, and return what it is.
+
+        Raises:
+            NotFound: there is no such object.
+            StorageUnavailable: the store did not answer, or stopped in the middle.
+        """
+        ref: ObjectRef = await self._run(self._fetch, key, path)
+        return ref
+
     async def get(self, ref: ObjectRef) -> bytes:
         """Return the content, checked against the reference's size and SHA-256.
 
@@ -173,6 +189,32 @@ class ObjectStore:
             )
         )
         return url
+
+    async def presign_put(self, key: str, query: dict[str, str], *, expires: timedelta) -> str:
+        """Return a link that takes a PUT; whoever holds it can write there: never store or log it."""
+        url: str = await self._run(
+            lambda: self._signer.get_presigned_url(
+                "PUT", self.bucket, key, expires=min(expires, PRESIGN_EXPIRES_MAX), extra_query_params=dict(query)
+            )
+        )
+        return url
+
+    async def vendor(self, call: Callable[[Minio], Any], *, missing_ok: bool = False) -> Any:
+        """Call the vendor's client, for what stands beside this class (`infra/uploads.py`); errors are translated."""
+        try:
+            return await self._run(call, self._client)
+        except NotFound:
+            if missing_ok:
+                return None
+            raise
+
+    async def size_of(self, key: str) -> int | None:
+        """Return an object's size in bytes; None: there is none."""
+        try:
+            found = await self._run(self._client.stat_object, self.bucket, key)
+        except NotFound:
+            return None
+        return int(found.size)
 
     async def exists(self, key: str) -> bool:
         """Tell whether the object is there."""
@@ -244,6 +286,20 @@ class ObjectStore:
         finally:
             response.close()
             response.release_conn()
+
+    def _fetch(self, key: str, path: Path) -> ObjectRef:
+        digest, size_bytes = hashlib.sha256(), 0
+        response = self._client.get_object(self.bucket, key)
+        try:
+            with path.open("wb") as out:
+                while chunk := response.read(CHUNK_SIZE_BYTES):
+                    digest.update(chunk)
+                    size_bytes += len(chunk)
+                    out.write(chunk)
+        finally:
+            response.close()
+            response.release_conn()
+        return ObjectRef(key=key, sha256=digest.hexdigest(), size_bytes=size_bytes)
 
     def _read_stored(self, key: str) -> Stored:
         response = self._client.get_object(self.bucket, key)

@@ -40,6 +40,7 @@ from infra.temporal import temporal_ready
 from schema.contracts.agent import AgentWorkflow, ApprovalDecided
 from schema.contracts.common import Contract
 from schema.contracts.documents import IngestDocumentInput, IngestDocumentResult, IngestDocumentWorkflow
+from schema.contracts.files import IngestFileInput, IngestFileResult, IngestFileWorkflow
 from schema.contracts.retention import EraseInput, ExportDataInput
 from schema.contracts.run import ExecuteRunInput, RunWorkflow
 from schema.errors import Conflict, IllegalTransition, OrchestratorUnavailable, RateLimited, SwissbrainError, all_errors
@@ -256,6 +257,43 @@ class Orchestrator:
                 return await handle.result()
         except (TimeoutError, RPCError, RPCTimeoutOrCancelledError, WorkflowFailureError, RuntimeError):
             return None
+
+    async def ingest_file(self, input: IngestFileInput, organisation: Organisation) -> None:
+        """Start the reading of one file; harmless when it runs already.
+
+        Raises:
+            OrchestratorUnavailable: it could not be started now; the reconciler will.
+        """
+        async with _translated():
+            await self._client.start_workflow(
+                IngestFileWorkflow.run,
+                input,
+                id=input.file_id,
+                task_queue=self._runs_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                priority=_priority(organisation, PRIORITY_INGEST),
+                search_attributes=TypedSearchAttributes([SearchAttributePair(ORG_ID, input.org_id)]),
+                static_summary=input.name[:200],
+                rpc_timeout=RPC_TIMEOUT,
+            )
+
+    async def file_ingested(self, file_id: str, within: timedelta) -> IngestFileResult | None:
+        """Wait for the end of a file's reading; None when it takes longer than `within`, or nobody can say."""
+        handle = self._client.get_workflow_handle_for(IngestFileWorkflow.run, file_id)
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                return await handle.result()
+        except (TimeoutError, RPCError, RPCTimeoutOrCancelledError, WorkflowFailureError, RuntimeError):
+            return None
+
+    async def try_cancel(self, workflow_id: str) -> None:
+        """Ask a workflow that may be there to end, after a commit that made its work worth nothing."""
+        try:
+            async with _translated():
+                await self._client.get_workflow_handle(workflow_id).cancel(rpc_timeout=RPC_TIMEOUT)
+        except (SwissbrainError, NoExecution) as error:
+            log.info("nothing to cancel", cancelled_id=workflow_id, error=str(error))
 
     async def start_request(self, input: EraseInput | ExportDataInput) -> bool:
         """Start an erasure or an export; False when it runs already, or has ended well.

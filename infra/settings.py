@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     s3_bucket: str = Field(default="swissbrain", description="Bucket that holds everything; made at start if absent.")
     s3_region: str = Field(default="us-east-1", description="S3 region, part of every signature.")
 
+    file_scan_command: str | None = Field(
+        default=None,
+        description="Virus scanner for files of runs: a command that is given the file's path and exits with 0 (clean) "
+        "or 1 (infected), as `clamdscan --fdpass --no-summary` does. Without it files are not scanned.",
+    )
+
     # Audit
     audit_bucket: str | None = Field(
         default=None,

@@ -290,6 +290,38 @@ AUDIT_WITHIN = timedelta(seconds=5)
 AUDIT_STRANGERS_EVERY = timedelta(seconds=1)
 AUDIT_STRANGERS_MAX = 100
 """Addresses of unknown callers that are written apart each time; what is beyond is counted together."""
+# Files that users give to runs.
+FILE_DIRECT_BYTES_MAX = 100 * 1024 * 1024
+"""Largest file of one request; a larger one is uploaded in parts, straight to the object store."""
+FILE_DATA_BYTES_MAX = 100 * 1024 * 1024
+"""Largest file of data (specification 6.1)."""
+FILE_IMAGE_BYTES_MAX = 50 * 1024 * 1024
+FILE_MEDIA_BYTES_MAX = 2 * 1024 * 1024 * 1024
+FILE_PART_BYTES = 16 * 1024 * 1024
+"""Of an upload in parts; S3 takes no part below 5 MiB but the last."""
+FILES_PER_RUN_MAX = 20
+FILES_BYTES_PER_ORGANISATION_MAX = 100 * 1024 * 1024 * 1024
+FILES_PER_ORGANISATION_MAX = 10_000
+FILES_KEPT = timedelta(days=30)
+FILE_UPLOAD_WITHIN = timedelta(hours=24)
+"""An upload in parts that is not complete by then is given up; nothing was charged."""
+FILE_LINKS_FOR = timedelta(hours=1)
+FILE_INSPECT_TIMEOUT = timedelta(minutes=15)
+FILE_READ_TIMEOUT = timedelta(minutes=60)
+"""Of one portion; it heartbeats."""
+FILE_FINISH_TIMEOUT = timedelta(minutes=15)
+FILE_TRIES = 6
+"""Tries of one portion; a file that takes its worker with it, or never ends, is given up after them."""
+FILE_PORTIONS_MAX = 500
+FILE_OUTPUTS_MAX = 2_000
+FILE_SCAN_WITHIN = timedelta(minutes=10)
+FILE_QUESTION_LENGTH_MAX = 1_000
+FILE_QUESTION_TIMEOUT = timedelta(minutes=2)
+FILE_QUESTIONS_WITHIN = timedelta(seconds=20)
+"""How long a question about a file waits for its answer; later it is read by its id."""
+FILE_COPIES_BYTES_MAX = 8 * 1024 * 1024 * 1024
+"""Files that a worker keeps on its disk between the portions of them."""
+
 # Retention (specification 1.5); an organisation may change the first three (`retention_policies`).
 ARTIFACTS_KEPT_DAYS = 30
 RUNS_KEPT_DAYS = 90

@@ -7,7 +7,7 @@ about the list price of a mid-size hosted model (3 USD per million tokens read, 
 
 from schema.money import PCR_PER_UCR, UCR_PER_CREDIT
 
-PRICE_VERSION = "2026-11-3"
+PRICE_VERSION = "2026-11-4"
 
 _CREDIT_PCR = UCR_PER_CREDIT * PCR_PER_UCR
 
@@ -29,6 +29,16 @@ TOOL_CALL_PCR: dict[str, int] = {
 MCP_PREFIX = "mcp."
 MCP_CALL_PCR = _CREDIT_PCR // 20
 """Price of one successful call of any tool of an MCP server."""
+
+FILE_UNIT_PCR: dict[str, int] = {
+    "data.megabyte": _CREDIT_PCR // 20,
+    "document.megabyte": _CREDIT_PCR // 50,
+    "document.page": _CREDIT_PCR // 20,
+    "image.image": _CREDIT_PCR // 20,
+    "audio.minute": _CREDIT_PCR // 10,
+    "video.minute": _CREDIT_PCR // 5,
+}
+"""Price of reading a file, by its kind and the unit that it is counted in; each begun unit counts."""
 
 STEP_NEEDS_PCR = {"extractive": _CREDIT_PCR // 10, "model": 3 * _CREDIT_PCR // 2}
 """What an agent must have left before a step begins; a step that would cost more is not begun."""
@@ -60,6 +70,18 @@ def tool_pcr(tool: str) -> int:
         KeyError: the tool has no price; a tool without a price cannot be registered.
     """
     return MCP_CALL_PCR if tool.startswith(MCP_PREFIX) else TOOL_CALL_PCR[tool]
+
+
+def file_pcr(unit: str, amount: int) -> int:
+    """Price the reading of a file, in pico-credits.
+
+    Args:
+        unit: of `FILE_UNIT_PCR`, as `audio.minute`; an amount of 1 means up to one whole unit.
+
+    Raises:
+        KeyError: there is no such unit.
+    """
+    return FILE_UNIT_PCR[unit] * amount
 
 
 def quote_ucr(agents_max: int, tokens_max: int, *, rows: int = 0) -> int:

@@ -95,6 +95,7 @@ class ActActivities:
             objects=self._objects,
             http=self._http,
             heartbeat=activity.heartbeat,
+            reach=start.reach,
             embedder=self._embedder,
         )
         try:

@@ -1,18 +1,15 @@
 """Ingestion: an uploaded file becomes a searchable document."""
 
-import asyncio
 from contextlib import suppress
 
 import structlog
 from temporalio import activity
 
-from activities.documents.languages import search_configuration, searchable
-from activities.documents.sandbox import ParsedDocument, parse
-from activities.embedding.embedder import Embedder, Vector, supports
-from activities.research.copies import fingerprint
+from activities.documents.indexing import embedded_text, index
+from activities.documents.sandbox import parse
+from activities.embedding.embedder import Embedder, supports
 from infra.database import Database
-from infra.objects import ObjectStore, sha256_of
-from schema.contracts.common import ObjectRef
+from infra.objects import ObjectStore
 from schema.contracts.documents import (
     EmbedDocumentInput,
     EmbedDocumentResult,
@@ -20,10 +17,9 @@ from schema.contracts.documents import (
     IngestDocumentInput,
     IngestDocumentResult,
 )
-from schema.errors import DependencyError, NotFound, PayloadTooLarge, SourceUnavailable, UnsupportedFormat
-from schema.policies import EMBEDDED_AT_INGESTION, EMBEDDED_PER_ACTIVITY
+from schema.errors import NotFound, PayloadTooLarge, SourceUnavailable, UnsupportedFormat
+from schema.policies import EMBEDDED_PER_ACTIVITY
 from schema.store import documents, passages
-from schema.store.documents import NewPassage, ReadDocument
 from schema.store.passages import vector_key
 
 log = structlog.get_logger(__name__)
@@ -56,45 +52,22 @@ class DocumentActivities:
             parsed = await parse(data, input.filename, input.mime_type)
         except (UnsupportedFormat, PayloadTooLarge, SourceUnavailable) as error:
             return await self._failed(input, error)
-        snapshot = await store_snapshot(self._objects, input.org_id, parsed.document.text)
-        # Both take a second for a book: on the event loop that would hold up every heartbeat of this process.
-        cut = await asyncio.to_thread(_passages, parsed)
-        printed = (await asyncio.to_thread(fingerprint, parsed.document.text)).packed()
-        read = _read(parsed, snapshot, printed)
-        vectors = await self._first_vectors(read, cut)
-        unembedded = 0
+        indexed = await index(self._objects, self._embedder, input.org_id, parsed.document, parsed.passages)
         try:
             async with self._db.transaction(input.org_id) as session:
-                await documents.mark_ready(session, input.org_id, input.document_id, read, cut)
-                if self._embedder is not None and supports(self._embedder, read.language):
-                    unembedded = await passages.put_vectors(
-                        session, input.org_id, input.document_id, model=self._embedder.name, vectors=vectors
-                    )
+                unembedded = await indexed.write(session, input.org_id, input.document_id)
         except NotFound:
             return _deleted(input)
         log.info(
             "document ready",
             document_id=input.document_id,
-            passages=len(cut),
+            passages=len(indexed.passages),
             unembedded=unembedded,
             sandbox=parsed.level,
         )
         return IngestDocumentResult(
-            document_id=input.document_id, status="ready", passages=len(cut), unembedded=unembedded
+            document_id=input.document_id, status="ready", passages=len(indexed.passages), unembedded=unembedded
         )
-
-    async def _first_vectors(self, read: ReadDocument, passages: list[NewPassage]) -> dict[str, Vector]:
-        """Return the vectors of the first passages by `vector_key`; none where the model does not answer."""
-        if self._embedder is None or not supports(self._embedder, read.language):
-            return {}
-        first = passages[:EMBEDDED_AT_INGESTION]
-        try:
-            made = await self._embedder.embed([embedded_text(each.heading, each.text) for each in first])
-        except DependencyError as error:
-            log.warning("no vectors yet", code=error.code)
-            return {}
-        numbered = enumerate(zip(first, made, strict=True), start=1)
-        return {vector_key(number, each.text): vector for number, (each, vector) in numbered}
 
     @activity.defn(name="documents.embed")
     async def embed(self, input: EmbedDocumentInput) -> EmbedDocumentResult:
@@ -153,47 +126,6 @@ class DocumentActivities:
         except NotFound:
             return _deleted(input)
         return IngestDocumentResult(document_id=input.document_id, status="failed", error=error.detail)
-
-
-async def store_snapshot(objects: ObjectStore, org_id: str, text: str) -> ObjectRef:
-    """Store a text that was read, content-addressed: `ORG/snapshots/SHA256`."""
-    data = text.encode("utf-8")
-    return await objects.put(f"{org_id}/snapshots/{sha256_of(data)}", data, "text/plain; charset=utf-8")
-
-
-def embedded_text(heading: str, text: str) -> str:
-    """Return what is embedded of a passage: the headings say what a passage is about that does not name it."""
-    return f"{heading}\n{text}" if heading else text
-
-
-def _read(parsed: ParsedDocument, snapshot: ObjectRef, fingerprint: bytes) -> ReadDocument:
-    document = parsed.document
-    return ReadDocument(
-        title=document.title,
-        mime_type=document.mime,
-        snapshot=snapshot,
-        characters=len(document.text),
-        language=document.language,
-        search_config=search_configuration(document.language),
-        author=document.author,
-        published_at=document.published_at,
-        fingerprint=fingerprint,
-    )
-
-
-def _passages(parsed: ParsedDocument) -> list[NewPassage]:
-    text = parsed.document.text
-    return [
-        NewPassage(
-            passage.start,
-            passage.end,
-            passage.heading,
-            text[passage.start : passage.end],
-            searchable(passage.heading),
-            searchable(text[passage.start : passage.end]),
-        )
-        for passage in parsed.passages
-    ]
 
 
 def _deleted(input: IngestDocumentInput) -> IngestDocumentResult:

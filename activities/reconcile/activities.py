@@ -12,7 +12,9 @@ from infra.database import Database
 from infra.orchestrator import Attempt, Orchestrator
 from schema.contracts.common import ObjectRef
 from schema.contracts.documents import IngestDocumentInput
+from schema.contracts.files import IngestFileInput
 from schema.contracts.reconcile import ReconcileResult
+from schema.ids import FILE
 from schema.policies import (
     CREATED_UNSTARTED_MAX,
     IDEMPOTENCY_KEPT,
@@ -22,9 +24,9 @@ from schema.policies import (
     RECONCILE_MISSING_GRACE,
 )
 from schema.states import RunStatus
-from schema.store import billing, clock, documents, reconcile, runs
+from schema.store import billing, clock, documents, files, reconcile, runs
 from schema.store.audit import SYSTEM
-from schema.store.reconcile import DocumentMark, RunMark
+from schema.store.reconcile import DocumentMark, HoldMark, RunMark
 from schema.store.runs import Ending
 
 log = structlog.get_logger(__name__)
@@ -74,6 +76,7 @@ class ReconcileActivities:
             expired_unstarted=expired,
             holds_released=await self._release_holds(),
             documents_restarted=await self._restart_documents(),
+            files_restarted=await self._restart_files(),
             keys_deleted=await self._forget_keys(),
             approvals_told=await self._tell_approvals(),
         )
@@ -132,6 +135,9 @@ class ReconcileActivities:
         for hold in holds:
             activity.heartbeat()
             async with _deferring("hold", hold.id):
+                if hold.run_id.startswith(f"{FILE}_"):
+                    released += await self._expire_file(hold)
+                    continue
                 if await self._orchestrator.signal_cancel(hold.run_id):
                     continue
                 async with self._db.transaction(hold.org_id) as session:
@@ -171,6 +177,42 @@ class ReconcileActivities:
             ),
             organisation,
         )
+
+    async def _restart_files(self) -> int:
+        """Start the reading of files again whose workflow never ran, or ended while storage was away."""
+        async with self._db.transaction(None) as session:
+            waiting = await reconcile.processing_files(session, older_than=INGEST_TIMEOUT, limit=RECONCILE_BATCH)
+        restarted = 0
+        for mark in waiting:
+            activity.heartbeat()
+            async with _deferring("file", mark.id):
+                async with self._db.transaction(mark.org_id) as session:
+                    organisation = await runs.get_organisation(session, mark.org_id)
+                    file = await files.get_file(session, mark.org_id, mark.id)
+                order = IngestFileInput(org_id=file.org_id, file_id=file.id, attempt=file.attempt, name=file.name)
+                await self._orchestrator.ingest_file(order, organisation)
+                restarted += 1
+        return restarted
+
+    async def _expire_file(self, hold: HoldMark) -> bool:
+        """Give up the reading of a file whose hold is past its deadline."""
+        detail = "The reading took longer than what was held for it."
+        async with self._db.transaction(hold.org_id) as session:
+            failed = await files.fail(
+                session,
+                hold.org_id,
+                hold.run_id,
+                hold.attempt,
+                code="gone",
+                detail=detail,
+                expired=True,
+            )
+            if not failed:
+                await billing.settle(
+                    session, hold.org_id, run_id=hold.run_id, attempt=hold.attempt, capture=False, expired=True
+                )
+        await self._orchestrator.try_cancel(hold.run_id)
+        return True
 
     async def _tell_approvals(self) -> int:
         """Tell agents of decisions that were committed and did not reach them."""

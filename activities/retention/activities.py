@@ -6,6 +6,7 @@ import structlog
 from temporalio import activity
 
 from activities.retention.archiving import Archiver
+from activities.retention.files import FileRemover
 from activities.retention.objects import Collector
 from infra.database import Database
 from infra.objects import ObjectStore
@@ -27,6 +28,7 @@ class RetentionActivities:
 
     def __init__(self, db: Database, objects: ObjectStore, orchestrator: Orchestrator) -> None:
         self._db = db
+        self._remover = FileRemover(db, objects)
         self._orchestrator = orchestrator
         self._archiver = Archiver(db, objects)
         self._collector = Collector(db, objects)
@@ -40,6 +42,7 @@ class RetentionActivities:
             "archives_deleted": (retention.due_archives, self._delete_archive),
             "exports_deleted": (retention.due_exports, self._expire_export),
             "documents_deleted": (retention.due_documents, self._delete_document),
+            "files_deleted": (retention.due_files, self._remover.remove),
             "objects_deleted": (retention.due_objects, self._collector.collect),
         }
         counts = dict.fromkeys(parts, 0)

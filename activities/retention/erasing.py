@@ -2,6 +2,7 @@
 
 from temporalio import activity
 
+from activities.retention.files import FileRemover
 from activities.retention.objects import Collector
 from infra.database import Database
 from infra.objects import ObjectStore
@@ -18,6 +19,7 @@ class EraseActivities:
         self._db = db
         self._orchestrator = orchestrator
         self._collector = Collector(db, objects)
+        self._remover = FileRemover(db, objects)
 
     @activity.defn(name="erasure.stop_runs")
     async def stop_runs(self, input: EraseInput) -> StopRunsResult:
@@ -31,7 +33,7 @@ class EraseActivities:
 
     @activity.defn(name="erasure.erase")
     async def erase_batch(self, input: EraseInput) -> EraseBatchResult:
-        """Erase a batch of runs and documents, with their histories and objects; a repeat finds nothing."""
+        """Erase a batch of runs, documents and files, with their histories and objects; a repeat finds nothing."""
         org_id = input.org_id
         async with self._db.transaction(org_id) as session:
             found = await erasures.runs_of(session, org_id, input.user_id, limit=RETENTION_BATCH)
@@ -43,8 +45,13 @@ class EraseActivities:
                 await erasures.erase_run(session, org_id, input.erasure_id, run_id)
         async with self._db.transaction(org_id) as session:
             documents = await erasures.erase_documents(session, org_id, input.erasure_id, limit=RETENTION_BATCH)
+            files = await erasures.erase_files(session, org_id, input.erasure_id, limit=RETENTION_BATCH)
+        for file_id in files:
+            activity.heartbeat()
+            await self._orchestrator.forget(org_id, file_id)
+            await self._remover.remove(org_id, file_id)
         objects = await self._collect(org_id)
-        return EraseBatchResult(more=RETENTION_BATCH in (len(found), documents, objects))
+        return EraseBatchResult(more=RETENTION_BATCH in (len(found), documents, len(files), objects))
 
     @activity.defn(name="erasure.finish")
     async def finish(self, input: EraseInput) -> None:

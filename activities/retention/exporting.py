@@ -92,8 +92,10 @@ def _files_of(table: str, row: dict[str, Any]) -> list[tuple[str, ObjectRef]]:
             for kind, ref in refs.items()
             if ref is not None
         ]
-    if table not in ("documents", "artifacts") or row.get("deleted_at") is not None:
+    if table not in ("documents", "files", "artifacts") or row.get("deleted_at") is not None:
         return []
+    if row["content_sha256"] is None or (table == "documents" and row["file_id"] is not None):
+        return []  # Not here yet; or the text of a file, which stands below `files`.
     ref = ObjectRef(key=row["object_key"], sha256=row["content_sha256"], size_bytes=row["size_bytes"])
     # The id keeps files of one name apart; a name may hold what a path must not.
     name = "".join(c if c.isalnum() or c in "._- " else "_" for c in row["name"]).lstrip(".") or "file"

@@ -25,7 +25,12 @@ class Collector:
     async def collect(self, org_id: str, key: str) -> bool:
         """Delete an object unless a row points to it; False when one does, or it was gone. Takes the wish back."""
         deleted = False
-        if not await self._referenced(org_id, key):
+        if key.startswith(f"{org_id}/files/"):
+            # Of one file alone, under a name that no other will have; it may be too large to be kept in memory.
+            if not await self._referenced(org_id, key):
+                await self._objects.delete(key)
+                deleted = True
+        elif not await self._referenced(org_id, key):
             try:
                 kept = await self._objects.read(key)
             except NotFound:

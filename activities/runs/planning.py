@@ -56,8 +56,11 @@ class Offer:
 
 
 def wanted_kinds(run: Run) -> tuple[SourceKind, ...]:
-    """Return the kinds of source that the user wants asked; by default all."""
+    """Return the kinds of source that the user wants asked, by default all; files of the run are always searched."""
     named = run.context.get("sources") or [kind.value for kind in SourceKind]
+    if run.context.get("files"):
+        # They are searched as the corpus is, and may be all that is to be found of it (`Reach`).
+        named = [*named, SourceKind.CORPUS.value]
     return tuple(kind for kind in TOOLS_BY_KIND if kind.value in named)
 
 

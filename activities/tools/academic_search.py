@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
-from activities.documents.activities import store_snapshot
 from activities.documents.builder import TextBuilder
+from activities.documents.indexing import store_snapshot
 from activities.documents.passages import PassageSpan, split_passages
 from activities.sources.asking import Searched
 from activities.sources.provider import Found

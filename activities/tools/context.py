@@ -8,6 +8,7 @@ from activities.embedding.embedder import Embedder
 from infra.database import Database
 from infra.http import SafeHttpClient
 from infra.objects import ObjectStore
+from schema.store.passages import CORPUS, Reach
 
 
 @dataclass(frozen=True)
@@ -27,5 +28,7 @@ class ToolContext:
     http: SafeHttpClient
     heartbeat: Callable[[], None]
     """Called by a tool that works for long without awaiting anything."""
+    reach: Reach = CORPUS
+    """Which documents may be found: the corpus, the run's own files."""
     embedder: Embedder | None = None
     """Makes the query's vector; None: search is by full text alone."""

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from pydantic import ConfigDict, model_validator
 
-from activities.documents.activities import store_snapshot
+from activities.documents.indexing import store_snapshot
 from activities.documents.sandbox import ParsedDocument, parse
 from activities.research.reasoner import ToolHint
 from activities.sources.mcp import McpServer, McpTool, call_tool, only_text, registered_name, strict

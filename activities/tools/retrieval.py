@@ -53,6 +53,7 @@ async def retrieve(context: ToolContext, query: str, *, document_id: str | None 
             variants=asked.variants,
             vector=vector,
             document_id=document_id,
+            reach=context.reach,
         )
     return Retrieved(terms, found, context.embedder.cosines if context.embedder and vector else None)
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from activities.documents.activities import store_snapshot
+from activities.documents.indexing import store_snapshot
 from activities.documents.sandbox import ParsedDocument, parse
 from activities.research.addresses import declared_canonical
 from activities.sources.robots import Robots

@@ -19,7 +19,7 @@ from schema.errors import NotFound
 from schema.ids import RUN, new_id
 from schema.outputs import fields_of_schema
 from schema.states import RunStatus
-from schema.store import archives, artifacts, billing, forms, organisations, runs
+from schema.store import archives, artifacts, billing, files, forms, organisations, runs
 
 router = APIRouter(prefix="/runs", tags=["runs"], route_class=SecuredRoute)
 
@@ -29,6 +29,7 @@ async def create_run(caller: RunsWriter, asked: Idempotent, body: views.CreateRu
     """Create a run. Nothing is held and nothing happens until it is started; unstarted, it ends after 24 hours."""
 
     async def work(session: AsyncSession) -> Outcome:
+        await files.require_files(session, caller.org_id, body.context.get("files") or ())
         run = await runs.create_run(
             session,
             caller.org_id,

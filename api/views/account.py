@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 from api.serialisation import Credits, Instant
 from api.views.base import Ask, FilledText, Listing, Moment, Text, View
 from api.views.runs import PositiveCredits, pcr_to_credits
+from schema.ids import FILE
 from schema.money import credits_to_ucr, ucr_to_credits
 from schema.store.api_keys import Scope
 from schema.tables.billing import CreditBalance, LedgerEntry, Usage
@@ -46,6 +47,8 @@ class LedgerEntryView(View):
     balance_after: Credits
     reserved_after: Credits
     run_id: str | None
+    file_id: str | None
+    """What it paid for: a run, or the reading of a file."""
     attempt_number: int | None
     reverses_id: str | None
     description: str
@@ -63,7 +66,8 @@ class UsageView(View):
     """One metered effect."""
 
     id: str
-    run_id: str
+    run_id: str | None
+    file_id: str | None
     attempt_number: int
     agent: int
     operation_key: str
@@ -204,7 +208,7 @@ def ledger_entry_view(entry: LedgerEntry) -> LedgerEntryView:
         reserved_change=ucr_to_credits(entry.held_delta_ucr),
         balance_after=ucr_to_credits(entry.posted_after_ucr),
         reserved_after=ucr_to_credits(entry.held_after_ucr),
-        run_id=entry.run_id,
+        **_paid(entry.run_id),
         attempt_number=entry.attempt,
         reverses_id=entry.reverses_id,
         description=entry.description,
@@ -213,11 +217,18 @@ def ledger_entry_view(entry: LedgerEntry) -> LedgerEntryView:
     )
 
 
+def _paid(run_id: str | None) -> dict[str, str | None]:
+    """Tell runs and files apart: in the ledger the id of either stands in one column (`schema/store/files.py`)."""
+    is_file = run_id is not None and run_id.startswith(f"{FILE}_")
+    return {"run_id": None if is_file else run_id, "file_id": run_id if is_file else None}
+
+
 def usage_view(usage: Usage) -> UsageView:
     """Show a metered effect."""
-    names = ("id", "run_id", "operation_key", "kind", "item", "input_tokens", "output_tokens", "calls", "price_version")
+    names = ("id", "operation_key", "kind", "item", "input_tokens", "output_tokens", "calls", "price_version")
     return UsageView(
         **{name: getattr(usage, name) for name in names},
+        **_paid(usage.run_id),
         attempt_number=usage.attempt,
         agent=usage.agent_number,
         credits=pcr_to_credits(usage.amount_pcr),

@@ -21,6 +21,7 @@ from schema.policies import (
     AGENTS_MAX,
     CONTEXT_BYTES_MAX,
     DESCRIPTION_LENGTH_MAX,
+    FILES_PER_RUN_MAX,
     NAME_LENGTH_MAX,
     TABLE_TOKENS_PER_ROW,
     TASK_LENGTH_MAX,
@@ -108,8 +109,8 @@ class CreateRun(Ask):
     context: dict[str, Any] = Field(
         default_factory=dict,
         description=f"Anything that helps, up to {CONTEXT_BYTES_MAX} bytes of JSON. `sources` (a list of `corpus`, "
-        "`web`, "
-        "`academic`, `news`) narrows where the run looks; the default is all that is configured.",
+        "`web`, `academic`, `news`) narrows where the run looks; the default is all that is configured. `files` (a "
+        "list of ids) are files that the run searches too.",
     )
 
     table: AskedTable | None = Field(
@@ -186,6 +187,8 @@ class CreateRun(Ask):
             raise ValueError("give `max_credits` beside `context`, not in it")
         if "sources" in context:
             _check_sources(context["sources"])
+        if "files" in context:
+            _check_files(context["files"])
         return context
 
     @property
@@ -206,6 +209,13 @@ def _check_sources(sources: object) -> None:
     unknown = [source for source in sources if source not in kinds]
     if unknown:
         raise ValueError(f"`sources` knows {', '.join(kinds)}; not {unknown[0]!r}")
+
+
+def _check_files(files: object) -> None:
+    if not isinstance(files, list) or not 0 < len(files) <= FILES_PER_RUN_MAX or len(set(map(str, files))) < len(files):
+        raise ValueError(f"`files` must be a list of 1 to {FILES_PER_RUN_MAX} ids of files, each once")
+    if wrong := [file for file in files if not isinstance(file, str) or not re.fullmatch(r"file_[0-9a-f]{32}", file)]:
+        raise ValueError(f"`files` must be a list of ids of files, as `file_...`; not {str(wrong[0])[:80]!r}")
 
 
 class ResumeRun(Ask):

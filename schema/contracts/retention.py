@@ -14,6 +14,7 @@ class RetentionResult(Contract):
     archives_deleted: int = 0
     exports_deleted: int = 0
     documents_deleted: int = 0
+    files_deleted: int = 0
     objects_deleted: int = 0
     requests_restarted: int = 0
     """Erasures and exports whose workflow was started again."""

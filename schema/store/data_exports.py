@@ -27,6 +27,8 @@ TABLES: dict[str, str] = {
     "oauth_connectors": "user_id = :user_id",
     "email_ingestions": "user_id = :user_id",
     "documents": f"(created_by = :user_id or created_by in {_KEYS})",
+    "files": f"(created_by = :user_id or created_by in {_KEYS})",
+    "file_questions": f"(created_by = :user_id or created_by in {_KEYS})",
     "runs": "user_id = :user_id",
     "run_status_changes": _RUN,
     "run_events": _RUN,

@@ -1,6 +1,7 @@
 """Documents: a file from its upload until it is read, given up or deleted."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,7 +70,12 @@ async def create_document(
     await session.execute(lock, {"key": f"document/{org_id}/{object.sha256}"})
     query = (
         select(Document)
-        .where(Document.org_id == org_id, Document.content_sha256 == object.sha256, col(Document.deleted_at).is_(None))
+        .where(
+            Document.org_id == org_id,
+            Document.content_sha256 == object.sha256,
+            col(Document.deleted_at).is_(None),
+            col(Document.file_id).is_(None),
+        )
         .order_by(col(Document.id))
         .limit(1)
     )
@@ -99,6 +105,34 @@ async def create_document(
     return document, True
 
 
+async def put_file_document(
+    session: AsyncSession, org_id: str, document_id: str, *, file_id: str, name: str, object: ObjectRef
+) -> Document:
+    """Insert the document of a file unless it is there: it is found by runs that the file is attached to, and no other.
+
+    Args:
+        document_id: derived from the file, so that a repeat finds it again.
+        object: the file's bytes, of which the document is no second reference: they are deleted with the file.
+    """
+    with suppress(NotFound):
+        return await get_document(session, org_id, document_id, lock=True)
+    document = Document(
+        id=document_id,
+        org_id=org_id,
+        name=name,
+        title=name,
+        mime_type="text/plain",
+        object_key=object.key,
+        content_sha256=object.sha256,
+        size_bytes=object.size_bytes,
+        file_id=file_id,
+    )
+    session.add(document)
+    await session.flush()
+    await session.refresh(document)
+    return document
+
+
 async def get_document(session: AsyncSession, org_id: str, document_id: str, *, lock: bool = False) -> Document:
     """Return a document that is not deleted.
 
@@ -119,8 +153,10 @@ async def get_document(session: AsyncSession, org_id: str, document_id: str, *, 
 async def list_documents(
     session: AsyncSession, org_id: str, *, limit: int, cursor: str | None = None, status: str | None = None
 ) -> tuple[list[Document], str | None]:
-    """Return a page of documents, newest first, and the cursor of the next page (ids sort by creation time)."""
-    query = select(Document).where(Document.org_id == org_id, col(Document.deleted_at).is_(None))
+    """Return a page of the corpus, newest first, and the cursor of the next page (ids sort by creation time)."""
+    query = select(Document).where(
+        Document.org_id == org_id, col(Document.deleted_at).is_(None), col(Document.file_id).is_(None)
+    )
     if cursor is not None:
         query = query.where(Document.id < cursor)
     if status is not None:
@@ -136,15 +172,29 @@ async def delete_document(
 
     Raises:
         NotFound: the organisation has no such document, or no longer.
+        Conflict: it is the text of a file.
+    """
+    document = await get_document(session, org_id, document_id)
+    if document.file_id is not None:
+        raise Conflict("This is the text of a file of a run. Delete the file.", file_id=document.file_id)
+    document = await remove_document(session, org_id, document_id)
+    await audit.record(
+        session, org_id, actor=actor, action="document.deleted", resource_type="document", resource_id=document_id
+    )
+    return document
+
+
+async def remove_document(session: AsyncSession, org_id: str, document_id: str) -> Document:
+    """Do as `delete_document` does, where what it belongs to is deleted, and the audit log says that.
+
+    Raises:
+        NotFound: the organisation has no such document, or no longer.
     """
     document = await get_document(session, org_id, document_id, lock=True)
     document.deleted_at = (await session.execute(select(func.clock_timestamp()))).scalar_one()
     document.passages = 0
     await session.execute(_passages_of(org_id, document_id))
     await session.flush()
-    await audit.record(
-        session, org_id, actor=actor, action="document.deleted", resource_type="document", resource_id=document_id
-    )
     return document
 
 
@@ -164,6 +214,7 @@ async def mark_ready(
             "document_id": document_id,
             "number": number,
             "org_id": org_id,
+            "file_id": document.file_id,
             "start_offset": passage.start,
             "end_offset": passage.end,
             "heading": passage.heading,
@@ -255,8 +306,9 @@ async def reopen(session: AsyncSession, org_id: str, document_id: str, *, actor:
 
 _INSERT = text(
     """
-    insert into document_passages (document_id, number, org_id, start_offset, end_offset, heading, text, terms)
-    values (:document_id, :number, :org_id, :start_offset, :end_offset, :heading, :text,
+    insert into document_passages
+        (document_id, number, org_id, file_id, start_offset, end_offset, heading, text, terms)
+    values (:document_id, :number, :org_id, :file_id, :start_offset, :end_offset, :heading, :text,
         setweight(to_tsvector(cast(cast(:config as text) as regconfig), :indexed_heading), 'A')
         || setweight(to_tsvector(cast(cast(:config as text) as regconfig), :indexed_text), 'B'))
     """

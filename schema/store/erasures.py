@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from schema.errors import Conflict, NotFound
 from schema.ids import ERASURE, new_id
 from schema.states import TERMINAL, RunStatus
-from schema.store import archives, audit, retention, runs
+from schema.store import archives, audit, files, retention, runs
 from schema.store.audit import SYSTEM, Actor
 from schema.tables.organisations import Membership
 from schema.tables.retention import Erasure, RunArchive
@@ -143,6 +143,21 @@ async def erase_documents(session: AsyncSession, org_id: str, erasure_id: str, *
     return len(found)
 
 
+async def erase_files(session: AsyncSession, org_id: str, erasure_id: str, *, limit: int) -> list[str]:
+    """Take away files that the person brought, as many as `limit`; returns those whose rows and objects are to follow.
+
+    What is being read stops, and its hold is released.
+    """
+    erasure = await get_erasure(session, org_id, erasure_id)
+    parameters = {"org_id": org_id, "user_id": erasure.user_id, "limit": limit}
+    found = [(row.id, row.deleted) for row in await session.execute(_FILES, parameters)]
+    for file_id, deleted in found:
+        if not deleted:
+            await files.delete_file(session, org_id, file_id)
+    await _count(session, org_id, erasure_id, files=len(found))
+    return [file_id for file_id, _ in found]
+
+
 async def erase_person(session: AsyncSession, org_id: str, erasure_id: str) -> Erasure:
     """Erase what names the person, keys and memberships with it, and close the record; a repeat changes nothing."""
     erasure = await get_erasure(session, org_id, erasure_id)
@@ -211,6 +226,10 @@ _REVOKE_KEYS = text(
 _DOCUMENTS = text(
     "select id from documents where org_id = :org_id and (created_by = :user_id or created_by in"
     " (select id from api_keys where org_id = :org_id and user_id = :user_id)) order by id limit :limit"
+)
+_FILES = text(
+    "select id, deleted_at is not null as deleted from files where org_id = :org_id and (created_by = :user_id or"
+    " created_by in (select id from api_keys where org_id = :org_id and user_id = :user_id)) order by id limit :limit"
 )
 _FORGET_ANSWERS = text(
     "delete from idempotency_keys where org_id = :org_id and position(convert_to(:run_id, 'UTF8') in body) > 0"

@@ -88,7 +88,9 @@ INVARIANTS: tuple[Invariant, ...] = (
         "I6_no_open_hold_of_ended_attempt",
         "a hold is open only while its attempt is live",
         """select count(*) from credit_holds h left join runs r on r.org_id = h.org_id and r.id = h.run_id
-           where h.state = 'open' and (r.id is null or r.attempt <> h.attempt
+           left join files f on f.org_id = h.org_id and f.id = h.run_id and f.attempt = h.attempt
+             and f.status = 'processing' and f.deleted_at is null
+           where h.state = 'open' and f.id is null and (r.id is null or r.attempt <> h.attempt
              or r.status not in ('pending', 'running', 'paused', 'resuming', 'retrying'))""",
     ),
     Invariant(
@@ -193,6 +195,17 @@ INVARIANTS: tuple[Invariant, ...] = (
                  select from billing_ledger l
                  where l.org_id = h.org_id and l.hold_id = h.id and l.type = 'expire') then 0
                else least((h.metered_pcr + 500000) / 1000000, h.amount_ucr) end""",
+    ),
+    Invariant(
+        "I12_file_is_charged_its_reading",
+        "a ready file is charged its price, once, or nothing where its reading was kept; one that failed, nothing",
+        """select count(*) from files f left join credit_holds h
+             on h.org_id = f.org_id and h.run_id = f.id and h.attempt = f.attempt
+           where f.deleted_at is null and ((f.status = 'ready' and not f.kept
+               and (h.id is null or h.state <> 'settled' or h.captured_ucr <> h.amount_ucr
+                 or h.captured_ucr <> f.charged_ucr))
+             or (f.status = 'ready' and f.kept and (f.charged_ucr > 0 or h.captured_ucr > 0))
+             or (f.status = 'failed' and h.id is not null and (h.state <> 'settled' or h.captured_ucr > 0)))""",
     ),
     Invariant(
         "I13_events_gap_free",

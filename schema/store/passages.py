@@ -24,6 +24,8 @@ SEARCH_CANDIDATES_MAX = 300
 VECTOR_CANDIDATES_MAX = 100
 """Passages that a search finds by their vectors at most."""
 _VECTORS_BATCH = 200
+_REACHED = "((cast(:corpus as boolean) and file_id is null) or file_id = any (cast(:files as text[])))"
+"""Of a document or a passage: whether the search may find it (`Reach`)."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,18 @@ class QueryVector:
     def text(self) -> str:
         """Return it as pgvector reads it."""
         return json.dumps([round(value, 7) for value in self.values])
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a search may find: the corpus, and documents of files."""
+
+    corpus: bool = True
+    files: tuple[str, ...] = ()
+    """Files that the run has been given."""
+
+
+CORPUS = Reach()
 
 
 @dataclass(frozen=True)
@@ -196,6 +210,7 @@ async def search_passages(
     variants: Mapping[str, str] | None = None,
     vector: QueryVector | None = None,
     document_id: str | None = None,
+    reach: Reach = CORPUS,
     limit: int = SEARCH_CANDIDATES_MAX,
     nearest: int = VECTOR_CANDIDATES_MAX,
 ) -> SearchResult:
@@ -206,10 +221,11 @@ async def search_passages(
         variants: other stems of a term -> the term.
         vector: the query's vector; None: by full text alone.
         document_id: search this document only.
+        reach: documents of which files are searched, and whether the corpus is.
         limit: passages by full text at most.
         nearest: passages by vector at most.
     """
-    scope = {"org_id": org_id, "document_id": document_id}
+    scope = {"org_id": org_id, "document_id": document_id, "corpus": reach.corpus, "files": reach.files}
     passages = int((await _COUNT.row(connection, scope))["passages"])
     if not passages or not (weights or vector):
         return SearchResult((), {}, passages, {})
@@ -267,9 +283,10 @@ def _nearest_by_index(dimensions: int) -> Statement:
         from document_passages
         where org_id = :org_id and vector_dims(embedding) = {dimensions} and embedding_model = :model
             and (cast(:document_id as text) is null or document_id = :document_id)
+            and {_REACHED}
         order by cast(embedding as {typed}) <=> (select cast(cast(:vector as text) as {typed}))
         limit :limit
-        """  # noqa: S608 - `dimensions` is an int.
+        """  # noqa: S608 - an int and a constant.
     )
 
 
@@ -335,7 +352,7 @@ _QUERY_TERMS = Statement(
 # One pass over the organisation's matching passages: which terms each holds, how frequent each term is, and the sum of
 # the rarities (BM25's idf) as a first order; then the nearest by vector, where they are not among those. Only ready
 # documents have passages (`mark_ready`, `mark_failed` and `delete_document` see to it), so their rows need not be
-# joined: a join made the planner rescan the corpus for each. The function (migration 0005) keeps to the transaction's
+# joined: a join made the planner rescan the corpus for each. The function (migration 0011) keeps to the transaction's
 # organisation: below the table's policy the index of the terms would not be used.
 _SEARCH = Statement(
     """
@@ -348,7 +365,8 @@ _SEARCH = Statement(
         select passage.document_id, passage.number,
             array(select distinct term from lexemes where passage.terms @@ lexemes.query) as found,
             ts_rank(passage.terms, (select any_term from asked), 1) as rank
-        from within_passages_matching(:org_id, :document_id, (select any_term from asked)) passage
+        from within_passages_readable(:org_id, :document_id, (select any_term from asked),
+            cast(:corpus as boolean), cast(:files as text[])) passage
     ), frequencies as (
         select term, count(*) as passages from matched, unnest(matched.found) as term group by term
     ), rarities as materialized (
@@ -381,14 +399,15 @@ _SEARCH = Statement(
 )
 # No expression that an index has, so that all are compared. Why the vector stands in a select, `_SEARCH` says.
 _NEAREST_OF_ALL = Statement(
-    """
+    f"""
     select document_id, number
     from document_passages
     where org_id = :org_id and vector_dims(embedding) = :dimensions and embedding_model = :model
         and (cast(:document_id as text) is null or document_id = :document_id)
+        and {_REACHED}
     order by embedding <=> (select cast(cast(:vector as text) as vector))
     limit :limit
-    """
+    """  # noqa: S608 - a constant.
 )
 # Without this, an index that is asked for one tenant among many gives up before it has met enough of it (pgvector 0.8,
 # iterative index scans). It ends with the transaction.
@@ -402,11 +421,12 @@ _FOUND_DOCUMENTS = Statement(
     """
 )
 _COUNT = Statement(
-    """
+    f"""
     select cast(coalesce(sum(passages), 0) as bigint) as passages from documents
     where org_id = :org_id and status = 'ready' and deleted_at is null
         and (cast(:document_id as text) is null or id = :document_id)
-    """
+        and {_REACHED}
+    """  # noqa: S608 - a constant.
 )
 
 

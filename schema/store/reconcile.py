@@ -25,7 +25,7 @@ class RunMark:
 
 @dataclass(frozen=True)
 class DocumentMark:
-    """A document."""
+    """A document, or a file."""
 
     org_id: str
     id: str
@@ -63,6 +63,12 @@ async def processing_documents(session: AsyncSession, *, older_than: timedelta, 
     return [DocumentMark(**row) for row in rows.mappings()]
 
 
+async def processing_files(session: AsyncSession, *, older_than: timedelta, limit: int) -> list[DocumentMark]:
+    """Return files whose reading shows no progress for long."""
+    rows = await session.execute(_PROCESSING_FILES, {"age": older_than, "limit": limit})
+    return [DocumentMark(**row) for row in rows.mappings()]
+
+
 async def expired_holds(session: AsyncSession, *, limit: int, grace: timedelta) -> list[HoldMark]:
     """Return open holds past their deadline by more than `grace`."""
     rows = await session.execute(_EXPIRED_HOLDS, {"age": grace, "limit": limit})
@@ -93,6 +99,7 @@ async def forget_answers(session: AsyncSession, *, older_than: timedelta) -> int
 _LIVE_RUNS = text("select * from across_live_runs(:age, :limit)")
 _UNSTARTED_RUNS = text("select * from across_unstarted_runs(:age, :limit)")
 _PROCESSING_DOCUMENTS = text("select * from across_processing_documents(:age, :limit)")
+_PROCESSING_FILES = text("select * from across_processing_files(:age, :limit)")
 _EXPIRED_HOLDS = text("select * from across_expired_holds(:age, :limit)")
 _UNTOLD_APPROVALS = text("select * from across_untold_approvals(:age, :limit)")
 _FORGET_ANSWERS = text("select across_forget_answers(:age)")

@@ -15,7 +15,13 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import select
 
-from schema.policies import ARCHIVES_KEPT_DAYS, ARTIFACTS_KEPT_DAYS, DELETED_DOCUMENT_KEPT, RUNS_KEPT_DAYS
+from schema.policies import (
+    ARCHIVES_KEPT_DAYS,
+    ARTIFACTS_KEPT_DAYS,
+    DELETED_DOCUMENT_KEPT,
+    FILE_UPLOAD_WITHIN,
+    RUNS_KEPT_DAYS,
+)
 from schema.store import audit
 from schema.store.audit import Actor
 from schema.tables.retention import RetentionPolicy
@@ -107,6 +113,17 @@ async def due_documents(session: AsyncSession, *, limit: int) -> list[Mark]:
     return await _marks(session, "across_deleted_documents(:kept, :limit)", kept=DELETED_DOCUMENT_KEPT, limit=limit)
 
 
+async def due_files(session: AsyncSession, *, limit: int) -> list[Mark]:
+    """Return files past their end, those that were deleted a while ago, and uploads that nobody completed."""
+    return await _marks(
+        session,
+        "across_due_files(:kept, :upload, :limit)",
+        kept=DELETED_DOCUMENT_KEPT,
+        upload=FILE_UPLOAD_WITHIN,
+        limit=limit,
+    )
+
+
 async def due_objects(session: AsyncSession, *, limit: int) -> list[Mark]:
     """Return objects that somebody wanted deleted, the oldest wish first."""
     return await _marks(session, "across_object_deletions(:limit)", limit=limit)
@@ -153,6 +170,32 @@ async def delete_document_rows(session: AsyncSession, org_id: str, document_id: 
     await ask_for_deletion(session, org_id, [row.object_key])
     await delete_snapshots(session, org_id, [row.snapshot_sha256] if row.snapshot_sha256 else [])
     return True
+
+
+@dataclass(frozen=True)
+class DeletedFile:
+    """What a deleted file leaves behind in the object store."""
+
+    object_key: str
+    upload_id: str | None
+    content_sha256: str | None
+    """None: its content is still that of another file, whose readings stay."""
+
+
+async def delete_file_rows(session: AsyncSession, org_id: str, file_id: str) -> DeletedFile | None:
+    """Delete a file for good, with its document and its questions; ask for the deletion of its object.
+
+    What a run cites of it stays readable there. None: it is gone already, or is being read.
+    """
+    parameters = {"org_id": org_id, "file_id": file_id}
+    row = (await session.execute(_DELETE_FILE, parameters)).one_or_none()
+    if row is None:
+        return None
+    await ask_for_deletion(session, org_id, [row.object_key])
+    for document_id in list((await session.execute(_DOCUMENTS_OF_FILE, parameters)).scalars()):
+        await delete_document_rows(session, org_id, document_id)
+    left = (await session.execute(_SAME_CONTENT, {"org_id": org_id, "sha256": row.content_sha256})).scalar_one()
+    return DeletedFile(row.object_key, row.upload_id, None if left else row.content_sha256)
 
 
 async def mark_artifacts_deleted(session: AsyncSession, org_id: str, run_id: str) -> int:
@@ -216,6 +259,15 @@ _DELETE_SNAPSHOTS = text(
 _DELETE_DOCUMENT = text(
     "delete from documents where org_id = :org_id and id = :document_id returning object_key, snapshot_sha256"
 )
+_DELETE_FILE = text(
+    "delete from files f where org_id = :org_id and id = :file_id and not exists (select from credit_holds h"
+    " where h.org_id = f.org_id and h.run_id = f.id and h.state = 'open')"
+    " returning object_key, upload_id, content_sha256"
+)
+_DOCUMENTS_OF_FILE = text("select id from documents where org_id = :org_id and file_id = :file_id")
+_SAME_CONTENT = text(
+    "select exists (select from files where org_id = :org_id and content_sha256 = cast(:sha256 as text))"
+)
 _EXPIRE_ARTIFACTS = text(
     "update artifacts set deleted_at = clock_timestamp() where org_id = :org_id and run_id = :run_id"
     " and deleted_at is null returning object_key"
@@ -228,6 +280,9 @@ _REFERENCED = text(
     " or exists (select from run_archives where org_id = :org_id and (bundle ->> 'key' = :key"
     " or artifacts ->> 'key' = :key))"
     " or exists (select from data_exports where org_id = :org_id and object_key = :key)"
+    " or exists (select from files where org_id = :org_id and object_key = :key)"
+    " or exists (select from files where org_id = :org_id and content_sha256 = split_part(:key, '/', 3)"
+    " and :key like '%/readings/%')"
 )
 _FORGET = text("delete from object_deletions where org_id = :org_id and object_key = :key")
 _ASKED = text("select object_key from object_deletions where org_id = :org_id order by requested_at limit :limit")

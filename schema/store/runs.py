@@ -16,7 +16,7 @@ from schema.money import credits_to_ucr, ucr_to_credits
 from schema.policies import RUN_TRIES_DEFAULT
 from schema.prices import quote_ucr
 from schema.states import LIVE, TERMINAL, AgentStatus, RunCommand, RunStatus, StatusDetail, allows, may_transition
-from schema.store import approvals, audit, billing, dead_letters, events, organisations
+from schema.store import approvals, audit, billing, dead_letters, events, files, organisations
 from schema.store.audit import Actor
 from schema.store.billing import Settlement
 from schema.store.events import NewEvent
@@ -173,9 +173,11 @@ async def start_run(session: AsyncSession, org_id: str, run_id: str, actor: Acto
     Raises:
         IllegalTransition: it was started before.
         InsufficientCredits: nothing was held.
+        Conflict: a file of the run is not ready, or gone.
     """
     run = await lock_run(session, org_id, run_id)
     require(RunCommand.START, run)
+    await files.require_files(session, org_id, run.context.get("files") or (), ready=True)
     return await _open_attempt(session, run, RunStatus.PENDING, attempt=run.attempt, actor=actor)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from schema.contracts.policy import ToolPolicy
-from schema.contracts.research import Brief, Claim, StepRecord
+from schema.contracts.research import Brief, Claim, SourceKind, StepRecord
 from schema.errors import HoldClosed, NotFound
 from schema.ids import USAGE, derived_id, step_id, task_id
 from schema.money import PCR_PER_UCR
@@ -23,6 +23,7 @@ from schema.store.agents import TASK_STATUS, AgentProgress, NewStep
 from schema.store.billing import UsageItem
 from schema.store.direct import Connection, Statement, received
 from schema.store.events import NewEvent
+from schema.store.passages import CORPUS, Reach
 
 _ACTS = TypeAdapter(tuple[StepRecord, ...])
 _CLAIMS = TypeAdapter(tuple[Claim, ...])
@@ -47,6 +48,8 @@ class Start:
     """Of the same operation key; then there is nothing left to do."""
     policy: ToolPolicy
     """What the run's agents may do."""
+    reach: Reach = CORPUS
+    """Which documents its searches may find."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ class Memory:
 
 _START = Statement(
     """
-    select clock_timestamp() as now, run.created_at, run.tool_policy, step.id as step_id, step.output, step.error
+    select clock_timestamp() as now, run.created_at, run.tool_policy, run.context,
+        step.id as step_id, step.output, step.error
     from runs run
     left join steps step on step.org_id = run.org_id and step.operation_key = :operation_key
     where run.org_id = :org_id and run.id = :run_id
@@ -130,7 +134,10 @@ async def start(connection: Connection, org_id: str, run_id: str, *, operation_k
     if row is None:
         raise NotFound(f"there is no run {run_id}")
     policy = ToolPolicy.model_validate(received(row["tool_policy"]) or {})
-    return Start(row["now"], row["created_at"], _recorded(row), policy)
+    context = received(row["context"]) or {}
+    sources, files = context.get("sources"), tuple(context.get("files") or ())
+    reach = Reach(corpus=not sources or SourceKind.CORPUS.value in sources, files=files)
+    return Start(row["now"], row["created_at"], _recorded(row), policy, reach)
 
 
 async def remember(

@@ -32,6 +32,7 @@ class Document(Table, table=True):
         ForeignKeyConstraint(["org_id"], ["organisations.id"]),
         Index("ix_documents_org_id_created_at", "org_id", "created_at"),
         Index("ix_documents_org_id_content_sha256", "org_id", "content_sha256"),
+        Index("ix_documents_org_id_file_id", "org_id", "file_id", postgresql_where=text("file_id is not null")),
         Index("ix_documents_processing", "created_at", postgresql_where=text("status = 'processing'")),
     )
 
@@ -60,6 +61,8 @@ class Document(Table, table=True):
     """Set by the organisation, 0..1; None: the default of its kind."""
     characters: int = bigint_field()
     passages: int = Field(default=0)
+    file_id: str | None = Field(default=None, sa_type=Text)
+    """The file that it was made of: only runs that the file is attached to find it. None: it is of the corpus."""
     created_by: str | None = Field(default=None, sa_type=Text)
     created_at: Timestamp = created_at_field()
     ready_at: Timestamp | None = timestamp_field()
@@ -98,6 +101,8 @@ class DocumentPassage(Table, table=True):
     """Made when it is written, by the document's configuration: headings with weight A, the text with weight B."""
     embedding: Any = Field(default=None, sa_type=Vector, nullable=True)
     """Of headings and text together, unit length; None: not embedded (yet)."""
+    file_id: str | None = Field(default=None, sa_type=Text)
+    """As the document has it, so that a search need not join."""
     embedding_model: str | None = Field(default=None, sa_type=Text)
     """Name of the embedder that made it; only vectors of one name are compared."""
 

@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 import worker
-from activities.documents.activities import store_snapshot
+from activities.documents.indexing import store_snapshot
 from activities.reconcile import activities as reconcile_module
 from activities.reconcile.activities import ReconcileActivities
 from infra.database import Database

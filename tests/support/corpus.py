@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from activities.documents.activities import embedded_text
 from activities.documents.extract import extract
+from activities.documents.indexing import embedded_text
 from activities.documents.passages import split_passages
 from activities.embedding.embedder import Vector
 from activities.research.citations import RenderedReport, render_report

@@ -15,6 +15,8 @@ from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.files.activities import FileActivities
+from activities.files.copies import LocalCopies
 from activities.retention.erasing import EraseActivities
 from activities.retention.exporting import ExportActivities
 from api.app import create_app
@@ -26,6 +28,8 @@ from schema.policies import TaskQueue
 from schema.store import api_keys
 from tests.integration.api.stub_run import StubActivities, StubIngestDocument, StubRun
 from tests.integration.conftest import Org, make_org
+from worker import file_readers
+from workflows.ingest_file import IngestFileWorkflow
 from workflows.retention import EraseWorkflow, ExportDataWorkflow
 
 TASK = "What is known of the tides in the Bristol Channel?"
@@ -124,29 +128,34 @@ async def api(api_settings: Settings) -> AsyncIterator[Running]:
 
 @asynccontextmanager
 async def working(settings: Settings, client: Client, db: Database, objects: ObjectStore) -> AsyncIterator[None]:
-    """Run workers in this process: the stubs of what needs models and tools, and erasures and exports as they are."""
+    """Run workers in this process: stubs of what needs models and tools; erasures, exports and files as they are."""
     stubs, orchestrator = StubActivities(db), Orchestrator(client, settings)
     erase, exports = EraseActivities(db, objects, orchestrator), ExportActivities(db, objects)
+    copies = LocalCopies(objects)
+    files = FileActivities(db, objects, file_readers(), copies)
     runs = Worker(
         client,
         task_queue=settings.task_queue(TaskQueue.RUNS),
-        workflows=[StubRun, StubIngestDocument, EraseWorkflow, ExportDataWorkflow],
+        workflows=[StubRun, StubIngestDocument, EraseWorkflow, ExportDataWorkflow, IngestFileWorkflow],
         activities=[stubs.project, stubs.close, stubs.ingest],
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
     billing = Worker(
         client,
         task_queue=settings.task_queue(TaskQueue.BILLING),
-        activities=[erase.stop_runs, erase.erase_batch, erase.finish, erase.fail],
+        activities=[erase.stop_runs, erase.erase_batch, erase.finish, erase.fail, files.begin, files.fail],
     )
     tools = Worker(
         client,
         task_queue=settings.task_queue(TaskQueue.TOOLS_CPU),
-        activities=[exports.build],
+        activities=[exports.build, files.inspect, files.read, files.finish],
         max_concurrent_activities=1,  # In the process that answers requests.
     )
-    async with runs, billing, tools:
-        yield
+    try:
+        async with runs, billing, tools:
+            yield
+    finally:
+        copies.close()
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -1,0 +1,267 @@
+"""Files of runs: uploaded whole or in parts, read in the background, attached to runs by `context.files`."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from api.auth import Caller, DocumentsReader, DocumentsWriter, SecuredRoute
+from api.deps import FileId
+from api.idempotency import Idempotent, Outcome, fresh, replay, with_fingerprint
+from api.ingestion import try_ingest_file
+from api.links import presigned_file
+from api.paging import Page, PageOf, seal
+from api.serialisation import JsonAnswer
+from api.services import Api, Services
+from api.uploads import FIELD, Upload, safe_name, uploads
+from api.views import files as views
+from schema.contracts.common import ObjectRef
+from schema.errors import Conflict
+from schema.policies import FILE_DIRECT_BYTES_MAX, FILE_LINKS_FOR, FILE_PART_BYTES, UPLOAD_FILES_MAX
+from schema.store import files, idempotency, organisations
+from schema.store.files import NewFile
+from schema.tables.files import File
+
+router = APIRouter(prefix="/files", tags=["files"], route_class=SecuredRoute)
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [FIELD],
+                    "properties": {
+                        FIELD: {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": UPLOAD_FILES_MAX,
+                            "items": {"type": "string", "format": "binary", "minLength": 1},
+                        }
+                    },
+                    "additionalProperties": False,
+                }
+            }
+        },
+    }
+}
+
+
+@router.post("", status_code=201, response_model=views.UploadedFiles, openapi_extra=_BODY)
+async def upload_files(caller: DocumentsWriter, asked: Idempotent, request: Request, api: Api) -> Response:
+    """Bring files of up to 100 MiB: data, documents, images, recordings. They are read in the background, and charged
+    when they are ready."""
+    async with uploads(request, bytes_max=FILE_DIRECT_BYTES_MAX) as sent:
+        asked = with_fingerprint(asked, [[file.name, file.mime_type, file.sha256] for file in sent])
+        async with api.database.transaction(caller.org_id) as session:
+            claim = await idempotency.claim(session, caller.org_id, asked)
+            if claim.answer is not None:
+                return replay(claim.answer)
+            # Rows first: what a crash leaves is an upload that nobody completes, and is deleted as such.
+            made = [
+                await files.create_file(
+                    session,
+                    caller.org_id,
+                    files.new_file_id(),
+                    NewFile(file.name, file.mime_type, file.size_bytes),
+                    created_by=caller.user_id,
+                    actor=caller.actor,
+                )
+                for file in sent
+            ]
+        await _store(api, made, sent)
+    async with api.database.transaction(caller.org_id) as session:
+        rows = [
+            await files.complete_upload(session, caller.org_id, file.id, sha256=upload.sha256)
+            for file, upload in zip(made, sent, strict=True)
+        ]
+        outcome = Outcome(201, views.UploadedFiles(files=[views.file_view(row) for row in rows]))
+        answer = fresh(await idempotency.store(session, caller.org_id, asked, outcome.stored()))
+    await _start(api, caller, rows)
+    return answer
+
+
+async def _store(api: Services, made: Sequence[File], sent: Sequence[Upload]) -> None:
+    for file, upload in zip(made, sent, strict=True):
+        await upload.file.seek(0)
+        await api.objects.put_file(file.object_key, upload.file.file, upload.size_bytes)
+
+
+async def _start(api: Services, caller: Caller, rows: Sequence[File]) -> None:
+    async with api.database.transaction(caller.org_id) as session:
+        organisation = await organisations.get_organisation(session, caller.org_id)
+    for row in rows:
+        await try_ingest_file(api, row, organisation)
+
+
+@router.post("/uploads", status_code=201, response_model=views.UploadView)
+async def open_upload(caller: DocumentsWriter, asked: Idempotent, body: views.OpenUpload, api: Api) -> Response:
+    """Begin a file that is uploaded in parts, straight to the object store: up to 2 GiB, and each part again when it is
+    lost. Links end after an hour; `GET .../upload` gives new ones."""
+    async with api.database.transaction(caller.org_id) as session:
+        claim = await idempotency.claim(session, caller.org_id, asked)
+        if claim.answer is not None:
+            return replay(claim.answer)
+        file_id = files.new_file_id()
+        new = NewFile(safe_name(body.name), body.mime_type or "application/octet-stream", body.size_bytes)
+        upload_id = await api.uploads.begin(files.object_key(caller.org_id, file_id))
+        file = await files.create_file(
+            session,
+            caller.org_id,
+            file_id,
+            new,
+            upload_id=upload_id,
+            announced_sha256=body.sha256,
+            created_by=caller.user_id,
+            actor=caller.actor,
+        )
+        sent = Outcome(201, await _upload_view(api, file), location=f"/api/v1/files/{file_id}/upload")
+        # Links are secrets for an hour: a repetition asks for new ones.
+        kept = views.UploadView(file=views.file_view(file), part_size_bytes=FILE_PART_BYTES, parts=[])
+        await idempotency.store(session, caller.org_id, asked, Outcome(201, kept).stored())
+    return fresh(sent.sent(), sent.location)
+
+
+@router.get("/{file_id}/upload", response_model=views.UploadView)
+async def get_upload(file_id: FileId, caller: DocumentsWriter, api: Api) -> Response:
+    """See which parts of an upload have come, and get links for the others."""
+    async with api.database.transaction(caller.org_id) as session:
+        file = await files.get_file(session, caller.org_id, file_id)
+    return JsonAnswer(await _upload_view(api, file))
+
+
+async def _upload_view(api: Services, file: File) -> views.UploadView:
+    parts: list[views.UploadPart] = []
+    if file.status == "uploading" and file.upload_id is not None:
+        come = {part.number: part.size_bytes for part in await api.uploads.parts(file.object_key, file.upload_id)}
+        for number, start in enumerate(range(0, file.size_bytes, FILE_PART_BYTES), start=1):
+            size_bytes = min(FILE_PART_BYTES, file.size_bytes - start)
+            received = come.get(number) == size_bytes
+            url = None
+            if not received:
+                url = await api.uploads.link(file.object_key, file.upload_id, number, FILE_LINKS_FOR)
+            parts.append(
+                views.UploadPart(number=number, start=start, size_bytes=size_bytes, received=received, url=url)
+            )
+    return views.UploadView(file=views.file_view(file), part_size_bytes=FILE_PART_BYTES, parts=parts)
+
+
+@router.post("/{file_id}/complete", status_code=202, response_model=views.FileView)
+async def complete_upload(file_id: FileId, caller: DocumentsWriter, asked: Idempotent, api: Api) -> Response:
+    """Say that every part is there: the file is read in the background."""
+    async with api.database.transaction(caller.org_id) as session:
+        claim = await idempotency.claim(session, caller.org_id, asked)
+        if claim.answer is not None:
+            return replay(claim.answer)
+        file = await files.get_file(session, caller.org_id, file_id)
+    if file.status == "uploading":
+        await _complete(api, file)
+    async with api.database.transaction(caller.org_id) as session:
+        file = await files.complete_upload(session, caller.org_id, file_id)
+        outcome = Outcome(202, views.file_view(file))
+        answer = fresh(await idempotency.store(session, caller.org_id, asked, outcome.stored()))
+    await _start(api, caller, [file])
+    return answer
+
+
+async def _complete(api: Services, file: File) -> None:
+    """Make one object of the parts; where an earlier try did and was not heard of, there is nothing to do."""
+    if file.upload_id is None:
+        raise Conflict("This file is not uploaded in parts.", status=file.status)
+    if await api.objects.size_of(file.object_key) == file.size_bytes:
+        return
+    come = await api.uploads.parts(file.object_key, file.upload_id)
+    here = sum(part.size_bytes for part in come)
+    if here != file.size_bytes:
+        raise Conflict(
+            f"{here} of {file.size_bytes} bytes are here. `GET /files/{file.id}/upload` says which parts are missing.",
+            received_bytes=here,
+            size_bytes=file.size_bytes,
+        )
+    await api.uploads.complete(file.object_key, file.upload_id, come)
+
+
+@router.get("", response_model=views.FileList)
+async def list_files(
+    caller: DocumentsReader,
+    page: Annotated[Page, Depends(PageOf(r"file_[0-9a-f]{32}"))],
+    api: Api,
+    status: Annotated[views.FileStatus | None, Query(description="Only files in this status.")] = None,
+) -> Response:
+    """List files, newest first."""
+    async with api.database.transaction(caller.org_id) as session:
+        rows, cursor = await files.list_files(
+            session, caller.org_id, limit=page.limit, cursor=page.cursor, status=status
+        )
+    return JsonAnswer(views.FileList(files=[views.file_view(row) for row in rows], next_cursor=seal(cursor)))
+
+
+@router.get("/{file_id}", response_model=views.FileView)
+async def get_file(file_id: FileId, caller: DocumentsReader, api: Api) -> Response:
+    """Read what is known of a file, and how far its reading has come."""
+    async with api.database.transaction(caller.org_id) as session:
+        file = await files.get_file(session, caller.org_id, file_id)
+    return JsonAnswer(views.file_view(file))
+
+
+@router.get("/{file_id}/result", response_model=views.FileResult)
+async def get_file_result(file_id: FileId, caller: DocumentsReader, api: Api) -> Response:
+    """Read what a file came to: an analysis of data, a transcript, the text of a picture."""
+    file = await _ready(api, caller, file_id)
+    data = await api.objects.get(ObjectRef.model_validate(file.result))
+    head = f'{{"file_id":"{file.id}","kind":"{file.kind}","result":'.encode()
+    return Response(head + data + b"}", media_type=JsonAnswer.media_type)
+
+
+@router.get("/{file_id}/outputs", response_model=views.FileOutputs)
+async def list_file_outputs(file_id: FileId, caller: DocumentsReader, api: Api) -> Response:
+    """List what was made of a file: charts, subtitles, pictures of a video, and the file itself."""
+    file = await _ready(api, caller, file_id)
+    content = files.content_of(file)
+    every = [(file.name, file.mime_type, content)]
+    every += [(each["name"], each["mime"], ObjectRef.model_validate(each["object"])) for each in file.outputs or ()]
+    shown = [
+        views.FileOutput(
+            name=name,
+            mime_type=mime,
+            size_bytes=ref.size_bytes,
+            sha256=ref.sha256,
+            url=await presigned_file(api.objects, ref, filename=name, mime_type=mime),
+        )
+        for name, mime, ref in every
+    ]
+    return JsonAnswer(views.FileOutputs(outputs=shown))
+
+
+async def _ready(api: Services, caller: Caller, file_id: str) -> File:
+    async with api.database.transaction(caller.org_id) as session:
+        file = await files.get_file(session, caller.org_id, file_id)
+    if file.status != "ready":
+        raise Conflict(f"The file is {file.status}; there is nothing of it yet.", status=file.status)
+    return file
+
+
+@router.post("/{file_id}/reopen", status_code=202, response_model=views.FileView)
+async def reopen_file(file_id: FileId, caller: DocumentsWriter, asked: Idempotent, api: Api) -> Response:
+    """Read a file again that failed, after what was in its way is mended: a new attempt, with a hold of its own."""
+    async with api.database.transaction(caller.org_id) as session:
+        claim = await idempotency.claim(session, caller.org_id, asked)
+        if claim.answer is not None:
+            return replay(claim.answer)
+        file = await files.reopen(session, caller.org_id, file_id, actor=caller.actor)
+        outcome = Outcome(202, views.file_view(file))
+        answer = fresh(await idempotency.store(session, caller.org_id, asked, outcome.stored()))
+    await _start(api, caller, [file])
+    return answer
+
+
+@router.delete("/{file_id}", status_code=204, response_class=Response)
+async def delete_file(file_id: FileId, caller: DocumentsWriter, api: Api) -> Response:
+    """Take a file away with what was made of it; a reading under way stops, and what it held is released. What reports
+    cite of it stays readable there."""
+    async with api.database.transaction(caller.org_id) as session:
+        await files.delete_file(session, caller.org_id, file_id, actor=caller.actor)
+    await api.orchestrator.try_cancel(file_id)
+    return Response(status_code=204)
