@@ -6,7 +6,7 @@ found by its id, a command by the id of its Update.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -40,7 +40,7 @@ from infra.temporal import temporal_ready
 from schema.contracts.agent import AgentWorkflow, ApprovalDecided
 from schema.contracts.common import Contract
 from schema.contracts.documents import IngestDocumentInput, IngestDocumentResult, IngestDocumentWorkflow
-from schema.contracts.files import IngestFileInput, IngestFileResult, IngestFileWorkflow
+from schema.contracts.files import AskFileInput, AskFileWorkflow, IngestFileInput, IngestFileResult, IngestFileWorkflow
 from schema.contracts.retention import EraseInput, ExportDataInput
 from schema.contracts.run import ExecuteRunInput, RunWorkflow
 from schema.errors import Conflict, IllegalTransition, OrchestratorUnavailable, RateLimited, SwissbrainError, all_errors
@@ -286,6 +286,32 @@ class Orchestrator:
                 return await handle.result()
         except (TimeoutError, RPCError, RPCTimeoutOrCancelledError, WorkflowFailureError, RuntimeError):
             return None
+
+    async def ask_file(self, input: AskFileInput, organisation: Organisation) -> None:
+        """Start the answering of a question about a file; harmless when it runs already, or is answered.
+
+        Raises:
+            OrchestratorUnavailable: it could not be started now.
+        """
+        async with _translated():
+            await self._client.start_workflow(
+                AskFileWorkflow.run,
+                input,
+                id=input.question_id,
+                task_queue=self._runs_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                priority=_priority(organisation),
+                search_attributes=TypedSearchAttributes([SearchAttributePair(ORG_ID, input.org_id)]),
+                rpc_timeout=RPC_TIMEOUT,
+            )
+
+    async def file_asked(self, question_id: str, within: timedelta) -> None:
+        """Wait for a question's answer, which its row then has, for a bounded time."""
+        handle = self._client.get_workflow_handle_for(AskFileWorkflow.run, question_id)
+        with suppress(TimeoutError, RPCError, RPCTimeoutOrCancelledError, WorkflowFailureError, RuntimeError):
+            async with asyncio.timeout(within.total_seconds()):
+                await handle.result()
 
     async def try_cancel(self, workflow_id: str) -> None:
         """Ask a workflow that may be there to end, after a commit that made its work worth nothing."""

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from api.auth import Caller, DocumentsReader, DocumentsWriter, SecuredRoute
-from api.deps import FileId
+from api.deps import FileId, FileQuestionId
 from api.idempotency import Idempotent, Outcome, fresh, replay, with_fingerprint
 from api.ingestion import try_ingest_file
 from api.links import presigned_file
@@ -17,8 +17,9 @@ from api.services import Api, Services
 from api.uploads import FIELD, Upload, safe_name, uploads
 from api.views import files as views
 from schema.contracts.common import ObjectRef
+from schema.contracts.files import AskFileInput
 from schema.errors import Conflict
-from schema.policies import FILE_DIRECT_BYTES_MAX, FILE_LINKS_FOR, FILE_PART_BYTES, UPLOAD_FILES_MAX
+from schema.policies import FILE_DIRECT_BYTES_MAX, FILE_LINKS_FOR, FILE_PART_BYTES, FILE_QUESTIONS_WITHIN, UPLOAD_FILES_MAX
 from schema.store import files, idempotency, organisations
 from schema.store.files import NewFile
 from schema.tables.files import File
@@ -47,6 +48,9 @@ _BODY: dict[str, Any] = {
         },
     }
 }
+
+
+_LATER = {"description": "The answer takes longer: read the question by its id."}
 
 
 @router.post("", status_code=201, response_model=views.UploadedFiles, openapi_extra=_BODY)
@@ -265,3 +269,54 @@ async def delete_file(file_id: FileId, caller: DocumentsWriter, api: Api) -> Res
         await files.delete_file(session, caller.org_id, file_id, actor=caller.actor)
     await api.orchestrator.try_cancel(file_id)
     return Response(status_code=204)
+
+
+@router.post(
+    "/{file_id}/questions", response_model=views.QuestionView, responses={202: {"model": views.QuestionView, **_LATER}}
+)
+async def ask_about_file(
+    file_id: FileId, caller: DocumentsWriter, asked: Idempotent, body: views.AskQuestion, api: Api
+) -> Response:
+    """Ask about the data of a file in plain words. The query that the question becomes is shown with its answer, which
+    takes seconds: where it takes longer, the answer is 202, and the question is read by its id."""
+    async with api.database.transaction(caller.org_id) as session:
+        claim = await idempotency.claim(session, caller.org_id, asked)
+        if claim.answer is not None:
+            return replay(claim.answer)
+        question = await files.create_question(
+            session, caller.org_id, file_id, body.question, created_by=caller.user_id
+        )
+        organisation = await organisations.get_organisation(session, caller.org_id)
+        # What a repetition gets: the question, by which its answer is found.
+        stored = Outcome(202, views.question_view(question))
+        await idempotency.store(session, caller.org_id, asked, stored.stored())
+    order = AskFileInput(org_id=caller.org_id, file_id=file_id, question_id=question.id)
+    await api.orchestrator.ask_file(order, organisation)
+    await api.orchestrator.file_asked(question.id, FILE_QUESTIONS_WITHIN)
+    async with api.database.transaction(caller.org_id) as session:
+        question = await files.get_question(session, caller.org_id, file_id, question.id)
+    return fresh(Outcome(200 if question.status != "waiting" else 202, views.question_view(question)).sent())
+
+
+@router.get("/{file_id}/questions", response_model=views.QuestionList)
+async def list_file_questions(
+    file_id: FileId, caller: DocumentsReader, page: Annotated[Page, Depends(PageOf(r"ask_[0-9a-f]{32}"))], api: Api
+) -> Response:
+    """List the questions about a file, newest first."""
+    async with api.database.transaction(caller.org_id) as session:
+        await files.get_file(session, caller.org_id, file_id)
+        rows, cursor = await files.list_questions(
+            session, caller.org_id, file_id, limit=page.limit, cursor=page.cursor
+        )
+    shown = [views.question_view(row) for row in rows]
+    return JsonAnswer(views.QuestionList(questions=shown, next_cursor=seal(cursor)))
+
+
+@router.get("/{file_id}/questions/{question_id}", response_model=views.QuestionView)
+async def get_file_question(
+    file_id: FileId, question_id: FileQuestionId, caller: DocumentsReader, api: Api
+) -> Response:
+    """Read a question, and its answer once it is there."""
+    async with api.database.transaction(caller.org_id) as session:
+        question = await files.get_question(session, caller.org_id, file_id, question_id)
+    return JsonAnswer(views.question_view(question))

@@ -152,6 +152,13 @@ class AskFileInput(Contract):
     question_id: str
 
 
+class RefuseQuestionInput(AskFileInput):
+    """Why a question found no answer."""
+
+    code: str
+    detail: str
+
+
 class AskFileResult(Contract):
     """Whether it was answered; the answer stands in its row."""
 
@@ -212,4 +219,10 @@ async def fail_file(input: FailFileInput) -> None:
 @activity.defn(name="files.ask")
 async def ask_file(input: AskFileInput) -> AskFileResult:
     """Answer a question about a file's data; idempotent by the question's id."""
+    raise NotImplementedError
+
+
+@activity.defn(name="files.refuse_question")
+async def refuse_question(input: RefuseQuestionInput) -> None:
+    """Record that a question found no answer in its tries; a repeat changes nothing."""
     raise NotImplementedError

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import schema.store
 from infra.database import Database
 from schema.contracts.common import ObjectRef
+from schema.contracts.files import FileKind, Inspection, Portion
 from schema.contracts.research import Claim, ConsideredSource, Outcome, Score, SourceKind, SourceRef, Subtask
 from schema.contracts.tables import Column, TableSpec
 from schema.errors import Conflict, HoldClosed, NotFound
@@ -39,6 +40,7 @@ from schema.store import (
     documents,
     domains,
     events,
+    files,
     forms,
     idempotency,
     organisations,
@@ -56,12 +58,14 @@ from schema.store.billing import Settlement
 from schema.store.direct import Connection
 from schema.store.documents import NewPassage, ReadDocument
 from schema.store.events import NewEvent
+from schema.store.files import Finished, NewFile
 from schema.store.idempotency import Asked, StoredAnswer
 from schema.store.passages import SearchResult
 from schema.store.runs import Ending, Projection
 from schema.store.steps import FinishedStep, Opening
 from schema.tables.approvals import Approval
 from schema.tables.collaboration import Workspace
+from schema.tables.files import FileQuestion
 from schema.tables.runs import Run
 from tests.integration.conftest import Org, make_org
 from tests.support.ledger import assert_sound, pcr, rows_of, run_in, step, use
@@ -87,6 +91,16 @@ MET = ConsideredSource(
 CLAIM = Claim(id="clm_secret", agent_number=1, text="text", source=SOURCE, start=0, end=4, quote="text")
 REPORT = NewArtifact("research_report.md", "text/markdown", SNAPSHOT)
 TABLE = TableSpec(items=("secret",), columns=(Column(name="secret"),))
+INSPECTION = Inspection(
+    kind=FileKind.DATA,
+    mime="text/csv",
+    sha256=SHA256,
+    size_bytes=4,
+    unit="data.megabyte",
+    amount=1,
+    portions=(Portion(number=1),),
+    reader="r",
+)
 READ = ReadDocument("secret", "text/plain", SNAPSHOT, 4, "en", "english", None, None)
 
 
@@ -104,6 +118,8 @@ class Theirs:
     agent: str
     artifact: str
     document: str
+    file: str
+    question: str
     key: str
     workspace: str
     plan: Run
@@ -139,6 +155,9 @@ async def furnish(db: Database, org: Org) -> Theirs:
         upload = {"name": "secret.txt", "mime_type": "text/plain", "object": SNAPSHOT}
         document, _ = await documents.create_document(session, org.id, **upload)
         await documents.mark_ready(session, org.id, document.id, READ, [NewPassage(0, 4, "", "secret", "", "secret")])
+        file = await files.create_file(session, org.id, files.new_file_id(), NewFile("secret.csv", "text/csv", 4))
+        await files.complete_upload(session, org.id, file.id, sha256=SHA256)
+        session.add(question := FileQuestion(id=new_id("ask"), org_id=org.id, file_id=file.id, question="secret?"))
         key, _ = await api_keys.create_key(session, org.id, user_id=org.owner_id, name="secret", scopes=[])
         workspace = Workspace(id=new_id("ws"), org_id=org.id, name="secret", owner_id=org.owner_id)
         session.add(workspace)
@@ -152,6 +171,8 @@ async def furnish(db: Database, org: Org) -> Theirs:
             agent=(await runs.list_agents(session, org.id, running))[0].id,
             artifact=artifact.id,
             document=document.id,
+            file=file.id,
+            question=question.id,
             key=key.id,
             workspace=workspace.id,
             plan=run,
@@ -244,6 +265,15 @@ NOT_FOUND: dict[str, Call] = {
     "events.append": lambda s, o, t, m: events.append(s, o, t.running, NewEvent(EventType.AGENT_THOUGHT, "x")),
     "billing.refund": lambda s, o, t, m: billing.refund(s, o, charge_id=t.charge, amount_ucr=1, idempotency_key="a"),
     "artifacts.get_artifact": lambda s, o, t, m: artifacts.get_artifact(s, o, t.artifact),
+    "files.get_file": lambda s, o, t, m: files.get_file(s, o, t.file),
+    "files.require_files": lambda s, o, t, m: files.require_files(s, o, [t.file]),
+    "files.complete_upload": lambda s, o, t, m: files.complete_upload(s, o, t.file),
+    "files.reopen": lambda s, o, t, m: files.reopen(s, o, t.file, actor=SYSTEM),
+    "files.delete_file": lambda s, o, t, m: files.delete_file(s, o, t.file),
+    "files.create_question": lambda s, o, t, m: files.create_question(s, o, t.file, "x"),
+    "files.get_question": lambda s, o, t, m: files.get_question(s, o, t.file, t.question),
+    "files.close_question": lambda s, o, t, m: files.close_question(s, o, t.file, t.question, answer={}),
+    "documents.remove_document": lambda s, o, t, m: documents.remove_document(s, o, t.document),
     "documents.get_document": lambda s, o, t, m: documents.get_document(s, o, t.document),
     "documents.delete_document": lambda s, o, t, m: documents.delete_document(s, o, t.document),
     "documents.mark_ready": lambda s, o, t, m: documents.mark_ready(s, o, t.document, READ, []),
@@ -345,6 +375,14 @@ NOTHING: dict[str, tuple[Any, Call]] = {
     "domains.reputations": ({}, lambda s, o, t, m: domains.reputations(s, o, ["secret.example"])),
     "research.list_claims": (([], None), lambda s, o, t, m: research.list_claims(s, o, t.running, limit=9)),
     "research.count_sources": (0, lambda s, o, t, m: research.count_sources(s, o, t.running)),
+    "files.begin": (False, lambda s, o, t, m: files.begin(s, o, t.file, 1, INSPECTION)),
+    "files.portion_done": (None, lambda s, o, t, m: files.portion_done(s, o, t.file, 1, 1)),
+    "files.finish": (
+        False, lambda s, o, t, m: files.finish(s, o, t.file, 1, INSPECTION, Finished(SNAPSHOT, [], None))
+    ),
+    "files.fail": (False, lambda s, o, t, m: files.fail(s, o, t.file, 1, code="x", detail="x")),
+    "files.list_files": (([], None), lambda s, o, t, m: files.list_files(s, o, limit=9)),
+    "files.list_questions": (([], None), lambda s, o, t, m: files.list_questions(s, o, t.file, limit=9)),
     "documents.list_documents": (([], None), lambda s, o, t, m: documents.list_documents(s, o, limit=9)),
     "passages.search_passages": (
         SearchResult((), {}, 0, {}),
@@ -370,6 +408,9 @@ REFUSED_BY_KEYS: dict[str, Call] = {
     "forms.create_table": lambda s, o, t, m: forms.create_table(s, o, t.created, TABLE),
     "forms.create_output": lambda s, o, t, m: forms.create_output(s, o, t.created, {"type": "object"}, ()),
     "forms.add_row": lambda s, o, t, m: forms.add_row(s, o, t.running, 9, "secret"),
+    "documents.put_file_document": lambda s, o, t, m: documents.put_file_document(
+        s, o, t.document, file_id="file_x", name="x", object=SNAPSHOT
+    ),
     "artifacts.put_artifact": lambda s, o, t, m: artifacts.put_artifact(s, o, t.running, REPORT),
     "research.put_considered": directly(lambda c, o, t, m: research.put_considered(c, o, t.running, [MET])),
     "research.put_sources": directly(lambda c, o, t, m: research.put_sources(c, o, t.running, [SOURCE])),
@@ -391,6 +432,7 @@ NAMES_NOTHING_OF_ANOTHER = {
         "dead_letters.record",
         "audit.record",
         "documents.create_document",
+        "files.create_file",
         "passages.query_terms",
         "snapshots.put_snapshot",
         "research.put_snapshots",
@@ -423,7 +465,7 @@ TRIED_ELSEWHERE = {
     *("retention.get_policy", "retention.artifacts_kept_for", "retention.set_policy", "retention.delete_run_rows"),
     *("retention.delete_snapshots", "retention.delete_document_rows", "retention.mark_artifacts_deleted"),
     *("retention.ask_for_deletion", "retention.is_referenced", "retention.forget_deletion"),
-    "retention.asked_for_deletion",
+    *("retention.asked_for_deletion", "retention.delete_file_rows", "erasures.erase_files"),
     *("erasures.create_erasure", "erasures.get_erasure", "erasures.list_erasures", "erasures.live_runs_of"),
     *("erasures.runs_of", "erasures.erase_run", "erasures.erase_documents", "erasures.erase_person"),
     "erasures.fail_erasure",

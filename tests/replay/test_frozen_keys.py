@@ -13,6 +13,7 @@ from schema.policies import REPORT_STAGES
 from schema.states import AgentStatus, RunCommand, RunStatus, StatusDetail, StepStatus
 
 RUN = "run_0197a000000070008000000000000001"
+FILE = "file_0197a000000070008000000000000002"
 ORG = "org_0197a000000070008000000000000002"
 
 
@@ -25,6 +26,8 @@ ORG = "org_0197a000000070008000000000000002"
         (ids.operation_key(RUN, 1, 0, 4, "render"), "run_0197a000000070008000000000000001:1:0:4:render"),
         (ids.operation_key(RUN, 2, 3, 4, "think"), "run_0197a000000070008000000000000001:2:3:4:think"),
         (ids.operation_key(RUN, 1, 10, 49, "act"), "run_0197a000000070008000000000000001:1:10:49:act"),
+        (ids.operation_key(FILE, 2, 0, 0, "read"), "file_0197a000000070008000000000000002:2:0:0:read"),
+        (ids.hold_key(FILE, 2), "file_0197a000000070008000000000000002:2:hold"),
         (ids.hold_key(RUN, 1), "run_0197a000000070008000000000000001:1:hold"),
         (ids.settle_key(RUN, 2, "charge"), "run_0197a000000070008000000000000001:2:charge"),
         (ids.settle_key(RUN, 2, "release"), "run_0197a000000070008000000000000001:2:release"),
@@ -62,6 +65,8 @@ def test_prefixes_are_frozen() -> None:
         "STEP": "step",
         "ARTIFACT": "art",
         "DOCUMENT": "doc",
+        "FILE": "file",
+        "FILE_QUESTION": "ask",
         "HOLD": "hold",
         "LEDGER_ENTRY": "txn",
         "USAGE": "use",

@@ -114,7 +114,7 @@ def upgrade() -> None:
         _time("answered_at"),
         sa.CheckConstraint("status in ('waiting','answered','refused')", name=op.f("ck_file_questions_status")),
         sa.ForeignKeyConstraint(
-            ["org_id", "file_id"], ["files.org_id", "files.id"], name=op.f("fk_file_questions_org_id_files"),
+            ["org_id", "file_id"], ["files.org_id", "files.id"], name=op.f("fk_file_questions_org_id_file_id_files"),
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_file_questions")),

@@ -7,7 +7,7 @@ from typing import Any
 from infra.database import Database, driver_of
 from infra.objects import ObjectStore
 from schema.contracts.research import ConsideredSource, Outcome, Score, SourceKind
-from schema.ids import SOURCE, agent_id, derived_id
+from schema.ids import FILE_QUESTION, SOURCE, agent_id, derived_id, new_id
 from schema.permissions import Role
 from schema.store import (
     api_keys,
@@ -18,6 +18,7 @@ from schema.store import (
     documents,
     domains,
     erasures,
+    files,
     invitations,
     members,
     research,
@@ -25,6 +26,8 @@ from schema.store import (
 from schema.store.approvals import WaitingCall
 from schema.store.artifacts import NewArtifact
 from schema.store.audit import SYSTEM
+from schema.store.files import NewFile
+from schema.tables.files import FileQuestion
 from schema.tables.retention import RunArchive
 from schema.tables.runs import Agent
 from tests.integration.api.conftest import Caller
@@ -36,6 +39,8 @@ NOWHERE: dict[str, str] = {
     "agent_id": f"agent_{MISSING}",
     "artifact_id": f"art_{MISSING}",
     "document_id": f"doc_{MISSING}",
+    "file_id": f"file_{MISSING}",
+    "question_id": f"ask_{MISSING}",
     "key_id": f"key_{MISSING}",
     "letter_id": f"dead_{MISSING}",
     "user_id": f"user_{MISSING}",
@@ -64,6 +69,8 @@ async def belongings(caller: Caller, owner_db: Database, objects: ObjectStore, u
     async with owner_db.transaction(org_id) as session:
         artifact = await artifacts.put_artifact(session, org_id, run_id, NewArtifact("a.md", "text/markdown", ref))
         document, _ = await documents.create_document(session, org_id, name="a.txt", mime_type="text/plain", object=ref)
+        file = await files.create_file(session, org_id, files.new_file_id(), NewFile("a.csv", "text/csv", 9))
+        session.add(question := FileQuestion(id=new_id(FILE_QUESTION), org_id=org_id, file_id=file.id, question="q"))
         session.add(Agent(id=agent_id(run_id, 1), org_id=org_id, run_id=run_id, number=1, subtask="s"))
         session.add(
             RunArchive(
@@ -97,6 +104,8 @@ async def belongings(caller: Caller, owner_db: Database, objects: ObjectStore, u
             "agent_id": agent_id(run_id, 1),
             "artifact_id": artifact,
             "document_id": document.id,
+            "file_id": file.id,
+            "question_id": question.id,
             "key_id": key.id,
             "user_id": account.user.id,
             "invitation_id": invitation.id,

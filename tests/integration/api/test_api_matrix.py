@@ -76,12 +76,25 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "POST /api/v1/documents",
         "DELETE /api/v1/documents/{document_id}",
         "POST /api/v1/documents/{document_id}/reindex",
+        "POST /api/v1/files",
+        "POST /api/v1/files/uploads",
+        "GET /api/v1/files/{file_id}/upload",
+        "POST /api/v1/files/{file_id}/complete",
+        "POST /api/v1/files/{file_id}/reopen",
+        "POST /api/v1/files/{file_id}/questions",
+        "DELETE /api/v1/files/{file_id}",
         "PUT /api/v1/domains/{domain}",
         "DELETE /api/v1/domains/{domain}",
     ),
     "documents:read": (
         "GET /api/v1/documents",
         "GET /api/v1/documents/{document_id}",
+        "GET /api/v1/files",
+        "GET /api/v1/files/{file_id}",
+        "GET /api/v1/files/{file_id}/result",
+        "GET /api/v1/files/{file_id}/outputs",
+        "GET /api/v1/files/{file_id}/questions",
+        "GET /api/v1/files/{file_id}/questions/{question_id}",
         "GET /api/v1/domains",
         "GET /api/v1/domains/{domain}",
     ),
@@ -162,6 +175,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/approvals/{approval_id}/approve": {"arguments_sha256": "0" * 64},
     "PATCH /api/v1/members/{user_id}": {"role": "viewer"},
     "PUT /api/v1/domains/{domain}": {"trust": 0.5},
+    "POST /api/v1/files/{file_id}/questions": {"question": "How many rows are there?"},
 }
 """Where `{}` would be refused before the object is looked for."""
 NAMED_BY_THE_CALLER = "PUT /api/v1/domains/{domain}"

@@ -43,6 +43,7 @@ MAY: dict[str, dict[str, str]] = {
         "ssl": "certificates",
     },
     "infra/objects.py": {"urllib3": "S3: the operator's endpoint", "minio": "S3: the operator's endpoint"},
+    "infra/uploads.py": {"minio": "S3: the operator's endpoint"},
     "infra/locked.py": {"minio": "S3: the operator's endpoint"},
     "infra/embedded/backup.py": {"asyncpg": "PostgreSQL, which it started itself"},
     "infra/embedded/restore.py": {"asyncpg": "PostgreSQL, which it started itself"},
