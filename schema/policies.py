@@ -263,6 +263,53 @@ CODE_INPUT_BYTES = 32 * 1024 * 1024
 CODE_AT_ONCE = 4
 """Programs of one worker that run at the same time; the others wait for their turn within their time."""
 
+# Data files and what is found in them (docs/data.md).
+DATA_BYTES_MAX = 100 * 1024 * 1024
+DATA_ROWS_MAX = 1_000_000
+DATA_COLUMNS_MAX = 512
+DATA_CELLS_MAX = 40_000_000
+"""Rows times columns of one table."""
+DATA_CELL_CHARACTERS_MAX = 1_000_000
+DATA_LINE_BYTES_MAX = 4 * 1024 * 1024
+DATA_VALUES_BYTES_MAX = 512 * 1024 * 1024
+"""All texts of one table, unpacked."""
+DATA_TABLES_MAX = 20
+"""Sheets of a workbook, or files that are related with each other."""
+DATA_JSON_DEPTH_MAX = 64
+DATA_JSON_DIGITS_MAX = 400
+DATA_PARQUET_FOOTER_BYTES_MAX = 4 * 1024 * 1024
+DATA_ROW_GROUPS_MAX = 10_000
+DATA_EXAMPLES_MAX = 20
+"""Top values, figures, spellings, examples of one thing."""
+DATA_ROWS_SHOWN_MAX = 50
+DATA_CORRELATIONS_MAX = 200
+DATA_CORRELATED_COLUMNS_MAX = 40
+"""Numeric columns that are compared pair by pair: the first ones."""
+DATA_FINDINGS_MAX = 300
+DATA_CHARTS_MAX = 8
+"""Of one table."""
+DATA_CHARTS_FILE_MAX = 16
+DATA_CHART_POINTS_MAX = 1_000
+DATA_INSIGHTS_MAX = 40
+DATA_RELATIONS_MAX = 200
+DATA_TEXT_LENGTH_MAX = 2_000
+DATA_NAME_LENGTH_MAX = 200
+"""Characters of a column's name; a longer one is cut."""
+DATA_ANSWER_ROWS_MAX = 200
+DATA_QUESTION_LENGTH_MAX = 1_000
+DATA_QUERY_LENGTH_MAX = 10_000
+DATA_WALL = timedelta(seconds=120)
+DATA_CPU_S = 150
+DATA_MEMORY_BYTES = 3 * 1024 * 1024 * 1024
+"""Address space of the process that analyses; what it really uses stays under half of it."""
+DATA_ASK_WALL = timedelta(seconds=60)
+DATA_ANSWER_BYTES = 24 * 1024 * 1024
+DATA_RENDER_WALL = timedelta(seconds=60)
+DATA_RENDER_CPU_S = 60
+DATA_RENDER_MEMORY_BYTES = 160 * 1024 * 1024 * 1024
+"""Address space that the chart renderer's JavaScript engine reserves (68 GB of it untouched); its heap is bounded."""
+DATA_CHART_BYTES_MAX = 4 * 1024 * 1024
+
 # Streams.
 STREAM_PING = timedelta(seconds=15)
 STREAM_POLL = timedelta(seconds=1)
