@@ -43,6 +43,7 @@ from activities.documents.activities import DocumentActivities
 from activities.embedding.embedder import NO_MODEL, Embedder, EmbeddingConfig, build_embedder, nearness_of
 from activities.files.activities import FileActivities
 from activities.files.copies import LocalCopies
+from activities.files.data_reader import DataReader
 from activities.files.document_reader import DocumentReader
 from activities.files.reader import Reader
 from activities.reconcile.activities import ReconcileActivities
@@ -205,7 +206,7 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
 
 def file_readers() -> dict[FileKind, Reader]:
     """Return what reads each kind of file here."""
-    return {FileKind.DOCUMENT: DocumentReader()}
+    return {FileKind.DOCUMENT: DocumentReader(), FileKind.DATA: DataReader()}
 
 
 def offer_of(parts: Parts) -> Offer:

@@ -49,9 +49,7 @@ class QuestionActivities:
     async def _close(self, input: AskFileInput, **outcome: dict[str, object]) -> AskFileResult:
         try:
             async with self._db.transaction(input.org_id) as session:
-                closed = await files.close_question(
-                    session, input.org_id, input.file_id, input.question_id, **outcome
-                )
+                closed = await files.close_question(session, input.org_id, input.file_id, input.question_id, **outcome)
         except NotFound:
             return AskFileResult(status="refused")
         return AskFileResult(status=closed.status)

@@ -1,12 +1,23 @@
 """An analysis as an extracted document: every finding and insight a sentence of its own, so that a run can cite it."""
 
-from activities.documents.builder import TextBuilder
+from activities.documents.builder import ExtractedDocument, TextBuilder
 from activities.insights.wording import counted, name, number, percent, with_unit
 from schema.contracts.insights import Analysis, ColumnProfile, ColumnType, Role, TableAnalysis
 
 
 def document_text(analysis: Analysis) -> str:
     """Return the text of an analysis; headings as plain lines, as in every extracted text."""
+    return _built(analysis).text()
+
+
+def document_of(analysis: Analysis) -> ExtractedDocument:
+    """Return the same with its headings, as what is searched and cited."""
+    builder = _built(analysis)
+    title = f"Data in {analysis.filename}"
+    return ExtractedDocument(title, builder.text(), "text/plain", tuple(builder.headings), language="en")
+
+
+def _built(analysis: Analysis) -> TextBuilder:
     builder = TextBuilder()
     builder.heading(1, f"Data in {analysis.filename}")
     for table in analysis.tables:
@@ -17,7 +28,7 @@ def document_text(analysis: Analysis) -> str:
             builder.prose(relation.sentence)
     if analysis.skipped_sheets:
         builder.prose(f"Sheets that were not read: {', '.join(name(sheet) for sheet in analysis.skipped_sheets)}.")
-    return builder.text()
+    return builder
 
 
 def _table(builder: TextBuilder, analysis: Analysis, table: TableAnalysis) -> None:

@@ -19,7 +19,13 @@ from api.views import files as views
 from schema.contracts.common import ObjectRef
 from schema.contracts.files import AskFileInput
 from schema.errors import Conflict
-from schema.policies import FILE_DIRECT_BYTES_MAX, FILE_LINKS_FOR, FILE_PART_BYTES, FILE_QUESTIONS_WITHIN, UPLOAD_FILES_MAX
+from schema.policies import (
+    FILE_DIRECT_BYTES_MAX,
+    FILE_LINKS_FOR,
+    FILE_PART_BYTES,
+    FILE_QUESTIONS_WITHIN,
+    UPLOAD_FILES_MAX,
+)
 from schema.store import files, idempotency, organisations
 from schema.store.files import NewFile
 from schema.tables.files import File
@@ -305,9 +311,7 @@ async def list_file_questions(
     """List the questions about a file, newest first."""
     async with api.database.transaction(caller.org_id) as session:
         await files.get_file(session, caller.org_id, file_id)
-        rows, cursor = await files.list_questions(
-            session, caller.org_id, file_id, limit=page.limit, cursor=page.cursor
-        )
+        rows, cursor = await files.list_questions(session, caller.org_id, file_id, limit=page.limit, cursor=page.cursor)
     shown = [views.question_view(row) for row in rows]
     return JsonAnswer(views.QuestionList(questions=shown, next_cursor=seal(cursor)))
 

@@ -377,9 +377,7 @@ NOTHING: dict[str, tuple[Any, Call]] = {
     "research.count_sources": (0, lambda s, o, t, m: research.count_sources(s, o, t.running)),
     "files.begin": (False, lambda s, o, t, m: files.begin(s, o, t.file, 1, INSPECTION)),
     "files.portion_done": (None, lambda s, o, t, m: files.portion_done(s, o, t.file, 1, 1)),
-    "files.finish": (
-        False, lambda s, o, t, m: files.finish(s, o, t.file, 1, INSPECTION, Finished(SNAPSHOT, [], None))
-    ),
+    "files.finish": (False, lambda s, o, t, m: files.finish(s, o, t.file, 1, INSPECTION, Finished(SNAPSHOT, [], None))),
     "files.fail": (False, lambda s, o, t, m: files.fail(s, o, t.file, 1, code="x", detail="x")),
     "files.list_files": (([], None), lambda s, o, t, m: files.list_files(s, o, limit=9)),
     "files.list_questions": (([], None), lambda s, o, t, m: files.list_questions(s, o, t.file, limit=9)),
