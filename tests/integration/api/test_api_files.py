@@ -144,10 +144,10 @@ async def test_without_credits_nothing_is_read(api: Running, owner_db: Database)
 
 async def test_upload_in_parts_goes_on_where_it_stopped(caller: Caller, owner_db: Database) -> None:
     """Parts go straight to the store; what is missing is named; the whole is checked against what was announced."""
-    data = (
-        b"<html><body><!--" + b"tide " * (FILE_PART_BYTES // 5) + b"--><p>The tide rises twice a day.</p></body></html>"
-    )
-    asked = {"name": "long.html", "size_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    line = "{},2026-01-{:02},The tide at Avonmouth was watched all day, and written down by hand.\n"
+    rows = "".join(line.format(n, 1 + n % 28).replace("day,", "day;") for n in range(FILE_PART_BYTES // 70))
+    data = f"number,day,note\n{rows}".encode()
+    asked = {"name": "tides.csv", "size_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     opened = await caller.post("/api/v1/files/uploads", json=asked, idem="parts")
     assert opened.status_code == 201, opened.text
     file_id = opened.json()["file"]["id"]
