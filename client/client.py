@@ -1,73 +1,30 @@
 """The Python client: the API as methods, with the answers as they come (JSON), and errors as one exception.
 
 Reads are repeated after a broken connection; a POST carries an Idempotency-Key and is repeated with the same one, so
-neither is done twice.
+neither is done twice (`transport.py`).
 """
 
 import json
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-API = "/api/v1"
-TIMEOUT_S = 60.0
-ATTEMPTS = 4
-RETRY_AFTER_MAX_S = 10.0
+from client.files import FileCalls
+from client.transport import API as API
+from client.transport import ATTEMPTS, TIMEOUT_S, error_of, unreachable
+from client.transport import ApiError as ApiError
+from client.transport import Json as Json
+
 ENDED = frozenset({"completed", "failed", "cancelled"})
-_AGAIN = frozenset({429, 503})
-_IN_FLIGHT = "idempotency_in_flight"
-
-Json = dict[str, Any]
 
 
-class ApiError(Exception):
-    """The API answered with a problem (RFC 9457), or did not answer."""
-
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        """Keep the problem; `status` 0 means that nobody answered."""
-        super().__init__(str(problem.get("detail") or problem.get("title") or f"HTTP {status}"))
-        self.status = status
-        self.code = str(problem.get("code", "unreachable" if status == 0 else "unknown"))
-        self.problem = dict(problem)
-
-
-class Client(AbstractContextManager["Client"]):
+class Client(FileCalls):
     """Calls one API with one key. Use it as a context manager, or `close` it."""
-
-    def __init__(
-        self, api_url: str, api_key: str, *, timeout_s: float = TIMEOUT_S, transport: httpx.BaseTransport | None = None
-    ) -> None:
-        """Prepare the client; nothing is sent yet.
-
-        Args:
-            api_url: for example `http://127.0.0.1:8000`.
-            transport: another way to the API, for tests.
-        """
-        self._http = httpx.Client(
-            base_url=api_url.rstrip("/"),
-            headers={"authorization": f"Bearer {api_key}", "accept": "application/json"},
-            timeout=timeout_s,
-            transport=transport,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
 
     def create_run(self, task: str, *, idempotency_key: str | None = None, **fields: Any) -> Json:
         """Create a run; `fields` as in `POST /runs` (name, max_agents, max_tokens, max_credits, context ...)."""
@@ -126,7 +83,7 @@ class Client(AbstractContextManager["Client"]):
             except httpx.TransportError as error:
                 failures += 1
                 if failures > ATTEMPTS * 5:
-                    raise _unreachable(error) from error
+                    raise unreachable(error) from error
             time.sleep(min(0.2 * 2**failures, 5.0))
 
     def _stream(self, run_id: str, after_seq: int) -> Iterator[tuple[str, Json]]:
@@ -135,7 +92,7 @@ class Client(AbstractContextManager["Client"]):
         with self._http.stream("GET", path, params={"stream": "true"}, headers=headers, timeout=wait) as answer:
             if answer.status_code != 200:
                 answer.read()
-                raise _error(answer)
+                raise error_of(answer)
             event = "message"
             for line in answer.iter_lines():
                 if line.startswith("event: "):
@@ -321,7 +278,7 @@ class Client(AbstractContextManager["Client"]):
         # Without the key: with one, somebody who has an account would accept.
         answer = self._http.request("POST", f"{API}/auth/invitations/accept", json=body, headers={"authorization": ""})
         if not answer.is_success:
-            raise _error(answer)
+            raise error_of(answer)
         accepted: Json = answer.json()
         return accepted
 
@@ -333,55 +290,3 @@ class Client(AbstractContextManager["Client"]):
     def replay_dead_letter(self, letter_id: str, *, idempotency_key: str | None = None) -> Json:
         """Retry the failed run of a dead letter, or have its document read again."""
         return self._post(f"{API}/dead-letters/{letter_id}/replay", {}, idempotency_key)
-
-    def _get(self, path: str, params: Mapping[str, Any] | None = None) -> Json:
-        found: Json = self._request("GET", path, params=params).json()
-        return found
-
-    def _post(self, path: str, body: Json, idempotency_key: str | None) -> Json:
-        headers = {"idempotency-key": idempotency_key or uuid.uuid4().hex}
-        made: Json = self._request("POST", path, json=body, headers=headers).json()
-        return made
-
-    def _pages(self, path: str, name: str, limit: int, params: Mapping[str, Any]) -> Iterator[Json]:
-        """Yield up to `limit` items of a list."""
-        asked = {key: value for key, value in params.items() if value is not None}
-        cursor: str | None = None
-        while limit > 0:
-            page = self._get(path, {**asked, "limit": min(limit, 200), **({"cursor": cursor} if cursor else {})})
-            yield from page[name]
-            limit, cursor = limit - len(page[name]), page["next_cursor"]
-            if cursor is None:
-                return
-
-    def _request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """Send a request; repeat it where that is safe (its key is the same one) and promises something."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                answer = self._http.request(method, path, **more)
-            except httpx.TransportError as error:
-                if attempt == ATTEMPTS:
-                    raise _unreachable(error) from error
-                time.sleep(0.2 * 2**attempt)
-                continue
-            if answer.is_success:
-                return answer
-            failure = _error(answer)
-            again = answer.status_code in _AGAIN or failure.code == _IN_FLIGHT
-            wait_s = float(answer.headers.get("retry-after", 1))
-            if not again or attempt == ATTEMPTS or wait_s > RETRY_AFTER_MAX_S:
-                raise failure
-            time.sleep(wait_s)
-        raise AssertionError("unreachable")
-
-
-def _error(answer: httpx.Response) -> ApiError:
-    try:
-        problem = answer.json()
-    except ValueError:
-        problem = {"detail": f"HTTP {answer.status_code} without a problem document"}
-    return ApiError(answer.status_code, problem if isinstance(problem, dict) else {})
-
-
-def _unreachable(error: httpx.TransportError) -> ApiError:
-    return ApiError(0, {"code": "unreachable", "detail": f"The API does not answer ({type(error).__name__})."})

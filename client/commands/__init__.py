@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import approvals, audit, billing, corpus, dead_letters, keys, people, runs, sources, tables
+from client.commands import approvals, audit, billing, corpus, dead_letters, files, keys, people, runs, sources, tables
 
 
 def register(app: typer.Typer) -> None:
@@ -13,6 +13,7 @@ def register(app: typer.Typer) -> None:
     app.command("table")(tables.table)
     app.add_typer(sources.app, name="domains")
     app.add_typer(corpus.app, name="corpus")
+    app.add_typer(files.app, name="files")
     app.add_typer(approvals.app, name="approvals")
     app.add_typer(dead_letters.app, name="dead-letters")
     app.add_typer(keys.app, name="keys")

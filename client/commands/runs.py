@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from client.client import Client
 from client.commands.common import AsJson, DataDir, connected, err, out, show_json, show_table
+from client.commands.files import bring
 from client.commands.tables import read_columns, read_items
 
 app = typer.Typer(help="Runs: list, show, command, follow, read.", no_args_is_help=True)
@@ -23,6 +24,9 @@ def run(
     tokens: Annotated[int | None, typer.Option(help="Most tokens.")] = None,
     max_credits: Annotated[str | None, typer.Option(help="Most that the run may cost.")] = None,
     sources: Annotated[list[str] | None, typer.Option("--source", help="corpus, web, academic or news.")] = None,
+    files: Annotated[
+        list[str] | None, typer.Option("--file", help="A file that the run searches too: its path, or `file_...`.")
+    ] = None,
     items: Annotated[
         Path | None, typer.Option(help="File with an item per line: fill a table, a row per item.")
     ] = None,
@@ -34,19 +38,21 @@ def run(
     data_dir: DataDir = None,
 ) -> None:
     """Create a run, start it, follow it, and print its report."""
-    context = {"sources": sources} if sources else None
+    context: dict[str, Any] = {"sources": sources} if sources else {}
     if (items is None) != (columns is None):
         raise typer.BadParameter("--items and --columns belong together")
     table = {"items": read_items(items), "columns": read_columns(columns)} if items and columns else None
     schema = json.loads(output_schema.read_text("utf-8")) if output_schema else None
     with connected(data_dir) as client:
+        if files:
+            context["files"] = [_file_id(client, each) for each in files]
         made = client.create_run(
             task,
             name=name,
             max_agents=agents,
             max_tokens=tokens,
             max_credits=max_credits,
-            context=context,
+            context=context or None,
             table=table,
             output_schema=schema,
         )
@@ -62,6 +68,19 @@ def run(
             raise typer.Exit(1)
         out.print(client.report(made["id"]), markup=False, highlight=False)
         err.print(f"{ended['credits_charged']} credits charged")
+
+
+def _file_id(client: Client, given: str) -> str:
+    """Return the id of a file that is there already, or bring it first."""
+    if given.startswith("file_") and not Path(given).exists():
+        return given
+    path = Path(given)
+    if not path.is_file():
+        raise typer.BadParameter(f"{given} is no file, and no id of one")
+    file = bring(client, path)
+    if file["status"] == "failed":
+        raise typer.Exit(1)
+    return str(file["id"])
 
 
 @app.command("list")

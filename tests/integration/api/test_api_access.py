@@ -51,7 +51,6 @@ BODIES: dict[str, Any] = {"approve": {"arguments_sha256": "0" * 64}, "questions"
 """Where `{}` would be refused before the object is looked for, by the end of the path."""
 
 
-
 async def test_every_object_of_another_organisation_is_not_found(
     api: Running, caller: Caller, other: Caller, owner_db: Database, objects: ObjectStore
 ) -> None:
