@@ -9,7 +9,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -42,6 +42,7 @@ from activities.boundary import Boundary
 from activities.documents.activities import DocumentActivities
 from activities.embedding.embedder import NO_MODEL, Embedder, EmbeddingConfig, build_embedder, nearness_of
 from activities.files.activities import FileActivities
+from activities.files.asking import QuestionActivities
 from activities.files.copies import LocalCopies
 from activities.files.data_reader import DataReader
 from activities.files.document_reader import DocumentReader
@@ -130,6 +131,8 @@ class Parts:
     reasoner: Reasoner
     embedder: Embedder | None
     orchestrator: Orchestrator
+    readers: Mapping[FileKind, Reader]
+    """What reads each kind of file here."""
     copies: LocalCopies
     """Files on this worker's disk."""
     scanner: str | None = None
@@ -176,7 +179,7 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     exports = ExportActivities(parts.db, parts.objects)
     documents = DocumentActivities(parts.db, parts.objects, parts.embedder)
     files = FileActivities(
-        parts.db, parts.objects, file_readers(), parts.copies, embedder=parts.embedder, scanner=parts.scanner
+        parts.db, parts.objects, parts.readers, parts.copies, embedder=parts.embedder, scanner=parts.scanner
     )
     return [
         Station(TaskQueue.RUNS, workflows=WORKFLOWS),
@@ -409,6 +412,7 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         reasoner=build_reasoner(model_config(settings), hints, nearness_of(embedder)),
         embedder=embedder,
         orchestrator=Orchestrator(client, settings),
+        readers=file_readers(),
         copies=copies,
         scanner=settings.file_scan_command,
         code=code,

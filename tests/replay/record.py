@@ -23,15 +23,17 @@ from infra.objects import ObjectStore, sha256_of
 from infra.temporal import connect
 from schema import policies
 from schema.contracts.documents import IngestDocumentInput
+from schema.contracts.files import AskFileInput, IngestFileInput
 from schema.contracts.policy import ToolPolicy
 from schema.contracts.retention import EraseInput, ExportDataInput
 from schema.contracts.run import CancelRunInput, FinishRunInput, PauseRunInput, ResumeRunInput, RunWorkflow
 from schema.contracts.tables import Column, ColumnType, TableSpec
 from schema.errors import ProviderRefused, ProviderUnavailable
-from schema.ids import USER, agent_workflow_id, lane_workflow_id, new_id
+from schema.ids import FILE_QUESTION, USER, agent_workflow_id, lane_workflow_id, new_id
 from schema.states import RunStatus
-from schema.store import approvals, data_exports, erasures, forms
+from schema.store import approvals, data_exports, erasures, files, forms
 from schema.store.audit import SYSTEM
+from schema.store.files import NewFile
 from schema.tables.approvals import Approval
 from tests.integration.conftest import Org, make_org, migrate
 from tests.support.platform import Platform, platform
@@ -294,9 +296,38 @@ async def kept(recorder: Recorder, script: ScriptedReasoner) -> None:
     await recorder.keep("erase", erasure.id)
 
 
+async def filed(recorder: Recorder, script: ScriptedReasoner) -> None:
+    """A file that is read, one that is refused, one that is cancelled, and a question that is refused."""
+    stage, org = recorder.stage, recorder.org
+    queue = stage.settings.task_queue(policies.TaskQueue.RUNS)
+
+    async def start(name: str, data: bytes) -> str:
+        file_id = files.new_file_id()
+        async with stage.db.transaction(org.id) as session:
+            file = await files.create_file(session, org.id, file_id, NewFile(name, "text/plain", len(data)))
+            await files.complete_upload(session, org.id, file_id)
+        await stage.parts.objects.put(file.object_key, data)
+        order = IngestFileInput(org_id=org.id, file_id=file_id, attempt=1, name=name)
+        await stage.client.start_workflow("IngestFile", order, id=file_id, task_queue=queue)
+        return file_id
+
+    for name, data in (("file-read", b"A short text about nothing."), ("file-refused", b"MZ\x90\x00" + bytes(99))):
+        file_id = await start(name, data)
+        await stage.client.get_workflow_handle(file_id).result()
+        await recorder.keep(name, file_id)
+    file_id = await start("file-cancelled", b"Another text.")
+    await stage.client.get_workflow_handle(file_id).cancel()
+    await _ended(stage.client.get_workflow_handle(file_id))
+    await recorder.keep("file-cancelled", file_id)
+    question_id = new_id(FILE_QUESTION)
+    asked = AskFileInput(org_id=org.id, file_id=file_id, question_id=question_id)
+    await stage.client.execute_workflow("AskFile", asked, id=question_id, task_queue=queue)
+    await recorder.keep("file-asked", question_id)
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     *(completed, paused, cancelled, failed, starved, tabled),
-    *(ingested, audited, approved, kept),
+    *(ingested, audited, approved, kept, filed),
 )
 
 

@@ -1,7 +1,7 @@
 """The product's workers in this process, on the real servers, under task queues of their own: for workflow tests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -11,12 +11,14 @@ from temporalio.client import Client, WorkflowHandle
 
 import worker
 from activities.embedding.embedder import NO_MODEL
+from activities.files.reader import Reader
 from activities.tools.registry import ToolRegistry, builtin_tools
 from infra.database import Database
 from infra.objects import sha256_of
 from infra.orchestrator import Attempt, Orchestrator
 from infra.settings import Settings
 from schema.contracts.documents import IngestDocumentInput
+from schema.contracts.files import FileKind
 from schema.contracts.run import RunWorkflow
 from schema.ids import RUN, new_id
 from schema.states import TERMINAL, RunStatus
@@ -120,6 +122,7 @@ async def platform(
     *,
     reasoner: Any = None,
     tools: Sequence[Any] = (),
+    readers: Mapping[FileKind, Reader] | None = None,
     vectors: bool = False,
     **overrides: Any,
 ) -> AsyncIterator[Platform]:
@@ -129,6 +132,7 @@ async def platform(
         prefix: of the task queues; unique to the test.
         reasoner: replaces the configured one (control-flow tests script it).
         tools: added to the product's tools.
+        readers: of files, in place of the product's.
         vectors: with the embedding model that is configured; by full text alone otherwise, since vectors are most of
             what a test of something else would compute.
         overrides: options of the SDK's Worker.
@@ -140,6 +144,8 @@ async def platform(
         parts = await worker.open_parts(settings, client, stack)
         if reasoner is not None:
             parts = replace(parts, reasoner=reasoner)
+        if readers is not None:
+            parts = replace(parts, readers=readers)
         registry: ToolRegistry = builtin_tools(parts.sources, parts.mcp)
         for tool in tools:
             registry.register(tool)
