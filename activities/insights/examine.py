@@ -13,7 +13,9 @@ from activities.insights.profile import Measured, measure, profile_of
 from activities.insights.quality import quality
 from activities.insights.reading import RawFile, read_file
 from activities.insights.series import over_time
+from activities.insights.sql import Database
 from activities.insights.table import Table, build
+from activities.insights.telling import insights_of
 from schema.contracts.insights import Analysis, AnalysisOptions, Finding, Reading, TableAnalysis
 from schema.policies import DATA_EXAMPLES_MAX, DATA_FINDINGS_MAX
 
@@ -51,7 +53,8 @@ def examine(path: Path, filename: str, options: AnalysisOptions) -> Analysis:
         UnsupportedFormat, PayloadTooLarge: as `reading.read_file`.
     """
     file, tables = read_tables(path, filename, options)
-    analysed = [_table(table, options) for table in tables]
+    database = Database({table.name: table.frame for table in tables})
+    analysed = [_table(table, options, database) for table in tables]
     return Analysis(
         filename=filename[:200],
         format=file.format,
@@ -62,7 +65,7 @@ def examine(path: Path, filename: str, options: AnalysisOptions) -> Analysis:
     )
 
 
-def _table(table: Table, options: AnalysisOptions) -> TableAnalysis:
+def _table(table: Table, options: AnalysisOptions, database: Database) -> TableAnalysis:
     measured = measure(table)
     findings = findings_of(table, measured, options)
     return TableAnalysis(
@@ -73,6 +76,7 @@ def _table(table: Table, options: AnalysisOptions) -> TableAnalysis:
         reading=_reading(table),
         correlations=tuple(measured.correlations),
         findings=tuple(findings),
+        insights=tuple(insights_of(table, measured, database)),
     )
 
 
