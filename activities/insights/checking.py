@@ -18,7 +18,7 @@ from schema.errors import ValidationFailed
 
 RESULT_ROWS_MAX = 5_000
 _QUOTED = re.compile(f"{OPEN}[^{CLOSE}]*{CLOSE}")
-_NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?")
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?")
 _TIE = 1e-9
 """Sums in another order differ in their last digits: a number this near to a tie may round either way."""
 
@@ -51,7 +51,11 @@ def fault_of(insight: Insight, database: Database, columns: list[str]) -> str | 
             rest = rest.replace(value, " ")
     shown = Counter(_NUMBER.findall(rest))
     told = Counter(each.text for each in insight.numbers)
-    return None if shown == told else f"the sentence shows {sorted(shown - told)} beyond its numbers, or lacks {sorted(told - shown)}"
+    return (
+        None
+        if shown == told
+        else f"the sentence shows {sorted(shown - told)} beyond its numbers, or lacks {sorted(told - shown)}"
+    )
 
 
 def _number_fault(

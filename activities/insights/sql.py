@@ -64,7 +64,11 @@ def check_query(query: str, tables: Mapping[str, list[str]]) -> None:
     own = {each.alias_or_name.lower() for each in tree.find_all(exp.CTE)}
     known = {name.lower() for name in tables}
     for source in tree.find_all(exp.Table):
-        if not isinstance(source.this, exp.Identifier) or source.args.get("db") or source.name.lower() not in known | own:
+        if (
+            not isinstance(source.this, exp.Identifier)
+            or source.args.get("db")
+            or source.name.lower() not in known | own
+        ):
             raise ValidationFailed(f"A query may name these tables only: {', '.join(sorted(tables))}.")
     for part in (*tree.find_all(exp.From), *tree.find_all(exp.Join)):
         if not isinstance(part.this, exp.Table | exp.Subquery):

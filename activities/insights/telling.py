@@ -86,7 +86,9 @@ def groups_of(table: Table) -> list[str]:
         and table.distinct[name] * 2 <= table.height
         and table.columns[name].type in (ColumnType.TEXT, ColumnType.BOOLEAN)
     ]
-    return sorted(names, key=lambda name: (table.columns[name].type == ColumnType.BOOLEAN, abs(table.distinct[name] - 6)))[:GROUPS_MAX]
+    return sorted(
+        names, key=lambda name: (table.columns[name].type == ColumnType.BOOLEAN, abs(table.distinct[name] - 6))
+    )[:GROUPS_MAX]
 
 
 def _drafts(table: Table, measured: Measured) -> Iterator[Draft]:
@@ -97,7 +99,11 @@ def _drafts(table: Table, measured: Measured) -> Iterator[Draft]:
         yield from _spread(table, measure, measured)
     for group in groups:
         counts = (
-            table.frame.lazy().group_by(group).agg(rows=pl.len(), *_aggregates(measures)).filter(pl.col(group).is_not_null()).collect()
+            table.frame.lazy()
+            .group_by(group)
+            .agg(rows=pl.len(), *_aggregates(measures))
+            .filter(pl.col(group).is_not_null())
+            .collect()
         )
         yield _commonest(table, group, counts)
         for measure in measures:
@@ -139,7 +145,13 @@ def _total(table: Table, measure: str, measured: Measured) -> Draft:
 
 def _spread(table: Table, measure: str, measured: Measured) -> Iterator[Draft]:
     statistics, unit = measured.numbers[measure].statistics, table.unit(measure)
-    if statistics.count < 8 or statistics.q1 is None or statistics.q3 is None or statistics.median is None or statistics.max is None:
+    if (
+        statistics.count < 8
+        or statistics.q1 is None
+        or statistics.q3 is None
+        or statistics.median is None
+        or statistics.max is None
+    ):
         return
     column = identifier(measure)
     yield Draft(
@@ -168,7 +180,7 @@ def _commonest(table: Table, group: str, counts: pl.DataFrame) -> Draft:
             Number(first["rows"], "rows", rule=NumberRule.INTEGER, noun="row"), ", ",
             Number(first["rows"] / total, "share", rule=NumberRule.PERCENT), " of those that name one.",
         ],
-        f"SELECT {column}, COUNT(*) AS rows, COUNT(*) * 1.0 / (SELECT COUNT({column}) FROM {identifier(table.name)}) AS share "
+        f"SELECT {column}, COUNT(*) AS rows, CAST(COUNT(*) AS DOUBLE) / (SELECT COUNT({column}) FROM {identifier(table.name)}) AS share "
         f"FROM {identifier(table.name)} WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY rows DESC, {column} LIMIT 1",
         (group,),
         0.45 + 0.1 * first["rows"] / total,
@@ -193,7 +205,7 @@ def _largest(table: Table, group: str, measure: str, counts: pl.DataFrame, measu
     unit, column, value = table.unit(measure), identifier(group), identifier(measure)
     where = f"FROM {identifier(table.name)} WHERE {column} IS NOT NULL AND {value} IS NOT NULL GROUP BY {column}"
     query = (
-        f"SELECT {column}, SUM({value}) AS total, SUM({value}) * 1.0 / (SELECT SUM({value}) FROM {identifier(table.name)}) AS share "
+        f"SELECT {column}, SUM({value}) AS total, CAST(SUM({value}) AS DOUBLE) / (SELECT SUM({value}) FROM {identifier(table.name)}) AS share "
         f"{where} ORDER BY total {{}}, {column} LIMIT 1"
     )
     share = first[f"sum {number}"] / total
@@ -276,7 +288,7 @@ def _concentration(table: Table, measures: list[str], measured: Measured) -> Ite
                     Number(len(sums), "groups", rule=NumberRule.INTEGER), " values of ", Name(column_name), " make ",
                     Number(share, "share", rule=NumberRule.PERCENT), " of ", Name(measure), ".",
                 ],
-                f"SELECT COUNT(*) AS top, SUM(total) * 1.0 / (SELECT SUM({value}) FROM {source}) AS share, "
+                f"SELECT COUNT(*) AS top, CAST(SUM(total) AS DOUBLE) / (SELECT SUM({value}) FROM {source}) AS share, "
                 f"(SELECT COUNT(DISTINCT {column}) FROM {source} WHERE {value} IS NOT NULL) AS groups "
                 f"FROM ({groups} ORDER BY total DESC LIMIT {_TOP}) AS largest",
                 (column_name, measure), 0.9,
@@ -368,7 +380,11 @@ def _trend(table: Table, period: Period, measure: str) -> Iterator[Draft]:
     order = pl.select(pl.corr(pl.Series(range(len(values))).cast(pl.Float64), values.rank())).item()
     first, last = float(values[0]), float(values[-1])
     query, unit = period_query(table, period, measure, summed=summed), table.unit(measure)
-    what: list[str | Number | Value | Name] = [f"The {'sum' if summed else 'mean'} of ", Name(measure), f" per {period.label}"]
+    what: list[str | Number | Value | Name] = [
+        f"The {'sum' if summed else 'mean'} of ",
+        Name(measure),
+        f" per {period.label}",
+    ]
     if order is not None and math.isfinite(order) and abs(order) >= _TREND_MIN and (last - first) * order > 0:
         yield Draft(
             InsightKind.TREND,
@@ -412,7 +428,9 @@ def _missing(table: Table) -> Iterator[Draft]:
     gaps = [
         (column, table.frame[column].null_count())
         for column, role in table.roles.items()
-        if role != Role.EMPTY and table.columns[column].unreadable is None and table.columns[column].other_unit_rows is None
+        if role != Role.EMPTY
+        and table.columns[column].unreadable is None
+        and table.columns[column].other_unit_rows is None
     ]
     for column_name, count in sorted(gaps, key=lambda gap: -gap[1])[:_MISSING_MAX]:
         if not count or count < 0.01 * table.height:
@@ -424,9 +442,7 @@ def _missing(table: Table) -> Iterator[Draft]:
                 Name(column_name), " is missing in ", Number(count, "missing", rule=NumberRule.INTEGER, noun="row"), ", ",
                 Number(count / table.height, "share", rule=NumberRule.PERCENT), " of all.",
             ],
-            f"SELECT COUNT(*) - COUNT({column}) AS missing, (COUNT(*) - COUNT({column})) * 1.0 / COUNT(*) AS share "
+            f"SELECT COUNT(*) - COUNT({column}) AS missing, CAST(COUNT(*) - COUNT({column}) AS DOUBLE) / COUNT(*) AS share "
             f"FROM {identifier(table.name)}",
             (column_name,), 0.4 + 0.5 * count / table.height,
         )  # fmt: skip
-
-
