@@ -40,6 +40,19 @@ def _do(header: dict[str, Any]) -> bytes:
         from activities.insights.examine import examine
 
         return examine(*files[0], options).model_dump_json().encode()
+    if header["task"] == "ask":
+        from activities.insights.answering import answer, answer_query
+        from activities.insights.examine import read_tables
+
+        _, tables = read_tables(*files[0], options)
+        if header.get("query"):
+            return answer_query(header["question"], header["query"], tables).model_dump_json().encode()
+        return answer(header["question"], tables).model_dump_json().encode()
+    if header["task"] == "relate":
+        from activities.insights.examine import read_several
+        from activities.insights.relations import relations_of
+
+        return relations_of(read_several(files, options)).model_dump_json().encode()
     raise ValueError(header["task"])
 
 

@@ -1,21 +1,25 @@
 """The whole analysis of a file: read, type, measure, find, draw, tell. Runs in the sandbox's child."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import chain
 from pathlib import Path
 
+from activities.insights.charts import charts_of
 from activities.insights.dependencies import together
 from activities.insights.drift import drift
 from activities.insights.outliers import impossible, order_of_dates, outliers
 from activities.insights.profile import Measured, measure, profile_of
 from activities.insights.quality import quality
 from activities.insights.reading import RawFile, read_file
+from activities.insights.relations import relations_of
 from activities.insights.series import over_time
+from activities.insights.sql import Database
 from activities.insights.table import Table, build
+from activities.insights.telling import insights_of
 from schema.contracts.insights import Analysis, AnalysisOptions, Finding, Reading, TableAnalysis
-from schema.policies import DATA_EXAMPLES_MAX, DATA_FINDINGS_MAX
+from schema.policies import DATA_CHARTS_FILE_MAX, DATA_CHARTS_MAX, DATA_EXAMPLES_MAX, DATA_FINDINGS_MAX, DATA_TABLES_MAX
 
 _SEVERITIES = ("warning", "notice", "info")
 _FINDINGS_PER_KIND_MAX = 40
@@ -51,18 +55,25 @@ def examine(path: Path, filename: str, options: AnalysisOptions) -> Analysis:
         UnsupportedFormat, PayloadTooLarge: as `reading.read_file`.
     """
     file, tables = read_tables(path, filename, options)
-    analysed = [_table(table, options) for table in tables]
+    database = Database({table.name: table.frame for table in tables})
+    analysed: list[TableAnalysis] = []
+    charts_left = DATA_CHARTS_FILE_MAX if options.charts else 0
+    for number, table in enumerate(tables, 1):
+        found = _table(table, options, database, f"table-{number}", min(charts_left, DATA_CHARTS_MAX))
+        charts_left -= len(found.charts)
+        analysed.append(found)
     return Analysis(
         filename=filename[:200],
         format=file.format,
         size_bytes=file.size_bytes,
         cleaned=options.clean,
         tables=tuple(analysed),
+        relations=relations_of(tables).relations if len(tables) > 1 else (),
         skipped_sheets=tuple(name[:200] for name in file.skipped[:DATA_EXAMPLES_MAX]),
     )
 
 
-def _table(table: Table, options: AnalysisOptions) -> TableAnalysis:
+def _table(table: Table, options: AnalysisOptions, database: Database, prefix: str, charts: int) -> TableAnalysis:
     measured = measure(table)
     findings = findings_of(table, measured, options)
     return TableAnalysis(
@@ -73,6 +84,8 @@ def _table(table: Table, options: AnalysisOptions) -> TableAnalysis:
         reading=_reading(table),
         correlations=tuple(measured.correlations),
         findings=tuple(findings),
+        charts=tuple(charts_of(table, measured, prefix, charts)) if charts else (),
+        insights=tuple(insights_of(table, measured, database)),
     )
 
 
@@ -117,3 +130,16 @@ def _reading(table: Table) -> Reading:
         dropped_duplicate_rows=table.dropped_duplicate,
         notes=tuple(note[:1_000] for note in notes),
     )
+
+
+def read_several(files: Sequence[tuple[Path, str]], options: AnalysisOptions) -> list[Table]:
+    """Read several files; their tables are named by the files."""
+    tables: list[Table] = []
+    for path, filename in files:
+        _, found = read_tables(path, filename, options)
+        for table in found:
+            stem = re.sub(r"\.[A-Za-z]{2,8}\Z", "", filename.replace("\\", "/").rsplit("/", 1)[-1])
+            own = f"{stem}_{table.name}" if len(found) > 1 else stem
+            table.name = _table_name(own, {each.name for each in tables})
+            tables.append(table)
+    return tables[:DATA_TABLES_MAX]

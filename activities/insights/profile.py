@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from decimal import Decimal
 from itertools import combinations
 
 import numpy as np
@@ -98,8 +99,8 @@ def json_safe(value: object) -> Scalar:
     """Return a value of a cell as JSON can hold it."""
     if value is None or isinstance(value, bool | int | str):
         return value[:_TEXT_SHOWN] if isinstance(value, str) else value
-    if isinstance(value, float):
-        return finite(value)
+    if isinstance(value, float | Decimal):
+        return finite(float(value))
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     return str(value)[:_TEXT_SHOWN]
