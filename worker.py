@@ -93,6 +93,7 @@ from schema.policies import (
     TaskQueue,
 )
 from workflows.agent import AgentWorkflow
+from workflows.ask_file import AskFileWorkflow
 from workflows.audit import CheckpointAuditWorkflow, MaintainAuditWorkflow
 from workflows.boundary import WorkflowBoundary
 from workflows.ingest import IngestDocumentWorkflow
@@ -108,7 +109,7 @@ COLLECT_AFTER_OBJECTS = 10_000
 GRACE = timedelta(seconds=20)
 HEARTBEAT_THROTTLE = timedelta(seconds=2)
 WORKFLOWS: tuple[type, ...] = (
-    *(RunWorkflow, LaneWorkflow, AgentWorkflow, IngestDocumentWorkflow, IngestFileWorkflow),
+    *(RunWorkflow, LaneWorkflow, AgentWorkflow, IngestDocumentWorkflow, IngestFileWorkflow, AskFileWorkflow),
     *(ReconcileWorkflow, CheckpointAuditWorkflow, MaintainAuditWorkflow),
     *(RetentionWorkflow, EraseWorkflow, ExportDataWorkflow),
 )
@@ -181,6 +182,7 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     files = FileActivities(
         parts.db, parts.objects, parts.readers, parts.copies, embedder=parts.embedder, scanner=parts.scanner
     )
+    questions = QuestionActivities(parts.db, parts.copies)
     return [
         Station(TaskQueue.RUNS, workflows=WORKFLOWS),
         Station(
@@ -192,13 +194,14 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
         Station(TaskQueue.TOOLS, [act.act], slots=50),
         Station(
             TaskQueue.TOOLS_CPU,
-            [documents.ingest, documents.embed, exports.build, files.inspect, files.read, files.finish],
+            [documents.ingest, documents.embed, exports.build, files.inspect, files.read, files.finish, questions.ask],
             slots=2,
         ),
         Station(
             TaskQueue.BILLING,
             [
                 *(run.begin, run.transition, run.settle, close.close, documents.give_up, files.begin, files.fail),
+                questions.refuse,
                 *(reconcile.sweep, audit.checkpoint, audit.maintain),
                 *(retention.sweep, erase.stop_runs, erase.erase_batch, erase.finish, erase.fail),
             ],

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.files.activities import FileActivities
+from activities.files.asking import QuestionActivities
 from activities.files.copies import LocalCopies
 from activities.retention.erasing import EraseActivities
 from activities.retention.exporting import ExportActivities
@@ -29,6 +30,7 @@ from schema.store import api_keys
 from tests.integration.api.stub_run import StubActivities, StubIngestDocument, StubRun
 from tests.integration.conftest import Org, make_org
 from worker import file_readers
+from workflows.ask_file import AskFileWorkflow
 from workflows.ingest_file import IngestFileWorkflow
 from workflows.retention import EraseWorkflow, ExportDataWorkflow
 
@@ -132,23 +134,32 @@ async def working(settings: Settings, client: Client, db: Database, objects: Obj
     stubs, orchestrator = StubActivities(db), Orchestrator(client, settings)
     erase, exports = EraseActivities(db, objects, orchestrator), ExportActivities(db, objects)
     copies = LocalCopies(objects)
+    questions = QuestionActivities(db, copies)
     files = FileActivities(db, objects, file_readers(), copies)
     runs = Worker(
         client,
         task_queue=settings.task_queue(TaskQueue.RUNS),
-        workflows=[StubRun, StubIngestDocument, EraseWorkflow, ExportDataWorkflow, IngestFileWorkflow],
+        workflows=[StubRun, StubIngestDocument, EraseWorkflow, ExportDataWorkflow, IngestFileWorkflow, AskFileWorkflow],
         activities=[stubs.project, stubs.close, stubs.ingest],
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
     billing = Worker(
         client,
         task_queue=settings.task_queue(TaskQueue.BILLING),
-        activities=[erase.stop_runs, erase.erase_batch, erase.finish, erase.fail, files.begin, files.fail],
+        activities=[
+            erase.stop_runs,
+            erase.erase_batch,
+            erase.finish,
+            erase.fail,
+            files.begin,
+            files.fail,
+            questions.refuse,
+        ],
     )
     tools = Worker(
         client,
         task_queue=settings.task_queue(TaskQueue.TOOLS_CPU),
-        activities=[exports.build, files.inspect, files.read, files.finish],
+        activities=[exports.build, files.inspect, files.read, files.finish, questions.ask],
         max_concurrent_activities=1,  # In the process that answers requests.
     )
     try:

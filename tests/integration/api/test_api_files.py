@@ -247,3 +247,42 @@ async def test_deleting_what_is_being_read_releases_the_hold(caller: Caller, db:
 
     await eventually(released)
     await assert_sound(owner_db)
+
+
+RIVERS = (
+    "River,Country,Length (km),Measured\n"
+    "Danube,Romania,2850,2019-05-01\nRhine,Germany,1233,2019-06-01\nElbe,Germany,1094,2018-04-01\n"
+    "Rhone,France,813,2019-07-11\nPo,Italy,652,2020-02-01\nLoire,France,1006,2019-03-01\nSeine,France,777,2019-09-15\n"
+)
+
+
+async def test_data_is_analysed_drawn_and_asked(caller: Caller, other: Caller, owner_db: Database) -> None:
+    """The analysis is the result, its charts are outputs, and a question is answered with its query."""
+    file = await ended(caller, (await upload(caller, RIVERS.encode(), "rivers.csv"))["id"])
+    assert (file["status"], file["kind"], file["credits_charged"]) == ("ready", "data", 0.05), file
+    result = (await caller.get(f"/api/v1/files/{file['id']}/result")).json()["result"]
+    (table,) = result["tables"]
+    assert (table["rows"], [column["name"] for column in table["columns"]][:2]) == (7, ["River", "Country"])
+    assert table["columns"][2]["statistics"]["max"] == 2850
+    outputs = (await caller.get(f"/api/v1/files/{file['id']}/outputs")).json()["outputs"]
+    charts = [each for each in outputs if each["mime_type"] in ("image/png", "image/svg+xml")]
+    assert len(charts) == 2 * len(table["charts"]) > 0
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(charts[0]["url"])).content.startswith((b"\x89PNG", b"<svg"))
+
+    path = f"/api/v1/files/{file['id']}/questions"
+    asked = await caller.post(path, json={"question": "Which country has most rivers?"}, idem="ask")
+    assert (asked.status_code, asked.json()["status"]) == (200, "answered"), asked.text
+    assert asked.json()["answer"]["rows"] == [["France", 3]]
+    assert "COUNT" in asked.json()["answer"]["query"]
+    again = await caller.post(path, json={"question": "Which country has most rivers?"}, idem="ask")
+    assert again.json()["id"] == asked.json()["id"]
+    refused = (await caller.post(path, json={"question": "What colour is the sea?"})).json()
+    assert (refused["status"], refused["error"]["code"]) == ("refused", "validation_failed")
+    assert "Length (km)" in refused["error"]["detail"]
+    assert len((await caller.get(path)).json()["questions"]) == 2
+    assert (await other.get(f"{path}/{asked.json()['id']}")).status_code == 404
+    text = await ended(caller, (await upload(caller, TEXT, "tides.md"))["id"])
+    wrong = await caller.post(f"/api/v1/files/{text['id']}/questions", json={"question": "How many rows?"})
+    assert wrong.status_code == 409
+    await assert_sound(owner_db)
