@@ -299,7 +299,7 @@ async def run_worker(settings: Settings, role: str) -> None:
         parts = await open_parts(settings, client, stack)
         wanted = [
             item
-            for item in stations(parts, builtin_tools(parts.sources, parts.mcp, code=parts.code))
+            for item in stations(parts, builtin_tools(parts.sources, parts.mcp, copies=parts.copies, code=parts.code))
             if role in ("all", item.queue.value)
         ]
         if role in ("all", TaskQueue.RUNS.value):

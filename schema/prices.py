@@ -18,6 +18,7 @@ EXTRACTIVE_TOKEN_PCR = 10 * _CREDIT_PCR // 1_000_000
 
 TOOL_CALL_PCR: dict[str, int] = {
     "corpus.search": _CREDIT_PCR // 50,
+    "data.ask": _CREDIT_PCR // 50,
     "document.read": _CREDIT_PCR // 100,
     "web.fetch": _CREDIT_PCR // 20,
     "web.search": _CREDIT_PCR // 20,

@@ -26,7 +26,13 @@ SEARCH_TOOLS = (CORPUS_TOOL, "web.search", "academic.search", "news.search")
 """In order of preference: the organisation's own documents come first."""
 READ_TOOL = "document.read"
 FETCH_TOOL = "web.fetch"
-TOOL_ARGUMENT = {**dict.fromkeys(SEARCH_TOOLS, "query"), READ_TOOL: "document_id", FETCH_TOOL: "url"}
+DATA_TOOL = "data.ask"
+TOOL_ARGUMENT = {
+    **dict.fromkeys(SEARCH_TOOLS, "query"),
+    READ_TOOL: "document_id",
+    FETCH_TOOL: "url",
+    DATA_TOOL: "question",
+}
 """The one argument that each tool needs."""
 
 CLAIMS_ENOUGH = 12
@@ -43,7 +49,7 @@ def next_action(view: AgentView) -> ToolCall | Finish:
     if view.steps_left <= 0:
         return Finish(reason="no steps left")
     corpus_first = _search_tools(view)[:1] == [CORPUS_TOOL]
-    act = _fetch_named(view) or _each_kind(view)
+    act = _fetch_named(view) or _ask_data(view) or _each_kind(view)
     # A search outside the corpus brings pointers: they are opened before the next question is asked.
     act = act or _first_search(view, QUERIES_PER_TOOL_MAX if corpus_first else 1)
     act = act or (_asked_otherwise(view) if corpus_first else None)
@@ -85,6 +91,17 @@ def _fetch_named(view: AgentView) -> ToolCall | None:
     for url in view.subtask.urls:
         if url not in tried:
             return ToolCall(tool=FETCH_TOOL, arguments={"url": url}, reason="the user named this address")
+    return None
+
+
+def _ask_data(view: AgentView) -> ToolCall | None:
+    """Ask the run's own tables each question once: what a query answers no text says better."""
+    if DATA_TOOL not in view.tools or any(not step.ok for step in _calls(view, DATA_TOOL)):
+        return None
+    tried = _tried(view, DATA_TOOL)
+    for question in single_questions(view.subtask.question)[:QUERIES_PER_TOOL_MAX]:
+        if question not in tried:
+            return ToolCall(tool=DATA_TOOL, arguments={"question": question}, reason="the run has files of data")
     return None
 
 

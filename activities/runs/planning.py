@@ -37,6 +37,8 @@ TOOLS_BY_KIND: dict[SourceKind, tuple[str, ...]] = {
 SEARCH_BY_KIND = {kind: tools[0] for kind, tools in TOOLS_BY_KIND.items() if kind is not SourceKind.CORPUS}
 """The tool of each kind that needs a provider."""
 CODE_TOOL = "python.run"
+DATA_TOOL = "data.ask"
+"""Of runs that have files; one without data among them is told so at its first call."""
 WITHOUT_PROVIDER = {SourceKind.WEB: ("web.fetch",)}
 """What a kind offers where no provider of it is configured: pages that the user names can be read all the same."""
 
@@ -73,6 +75,8 @@ def tools_of(run: Run, offer: Offer) -> tuple[str, ...]:
             usable = tuple(tool for tool in usable if tool not in (SEARCH_BY_KIND[kind], "web.fetch"))
             usable += WITHOUT_PROVIDER.get(kind, ())
         tools.update(dict.fromkeys([*usable, *offer.extra.get(kind, ())]))
+    if run.context.get("files"):
+        tools[DATA_TOOL] = None
     if offer.code:
         tools[CODE_TOOL] = None
     policy = ToolPolicy.model_validate(run.tool_policy or {})

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from activities.files.copies import LocalCopies
 from activities.sources.asking import Sources
 from activities.sources.robots import Robots
 from activities.tools.academic_search import AcademicSearch
 from activities.tools.corpus_search import CorpusSearch
+from activities.tools.data_ask import DataAsk
 from activities.tools.document_read import DocumentRead
 from activities.tools.news_search import NewsSearch
 from activities.tools.python_run import PythonRun
@@ -60,15 +62,23 @@ class ToolRegistry:
         return tuple(self._tools[name].spec for name in sorted(self._tools))
 
 
-def builtin_tools(sources: Sources | None = None, outside: Iterable[Tool] = (), *, code: bool = False) -> ToolRegistry:
+def builtin_tools(
+    sources: Sources | None = None,
+    outside: Iterable[Tool] = (),
+    *,
+    copies: LocalCopies | None = None,
+    code: bool = False,
+) -> ToolRegistry:
     """Return the tools of the product and those of MCP servers; its plan decides which of them a run gets.
 
     Args:
+        copies: files on this worker's disk; without them none can be asked.
         code: the deployment runs agents' programs.
     """
     sources = sources or Sources()
     searches: list[Tool] = [WebSearch(sources), AcademicSearch(sources), NewsSearch(sources)]
     own: list[Tool] = [CorpusSearch(), DocumentRead(), WebFetch(Robots(sources.shared)), PythonRun(allowed=code)]
+    own.append(DataAsk(copies))
     return ToolRegistry([*own, *searches, *outside])
 
 

@@ -146,7 +146,7 @@ async def platform(
             parts = replace(parts, reasoner=reasoner)
         if readers is not None:
             parts = replace(parts, readers=readers)
-        registry: ToolRegistry = builtin_tools(parts.sources, parts.mcp)
+        registry: ToolRegistry = builtin_tools(parts.sources, parts.mcp, copies=parts.copies)
         for tool in tools:
             registry.register(tool)
         for station in worker.stations(parts, registry):

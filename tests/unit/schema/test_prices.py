@@ -62,6 +62,7 @@ FIGURES = {
     "2026-11-3": FIGURES_THIRD,
     "2026-11-4": FIGURES_THIRD
     | {
+        "TOOL_CALL_PCR": FIGURES_THIRD["TOOL_CALL_PCR"] | {"data.ask": 20_000_000_000},
         "FILE_UNIT_PCR": {
             "data.megabyte": 50_000_000_000,
             "document.megabyte": 20_000_000_000,
@@ -69,7 +70,7 @@ FIGURES = {
             "image.image": 50_000_000_000,
             "audio.minute": 100_000_000_000,
             "video.minute": 200_000_000_000,
-        }
+        },
     },
 }
 """What each version of the list said: usage rows name theirs for ever. Versions are added; none is changed."""
