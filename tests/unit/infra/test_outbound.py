@@ -65,6 +65,8 @@ MAY: dict[str, dict[str, str]] = {
         "mcp": "MCP servers: the operator's addresses, without redirects",
         "httpx2": "the transport of the MCP client: no redirects, no proxies of the environment",
     },
+    "client/transport.py": {"httpx": "the caller's own client, on the caller's machine"},
+    "client/files.py": {"httpx": "parts of a file, to a link of the caller's own object store"},
     "client/client.py": {"httpx": "the caller's own client, on the caller's machine"},
     "client/demo.py": {"socket": "finds a free port on loopback"},
 }
