@@ -161,3 +161,38 @@ def test_without_an_endpoint_the_command_line_says_what_to_do(tmp_path: Path) ->
     found = CliRunner().invoke(app, ["balance", "--data-dir", str(tmp_path)])
     assert found.exit_code == 2
     assert "swissbrain up" in found.output
+
+
+async def test_files_by_the_client_and_the_command(
+    client: Client, command: Callable[..., Any], caller: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole and in parts, waited for, asked, saved, attached to a run by their path, and taken away."""
+    table = tmp_path / "rivers.csv"
+    table.write_text("River,Country,Length (km)\nRhine,Germany,1233\nElbe,Germany,1094\nPo,Italy,652\n")
+    whole = await asyncio.to_thread(client.upload_file, table, idempotency_key="whole")
+    assert (await asyncio.to_thread(client.upload_file, table, idempotency_key="whole"))["id"] == whole["id"]
+    ready = await asyncio.to_thread(client.wait_for_file, whole["id"], timeout_s=60)
+    assert (ready["status"], ready["kind"]) == ("ready", "data")
+    monkeypatch.setattr("client.files.WHOLE_BYTES_MAX", 0)
+    told: list[int] = []
+    parted = await asyncio.to_thread(client.upload_file, table, idempotency_key="parts", progress=told.append)
+    assert told == [table.stat().st_size]
+    assert (await asyncio.to_thread(client.wait_for_file, parted["id"], timeout_s=60))["kept"]
+    assert (await asyncio.to_thread(client.upload_file, table, idempotency_key="parts"))["id"] == parted["id"]
+    asked = await asyncio.to_thread(client.ask_file, whole["id"], "Which country has most rivers?")
+    assert asked["answer"]["rows"] == [["Germany", 2]]
+
+    added = await command("files", "add", str(table))
+    assert "ready" in added
+    assert "0.0 credits" in added
+    shown = json.loads(await command("files", "show", whole["id"]))
+    assert shown["result"]["tables"][0]["rows"] == 3
+    assert "Germany" in await command("files", "ask", whole["id"], "Which country has most rivers?")
+    assert "The columns are" in await command("files", "ask", whole["id"], "What colour is the sea?", status=1)
+    saved = tmp_path / "saved"
+    await command("files", "outputs", whole["id"], "--save", str(saved))
+    assert (saved / "rivers.csv").read_bytes() == table.read_bytes()
+    run_id = (await command("run", "What is known?", "--file", str(table), "--no-follow")).split()[-1]
+    assert len((await caller.get(f"/api/v1/runs/{run_id}")).json()["context"]["files"]) == 1
+    await command("files", "remove", whole["id"])
+    assert whole["id"] not in await command("files", "list")
