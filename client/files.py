@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -105,7 +105,14 @@ class FileCalls(Transport):
     def ask_file(self, file_id: str, question: str, *, idempotency_key: str | None = None) -> Json:
         """Ask about a file's data in plain words, and wait for the answer with its query."""
         path = f"{API}/files/{file_id}/questions"
-        asked = self._post(path, {"question": question}, idempotency_key)
+        return self._answered(path, self._post(path, {"question": question}, idempotency_key))
+
+    def relate_files(self, file_id: str, others: Sequence[str], *, idempotency_key: str | None = None) -> Json:
+        """Find how a file's tables and those of others belong together, and wait for the answer."""
+        made = self._post(f"{API}/files/{file_id}/relations", {"files": list(others)}, idempotency_key)
+        return self._answered(f"{API}/files/{file_id}/questions", made)
+
+    def _answered(self, path: str, asked: Json) -> Json:
         while asked["status"] == "waiting":
             time.sleep(0.5)
             asked = self._get(f"{path}/{asked['id']}")

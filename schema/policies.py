@@ -347,6 +347,8 @@ FILE_MEDIA_BYTES_MAX = 2 * 1024 * 1024 * 1024
 FILE_PART_BYTES = 16 * 1024 * 1024
 """Of an upload in parts; S3 takes no part below 5 MiB but the last."""
 FILES_PER_RUN_MAX = 20
+FILES_RELATED_MAX = 10
+"""Files whose relations are looked for together."""
 FILES_BYTES_PER_ORGANISATION_MAX = 100 * 1024 * 1024 * 1024
 FILES_PER_ORGANISATION_MAX = 10_000
 FILES_KEPT = timedelta(days=30)

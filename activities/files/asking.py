@@ -1,10 +1,13 @@
 """Questions about the data of a file: the query that a question becomes is shown, and run read-only in the sandbox."""
 
+from contextlib import AsyncExitStack
+
 from temporalio import activity
 
 from activities.files.copies import LocalCopies
-from activities.insights.analysing import ask
+from activities.insights.analysing import ask, relate
 from infra.database import Database
+from schema.contracts.common import Contract
 from schema.contracts.files import AskFileInput, AskFileResult, RefuseQuestionInput
 from schema.contracts.insights import AnalysisOptions
 from schema.errors import CallerError, NotFound, SourceUnavailable
@@ -32,11 +35,18 @@ class QuestionActivities:
             async with self._db.transaction(input.org_id) as session:
                 file = await files.get_file(session, input.org_id, input.file_id)
                 question = await files.get_question(session, input.org_id, input.file_id, input.question_id)
+                others = await files.require_files(session, input.org_id, question.others or ())
         except NotFound:
             return AskFileResult(status="refused")  # Deleted meanwhile: nobody waits for it.
         try:
-            async with self._copies.copy(file.object_key) as (path, _):
-                answered = await ask(path, file.name, question.question, AnalysisOptions())
+            async with AsyncExitStack() as stack:
+                here = []
+                for each in (file, *others):
+                    path, _ = await stack.enter_async_context(self._copies.copy(each.object_key))
+                    here.append((path, each.name))
+                answered: Contract = (
+                    await relate(here) if others else await ask(*here[0], question.question, AnalysisOptions())
+                )
         except (CallerError, SourceUnavailable) as error:
             return await self._close(input, error={"code": error.code, "detail": error.detail})
         return await self._close(input, answer=answered.model_dump(mode="json"))

@@ -28,6 +28,7 @@ from schema.policies import (
 )
 from schema.store import files, idempotency, organisations
 from schema.store.files import NewFile
+from schema.store.idempotency import Asked
 from schema.tables.files import File
 
 router = APIRouter(prefix="/files", tags=["files"], route_class=SecuredRoute)
@@ -285,23 +286,39 @@ async def ask_about_file(
 ) -> Response:
     """Ask about the data of a file in plain words. The query that the question becomes is shown with its answer, which
     takes seconds: where it takes longer, the answer is 202, and the question is read by its id."""
+    return await _ask(api, caller, asked, file_id, body.question)
+
+
+@router.post(
+    "/{file_id}/relations", response_model=views.QuestionView, responses={202: {"model": views.QuestionView, **_LATER}}
+)
+async def relate_files(
+    file_id: FileId, caller: DocumentsWriter, asked: Idempotent, body: views.AskRelations, api: Api
+) -> Response:
+    """Find how this file's tables and those of others belong together: keys, columns that refer to them, and what finds
+    no partner. Answered as a question is."""
+    return await _ask(api, caller, asked, file_id, "", others=body.files)
+
+
+async def _ask(
+    api: Services, caller: Caller, asked: Asked, file_id: str, question: str, *, others: Sequence[str] = ()
+) -> Response:
     async with api.database.transaction(caller.org_id) as session:
         claim = await idempotency.claim(session, caller.org_id, asked)
         if claim.answer is not None:
             return replay(claim.answer)
-        question = await files.create_question(
-            session, caller.org_id, file_id, body.question, created_by=caller.user_id
+        made = await files.create_question(
+            session, caller.org_id, file_id, question, others=others, created_by=caller.user_id
         )
         organisation = await organisations.get_organisation(session, caller.org_id)
         # What a repetition gets: the question, by which its answer is found.
-        stored = Outcome(202, views.question_view(question))
-        await idempotency.store(session, caller.org_id, asked, stored.stored())
-    order = AskFileInput(org_id=caller.org_id, file_id=file_id, question_id=question.id)
+        await idempotency.store(session, caller.org_id, asked, Outcome(202, views.question_view(made)).stored())
+    order = AskFileInput(org_id=caller.org_id, file_id=file_id, question_id=made.id)
     await api.orchestrator.ask_file(order, organisation)
-    await api.orchestrator.file_asked(question.id, FILE_QUESTIONS_WITHIN)
+    await api.orchestrator.file_asked(made.id, FILE_QUESTIONS_WITHIN)
     async with api.database.transaction(caller.org_id) as session:
-        question = await files.get_question(session, caller.org_id, file_id, question.id)
-    return fresh(Outcome(200 if question.status != "waiting" else 202, views.question_view(question)).sent())
+        made = await files.get_question(session, caller.org_id, file_id, made.id)
+    return fresh(Outcome(200 if made.status != "waiting" else 202, views.question_view(made)).sent())
 
 
 @router.get("/{file_id}/questions", response_model=views.QuestionList)

@@ -1,6 +1,6 @@
 """Files of runs, as they are asked for and shown."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -8,7 +8,7 @@ from api.serialisation import Credits, Instant
 from api.views.base import Ask, FilledText, Listing, View
 from schema.contracts.files import FileKind
 from schema.money import ucr_to_credits
-from schema.policies import FILE_MEDIA_BYTES_MAX, FILE_QUESTION_LENGTH_MAX, NAME_LENGTH_MAX
+from schema.policies import FILE_MEDIA_BYTES_MAX, FILE_QUESTION_LENGTH_MAX, FILES_RELATED_MAX, NAME_LENGTH_MAX
 from schema.tables.files import File, FileQuestion
 
 FileStatus = Literal["uploading", "processing", "ready", "failed"]
@@ -126,12 +126,22 @@ class AskQuestion(Ask):
     question: FilledText = Field(max_length=FILE_QUESTION_LENGTH_MAX)
 
 
+class AskRelations(Ask):
+    """Files whose relations to this one are looked for."""
+
+    files: list[Annotated[str, Field(pattern=r"^file_[0-9a-f]{32}$")]] = Field(
+        min_length=1, max_length=FILES_RELATED_MAX - 1
+    )
+
+
 class QuestionView(View):
-    """A question, and its answer with the query that it came from."""
+    """A question, and its answer: of a question in words the query with its rows, of one for relations these."""
 
     id: str
     file_id: str
     question: str
+    """Empty: how the file and `others` belong together."""
+    others: list[str] | None
     status: QuestionStatus
     answer: dict[str, Any] | None
     error: dict[str, Any] | None
@@ -168,7 +178,7 @@ def file_view(file: File) -> FileView:
 
 def question_view(question: FileQuestion) -> QuestionView:
     """Show a question."""
-    names = ("id", "file_id", "question", "status", "answer", "error", "created_at", "answered_at")
+    names = ("id", "file_id", "question", "others", "status", "answer", "error", "created_at", "answered_at")
     return QuestionView(
         **{name: getattr(question, name) for name in names},
         links={"self": f"/api/v1/files/{question.file_id}/questions/{question.id}"},

@@ -100,6 +100,30 @@ def ask(
         _show_answer(asked["answer"])
 
 
+@app.command("relate")
+def relate(
+    file_ids: Annotated[list[str], typer.Argument(help="Two or more files of data, `file_...`.")],
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Find how the tables of several files belong together: keys, references, what finds no partner."""
+    if len(file_ids) < 2:
+        raise typer.BadParameter("name two files or more")
+    with connected(data_dir) as client:
+        asked = client.relate_files(file_ids[0], file_ids[1:])
+    if as_json:
+        show_json(asked)
+    if asked["status"] != "answered":
+        err.print(escape(str((asked["error"] or {}).get("detail", ""))))
+        raise typer.Exit(1)
+    if not as_json:
+        found = asked["answer"]["relations"]
+        for each in found:
+            out.print(escape(each["sentence"]))
+        if not found:
+            out.print("No column of one refers to another.")
+
+
 def _show_answer(answer: dict[str, Any]) -> None:
     err.print(escape(answer["query"]))
     table = Table(box=None, pad_edge=False)

@@ -295,25 +295,44 @@ async def reopen(session: AsyncSession, org_id: str, file_id: str, *, actor: Act
 
 
 async def create_question(
-    session: AsyncSession, org_id: str, file_id: str, question: str, *, created_by: str | None = None
+    session: AsyncSession,
+    org_id: str,
+    file_id: str,
+    question: str,
+    *,
+    others: Sequence[str] = (),
+    created_by: str | None = None,
 ) -> FileQuestion:
     """Insert a question about a file's data.
 
+    Args:
+        others: files of data; with them it is asked how they and this one belong together.
+
     Raises:
         NotFound: the organisation has no such file.
-        Conflict: the file is no data, or not ready.
+        Conflict: a file is no data, or not ready.
     """
-    file = await get_file(session, org_id, file_id)
-    if file.status != "ready" or file.kind != FileKind.DATA:
-        what = "is not ready" if file.status != "ready" else f"is {file.kind}, and no data"
-        raise Conflict(f"Questions are asked about data; the file {what}.", status=file.status, kind=file.kind)
+    _require_data(await get_file(session, org_id, file_id))
+    for other in await require_files(session, org_id, others):
+        _require_data(other)
     made = FileQuestion(
-        id=new_id(FILE_QUESTION), org_id=org_id, file_id=file_id, question=question, created_by=created_by
+        id=new_id(FILE_QUESTION),
+        org_id=org_id,
+        file_id=file_id,
+        question=question,
+        others=list(others) or None,
+        created_by=created_by,
     )
     session.add(made)
     await session.flush()
     await session.refresh(made)
     return made
+
+
+def _require_data(file: File) -> None:
+    if file.status != "ready" or file.kind != FileKind.DATA:
+        what = "is not ready" if file.status != "ready" else f"is {file.kind}, and no data"
+        raise Conflict(f"This is asked of data; the file {file.id} {what}.", status=file.status, kind=file.kind)
 
 
 async def get_question(session: AsyncSession, org_id: str, file_id: str, question_id: str) -> FileQuestion:

@@ -79,6 +79,9 @@ class FileQuestion(Table, table=True):
     org_id: str = Field(sa_type=Text)
     file_id: str = Field(sa_type=Text)
     question: str = Field(sa_type=Text)
+    """Empty where it is asked how the file and `others` belong together."""
+    others: list[str] | None = json_field()
+    """Files that its relations are asked to."""
     status: str = Field(default="waiting", sa_type=Text)
     answer: dict[str, Any] | None = json_field()
     error: dict[str, Any] | None = json_field()

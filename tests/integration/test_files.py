@@ -1,6 +1,7 @@
 """Reading a file in portions by the real workflow: what a dying worker loses, what is refused, cancelled, given up."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -16,8 +17,9 @@ from activities.files.reader import Assembled, Blob, Extent, Reading, Source
 from infra.database import Database
 from infra.objects import ObjectStore
 from infra.settings import Settings
+from infra.uploads import Uploads
 from schema.contracts.files import FileKind, IngestFileInput, Portion
-from schema.errors import SourceUnavailable
+from schema.errors import NotFound, SourceUnavailable
 from schema.ids import new_id
 from schema.store import billing, dead_letters, files, runs
 from schema.store.files import NewFile
@@ -229,3 +231,41 @@ async def test_copies_are_kept_while_there_is_room(objects: ObjectStore, org: Or
     assert path.exists()
     copies.close()
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_what_is_past_its_end_goes(
+    settings: Settings, temporal_client: Client, db: Database, owner_db: Database, objects: ObjectStore, org: Org
+) -> None:
+    """A file after its days, and an upload that nobody completed, by the sweep of retention; one being read stays."""
+    uploads = Uploads(objects)
+    never = asyncio.Event()
+    async with stage_of(settings, temporal_client, LineReader(), new_id("files") + "-") as stage:
+        file_id = await bring(stage, org)
+        await temporal_client.get_workflow_handle(file_id).result()
+    busy = LineReader(lambda number: never if number == 1 else None)
+    async with stage_of(settings, temporal_client, busy, new_id("files") + "-") as stage:
+        reading = await bring(stage, org, b"five\nsix\nseven\neight\n")
+        waiting = files.new_file_id()
+        upload_id = await uploads.begin(files.object_key(org.id, waiting))
+        async with db.transaction(org.id) as session:
+            new = NewFile("half.txt", "text/plain", 20)
+            await files.create_file(session, org.id, waiting, new, upload_id=upload_id)
+        async with asyncio.timeout(30):
+            while not busy.began:
+                await asyncio.sleep(0.02)
+        async with owner_db.transaction(org.id) as session:
+            ages = "expires_at = expires_at - interval '31 days', created_at = created_at - interval '2 days'"
+            await session.execute(text(f"update files set {ages} where org_id = :org"), {"org": org.id})
+        queue = stage.settings.task_queue("runs")
+        await temporal_client.execute_workflow("Retention", id=new_id("sweep"), task_queue=queue)
+        async with db.transaction(org.id) as session:
+            left, _ = await files.list_files(session, org.id, limit=9)
+        assert [file.id for file in left] == [reading]
+        with pytest.raises(NotFound):
+            await uploads.parts(files.object_key(org.id, waiting), upload_id)
+        await temporal_client.execute_workflow("Retention", id=new_id("sweep"), task_queue=queue)
+    sha256 = hashlib.sha256(TEXT).hexdigest()
+    assert not await objects.exists(files.object_key(org.id, file_id))
+    assert await objects.keys(f"{org.id}/readings/{sha256}/") == []
+    assert await objects.exists(files.object_key(org.id, reading))
+    await assert_sound(owner_db)

@@ -107,6 +107,7 @@ def upgrade() -> None:
     op.create_table(
         "file_questions",
         *(_text(name) for name in ("id", "org_id", "file_id", "question", "status")),
+        _json("others"),
         _json("answer"),
         _json("error"),
         _text("created_by", nullable=True),

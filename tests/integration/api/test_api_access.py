@@ -47,7 +47,11 @@ async def test_nobody_gets_in_without_a_key(api: Running, anonymous: Caller) -> 
     assert tried > 35
 
 
-BODIES: dict[str, Any] = {"approve": {"arguments_sha256": "0" * 64}, "questions": {"question": "How many rows?"}}
+BODIES: dict[str, Any] = {
+    "approve": {"arguments_sha256": "0" * 64},
+    "questions": {"question": "How many rows?"},
+    "relations": {"files": [f"file_{'0' * 32}"]},
+}
 """Where `{}` would be refused before the object is looked for, by the end of the path."""
 
 

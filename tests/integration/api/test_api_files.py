@@ -286,3 +286,20 @@ async def test_data_is_analysed_drawn_and_asked(caller: Caller, other: Caller, o
     wrong = await caller.post(f"/api/v1/files/{text['id']}/questions", json={"question": "How many rows?"})
     assert wrong.status_code == 409
     await assert_sound(owner_db)
+
+
+async def test_files_are_related(caller: Caller, other: Caller) -> None:
+    """Which columns of several files refer to each other; a foreign file is not found."""
+    orders = "order_id,customer_id,total\n" + "".join(f"{n},{n % 7 + 1},{10 * n}.5\n" for n in range(1, 41))
+    customers = "customer_id,name\n" + "".join(f"{n},Name {n}\n" for n in range(1, 7))
+    first, second = [
+        (await ended(caller, (await upload(caller, data.encode(), name))["id"]))["id"]
+        for data, name in ((orders, "orders.csv"), (customers, "customers.csv"))
+    ]
+    path = f"/api/v1/files/{first}/relations"
+    answer = (await caller.post(path, json={"files": [second]})).json()
+    assert (answer["status"], answer["others"]) == ("answered", [second]), answer
+    (relation,) = answer["answer"]["relations"]
+    assert (relation["column"], relation["other_column"], relation["orphans"]) == ("customer_id", "customer_id", 1)
+    theirs = (await upload(other, customers.encode(), "customers.csv"))["id"]
+    assert (await caller.post(path, json={"files": [theirs]})).status_code == 404

@@ -82,6 +82,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "POST /api/v1/files/{file_id}/complete",
         "POST /api/v1/files/{file_id}/reopen",
         "POST /api/v1/files/{file_id}/questions",
+        "POST /api/v1/files/{file_id}/relations",
         "DELETE /api/v1/files/{file_id}",
         "PUT /api/v1/domains/{domain}",
         "DELETE /api/v1/domains/{domain}",
@@ -176,6 +177,7 @@ BODIES: dict[str, Any] = {
     "PATCH /api/v1/members/{user_id}": {"role": "viewer"},
     "PUT /api/v1/domains/{domain}": {"trust": 0.5},
     "POST /api/v1/files/{file_id}/questions": {"question": "How many rows are there?"},
+    "POST /api/v1/files/{file_id}/relations": {"files": [f"file_{'0' * 32}"]},
 }
 """Where `{}` would be refused before the object is looked for."""
 NAMED_BY_THE_CALLER = "PUT /api/v1/domains/{domain}"
