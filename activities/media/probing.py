@@ -108,7 +108,9 @@ async def _told(path: Path, container: Container) -> dict[str, Any]:
     """Return what the headers say, by ffprobe."""
     options = [text for name, value in opening(container.demuxer).items() for text in (f"-{name}", str(value))]
     wanted = "stream=codec_type,codec_name,width,height,sample_rate,channels,bits_per_sample,bits_per_raw_sample"
-    wanted += ",sample_fmt,avg_frame_rate,r_frame_rate:stream_disposition=attached_pic:format=duration:format_tags=title"
+    wanted += (
+        ",sample_fmt,avg_frame_rate,r_frame_rate:stream_disposition=attached_pic:format=duration:format_tags=title"
+    )
     outcome = await run(
         "ffprobe",
         (
@@ -158,7 +160,11 @@ def _audio(streams: list[dict[str, Any]]) -> AudioStream | None:
     found = next((each for each in streams if each.get("codec_type") == "audio"), None)
     if found is None:
         return None
-    codec, rate, channels = str(found.get("codec_name")), _whole(found.get("sample_rate")), _whole(found.get("channels"))
+    codec, rate, channels = (
+        str(found.get("codec_name")),
+        _whole(found.get("sample_rate")),
+        _whole(found.get("channels")),
+    )
     if codec not in AUDIO_CODECS:
         raise UnsupportedFormat(f"Sound in the codec {codec!r} is not read; convert it to FLAC, MP3, AAC or Opus.")
     if not 1 <= channels <= MEDIA_CHANNELS_MAX:

@@ -162,9 +162,7 @@ def _joe(text: str) -> Samples:
         "with wave.open(out, 'wb') as file: voice.synthesize_wav(sys.stdin.read(), file)\n"
         "sys.stdout.buffer.write(out.getvalue())\n"
     )
-    done = subprocess.run(
-        [PIPER, "-c", code], input=text.encode(), capture_output=True, check=True, timeout=120
-    )
+    done = subprocess.run([PIPER, "-c", code], input=text.encode(), capture_output=True, check=True, timeout=120)
     with wave.open(io.BytesIO(done.stdout)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32768
         return _resampled(samples, file.getframerate())
