@@ -18,6 +18,7 @@ from schema.errors import ModelFilesInvalid, PartMissing
 
 DEFAULT_SPEECH = "whisper-base"
 VOICES = "voices-campplus"
+VOICES_FILE = "campplus_cn_en_common.pt"
 INSTALL = "pip install 'swissbrain[media]'"
 _FILES = ("model.bin", "config.json", "tokenizer.json")
 """Of a CTranslate2 model of Whisper; `vocabulary.txt` or `.json` is the fourth."""
@@ -56,9 +57,9 @@ def available(speech: str = DEFAULT_SPEECH, folder: Path | None = None, *, hub: 
         part("ffmpeg", "all recordings", INSTALL_FFMPEG, _has_program("ffmpeg") and _has_program("ffprobe")),
         part("faster-whisper", "what is said", INSTALL, _installed("faster_whisper")),
         part(speech, "what is said", f"swissbrain model get {speech}", _speech_folder(speech, folder, hub) is not None),
-        part("kaldi-native-fbank", "who speaks", INSTALL, _installed("kaldi_native_fbank", "scipy")),
+        part("kaldi-native-fbank", "who speaks", INSTALL, _installed("kaldi_native_fbank", "onnx", "scipy")),
         part(
-            VOICES, "who speaks", f"swissbrain model get {VOICES}", weights_path(find_model(VOICES), folder).is_file()
+            VOICES, "who speaks", f"swissbrain model get {VOICES}", (weights_path(find_model(VOICES), folder) / VOICES_FILE).is_file()
         ),
         part("hibari-tts", "speaking", INSTALL, _installed("hibari")),
     )
@@ -129,7 +130,7 @@ def _speech_folder(speech: str, folder: Path | None, hub: bool) -> Path | None:
     if _is_model(configured := Path(speech).expanduser()):
         return configured.resolve()
     try:
-        kept = weights_path(find_model(speech), folder)
+        kept = weights_path(find_model(speech, "speech"), folder)
     except UnknownModel:
         kept = None
     if kept is not None and _is_model(kept):
@@ -154,7 +155,7 @@ def _cached(speech: str) -> Path | None:
 
 def _checked(speech: str, found: Path, folder: Path | None) -> Path:
     try:
-        model = find_model(speech)
+        model = find_model(speech, "speech")
     except UnknownModel:
         return found
     if found != weights_path(model, folder):
@@ -166,9 +167,9 @@ def _checked(speech: str, found: Path, folder: Path | None) -> Path:
 
 
 def _voices(folder: Path | None) -> Path | None:
-    if not _installed("kaldi_native_fbank", "scipy", "onnxruntime"):
+    if not _installed("kaldi_native_fbank", "onnx", "onnxruntime", "scipy"):
         return None
     try:
-        return check(find_model(VOICES), folder)
+        return check(find_model(VOICES), folder) / VOICES_FILE
     except WeightsUnavailable:
         return None
