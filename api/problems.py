@@ -111,6 +111,7 @@ EXPLANATIONS: dict[str, str] = {
     "provider_rate_limited": "A provider asked for fewer requests. The platform tries again by itself.",
     "provider_refused": "A provider refused for good: its key, its model or the request is wrong.",
     "provider_answer_invalid": "A model's answer did not fit, and asking once more did not help.",
+    "part_missing": "An optional part of the installation is not here; the detail names the command that brings it.",
     "model_files_invalid": "The files of a local model are not those of this version; install them again.",
     "storage_unavailable": (
         "The database or the object store did not answer. Repeat with the same Idempotency-Key after `Retry-After` "

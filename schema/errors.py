@@ -11,6 +11,7 @@
     ├── DependencyError        something we stand on failed; retried, honouring `retry_after_s`; alerts on rate
     │   ├── ProviderUnavailable 503, ProviderRateLimited 503, ProviderAnswerInvalid 502
     │   ├── ProviderRefused 502 (not retried: it said no for good)
+    │   ├── PartMissing 503 (not retried: an optional part of the installation is not here; the detail has the command)
     │   ├── ModelFilesInvalid 503 (not retried: the files of a local model are not those this version was made for)
     │   ├── StorageUnavailable 503, OrchestratorUnavailable 503
     │   ├── SandboxUnavailable 503 (no sandbox here is strong enough for what was to be read or run)
@@ -214,6 +215,12 @@ class ProviderAnswerInvalid(DependencyError):
     code = "provider_answer_invalid"
 
 
+class PartMissing(DependencyError):
+    """An optional part of the installation is needed and not here; the detail says which command brings it."""
+
+    code = "part_missing"
+
+
 class ModelFilesInvalid(DependencyError):
     """The files of a local model are not those that this version was made for."""
 
@@ -308,6 +315,7 @@ POLICIES: dict[str, Policy] = {
     "provider_rate_limited": Policy(503, True, True, "A provider limits its rate"),
     "provider_refused": Policy(502, False, False, "A provider refused the request"),
     "provider_answer_invalid": Policy(502, True, False, "A model's answer was not usable"),
+    "part_missing": Policy(503, False, True, "A part of the installation is missing"),
     "model_files_invalid": Policy(503, False, False, "A local model cannot be used"),
     "storage_unavailable": Policy(503, True, False, "Storage is unavailable", patient=True),
     "orchestrator_unavailable": Policy(503, True, False, "The orchestrator is unavailable", patient=True),

@@ -309,6 +309,39 @@ DATA_RENDER_CPU_S = 60
 DATA_RENDER_MEMORY_BYTES = 160 * 1024 * 1024 * 1024
 """Address space that the chart renderer's JavaScript engine reserves (68 GB of it untouched); its heap is bounded."""
 DATA_CHART_BYTES_MAX = 4 * 1024 * 1024
+# Audio and video.
+MEDIA_BYTES_MAX = 2 * 1024 * 1024 * 1024
+MEDIA_DURATION_MAX = timedelta(hours=6)
+MEDIA_STREAMS_MAX = 16
+MEDIA_CHANNELS_MAX = 8
+MEDIA_SAMPLE_RATES_HZ = (4_000, 384_000)
+MEDIA_FRAME_PIXELS_MAX = 4_096 * 2_304
+MEDIA_BIT_RATE_MIN = 100
+"""Bits per second below which a file does not hold what it says it lasts."""
+MEDIA_PROBE_WALL = timedelta(seconds=60)
+"""For what the headers say; reading all packets gets a second more for each `MEDIA_BYTES_PER_S`."""
+MEDIA_BYTES_PER_S = 20 * 1024 * 1024
+MEDIA_PORTION = timedelta(minutes=5)
+MEDIA_OVERLAP = timedelta(seconds=10)
+"""What two portions share: a word at the border of one lies well within the other."""
+MEDIA_READ_WALL = timedelta(minutes=2)
+"""For one step of reading a portion, and `MEDIA_READ_SLOWEST` seconds more for each second of it."""
+MEDIA_READ_SLOWEST = 6
+MEDIA_DECODE_MEMORY_BYTES = 2 * 1024 * 1024 * 1024
+MEDIA_HEAR_MEMORY_BYTES = 6 * 1024 * 1024 * 1024
+"""Address space, of which the base model touches half a gigabyte; larger models need more."""
+MEDIA_ANSWER_BYTES = 16 * 1024 * 1024
+KEYFRAME_EVERY = timedelta(seconds=5)
+KEYFRAME_EDGE_MAX = 1_280
+"""Pixels of a keyframe's longer side."""
+KEYFRAME_BYTES_MAX = 1024 * 1024
+KEYFRAMES_OF_PORTION_MAX = 150
+KEYFRAMES_MAX = 1_500
+"""Of a whole recording; where there are more, those that differ least from their neighbours are left out."""
+SUBTITLE_LINE_CHARACTERS = 42
+"""And two lines at a time: what subtitling guides ask for (BBC, Netflix: 37 to 42)."""
+SPEECH_CHARACTERS_MAX = 20_000
+"""Of a text to be spoken: some twenty minutes."""
 
 # Streams.
 STREAM_PING = timedelta(seconds=15)

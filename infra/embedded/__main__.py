@@ -45,7 +45,7 @@ def _run(data_dir: Path, host: str, port: int, local_model: str | None) -> None:
 
     configure_logging(level="info", log_format="console", service="supervisor")
     try:
-        application = Application(local_model=find_model(local_model) if local_model else None)
+        application = Application(local_model=find_model(local_model, "language") if local_model else None)
         asyncio.run(up(data_dir, host=host, port=port, application=application))
     except (AlreadyRunning, HalfRestored, PortBusy, PartFailed, UnknownModel) as error:
         sys.exit(f"swissbrain up: {error}")

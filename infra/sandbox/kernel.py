@@ -6,11 +6,14 @@ capabilities(7), prctl(2). Only `inside.py` and the start of a worker use it.
 
 import ctypes
 import errno
+import mmap
 import os
 import platform
+import secrets
 import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from infra.sandbox.syscalls import ALLOWED, AUDIT_ARCH, number
 
@@ -33,11 +36,14 @@ _RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 """How many rights over files an ABI knows; they are the lowest bits."""
 READ = 1 << 2 | 1 << 3
 """Read files, list folders."""
+EXECUTE = 1 << 0
 READ_FILE = 1 << 2
 WRITE_FILE = 1 << 1
 OWN = READ | WRITE_FILE | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 13 | 1 << 14
 """Also: make and remove files and folders, move between folders, cut. No links, devices, sockets, and no execution."""
-_FILE_RIGHTS = 1 << 0 | WRITE_FILE | READ_FILE | 1 << 14 | 1 << 15
+LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")
+"""What the kernel executes besides a dynamically linked program (System V ABI; only the one of the machine exists)."""
+_FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | 1 << 14 | 1 << 15
 """What can be granted on a file; the others only on a folder."""
 
 _SECCOMP_FILTER_TSYNC = 1
@@ -105,18 +111,26 @@ def become(uid: int) -> bool:
     return True
 
 
-def drop_capabilities(*, keep_reading: bool) -> None:
-    """Give up every capability, in every set; `keep_reading` keeps CAP_DAC_READ_SEARCH where it is held."""
+def drop_capabilities(*, keep_reading: bool, keep_across: bool = False) -> None:
+    """Give up every capability, in every set; `keep_reading` keeps CAP_DAC_READ_SEARCH where it is held.
+
+    `keep_across` hands what is kept on to the program that this process becomes.
+    """
+    header = struct.pack("=Ii", 0x20080522, 0)
+    found = ctypes.create_string_buffer(24)
+    _call(_libc.capget(header, found), "capget")
+    held = struct.unpack("=6I", found.raw)[1]
+    reading = held & (1 << _CAP_DAC_READ_SEARCH) if keep_reading else 0
+    inherited = reading if keep_across else 0
+    _libc.prctl(_PR_CAP_AMBIENT, ctypes.c_ulong(4), 0, 0, 0)
+    # Before it leaves the bounding set, after which nothing can be made inheritable.
+    _call(_libc.capset(header, struct.pack("=6I", held, held, inherited, 0, 0, 0)), "capset")
     for capability in range(_CAP_LAST + 1):
         if _libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) < 0:
             break  # Not held, not permitted to drop it, or past the last one: the sets below count.
-    _libc.prctl(_PR_CAP_AMBIENT, ctypes.c_ulong(4), 0, 0, 0)
-    header = struct.pack("=Ii", 0x20080522, 0)
-    kept = ctypes.create_string_buffer(24)
-    _call(_libc.capget(header, kept), "capget")
-    held = struct.unpack("=6I", kept.raw)[1]
-    reading = held & (1 << _CAP_DAC_READ_SEARCH) if keep_reading else 0
-    _call(_libc.capset(header, struct.pack("=6I", reading, reading, 0, 0, 0, 0)), "capset")
+    _call(_libc.capset(header, struct.pack("=6I", reading, reading, inherited, 0, 0, 0)), "capset")
+    if inherited:
+        _prctl(_PR_CAP_AMBIENT, 2, _CAP_DAC_READ_SEARCH)
 
 
 def is_gvisor() -> bool:
@@ -172,10 +186,43 @@ class Landlock:
         os.close(self._ruleset)
 
 
-def allow_system_calls() -> None:
+class Program:
+    """The one program that this process may become, once.
+
+    The filter of system calls cannot read a path, but it can compare where one lies: execve is allowed with the address
+    of this object's path and no other. After it, nothing of this memory is left, and what came in its place does not
+    know where in 2^47 bytes to put another path.
+    """
+
+    def __init__(self, program: Sequence[str], environment: dict[str, str]) -> None:
+        """Prepare it; `program` is an absolute path, and the arguments after the name of the program."""
+        path = os.fsencode(program[0]) + b"\0"
+        self._page = mmap.mmap(-1, max(len(path) * 2, mmap.PAGESIZE))
+        place = secrets.randbelow(len(self._page) - len(path))
+        self._page[place : place + len(path)] = path
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._page, place))
+        self._arguments = _strings(program)
+        self._environment = _strings([f"{name}={value}" for name, value in environment.items()])
+
+    def become(self) -> NoReturn:
+        """Replace this process by the program.
+
+        Raises:
+            OSError: it cannot be executed.
+        """
+        _libc.execve(ctypes.c_void_p(self.address), self._arguments, self._environment)
+        code = ctypes.get_errno()
+        raise OSError(code, f"execve: {os.strerror(code)}")
+
+
+def _strings(texts: Sequence[str]) -> "ctypes.Array[ctypes.c_char_p]":
+    return (ctypes.c_char_p * (len(texts) + 1))(*map(os.fsencode, texts), None)
+
+
+def allow_system_calls(program: Program | None = None) -> None:
     """Refuse every system call that is not on the list, for all threads of this process, for good.
 
-    Needs `no_new_privileges`.
+    Needs `no_new_privileges`. `program` is what this process may become.
 
     Raises:
         OSError: the kernel has no seccomp, or there is no list for this machine.
@@ -183,14 +230,14 @@ def allow_system_calls() -> None:
     machine = platform.machine()
     if machine not in AUDIT_ARCH:
         raise OSError(errno.ENOSYS, f"there is no list of system calls for {machine}")
-    program = b"".join(_program(machine, os.getpid()))
-    code = ctypes.create_string_buffer(program, len(program))
-    header = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
+    steps = b"".join(_program(machine, os.getpid(), program.address if program else None))
+    code = ctypes.create_string_buffer(steps, len(steps))
+    header = struct.pack("@HP", len(steps) // 8, ctypes.addressof(code))
     seccomp = {"x86_64": 317, "aarch64": 277}[machine]
     _call(_libc.syscall(seccomp, 1, _SECCOMP_FILTER_TSYNC, header), "seccomp")
 
 
-def _program(machine: str, pid: int) -> list[bytes]:
+def _program(machine: str, pid: int, execute: int | None) -> list[bytes]:
     """Return the filter: machine, then the calls one after another, then refusal."""
     program = [
         _step(_LOAD, 4),
@@ -218,6 +265,9 @@ def _program(machine: str, pid: int) -> list[bytes]:
     # A pair of connected streams, as event loops want; datagrams could be sent to addresses.
     program += _checked(number("socketpair", machine), [(0, -1, (_AF_UNIX,)), (1, 0xF, (_SOCK_STREAM,))])
     program += _checked(number("fcntl", machine), [(1, -1, _FCNTL_REFUSED)], refuse=True)
+    if execute is not None:
+        halves = [(0, -1, (execute & 0xFFFFFFFF,)), (0.5, -1, (execute >> 32,))]
+        program += _checked(number("execve", machine), halves)
     return [*program, _step(_RETURN, _RET_ERRNO | errno.EPERM)]
 
 

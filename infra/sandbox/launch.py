@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from itertools import count
@@ -27,6 +27,8 @@ _CHUNK_BYTES = 256 * 1024
 _FIRST_UID, _UIDS = 61_184, 4_336
 """Users that systemd.exec(5) sets apart for services without one."""
 _system = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/ld.so.cache", "/etc/localtime")
+_linked = ("/etc/alternatives",)
+"""By which Debian's programs find those of their libraries that there are several of."""
 _started = count(os.getpid())
 
 
@@ -44,11 +46,16 @@ class _Pipes:
     ended: str = "exited"
 
 
-async def launch(job: Job, level: Level) -> Outcome:
+async def launch(job: Job, level: Level, *, hear: Callable[[bytes], None] | None = None) -> Outcome:
     """Do a job at a level, and return how it ended; its process group is gone afterwards, whatever happened.
 
     The child gets an empty environment, no file descriptors but its pipes, and no network. A job that runs too long,
     or writes too much, is killed, which is an outcome and no error.
+
+    Args:
+        job: what is to be done.
+        level: how strong the walls are to be.
+        hear: is given what the job writes to its standard output, as it comes.
 
     Raises:
         SandboxUnavailable: the walls could not be raised; nothing of the job has run.
@@ -64,7 +71,7 @@ async def launch(job: Job, level: Level) -> Outcome:
                 os.close(writing)
             pipes = _Pipes()
             try:
-                await _supervise(process, job, level, folder, reading, pipes)
+                await _supervise(process, job, level, folder, reading, pipes, hear)
             finally:
                 await asyncio.shield(end_group(process))
         finally:
@@ -99,12 +106,13 @@ def _folder(limits: Limits, level: Level) -> Iterator[str | None]:
 
 
 async def _start(job: Job, level: Level, folder: str | None, answer: int) -> asyncio.subprocess.Process:
-    readable = [*_readable(job.packages), *job.files]
+    readable = [*_readable(job.packages, _linked if job.program else ()), *job.files, *job.program[:1]]
     wrapped = level >= Level.BUBBLEWRAP
     limits = job.limits
     policy = Policy(
         level=level,
         target=job.target,
+        program=list(job.program),
         packages=list(job.packages),
         readable=readable,
         folder=folder,
@@ -159,9 +167,9 @@ def _bubblewrap(readable: list[str], folder: str | None, limits: Limits) -> list
     return [*command, "--remount-ro", "/", "--chdir", folder or "/", "--"]
 
 
-def _readable(packages: tuple[str, ...]) -> list[str]:
+def _readable(packages: tuple[str, ...], more: tuple[str, ...]) -> list[str]:
     """Return what a child may read: the interpreter, what is installed, libraries, and our packages that it names."""
-    found = [sys.base_prefix, sys.prefix, os.path.realpath(sys.executable), *_system]
+    found = [sys.base_prefix, sys.prefix, os.path.realpath(sys.executable), *_system, *more]
     for package in ("infra.sandbox", *packages):
         spec = find_spec(package)
         if spec is None or not spec.submodule_search_locations:
@@ -188,7 +196,13 @@ def environment(folder: str | None = None) -> dict[str, str]:
 
 
 async def _supervise(
-    process: asyncio.subprocess.Process, job: Job, level: Level, folder: str | None, reading: int, pipes: _Pipes
+    process: asyncio.subprocess.Process,
+    job: Job,
+    level: Level,
+    folder: str | None,
+    reading: int,
+    pipes: _Pipes,
+    hear: Callable[[bytes], None] | None,
 ) -> None:
     """Feed and read the child until it ends, its time is over, or it has written too much; what is left dies after."""
     limits = job.limits
@@ -199,7 +213,7 @@ async def _supervise(
     try:
         async with asyncio.timeout(limits.wall_s), _reader(reading) as answering:
             readers = (
-                asyncio.ensure_future(_drain(process.stdout, pipes.stdout, limits.output_bytes)),
+                asyncio.ensure_future(_drain(process.stdout, pipes.stdout, limits.output_bytes, hear)),
                 asyncio.ensure_future(_drain(process.stderr, pipes.stderr, limits.output_bytes)),
                 asyncio.ensure_future(_drain(answering, pipes.answer, limits.answer_bytes)),
             )
@@ -249,9 +263,13 @@ async def _reader(descriptor: int) -> AsyncIterator[asyncio.StreamReader]:
         transport.close()
 
 
-async def _drain(stream: asyncio.StreamReader, into: bytearray, bytes_max: int) -> None:
+async def _drain(
+    stream: asyncio.StreamReader, into: bytearray, bytes_max: int, hear: Callable[[bytes], None] | None = None
+) -> None:
     while chunk := await stream.read(_CHUNK_BYTES):
         into += chunk[: bytes_max - len(into)]
+        if hear is not None:
+            hear(chunk)
         if len(into) >= bytes_max:
             raise _TooMuch("output")
 

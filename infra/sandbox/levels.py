@@ -26,6 +26,10 @@ CODE_LEVEL_MIN = Level.LANDLOCK
 """No setting opens code execution below this."""
 
 
+ANSWER = 3
+"""File descriptor to which a program writes what it hands back."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a job may use. It is one process and cannot fork, so that a limit of the process is one of the job."""
@@ -62,6 +66,9 @@ class Job:
     """Standard input."""
     files: tuple[str, ...] = ()
     """Files of the worker that it may read, by their paths: what is too large to be handed through a pipe."""
+    program: tuple[str, ...] = ()
+    """In place of a target: the program that the job becomes, by its absolute path, and its arguments. It writes its
+    answer to file descriptor `ANSWER`; it can start no other program, and not itself a second time."""
 
 
 @dataclass(frozen=True)

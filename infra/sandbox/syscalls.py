@@ -157,6 +157,7 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
 CHECKED: dict[str, tuple[int | None, int | None]] = {
     "clone": (56, 220),
     "clone3": (435, 435),
+    "execve": (59, 221),
     "fcntl": (72, 25),
     "ioctl": (16, 29),
     "kill": (62, 129),
