@@ -95,15 +95,12 @@ def _iqr(ordered: Array) -> float:
 
 
 def _scale(ordered: Array) -> tuple[str, Array]:
-    """Choose the power of the values whose middle is most symmetric (Tukey's ladder); positive values only."""
-    if ordered[0] <= 0 or _skew(ordered) <= 0.1:
+    """Choose the power of the values whose middle is most symmetric (Tukey's ladder); no power of negative values."""
+    if ordered[0] < 0 or _skew(ordered) <= 0.1:
         return "values", ordered
-    ladder = {
-        "values": ordered,
-        "square root": np.sqrt(ordered),
-        "cube root": np.cbrt(ordered),
-        "logarithm": np.log(ordered),
-    }
+    ladder = {"values": ordered, "square root": np.sqrt(ordered), "cube root": np.cbrt(ordered)}
+    if ordered[0] > 0:
+        ladder["logarithm"] = np.log(ordered)
     best = min(ladder, key=lambda power: abs(_skew(ladder[power])))
     return best, ladder[best]
 
@@ -169,8 +166,15 @@ def _wrong_numbers(table: Table, column: str, values: pl.Series) -> Iterator[tup
     if not percentage and says(column, "share") and not signed and column_is_share(values) and (low < 0 or high > 1):
         yield (values < 0) | (values > 1), "are shares out of 0 to 1", "0 to 1"
         return
-    if low < 0 and not signed and any(says(column, topic) for topic in ("count", "amount", "size")):
+    if low < 0 and not signed and (any(says(column, topic) for topic in ("count", "amount", "size")) or _stray(values, low)):
         yield values < 0, "are negative", "0 or more"
+
+
+def _stray(values: pl.Series, low: float) -> bool:
+    """Tell whether negative values stand apart: a tail that reaches below zero has as many values just above it."""
+    negative = int((values < 0).sum())
+    mirrored = int(values.is_between(0, -low, closed="left").sum())
+    return negative <= max(3, 0.01 * len(values)) and mirrored >= 20 * negative
 
 
 def column_is_share(values: pl.Series) -> bool:
