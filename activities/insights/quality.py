@@ -211,7 +211,9 @@ def _encoding(table: Table) -> Iterator[Finding]:
         if table.frame[column.name].dtype != pl.String:
             continue
         values = column.values
-        indices = values.str.contains(MOJIBAKE).fill_null(False).arg_true().to_list()
+        spelled = values.drop_nulls().unique()
+        wrong = spelled.filter(spelled.str.contains(MOJIBAKE))
+        indices = values.is_in(wrong.implode()).fill_null(False).arg_true().to_list() if len(wrong) else []
         if indices:
             rows, count = table.numbers_of(indices), len(indices)
             yield Finding(
