@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from activities.insights.units import unit_of
+from activities.insights.units import dimension_of, unit_of
 from schema.contracts.insights import Unit
 
 NULLS = frozenset(
@@ -201,6 +201,11 @@ def _with_units(frame: pl.DataFrame, decimal_comma: bool) -> Numbers:
     if counts.height:
         symbol = counts["symbol"][0]
         numbers.unit = next(unit for unit in known.values() if unit.symbol == symbol)
+        dimensions = {dimension_of(unit) for unit in known.values() if unit.symbol in set(counts["symbol"])}
+        if len(dimensions) > 1 and "percent" not in dimensions:
+            # `7A`, `7B`: names of classes, no amperes and bytes.
+            numbers.values = pl.Series([None] * len(values), dtype=pl.Float64)
+            return numbers
         numbers.other_units = dict(counts.slice(1).iter_rows())
         if numbers.other_units:
             numbers.other_unit_rows = (found["symbol"] != symbol).fill_null(False)

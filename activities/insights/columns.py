@@ -15,6 +15,7 @@ from activities.insights.units import unit_of_header
 from schema.contracts.insights import AnalysisOptions, ColumnType, DataFormat, DateOrder, Unit
 
 _SAMPLE = 2_000
+_LOOKED = 200
 _TYPED_SHARE_MIN = 0.8
 """A column is of a type where so many of its values are; the others are told, and left out of what is computed."""
 _SPELLINGS_MAX = 200_000
@@ -129,22 +130,21 @@ def _understood(raw: pl.Series, sample: pl.Series, locale: Locale, options: Anal
     lower = sample.str.to_lowercase()
     filled = sample.filter(~lower.is_in(NULLS) & (sample.str.len_bytes() > 0))
     if not len(filled):
-        kept = raw.str.strip_chars(_SPACES)
-        return _finish_text(raw, kept)
+        return _finish_text(raw)
     if _is_number_like(filled) and not cells.has_leading_zeros(filled):
         compact = says(raw.name, "time") and bool(filled.str.contains(r"^(?:19|20)\d{6}$").all())
         column = _dates(raw, locale, options, compact=True) if compact else None
         column = column or _numbers(raw, locale)
         if column is not None:
             return column
-    dated = sum(1 for text in filled.to_list() if looks_like_date(text))
-    if dated >= 0.6 * len(filled) and (column := _dates(raw, locale, options)) is not None:
+    looked = filled.gather_every(max(1, len(filled) // _LOOKED)).to_list()
+    if sum(1 for text in looked if looks_like_date(text)) >= 0.6 * len(looked) and (column := _dates(raw, locale, options)) is not None:
         return column
     if lower.is_in(TRUE | FALSE).mean() and (column := _booleans(raw)) is not None:
         return column
     if (filled.str.contains(_CLOCK.pattern).mean() or 0) >= _TYPED_SHARE_MIN and (column := _times(raw)) is not None:
         return column
-    return _finish_text(raw, raw.str.strip_chars(_SPACES))
+    return _finish_text(raw)
 
 
 def _is_number_like(filled: pl.Series) -> bool:
@@ -185,7 +185,8 @@ def _spread(numbers: Numbers, spelled: pl.Series, texts: pl.Series) -> Numbers:
 
 def _is_coded(texts: pl.Series) -> bool:
     """Tell whether numbers are codes, by a zero in front (`00123`); dates like 01.02.2024 are no numbers anyway."""
-    return bool((texts.str.contains(r"^0\d+$").fill_null(False)).any())
+    zero = texts.filter(texts.str.starts_with("0").fill_null(False))
+    return bool(len(zero) and zero.str.contains(r"^0\d+$").any())
 
 
 def _dates(raw: pl.Series, locale: Locale, options: AnalysisOptions, *, compact: bool = False) -> Column | None:
@@ -210,13 +211,11 @@ def _dates(raw: pl.Series, locale: Locale, options: AnalysisOptions, *, compact:
 
 
 def _booleans(raw: pl.Series) -> Column | None:
-    texts = raw.str.strip_chars(_SPACES)
-    lower = texts.str.to_lowercase()
-    values = pl.select(
-        pl.when(lower.is_in(TRUE)).then(True).when(lower.is_in(FALSE)).then(False).otherwise(None)
-    ).to_series()
+    spelled = raw.drop_nulls().unique()
+    meaning = {text: plain in TRUE for text in spelled.to_list() if (plain := text.strip(_SPACES).lower()) in TRUE | FALSE}
+    values = raw.replace_strict(meaning, default=None, return_dtype=pl.Boolean)
     column = Column(raw.name, values.alias(raw.name), ColumnType.BOOLEAN)
-    good = _settle(column, texts)
+    good = bool(meaning) and _settle(column, raw.str.strip_chars(_SPACES))
     return column if good and column.unreadable is None else None
 
 
@@ -249,19 +248,20 @@ def _settle(column: Column, texts: pl.Series) -> bool:
     return readable >= _TYPED_SHARE_MIN * (readable + wrong)
 
 
-def _finish_text(raw: pl.Series, texts: pl.Series) -> Column:
+def _finish_text(raw: pl.Series) -> Column:
     """Keep a column as texts, as they stand, but for those that say that there is none."""
-    lower = texts.str.to_lowercase()
-    absent = lower.is_in(TEXT_NULLS).fill_null(False)
-    if not _has_codes_of_two(texts):
-        absent = absent | (texts == "NA").fill_null(False)
     column = Column(raw.name, raw, ColumnType.TEXT)
+    spelled = raw.drop_nulls().unique()
+    bare = spelled.str.strip_chars(_SPACES)
+    absent = bare.str.to_lowercase().is_in(TEXT_NULLS)
+    if (bare == "NA").any() and not _has_codes_of_two(raw):
+        absent |= bare == "NA"
     if absent.any():
-        spelled = texts.filter(absent).value_counts(sort=True)
-        column.nulls = {str(text): int(number) for text, number in spelled.iter_rows()}
-    absent = absent | (texts == "").fill_null(False)
-    if absent.any():
-        column.values = raw.set(absent, None)
+        counts = raw.filter(raw.is_in(spelled.filter(absent).implode()).fill_null(False)).value_counts(sort=True)
+        column.nulls = {str(text).strip(_SPACES): int(number) for text, number in counts.iter_rows()}
+    gone = spelled.filter(absent | (bare == ""))
+    if len(gone):
+        column.values = raw.set(raw.is_in(gone.implode()).fill_null(False), None)
     if column.values.null_count() == len(raw):
         column.type = ColumnType.EMPTY
     return column

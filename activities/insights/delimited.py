@@ -2,18 +2,18 @@
 
 import csv
 import io
-import mmap
 import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from polars.exceptions import PolarsError
 
 from activities.insights.cells import NULLS
 from activities.insights.dates import looks_like_date
-from activities.insights.encodings import Encoding, decoded, encoding_of
+from activities.insights.encodings import Encoding, Pieces, decoded, encoding_of
 from activities.insights.raw import RawTable, check_size, check_texts, named, rows_max
 from schema.contracts.insights import DataFormat
 from schema.errors import PayloadTooLarge, UnsupportedFormat
@@ -25,24 +25,26 @@ _RECORDS = 200
 _NUMBER = re.compile(r"[^\w\d]{0,3}[+\-−(]?\d[\d.,'’ \u00a0\u202f]*(?:[eE][+\-]?\d+)?\s?\S{0,4}\)?")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _BATCH = 50_000
+_SCANNED = 1024 * 1024
+_LARGE = 4 * 1024 * 1024
+"""Above this a file is looked at in several places, so that its plain numbers are read as such."""
+_PLACES, _LOOKED = 16, 12 * 1024
+_WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,17})")
+_REAL = re.compile(r"-?\d+\.\d+(?:[eE][+-]?\d+)?")
 
 
-def read_delimited(path: Path, name: str) -> RawTable:
+def read_delimited(path: Path) -> RawTable:
     """Read a file of delimited text.
 
     Raises:
         UnsupportedFormat: it is no such text; or it is empty.
         PayloadTooLarge: it has more rows, columns or cells, or longer lines, than are read.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        view = memoryview(mapped)
-        try:
-            return _read(view, path, name)
-        finally:
-            view.release()
+    with path.open("rb") as file:
+        return _read(Pieces(file), path)
 
 
-def _read(data: memoryview, path: Path, name: str) -> RawTable:
+def _read(data: Pieces, path: Path) -> RawTable:
     encoding = encoding_of(data)
     text_sample = "".join(_first(decoded(data[:_SAMPLE], encoding), _SAMPLE)).lstrip("\ufeff")
     old_mac = "\r" in text_sample and "\n" not in text_sample
@@ -50,7 +52,8 @@ def _read(data: memoryview, path: Path, name: str) -> RawTable:
     source: Path | bytes = path
     if not plain or encoding.start:
         source = _transcoded(data, encoding, old_mac)
-    _check_lines(memoryview(source) if isinstance(source, bytes) else data)
+    text = source if isinstance(source, bytes) else data
+    _check_lines(text)
     sample = text_sample.replace("\r\n", "\n").replace("\r", "\n")
     cut = len(data) > _SAMPLE
     delimiter, skip = _delimiter(sample, cut)
@@ -61,12 +64,21 @@ def _read(data: memoryview, path: Path, name: str) -> RawTable:
     width = max((count, size) for size, count in widths.items())[1] if widths else 1
     width = max(width, len(records[_title_rows(records, width)])) if widths else width
     check_size(0, width)
-    frame, notes = _frame(source, delimiter, width, skip)
+    above = _title_rows(records, width)
+    header = is_header(records[above] + [""] * (width - len(records[above])), _body(records, above))
+    plain_types: dict[int, pl.DataType] = {}
+    one_line = not any("\n" in cell for cell in records[0])
+    if header and one_line and not above and not skip and len(data) > _LARGE:
+        plain_types = _plain_types(text, delimiter, width)
+    frame, notes = _typed_frame(source, delimiter, width, plain_types) if plain_types else (None, [])
+    typed = frame is not None
+    if frame is None:
+        frame, notes = _frame(source, delimiter, width, skip)
     table = RawTable(frame, DataFormat.TSV if delimiter == "\t" else DataFormat.CSV, notes=notes)
     table.encoding, table.encoding_evidence = encoding.name, encoding.evidence
     table.broken_bytes = encoding.broken
     table.delimiter = delimiter if width > 1 else None
-    _set_header(table, records, width, skip)
+    _set_header(table, records, width, skip, above, header=header, cut=typed)
     _set_ragged(table, source, delimiter, width)
     check_size(table.frame.height, width)
     check_texts(table.frame)
@@ -81,7 +93,7 @@ def _first(pieces: Iterable[str], characters: int) -> Iterable[str]:
             return
 
 
-def _transcoded(data: memoryview, encoding: Encoding, old_mac: bool) -> bytes:
+def _transcoded(data: Pieces, encoding: Encoding, old_mac: bool) -> bytes:
     out = io.BytesIO()
     for piece in decoded(data, encoding):
         if "\x00" in piece:
@@ -92,12 +104,12 @@ def _transcoded(data: memoryview, encoding: Encoding, old_mac: bool) -> bytes:
     return out.getvalue()
 
 
-def _check_lines(data: memoryview) -> None:
+def _check_lines(data: Pieces | bytes) -> None:
     """Refuse zero bytes, a line without end and too many lines, before anything is read."""
     position, lines = 0, 0
     size = len(data)
     while position < size:
-        piece = bytes(data[position : position + DATA_LINE_BYTES_MAX])
+        piece = data[position : position + DATA_LINE_BYTES_MAX]
         if b"\x00" in piece:
             raise UnsupportedFormat("The file holds zero bytes: it is binary, not text. Export it as CSV in UTF-8.")
         end = piece.rfind(b"\n")
@@ -175,6 +187,72 @@ def _frame(source: Path | bytes, delimiter: str, width: int, skip: int) -> tuple
     return frame, []
 
 
+def _plain_types(data: Pieces | bytes, delimiter: str, width: int) -> dict[int, pl.DataType]:
+    """Return the columns that hold plain numbers wherever the file was looked at: they need not be read as texts first.
+
+    Nothing of it is trusted: where reading them so fails, all is read as texts. Whole numbers are, too, where any cell of
+    the file begins with a zero and a digit: a code would lose its zeros.
+    """
+    kinds: list[set[str]] = [set() for _ in range(width)]
+    for number in range(_PLACES):
+        start = number * (len(data) // _PLACES)
+        text = data[start : start + _LOOKED].decode("utf-8", "ignore")
+        # The first and the last line are cut; the very first is the header.
+        for line in text.splitlines()[1:-1]:
+            cells = line.split(delimiter)
+            if len(cells) == width and '"' not in line:
+                for place, cell in enumerate(cells):
+                    if cell:
+                        kinds[place].add("int" if _WHOLE.fullmatch(cell) else "real" if _REAL.fullmatch(cell) else "text")
+    found: dict[int, pl.DataType] = {}
+    for place, kind in enumerate(kinds):
+        if "real" in kind and kind <= {"int", "real"}:
+            found[place] = pl.Float64()
+        elif kind == {"int"}:
+            found[place] = pl.Int64()
+    if pl.Int64() in found.values() and _has_codes(data, delimiter):
+        return {place: dtype for place, dtype in found.items() if dtype != pl.Int64()}
+    return found
+
+
+def _has_codes(data: Pieces | bytes, delimiter: str) -> bool:
+    """Tell whether any cell begins with a zero and another digit."""
+    before = np.frombuffer(f'{delimiter}\n"'.encode(), dtype=np.uint8)
+    for start in range(0, len(data), _SCANNED):
+        piece = np.frombuffer(data[start : start + _SCANNED + 2], dtype=np.uint8)
+        zeros = np.flatnonzero(piece[1:-1] == ord("0")) + 1
+        first = zeros[np.isin(piece[zeros - 1], before)]
+        following = piece[first + 1]
+        if ((following >= ord("0")) & (following <= ord("9"))).any():
+            return True
+    return False
+
+
+def _typed_frame(
+    source: Path | bytes, delimiter: str, width: int, types: dict[int, pl.DataType]
+) -> tuple[pl.DataFrame | None, list[str]]:
+    """Read records below a header, plain numbers as numbers; None: a cell is none after all."""
+    schema: dict[str, pl.DataType] = {f"column_{number}": types.get(number, pl.String()) for number in range(width + 1)}
+    try:
+        frame = pl.read_csv(
+            source if isinstance(source, Path) else io.BytesIO(source),
+            has_header=False,
+            skip_lines=1,
+            schema=schema,
+            separator=delimiter,
+            truncate_ragged_lines=True,
+            missing_columns="insert",
+            n_rows=rows_max(width) + 100,
+            raise_if_empty=False,
+        )
+    except PolarsError:
+        return None, []
+    for number, dtype in types.items():
+        if dtype == pl.Float64() and not frame.to_series(number).is_finite().all():
+            return None, []
+    return frame, []
+
+
 def _lenient(source: Path | bytes, delimiter: str, width: int, limit: int, skip: int) -> tuple[pl.DataFrame, list[str]]:
     """Read records whose quotes do not match, as spreadsheets do: slower."""
     stream = (
@@ -223,11 +301,19 @@ def _title_rows(records: list[list[str]], width: int) -> int:
     return 0
 
 
-def _set_header(table: RawTable, records: list[list[str]], width: int, skip: int) -> None:
-    """Decide whether the first record names the columns, and cut it off."""
-    above = _title_rows(records, width)
-    body = [record for record in records[above + 1 :] if any(cell.strip() for cell in record)]
-    table.header = is_header(records[above] + [""] * (width - len(records[above])), body)
+def _body(records: list[list[str]], above: int) -> list[list[str]]:
+    return [record for record in records[above + 1 :] if any(cell.strip() for cell in record)]
+
+
+def _set_header(
+    table: RawTable, records: list[list[str]], width: int, skip: int, above: int, *, header: bool, cut: bool
+) -> None:
+    """Name the columns, and cut off what stands above the rows.
+
+    Args:
+        cut: the frame begins with the rows already.
+    """
+    table.header = header
     table.skipped_rows = above
     first = above
     names: list[object] = [None] * width
@@ -235,7 +321,7 @@ def _set_header(table: RawTable, records: list[list[str]], width: int, skip: int
         names = [*records[above][:width], *([None] * (width - len(records[above])))]
         table.header_row = above + 1 + skip
         first = above + 1
-    frame = table.frame.slice(first)
+    frame = table.frame if cut else table.frame.slice(first)
     table.first_row = first + 1 + skip
     beyond = frame.to_series(width)
     table.long_rows = beyond.is_not_null().arg_true().to_list()

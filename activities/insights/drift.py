@@ -23,7 +23,7 @@ _ROWS_MIN = 40
 """Of each side."""
 _GROUPS_MAX = 6
 _VALUES_MAX = 30
-_ROWS_COMPARED_MAX = 200_000
+_ROWS_COMPARED_MAX = 50_000
 
 
 def drift(table: Table) -> Iterator[Finding]:

@@ -1,11 +1,11 @@
 """The encoding of a text file: by its byte order mark, by whether it is UTF-8, and last by what its letters spell."""
 
 import codecs
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from charset_normalizer import from_bytes
+from typing import BinaryIO
 
 from schema.errors import UnsupportedFormat
 
@@ -39,6 +39,22 @@ class Encoding:
     """Bytes that are not of it, read as Windows-1252."""
 
 
+class Pieces:
+    """A file by pieces, as bytes by slices: what is not held does not count as memory, as mapped pages would."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Take a file that is open; it is read by position."""
+        self._descriptor = file.fileno()
+        self._size = os.fstat(self._descriptor).st_size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice) -> bytes:
+        start, stop, _ = part.indices(self._size)
+        return os.pread(self._descriptor, max(0, stop - start), start)
+
+
 def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeDecodeError):
         raise error
@@ -53,13 +69,13 @@ def _one(byte: int) -> str:
 codecs.register_error(_FALLBACK, _as_cp1252)
 
 
-def encoding_of(data: memoryview) -> Encoding:
+def encoding_of(data: Pieces | bytes) -> Encoding:
     """Tell the encoding of a file.
 
     Raises:
         UnsupportedFormat: it is no text.
     """
-    head = bytes(data[:_SAMPLE])
+    head = data[:_SAMPLE]
     for bom, name in _BOMS:
         if head.startswith(bom):
             return Encoding(name, "byte order mark", len(bom))
@@ -80,7 +96,7 @@ def encoding_of(data: memoryview) -> Encoding:
     return Encoding(*_guessed(lines))
 
 
-def decoded(data: memoryview, encoding: Encoding) -> Iterator[str]:
+def decoded(data: Pieces | bytes, encoding: Encoding) -> Iterator[str]:
     """Yield a file's text by pieces."""
     errors = _FALLBACK if encoding.broken else "replace"
     decoder = codecs.getincrementaldecoder(encoding.name)(errors)
@@ -88,13 +104,13 @@ def decoded(data: memoryview, encoding: Encoding) -> Iterator[str]:
         yield decoder.decode(data[start : start + _CHUNK], final=start + _CHUNK >= len(data))
 
 
-def _faults(data: memoryview) -> tuple[int, bytes, int]:
+def _faults(data: Pieces | bytes) -> tuple[int, bytes, int]:
     """Return the bytes that are not UTF-8, a sample of the lines with bytes beyond ASCII, and the characters beyond."""
     wrong = beyond = 0
     lines = bytearray()
     rest = b""
     for start in range(0, len(data), _CHUNK):
-        piece = rest + bytes(data[start : start + _CHUNK])
+        piece = rest + data[start : start + _CHUNK]
         rest = b""
         if piece.isascii():
             continue
@@ -117,6 +133,8 @@ def _faults(data: memoryview) -> tuple[int, bytes, int]:
 
 def _guessed(lines: bytes) -> tuple[str, str]:
     """Choose among the single-byte and East Asian encodings by what the letters spell."""
+    from charset_normalizer import from_bytes
+
     western = lines.decode("cp1252", "replace")
     letters = [letter for letter in western if letter > "\x7f"]
     if letters and sum(1 for letter in letters if letter in _WESTERN) >= _WESTERN_SHARE_MIN * len(letters):

@@ -12,7 +12,7 @@ WORDS: dict[str, frozenset[str]] = {
         "identifier": "id ids uuid guid key pk sku isbn iban ean gtin serial email mail invoice nr no number num nummer numero "
         "belegnr rechnungsnr kundennr kennung identifier identifiant vin imei token hash",
         "code": "code codes zip zipcode postcode postal postalcode plz cap npa phone telefon tel fax ssn account konto bic "
-        "station postleitzahl",
+        "postleitzahl",
         "year": "year jahr annee anno ano any yr fiscalyear",
         "latitude": "lat latitude breite breitengrad",
         "longitude": "lon lng long longitude laenge laengengrad",
@@ -56,10 +56,27 @@ def words_of(name: str) -> frozenset[str]:
     return frozenset(found + pairs)
 
 
+SUFFIXES: dict[str, tuple[str, ...]] = {
+    "identifier": ("nummer", "nr", "kennung", "kennzeichen"),
+    "code": ("leitzahl",),
+    "time": ("datum", "zeitpunkt"),
+    "count": ("anzahl", "menge", "zahl", "bestand", "tage"),
+    "amount": ("preis", "kosten", "gehalt", "lohn", "miete", "gebuehr"),
+    "size": ("gewicht", "entfernung", "laenge", "hoehe", "flaeche", "dauer", "breite"),
+    "share": ("quote", "anteil", "rate", "grad"),
+    "additive": ("umsatz", "betrag", "summe", "menge", "anzahl", "kosten", "zahl"),
+    "start": ("beginn", "eingang"),
+    "end": ("ende", "ausgang"),
+}
+"""Ends of German compounds that tell the topic."""
+
+
 @lru_cache(maxsize=4096)
 def says(name: str, topic: str) -> bool:
     """Tell whether a name has a word of a topic."""
-    return bool(words_of(name) & WORDS[topic])
+    words = words_of(name)
+    ends = SUFFIXES.get(topic, ())
+    return bool(words & WORDS[topic]) or any(word.endswith(ends) and len(word) > 6 for word in words if ends)
 
 
 def _plain(word: str) -> str:

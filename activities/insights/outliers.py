@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from activities.insights.names import says
-from activities.insights.profile import Array, Measured, quantile
+from activities.insights.profile import Array, Measured, deviation, quantile
 from activities.insights.table import Table
 from activities.insights.wording import clean, counted, name, number, percent, rows_text, with_unit
 from schema.contracts.insights import ColumnType, Figure, Finding, FindingKind, Role
@@ -51,17 +51,16 @@ def outliers(table: Table, measured: Measured) -> Iterator[Finding]:
         if len(ordered) < _ROWS_MIN or table.distinct[column] < _DISTINCT_MIN:
             continue
         scale, transformed = _scale(ordered)
-        low, high, center, sigma = _bounds(transformed)
-        if sigma <= 0:
-            continue
         threshold = robust_threshold(len(ordered))
-        lower, upper = min(low, center - threshold * sigma), max(high, center + threshold * sigma)
-        fenced = int((ordered < quantile(ordered, 0.25) - IQR_FACTOR * _iqr(ordered)).sum()) + int(
-            (ordered > quantile(ordered, 0.75) + IQR_FACTOR * _iqr(ordered)).sum()
-        )
-        if transformed[0] >= lower and transformed[-1] <= upper:
+        bounds = [_limits(ordered, threshold), _limits(transformed, threshold)]
+        if None in bounds:
             continue
-        lower, upper = _BACK[scale](lower), _BACK[scale](upper)
+        (lowest, highest), (low, high) = (each for each in bounds if each is not None)
+        # A power makes one tail shorter and the other longer: what lies outside must do so by the values themselves, too.
+        lower, upper = min(lowest, _BACK[scale](low)), max(highest, _BACK[scale](high))
+        fenced = _fenced(ordered)
+        if ordered[0] >= lower and ordered[-1] <= upper:
+            continue
         values = table.frame[column]
         beyond = ((values < lower) | (values > upper)).fill_null(False)
         indices = beyond.arg_true().to_list()
@@ -90,22 +89,34 @@ def outliers(table: Table, measured: Measured) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _iqr(ordered: Array) -> float:
-    return quantile(ordered, 0.75) - quantile(ordered, 0.25)
+def _limits(ordered: Array, threshold: float) -> tuple[float, float] | None:
+    """Return what lies within the fences or the robust z-score, whichever is wider; None: there is no spread."""
+    low, high, center, sigma = _bounds(ordered)
+    return (min(low, center - threshold * sigma), max(high, center + threshold * sigma)) if sigma > 0 else None
+
+
+def _fenced(ordered: Array) -> int:
+    """Count the values beyond Tukey's fences."""
+    low, high, _, _ = _bounds(ordered)
+    return int(np.searchsorted(ordered, low, side="left")) + len(ordered) - int(np.searchsorted(ordered, high, side="right"))
+
+
+_LADDER: dict[str, Callable[[Array], Array]] = {
+    "values": lambda values: values,
+    "square root": np.sqrt,
+    "cube root": np.cbrt,
+    "logarithm": np.log,
+}
 
 
 def _scale(ordered: Array) -> tuple[str, Array]:
-    """Choose the power of the values whose middle is most symmetric (Tukey's ladder); positive values only."""
-    if ordered[0] <= 0 or _skew(ordered) <= 0.1:
+    """Choose the power of the values whose middle is most symmetric (Tukey's ladder); no power of negative values."""
+    middle = np.array([quantile(ordered, share) for share in (0.1, 0.5, 0.9)])
+    if ordered[0] < 0 or _skew(middle) <= 0.1:
         return "values", ordered
-    ladder = {
-        "values": ordered,
-        "square root": np.sqrt(ordered),
-        "cube root": np.cbrt(ordered),
-        "logarithm": np.log(ordered),
-    }
-    best = min(ladder, key=lambda power: abs(_skew(ladder[power])))
-    return best, ladder[best]
+    powers = [power for power in _LADDER if power != "logarithm" or ordered[0] > 0]
+    best = min(powers, key=lambda power: abs(_skew(_LADDER[power](middle))))
+    return best, _LADDER[best](ordered)
 
 
 _BACK: dict[str, Callable[[float], float]] = {
@@ -116,18 +127,17 @@ _BACK: dict[str, Callable[[float], float]] = {
 }
 
 
-def _skew(ordered: Array) -> float:
-    """Return Bowley's skewness of the middle 80%: outliers do not move it."""
-    low, middle, high = (quantile(ordered, share) for share in (0.1, 0.5, 0.9))
-    return (high + low - 2 * middle) / (high - low) if high > low else 0.0
+def _skew(middle: Array) -> float:
+    """Return Bowley's skewness of the middle 80%, by its ends and the median: outliers do not move it."""
+    low, median, high = (float(value) for value in middle)
+    return (high + low - 2 * median) / (high - low) if high > low else 0.0
 
 
 def _bounds(ordered: Array) -> tuple[float, float, float, float]:
     """Return both fences, the median and the robust standard deviation."""
     q1, median, q3 = (quantile(ordered, share) for share in (0.25, 0.5, 0.75))
     spread = q3 - q1
-    mad = float(np.median(np.abs(ordered - median)))
-    sigma = max(_MAD_TO_SIGMA * mad, spread / 1.349)
+    sigma = max(_MAD_TO_SIGMA * deviation(ordered), spread / 1.349)
     return q1 - IQR_FACTOR * spread, q3 + IQR_FACTOR * spread, median, sigma
 
 
@@ -169,8 +179,15 @@ def _wrong_numbers(table: Table, column: str, values: pl.Series) -> Iterator[tup
     if not percentage and says(column, "share") and not signed and column_is_share(values) and (low < 0 or high > 1):
         yield (values < 0) | (values > 1), "are shares out of 0 to 1", "0 to 1"
         return
-    if low < 0 and not signed and any(says(column, topic) for topic in ("count", "amount", "size")):
+    if low < 0 and not signed and (any(says(column, topic) for topic in ("count", "amount", "size")) or _stray(values, low)):
         yield values < 0, "are negative", "0 or more"
+
+
+def _stray(values: pl.Series, low: float) -> bool:
+    """Tell whether negative values stand apart: a tail that reaches below zero has as many values just above it."""
+    negative = int((values < 0).sum())
+    mirrored = int(values.is_between(0, -low, closed="left").sum())
+    return negative <= max(3, 0.01 * len(values)) and mirrored >= 20 * negative
 
 
 def column_is_share(values: pl.Series) -> bool:

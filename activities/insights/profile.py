@@ -17,9 +17,12 @@ from schema.policies import DATA_CORRELATED_COLUMNS_MAX, DATA_CORRELATIONS_MAX, 
 
 Array = npt.NDArray[np.float64]
 TOP_VALUES = 10
-RANKED_ROWS_MAX = 200_000
+RANKED_ROWS_MAX = 100_000
 """Spearman's coefficient of a longer table is that of so many rows, evenly spread."""
 _TEXT_SHOWN = 200
+_PIECE = 65_536
+_TOP_OF_MEASURE = 200
+"""A measure of more distinct values has no top values."""
 _CORRELATED_ROWS_MIN = 5
 
 
@@ -30,8 +33,6 @@ class Numbers:
     ordered: Array
     """Values that are not missing, sorted."""
     statistics: Statistics
-    mad: float = 0.0
-    """Median of the absolute deviations from the median."""
 
 
 @dataclass
@@ -47,38 +48,46 @@ def measure(table: Table) -> Measured:
     found = Measured()
     for name in table.with_role(Role.MEASURE, Role.LATITUDE, Role.LONGITUDE, Role.YEAR, Role.CONSTANT, Role.CATEGORY):
         if table.columns[name].numeric:
-            found.numbers[name] = numbers_of(table.frame[name])
+            found.numbers[name] = numbers_of(table.frame[name], table.ordered.pop(name, None))
+    table.ordered.clear()
     found.correlations = correlations(table)
     return found
 
 
-def numbers_of(values: pl.Series) -> Numbers:
-    """Return the figures of numbers; quartiles interpolate linearly (Hyndman and Fan's type 7)."""
-    filled: Array = values.drop_nulls().cast(pl.Float64).to_numpy()
-    ordered = np.sort(filled)
+def numbers_of(values: pl.Series, ordered: Array | None = None) -> Numbers:
+    """Return the figures of numbers; quartiles interpolate linearly (Hyndman and Fan's type 7).
+
+    Args:
+        ordered: the same, sorted, where that was done already.
+    """
+    if ordered is None:
+        ordered = np.sort(values.drop_nulls().cast(pl.Float64).to_numpy())
     count = len(ordered)
     if not count:
         return Numbers(ordered, Statistics(count=0))
     q1, median, q3 = (quantile(ordered, share) for share in (0.25, 0.5, 0.75))
     whole = values.dtype.is_integer()
     total = (
-        float(values.cast(pl.Int128).sum()) if whole else math.fsum(filled) if count <= 10_000 else float(filled.sum())
+        float(values.cast(pl.Int128).sum()) if whole else math.fsum(ordered) if count <= 10_000 else float(ordered.sum())
     )
     statistics = Statistics(
         count=count,
         sum=finite(total),
         mean=finite(total / count),
-        std=finite(float(filled.std(ddof=1))) if count > 1 else None,
+        std=finite(float(ordered.std(ddof=1))) if count > 1 else None,
         min=finite(float(ordered[0])),
         q1=finite(q1),
         median=finite(median),
         q3=finite(q3),
         max=finite(float(ordered[-1])),
     )
-    deviations = np.abs(ordered - median)
-    middle = count // 2
-    mad = float(np.partition(deviations, middle)[middle])
-    return Numbers(ordered, statistics, mad)
+    return Numbers(ordered, statistics)
+
+
+def _exact_sum(values: pl.Series, ordered: Array) -> float:
+    """Add whole numbers up exactly, in 128 bits where 64 might not do."""
+    small = max(abs(float(ordered[0])), abs(float(ordered[-1]))) * len(ordered) < 2**62
+    return float(values.sum() if small else values.cast(pl.Int128).sum())
 
 
 def quantile(ordered: Array, share: float) -> float:
@@ -88,6 +97,26 @@ def quantile(ordered: Array, share: float) -> float:
     high = min(low + 1, len(ordered) - 1)
     below, above = float(ordered[low]), float(ordered[high])
     return below + (above - below) * (position - low)
+
+
+def deviation(ordered: Array) -> float:
+    """Return the median of the absolute deviations from the median (MAD) of sorted numbers, without sorting again.
+
+    The deviations below the median and those above it are sorted already; the middle one of both is found by bisection.
+    """
+    median = quantile(ordered, 0.5)
+    split = int(np.searchsorted(ordered, median, side="left"))
+    below, above = median - ordered[:split][::-1], ordered[split:] - median
+    wanted = (len(ordered) + 1) // 2
+    low, high = max(0, wanted - len(above)), min(wanted, len(below))
+    while low < high:
+        taken = (low + high) // 2
+        if below[taken] < above[wanted - taken - 1]:
+            low = taken + 1
+        else:
+            high = taken
+    last = [float(side[number - 1]) for side, number in ((below, low), (above, wanted - low)) if number]
+    return max(last)
 
 
 def finite(number: float | None) -> float | None:
@@ -134,7 +163,7 @@ def profile_of(table: Table, name: str, position: int, measured: Measured) -> Co
         latest=_iso(values.max()) if column.temporal and filled else None,
         statistics=measured.numbers[name].statistics if name in measured.numbers and role != Role.CATEGORY else None,
         length_max=int(values.str.len_chars().max()) if values.dtype == pl.String and filled else None,  # type: ignore[arg-type]
-        top_values=_top_values(column, role, filled),
+        top_values=_top_values(column, role, filled, distinct),
         unreadable=_unreadable(column),
     )
 
@@ -148,7 +177,7 @@ def _iso(value: object) -> str | None:
     return value.isoformat() if isinstance(value, date | datetime) else None
 
 
-def _top_values(column: Column, role: Role, filled: int) -> tuple[TopValue, ...]:
+def _top_values(column: Column, role: Role, filled: int, distinct: int) -> tuple[TopValue, ...]:
     if role in (Role.IDENTIFIER, Role.FREE_TEXT, Role.EMPTY) or (
         role == Role.MEASURE and column.type == ColumnType.NUMBER
     ):
@@ -168,13 +197,14 @@ def correlations(table: Table) -> list[Correlation]:
     names = [name for name in table.measures() if table.distinct[name] > 2][:DATA_CORRELATED_COLUMNS_MAX]
     if len(names) < 2 or table.height < _CORRELATED_ROWS_MIN:
         return []
-    columns = {name: _array(table.frame[name]) for name in names}
-    gaps = {name: np.isnan(values) for name, values in columns.items()}
-    gapless = [name for name in names if not gaps[name].any()]
-    pearson = _pearson_matrix(gapless, columns)
+    gapless = [name for name in names if not table.frame[name].null_count()]
+    pearson = _pearson_matrix([table.frame[name] for name in gapless])
     step = max(1, math.ceil(table.height / RANKED_ROWS_MAX))
-    ranks = {name: _ranks(columns[name][::step]) for name in gapless}
-    spearman = _pearson_matrix(gapless, ranks)
+    ranks = [pl.Series(name, _ranks(_array(table.frame[name].gather_every(step)))) for name in gapless]
+    spearman = _pearson_matrix(ranks)
+    # Those with gaps are few; each pair of them has rows of its own.
+    columns = {name: _array(table.frame[name]) for name in names} if len(gapless) < len(names) else {}
+    gaps = {name: np.isnan(values) for name, values in columns.items()}
     found: list[Correlation] = []
     for first, second in combinations(names, 2):
         if (first, second) in pearson:
@@ -194,20 +224,27 @@ def correlations(table: Table) -> list[Correlation]:
 
 
 def _array(values: pl.Series) -> Array:
-    return values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    if values.null_count():
+        values = values.cast(pl.Float64).fill_null(float("nan"))
+    return values.cast(pl.Float64).to_numpy()
 
 
-def _pearson_matrix(names: list[str], columns: dict[str, Array]) -> dict[tuple[str, str], float | None]:
-    """Correlate columns without gaps; each is centred once."""
-    scaled: dict[str, Array | None] = {}
-    for name in names:
-        centred = columns[name] - columns[name].mean()
-        length = float(np.sqrt(np.dot(centred, centred)))
-        scaled[name] = centred / length if length > 0 and math.isfinite(length) else None
+def _pearson_matrix(columns: list[pl.Series]) -> dict[tuple[str, str], float | None]:
+    """Correlate columns without gaps, piece by piece: centred products are added up, so that no copy of all is made."""
+    names = [column.name for column in columns]
+    if len(names) < 2:
+        return {}
+    means = np.array([float(column.mean()) for column in columns])  # type: ignore[arg-type]
+    products = np.zeros((len(names), len(names)))
+    for start in range(0, len(columns[0]), _PIECE):
+        piece = np.stack([column.slice(start, _PIECE).cast(pl.Float64).to_numpy() for column in columns]) - means[:, None]
+        products += piece @ piece.T
+    lengths = np.sqrt(np.diag(products))
     found: dict[tuple[str, str], float | None] = {}
-    for first, second in combinations(names, 2):
-        one, other = scaled[first], scaled[second]
-        found[first, second] = None if one is None or other is None else _bounded(float(np.dot(one, other)))
+    for one, other in combinations(range(len(names)), 2):
+        length = float(lengths[one] * lengths[other])
+        coefficient = float(products[one, other]) / length if length > 0 and math.isfinite(length) else math.nan
+        found[names[one], names[other]] = _bounded(coefficient)
     return found
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from activities.insights.cells import MOJIBAKE
 from activities.insights.columns import Column
 from activities.insights.names import says
-from activities.insights.table import Table
+from activities.insights.table import CATEGORIES_MAX, Table
 from activities.insights.wording import counted, name, names, number, percent, rows_text
 from schema.contracts.insights import ColumnType, DateOrder, Figure, Finding, FindingKind, Role
 from schema.policies import DATA_EXAMPLES_MAX
@@ -172,7 +172,7 @@ def _spellings(table: Table, column: Column) -> Iterator[Finding]:
     for value, count in counts.iter_rows():
         by_plain[_plain(value)].append((value, count))
     variants = [group for group in by_plain.values() if len(group) > 1 and len({value for value, _ in group}) > 1]
-    if not variants or (role == Role.CODE and sum(len(group) for group in variants) > 0.5 * counts.height):
+    if not variants or (role == Role.CODE and counts.height > CATEGORIES_MAX and sum(len(group) for group in variants) > 0.5 * counts.height):
         return
     rare = [value for group in variants for value, _ in group[1:]]
     indices = column.values.is_in(rare).fill_null(False).arg_true().to_list()
@@ -211,7 +211,9 @@ def _encoding(table: Table) -> Iterator[Finding]:
         if table.frame[column.name].dtype != pl.String:
             continue
         values = column.values
-        indices = values.str.contains(MOJIBAKE).fill_null(False).arg_true().to_list()
+        spelled = values.drop_nulls().unique()
+        wrong = spelled.filter(spelled.str.contains(MOJIBAKE))
+        indices = values.is_in(wrong.implode()).fill_null(False).arg_true().to_list() if len(wrong) else []
         if indices:
             rows, count = table.numbers_of(indices), len(indices)
             yield Finding(

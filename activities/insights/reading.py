@@ -77,7 +77,7 @@ def read_file(path: Path, filename: str) -> RawFile:
     else:
         from activities.insights.delimited import read_delimited
 
-        table = read_delimited(path, filename)
+        table = read_delimited(path)
     return RawFile(table.format, size, [table], [{}])
 
 

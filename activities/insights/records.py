@@ -29,7 +29,7 @@ def read_records(path: Path) -> RawTable:
         UnsupportedFormat: it is not JSON, no table, nested too deeply, or names a key twice in one object.
         PayloadTooLarge: it has more rows, columns or cells than are read.
     """
-    data = memoryview(path.read_bytes())
+    data = path.read_bytes()
     encoding = encoding_of(data)
     text = "".join(decoded(data, encoding))
     del data

@@ -175,7 +175,7 @@ def shown(moment: object) -> str:
 
 def _unusual(table: Table, axis: str, measure: str, series: Series, rhythm: Rhythm) -> Iterator[Finding]:
     values = series.values
-    season = _season(values, rhythm)
+    season = _season(series, rhythm)
     shift = _shift(values - season)
     level = np.zeros(len(values))
     if shift is not None:
@@ -220,21 +220,30 @@ def _unusual(table: Table, axis: str, measure: str, series: Series, rhythm: Rhyt
     )  # fmt: skip
 
 
-def _season(values: Array, rhythm: Rhythm) -> Array:
+def _season(series: Series, rhythm: Rhythm) -> Array:
     """Return the seasonal part: the median of each phase, where the season is strong enough to be one."""
+    values = series.values
     best = np.zeros(len(values))
+    first = series.moments[0]
+    # Phases follow the calendar, so that a gap does not move them.
+    steps = np.array([_steps_between(first, moment, rhythm) for moment in series.moments])
     for period in _SEASONS.get(rhythm.name, ()):
         if len(values) < 3 * period:
             continue
-        trend = _rolling_median(values, period if period % 2 else period + 1)
-        rest = values - trend
-        phases = np.arange(len(values)) % period
-        medians = np.array([np.median(rest[phases == phase]) for phase in range(period)])
+        rest = values - _rolling_median(values, period if period % 2 else period + 1)
+        phases = steps % period
+        medians = np.array([np.median(rest[phases == phase]) if (phases == phase).any() else 0.0 for phase in range(period)])
         seasonal: Array = medians[phases]
-        before, after = _spread(rest), _spread(rest - seasonal)
+        before, after = _trimmed(rest), _trimmed(rest - seasonal)
         if before > 0 and after < 0.75 * before:
             best = seasonal - float(np.median(medians))
     return best
+
+
+def _trimmed(values: Array) -> float:
+    """Return the mean deviation without the farthest 2%: a season of two days in seven counts, one spike does not."""
+    deviations = np.abs(values - np.median(values))
+    return float(deviations[deviations <= np.quantile(deviations, 0.98)].mean())
 
 
 def _spread(values: Array) -> float:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from activities.insights.columns import Column, typed_columns
@@ -12,6 +13,7 @@ from activities.insights.raw import RawTable
 from schema.contracts.insights import AnalysisOptions, ColumnType, Role, Unit
 from schema.policies import DATA_ROWS_SHOWN_MAX
 
+Ordered = npt.NDArray[np.float64]
 CATEGORIES_MAX = 60
 """Distinct values of a text column that groups rows."""
 _CATEGORY_REPEATS = 2.0
@@ -38,6 +40,8 @@ class Table:
     dropped_duplicate: int = 0
     roles: dict[str, Role] = field(default_factory=dict)
     distinct: dict[str, int] = field(default_factory=dict)
+    ordered: dict[str, Ordered] = field(default_factory=dict)
+    """Numeric columns sorted, without gaps, until the measuring takes them."""
 
     @property
     def height(self) -> int:
@@ -95,32 +99,36 @@ def build(raw: RawTable, name: str, options: AnalysisOptions, units: dict[str, U
         column.values = table.frame[column.name]
     table.distinct = _distinct(table)
     for column in columns:
-        table.roles[column.name] = role_of(column, table.distinct[column.name], table.height)
+        table.roles[column.name] = role_of(column, table.distinct[column.name], table.height, table.ordered.get(column.name))
     return table
 
 
 def _empty_rows(frame: pl.DataFrame) -> list[int]:
     """Return the rows in which nothing stands but spaces."""
-    null = frame.select(
-        pl.all_horizontal(
-            (pl.col(name).is_null() | (pl.col(name).str.strip_chars() == ""))
-            if dtype == pl.String
-            else pl.col(name).is_null()
-            for name, dtype in frame.schema.items()
-        )
-    ).to_series()
-    return null.arg_true().to_list()
+    rows: pl.Series | None = None
+    for column in sorted(frame.iter_columns(), key=lambda each: each.null_count()):
+        cells = column if rows is None else column.gather(rows)
+        blank = cells.is_null()
+        if cells.dtype == pl.String:
+            blank |= (cells.str.strip_chars() == "").fill_null(False)
+        found = blank.arg_true()
+        rows = found if rows is None else rows.gather(found)
+        if not len(rows):
+            return []
+    return [] if rows is None else rows.to_list()
 
 
 def _repeated_rows(frame: pl.DataFrame, empty: list[int]) -> list[int]:
     """Return the rows that are equal to an earlier one, cell for cell; empty ones do not count."""
-    hashes = frame.hash_rows(seed=1)
-    suspects = hashes.is_duplicated().arg_true()
-    if not len(suspects):
+    hashes = frame.hash_rows(seed=1).to_numpy()
+    ordered = np.sort(hashes)
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(twice):
         return []
     # Equal hashes are no proof: the few rows that share one are compared themselves.
+    suspects = pl.Series(np.flatnonzero(np.isin(hashes, twice)))
     rows = frame[suspects.to_list()]
-    again = suspects.filter(rows.is_duplicated() & ~_first_of_each(rows))
+    again = suspects.filter(~_first_of_each(rows))
     absent = set(empty)
     return [index for index in again.to_list() if index not in absent]
 
@@ -130,14 +138,22 @@ def _first_of_each(rows: pl.DataFrame) -> pl.Series:
 
 
 def _distinct(table: Table) -> dict[str, int]:
-    counts = table.frame.select(pl.all().n_unique()).row(0)
-    return {
-        name: count - int(table.frame[name].null_count() > 0)
-        for name, count in zip(table.frame.columns, counts, strict=True)
-    }
+    """Count distinct values; numbers are sorted for it, and the sorted ones kept for who measures them."""
+    counts: dict[str, int] = {}
+    for name, column in table.columns.items():
+        values = table.frame[name]
+        if column.numeric:
+            ordered = np.sort(values.drop_nulls().cast(pl.Float64).to_numpy())
+            exact = not values.dtype.is_integer() or not len(ordered) or max(abs(ordered[0]), abs(ordered[-1])) < 2**53
+            table.ordered[name] = ordered
+            if exact:
+                counts[name] = int((ordered[1:] != ordered[:-1]).sum()) + int(len(ordered) > 0)
+                continue
+        counts[name] = values.n_unique() - int(values.null_count() > 0)
+    return counts
 
 
-def role_of(column: Column, distinct: int, height: int) -> Role:
+def role_of(column: Column, distinct: int, height: int, ordered: Ordered | None = None) -> Role:
     """Tell what a column is for, by its type, its name and its values."""
     filled = height - column.values.null_count()
     if column.type == ColumnType.EMPTY or not filled:
@@ -147,22 +163,22 @@ def role_of(column: Column, distinct: int, height: int) -> Role:
     if column.temporal:
         return Role.TIME
     if column.numeric:
-        return _role_of_numbers(column, distinct, filled)
+        return _role_of_numbers(column, distinct, filled, np.array([]) if ordered is None else ordered)
     if column.type == ColumnType.BOOLEAN:
         return Role.CATEGORY
     return _role_of_texts(column, distinct, filled)
 
 
-def _role_of_numbers(column: Column, distinct: int, filled: int) -> Role:
+def _role_of_numbers(column: Column, distinct: int, filled: int, ordered: Ordered) -> Role:
     values, name = column.values, column.name
-    low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
+    low, high, middle = float(ordered[0]), float(ordered[-1]), float(ordered[len(ordered) // 2])
     for role, bound in _COORDINATE.items():
-        if says(name, role.value) and abs(values.median() or 0) <= bound:  # type: ignore[arg-type]
+        if says(name, role.value) and abs(middle) <= bound:
             return role
     if column.unit is not None:
         return Role.MEASURE
     if column.type == ColumnType.INTEGER:
-        inside = values.is_between(1_800, 2_200).mean() or 0
+        inside = (np.searchsorted(ordered, 2_200, side="right") - np.searchsorted(ordered, 1_800)) / len(ordered)
         if (
             inside >= 0.95
             and (says(name, "year") or (distinct <= 300 and not says(name, "count") and not says(name, "amount")))

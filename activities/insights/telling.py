@@ -28,6 +28,8 @@ _TREND_MIN = 0.7
 _EFFECT_MIN = 0.05
 """Share of the variance that groups must explain (eta squared) for their means to be told."""
 _CONCENTRATED_SHARE = 0.5
+_LEAD_MIN = 1.1
+"""A group is worth naming as the largest where its share exceeds an even one by a tenth."""
 _TOP = 5
 
 
@@ -105,7 +107,7 @@ def _drafts(table: Table, measured: Measured) -> Iterator[Draft]:
             .filter(pl.col(group).is_not_null())
             .collect()
         )
-        yield _commonest(table, group, counts)
+        yield from _commonest(table, group, counts)
         for measure in measures:
             if additive(table, measure):
                 yield from _largest(table, group, measure, counts, measured)
@@ -168,12 +170,14 @@ def _spread(table: Table, measure: str, measured: Measured) -> Iterator[Draft]:
     )  # fmt: skip
 
 
-def _commonest(table: Table, group: str, counts: pl.DataFrame) -> Draft:
+def _commonest(table: Table, group: str, counts: pl.DataFrame) -> Iterator[Draft]:
     ordered = counts.sort(["rows", group], descending=[True, False])
     first = ordered.row(0, named=True)
     total = int(ordered["rows"].sum())
+    if first["rows"] * ordered.height < _LEAD_MIN * total or (ordered.height > 1 and ordered["rows"][1] == first["rows"]):
+        return
     column = identifier(group)
-    return Draft(
+    yield Draft(
         InsightKind.COMMONEST,
         [
             Value(shown(first[group])), " is the commonest value of ", Name(group), ": ",
@@ -209,6 +213,8 @@ def _largest(table: Table, group: str, measure: str, counts: pl.DataFrame, measu
         f"{where} ORDER BY total {{}}, {column} LIMIT 1"
     )
     share = first[f"sum {number}"] / total
+    if share * sums.height < _LEAD_MIN:
+        return
     yield Draft(
         InsightKind.LARGEST_GROUP,
         [

@@ -19,16 +19,35 @@ CURRENCIES = {
 """Spelling in lower case -> ISO 4217 code, where it names one."""
 PERCENT = {"%": "%", "percent": "%", "pct": "%", "prozent": "%", "pour cent": "%", "por ciento": "%", "per cent": "%",
            "％": "%", "‰": "‰"}  # fmt: skip
-_PHYSICAL = (
-    "nm µm μm um mm cm dm m km mi yd inch in mm² cm² m² km² m2 km2 ha acre sqm sqft sq.ft ft² mm³ cm³ m³ m3 "
-    "ml cl dl l hl L mL gal oz µg μg mg g kg t lb lbs kt Mt µs μs ms s sec min h hr hrs d "
-    "°C °F °K K kPa hPa MPa Pa bar mbar psi W kW MW GW Wh kWh MWh GWh TWh J kJ MJ GJ kcal cal V mV kV A mA Ah mAh "
-    "Hz kHz MHz GHz bit kbit Mbit Gbit B kB KB MB GB TB KiB MiB GiB TiB bps kbps Mbps Gbps Mbit/s Gbit/s MB/s "
-    "km/h mph m/s kn rpm N kN Nm dB dBA lux lx lm cd mol mmol mmol/L mmol/l mg/dL mg/dl g/L g/l µg/m³ μg/m³ ug/m3 µg/L "
-    "mg/L mg/l mg/kg g/kg ppm ppb bpm kg/m² kg/m2 g/cm³ kg/ha t/ha l/100km L/100km gCO2 kgCO2 tCO2 tCO2e CO2e "
-    "mm/h W/m² W/m2 m³/s m3/s m³/h px pcs pc Stk Stück pts pt"
-)
-PHYSICAL = {name: name for name in _PHYSICAL.split()} | {
+_DIMENSIONS = {
+    "length": "nm µm μm um mm cm dm m km mi yd inch in ft",
+    "area": "mm² cm² m² km² m2 km2 ha acre sqm sqft sq.ft ft²",
+    "volume": "mm³ cm³ m³ m3 ml cl dl l hl L mL gal",
+    "mass": "µg μg mg g kg t lb lbs oz kt Mt",
+    "time": "µs μs ms s sec min h hr hrs d yr mo wk",
+    "temperature": "°C °F °K K",
+    "pressure": "kPa hPa MPa Pa bar mbar psi",
+    "energy": "Wh kWh MWh GWh TWh J kJ MJ GJ kcal cal",
+    "power": "W kW MW GW",
+    "voltage": "V mV kV",
+    "current": "A mA",
+    "charge": "Ah mAh",
+    "frequency": "Hz kHz MHz GHz bpm rpm",
+    "data": "bit kbit Mbit Gbit B kB KB MB GB TB KiB MiB GiB TiB",
+    "data rate": "bps kbps Mbps Gbps Mbit/s Gbit/s MB/s",
+    "speed": "km/h mph m/s kn",
+    "concentration": "mmol/L mmol/l mg/dL mg/dl g/L g/l µg/m³ μg/m³ ug/m3 µg/L mg/L mg/l",
+    "share": "mg/kg g/kg ppm ppb",
+    "amount": "mol mmol",
+    "force": "N kN",
+    "sound": "dB dBA",
+    "light": "lux lx lm cd",
+    "count": "px pcs pc Stk Stück pts pt",
+    "emission": "gCO2 kgCO2 tCO2 tCO2e CO2e",
+    "other": "Nm kg/m² kg/m2 g/cm³ kg/ha t/ha l/100km L/100km mm/h W/m² W/m2 m³/s m3/s m³/h",
+}
+_DIMENSION_OF = {symbol: dimension for dimension, symbols in _DIMENSIONS.items() for symbol in symbols.split()}
+PHYSICAL = {symbol: symbol for symbol in _DIMENSION_OF} | {
     "hours": "h", "hour": "h", "stunden": "h", "minutes": "min", "minute": "min", "mins": "min", "minuten": "min",
     "seconds": "s", "second": "s", "secs": "s", "sekunden": "s", "days": "d", "day": "d", "tage": "d", "jours": "d",
     "meters": "m", "metres": "m", "meter": "m", "kilometers": "km", "kilometres": "km", "miles": "mi", "feet": "ft",
@@ -38,7 +57,7 @@ PHYSICAL = {name: name for name in _PHYSICAL.split()} | {
     "months": "mo", "weeks": "wk", "pieces": "pcs",
 }  # fmt: skip
 """Spelling -> symbol. Symbols count in their own case and, where that is none of another's, in any."""
-_LOWER = {name.lower(): symbol for name, symbol in reversed(PHYSICAL.items())}
+_LOWER = {name.lower(): symbol for name, symbol in reversed(PHYSICAL.items()) if len(name) > 1}
 _ONLY_IN_BRACKETS = frozenset(
     [
         "m",
@@ -134,6 +153,11 @@ def unit_of(text: str, origin: str) -> Unit | None:
         return Unit(symbol=CURRENCIES[lower], kind="currency", origin=origin)
     symbol = PHYSICAL.get(text) or _LOWER.get(lower)
     return Unit(symbol=symbol, kind="physical", origin=origin) if symbol else None
+
+
+def dimension_of(unit: Unit) -> str:
+    """Return what a unit measures: `mass`, `currency` ...; units of one dimension may stand in one column."""
+    return _DIMENSION_OF.get(unit.symbol, unit.symbol) if unit.kind == "physical" else unit.kind
 
 
 def unit_of_header(name: str) -> Unit | None:

@@ -22,6 +22,7 @@ PARTS = {
     "retrieval": "tests.eval.retrieval",
     "mutations": "tests.eval.mutated",
     "tables": "tests.eval.tables",
+    "data": "tests.eval.insights",
     "kills": "tests.eval.kills",
     "agents": "tests.eval.agents",
     "model": "tests.eval.local_model",
