@@ -38,6 +38,7 @@ from schema.errors import (
     Conflict,
     InsufficientCredits,
     NotFound,
+    PartMissing,
     PayloadTooLarge,
     SourceUnavailable,
     SwissbrainError,
@@ -64,7 +65,7 @@ SIZE_MAX: dict[FileKind, int] = {
     FileKind.VIDEO: FILE_MEDIA_BYTES_MAX,
 }
 """Largest file of each kind, in bytes."""
-_REFUSALS = (CallerError, SourceUnavailable)
+_REFUSALS = (CallerError, SourceUnavailable, PartMissing)
 """What another try would come to as well."""
 
 
@@ -217,8 +218,7 @@ class FileActivities:
         unembedded = 0
         try:
             async with self._db.transaction(org_id) as session:
-                finished = Finished(result, outputs, document_id)
-                if not await files.finish(session, org_id, file_id, input.attempt, input.inspection, finished):
+                if not await files.is_being_read(session, org_id, file_id, input.attempt):
                     return await self._as_it_stands(input)
                 if document_id is not None and indexed is not None:
                     content = ObjectRef(
@@ -230,6 +230,9 @@ class FileActivities:
                         session, org_id, document_id, file_id=file_id, name=input.name, object=content
                     )
                     unembedded = await indexed.write(session, org_id, document_id)
+                # Money last: from here to the commit everything else of the organisation that moves credits waits.
+                finished = Finished(result, outputs, document_id)
+                await files.finish(session, org_id, file_id, input.attempt, input.inspection, finished)
         except NotFound:
             return FinishFileResult(status="gone")
         log.info("file ready", file_id=file_id, kind=input.inspection.kind.value, outputs=len(outputs))

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api.auth import Caller, DocumentsReader, DocumentsWriter, SecuredRoute
 from api.deps import FileId, FileQuestionId
-from api.idempotency import Idempotent, Outcome, fresh, replay, with_fingerprint
+from api.idempotency import Idempotent, Outcome, effect_id, fresh, replay, with_fingerprint
 from api.ingestion import try_ingest_file
 from api.links import presigned_file
 from api.paging import Page, PageOf, seal
@@ -19,6 +19,7 @@ from api.views import files as views
 from schema.contracts.common import ObjectRef
 from schema.contracts.files import AskFileInput
 from schema.errors import Conflict
+from schema.ids import FILE, dated_id
 from schema.policies import (
     FILE_DIRECT_BYTES_MAX,
     FILE_LINKS_FOR,
@@ -75,12 +76,13 @@ async def upload_files(caller: DocumentsWriter, asked: Idempotent, request: Requ
                 await files.create_file(
                     session,
                     caller.org_id,
-                    files.new_file_id(),
+                    # The same for every repetition of this request, however far an earlier one came.
+                    dated_id(FILE, claim.claimed_at, effect_id(caller.org_id, asked, claim.claimed_at), number),
                     NewFile(file.name, file.mime_type, file.size_bytes),
                     created_by=caller.user_id,
                     actor=caller.actor,
                 )
-                for file in sent
+                for number, file in enumerate(sent)
             ]
         await _store(api, made, sent)
     async with api.database.transaction(caller.org_id) as session:

@@ -5,6 +5,7 @@ id stands in place of a run's.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -63,7 +64,7 @@ async def create_file(
     kept_for: timedelta = FILES_KEPT,
     actor: Actor = audit.SYSTEM,
 ) -> File:
-    """Insert a file whose bytes are to come.
+    """Insert a file whose bytes are to come; one that an earlier try of the same request inserted is returned.
 
     Args:
         upload_id: of the object store, where it is uploaded in parts.
@@ -72,6 +73,8 @@ async def create_file(
     Raises:
         PayloadTooLarge: the organisation has no room for it.
     """
+    with suppress(NotFound):
+        return await get_file(session, org_id, file_id)
     await _require_room(session, org_id, new.size_bytes)
     file = File(
         id=file_id,
@@ -202,6 +205,11 @@ async def begin(session: AsyncSession, org_id: str, file_id: str, attempt: int, 
             session, org_id, run_id=file_id, attempt=attempt, amount_ucr=price_ucr, user_id=file.created_by
         )
     return True
+
+
+async def is_being_read(session: AsyncSession, org_id: str, file_id: str, attempt: int) -> bool:
+    """Tell whether this attempt still is the one that reads the file, and lock its row to the transaction's end."""
+    return await _of_attempt(session, org_id, file_id, attempt) is not None
 
 
 async def portion_done(session: AsyncSession, org_id: str, file_id: str, attempt: int, number: int) -> None:

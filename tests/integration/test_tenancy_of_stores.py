@@ -377,6 +377,7 @@ NOTHING: dict[str, tuple[Any, Call]] = {
     "research.list_claims": (([], None), lambda s, o, t, m: research.list_claims(s, o, t.running, limit=9)),
     "research.count_sources": (0, lambda s, o, t, m: research.count_sources(s, o, t.running)),
     "files.begin": (False, lambda s, o, t, m: files.begin(s, o, t.file, 1, INSPECTION)),
+    "files.is_being_read": (False, lambda s, o, t, m: files.is_being_read(s, o, t.file, 1)),
     "files.portion_done": (None, lambda s, o, t, m: files.portion_done(s, o, t.file, 1, 1)),
     "files.finish": (False, lambda s, o, t, m: files.finish(s, o, t.file, 1, INSPECTION, Finished(SNAPSHOT, [], None))),
     "files.fail": (False, lambda s, o, t, m: files.fail(s, o, t.file, 1, code="x", detail="x")),

@@ -5,6 +5,8 @@ or find none of its rows. A failure here is never mended by changing the expecta
 what the code computes for runs that exist.
 """
 
+from datetime import UTC, datetime
+
 import pytest
 
 from schema import ids
@@ -31,6 +33,7 @@ ORG = "org_0197a000000070008000000000000002"
         (ids.hold_key(RUN, 1), "run_0197a000000070008000000000000001:1:hold"),
         (ids.settle_key(RUN, 2, "charge"), "run_0197a000000070008000000000000001:2:charge"),
         (ids.settle_key(RUN, 2, "release"), "run_0197a000000070008000000000000001:2:release"),
+        (ids.dated_id("file", datetime(2026, 1, 2, tzinfo=UTC), "x", 1), "file_019b7c0104007bf2917a000058a9ce22"),
         (ids.agent_workflow_id(RUN, 7), "run_0197a000000070008000000000000001/agent/7"),
         (ids.agent_id(RUN, 1), "agent_6d256695ecd1566bac4429f20ed8e003"),
         (ids.agent_id(RUN, 10), "agent_423186142db250d59c42c7a0002c94dc"),

@@ -303,3 +303,19 @@ async def test_files_are_related(caller: Caller, other: Caller) -> None:
     assert (relation["column"], relation["other_column"], relation["orphans"]) == ("customer_id", "customer_id", 1)
     theirs = (await upload(other, customers.encode(), "customers.csv"))["id"]
     assert (await caller.post(path, json={"files": [theirs]})).status_code == 404
+
+
+async def test_the_same_upload_at_once_makes_one_file(caller: Caller, owner_db: Database) -> None:
+    """Repetitions that race with the first try end with its answer, and with one file that is charged once."""
+
+    async def send() -> httpx.Response:
+        return await caller.post("/api/v1/files", files=[("file", ("tides.md", TEXT))], idem="at-once")
+
+    answers = await asyncio.gather(*(send() for _ in range(6)))
+    assert {answer.status_code for answer in answers} <= {200, 201, 409}
+    ids = {answer.json()["files"][0]["id"] for answer in answers if answer.is_success}
+    assert len(ids) == 1
+    assert [file["id"] for file in (await caller.get("/api/v1/files")).json()["files"]] == list(ids)
+    done = await ended(caller, ids.pop())
+    assert (done["status"], done["credits_charged"]) == ("ready", 0.02)
+    await assert_sound(owner_db)
