@@ -105,7 +105,7 @@ async def test_a_dead_worker_loses_one_portion(
     first, second = LineReader(lambda number: never if number == 3 else None), LineReader()
     async with stage_of(settings, temporal_client, first, prefix) as stage:
         file_id = await bring(stage, org)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while 3 not in first.began:
                 await asyncio.sleep(0.02)
         assert await reserved(db, org) == 400_000
@@ -172,7 +172,7 @@ async def test_cancel_reaches_the_portion(
     reader = LineReader(lambda number: never if number == 2 else None)
     async with stage_of(settings, temporal_client, reader, new_id("files") + "-") as stage:
         file_id = await bring(stage, org)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while 2 not in reader.began:
                 await asyncio.sleep(0.02)
         if how == "deleted":
@@ -183,7 +183,7 @@ async def test_cancel_reaches_the_portion(
         else:
             await temporal_client.get_workflow_handle(file_id).cancel()
         with suppress(WorkflowFailureError):
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(90):
                 await temporal_client.get_workflow_handle(file_id).result()
         assert reader.cancelled == 1
     if how == "cancelled":
@@ -210,7 +210,7 @@ async def test_the_reconciler_starts_what_was_lost(
             )
         queue = stage.settings.task_queue("runs")
         await temporal_client.execute_workflow("Reconcile", id=new_id("sweep"), task_queue=queue)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             await temporal_client.get_workflow_handle(file_id).result()
     assert (await row(db, org, file_id)).status == "ready"
     await assert_sound(owner_db)
@@ -250,7 +250,7 @@ async def test_what_is_past_its_end_goes(
         async with db.transaction(org.id) as session:
             new = NewFile("half.txt", "text/plain", 20)
             await files.create_file(session, org.id, waiting, new, upload_id=upload_id)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not busy.began:
                 await asyncio.sleep(0.02)
         async with owner_db.transaction(org.id) as session:
