@@ -3,10 +3,10 @@
 The form of every extracted text, whatever it was extracted from: blocks are separated by an empty line, lines of one
 list or table by a line break; prose never begins with a space; **a line that begins with four spaces is code**, so that
 whoever draws statements from a text can leave it out, wherever the text was cut; a form feed between two blocks ends a
-page, so that whoever has the text and an offset knows the page (`page_at`). Of a recording, the separator before a block
-also holds the time at which the block is heard (`time_at`): a number of tenths of a second to the base of four, whose
-digits are the four information separators of ASCII, which every regular expression takes for white space. What comes
-from a file is freed of them, so that no file can forge a time.
+page, so that whoever has the text and an offset knows the page (`page_at`). Of a recording, the separator before a
+block also holds the time at which the block is heard (`time_at`): tenths of a second to the base of four, whose digits
+are the four information separators of ASCII, which every regular expression takes for white space. What comes from a
+file is freed of them, so that no file can forge a time.
 """
 
 import re

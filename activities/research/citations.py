@@ -364,8 +364,9 @@ def _entry(source: CitedSource) -> str:
     spans = ", ".join(f"{start}–{end}" for start, end in source.spans)
     pages = f", p. {', '.join(map(str, source.pages))}" if source.pages else ""
     times = f", at {', '.join(clock(second) for second in source.seconds)}" if source.seconds else ""
+    told = f"{source.kind}{published}{pages}{times}"
     return (
-        f"[{source.n}] {escape(source.title or source.uri)} ({source.kind}{published}{pages}{times}). {autolink(source.uri)} "
+        f"[{source.n}] {escape(source.title or source.uri)} ({told}). {autolink(source.uri)} "
         f"Snapshot `{source.snapshot_sha256}`, characters {spans}."
     )
 
