@@ -22,8 +22,13 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
+# What the tests of audio and video hear with: 100 MB. Without them those tests are skipped, and say so.
+$(VENV)/.models: $(VENV)/.installed infra/local_model/catalogue.toml
+	$(BIN)/swissbrain model get whisper-tiny.en > /dev/null && $(BIN)/swissbrain model get voices-campplus > /dev/null \
+		&& touch $@ || echo "the models of speech could not be fetched: their tests will be skipped" >&2
+
 .PHONY: setup
-setup: $(VENV)/.installed ## Make .venv with everything the product and its tests need
+setup: $(VENV)/.installed $(VENV)/.models ## Make .venv with everything the product and its tests need
 
 .PHONY: up
 up: setup ## Start the embedded stack, the API and a worker on this machine
@@ -72,6 +77,11 @@ backup-test: setup ## A backup under load, restored beside its origin (minutes; 
 security: setup ## The long integration tests: bombs, planted secrets, keys rotated under load (minutes; not part of CI)
 	$(BIN)/pytest tests/integration -m extended -q -s
 
+.PHONY: media-test
+media-test: setup ## The long tests of audio and video: a five-minute video, an hour in portions, fuzzed files (not part of CI)
+	$(BIN)/swissbrain model get whisper-base > /dev/null
+	$(BIN)/pytest tests/integration/media -m extended -q -s
+
 .PHONY: test
 test: setup ## All tests; what CI runs after `lint`
 	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder -q -m "not extended"
@@ -97,6 +107,11 @@ bench: setup ## Measure: events per step, steps per second, creations per second
 bench-bombs: setup ## Measure the sandbox alone: attacks by level, time until each hostile file is refused
 	$(BIN)/python -m tests.load.bombs
 
+.PHONY: bench-media
+bench-media: setup ## Measure transcripts: words, times and speakers of two voices, speed; a video; hostile files
+	$(BIN)/swissbrain model get whisper-base > /dev/null
+	$(BIN)/python -m tests.load.media
+
 MODULE ?=
 SAMPLE ?=
 
@@ -119,7 +134,7 @@ histories: setup ## Record the histories that tests/replay replays
 .PHONY: lock
 lock: setup ## Resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
-		--extra vectors --group dev pyproject.toml --output-file requirements.lock
+		--extra vectors --extra media --group dev pyproject.toml --output-file requirements.lock
 
 .PHONY: clean
 clean: ## Remove what the commands above made, but no data directory

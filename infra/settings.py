@@ -209,6 +209,17 @@ class Settings(BaseSettings):
     )
     model_answer_tokens: int = Field(default=4_000, ge=200, description="Tokens that one answer may have.")
 
+    # Audio and video
+    speech_model: str = Field(
+        default="whisper-base",
+        description="What recognises speech: a name of `swissbrain model list`, a folder with a CTranslate2 model of "
+        "Whisper, or, with the next setting, a name on the Hugging Face hub (docs/media.md).",
+    )
+    speech_hub_cache: bool = Field(
+        default=False, description="Look for that model in the hub's cache on this machine too; nothing is fetched."
+    )
+    speech_threads: int = Field(default=2, ge=1, le=64, description="Threads of one speech recognition.")
+
     # Vectors
     embedding_model: str | None = Field(
         default=None,

@@ -3,7 +3,10 @@
 The form of every extracted text, whatever it was extracted from: blocks are separated by an empty line, lines of one
 list or table by a line break; prose never begins with a space; **a line that begins with four spaces is code**, so that
 whoever draws statements from a text can leave it out, wherever the text was cut; a form feed between two blocks ends a
-page, so that whoever has the text and an offset knows the page (`page_at`).
+page, so that whoever has the text and an offset knows the page (`page_at`). Of a recording, the separator before a
+block also holds the time at which the block is heard (`time_at`): tenths of a second to the base of four, whose digits
+are the four information separators of ASCII, which every regular expression takes for white space. What comes from a
+file is freed of them, so that no file can forge a time.
 """
 
 import re
@@ -13,6 +16,9 @@ from datetime import datetime
 
 CODE_INDENT = "    "
 PAGE_BREAK = "\x0c"
+TIME_DIGITS = "\x1c\x1d\x1e\x1f"
+_TENTHS_MAX = 10**7
+"""Twelve days; longer than any recording."""
 
 _REMOVED = re.compile(
     # Controls except tab and line feed, soft hyphen, zero-width and bidirectional controls, surrogates, noncharacters.
@@ -73,6 +79,8 @@ class TextBuilder:
     """The last block is prose, which a line may continue."""
     _turned: int = 0
     """Pages that began since the last block."""
+    _time: str = ""
+    """When the next block is heard."""
 
     @property
     def length(self) -> int:
@@ -107,6 +115,10 @@ class TextBuilder:
         """Note that a page begins with the next block."""
         self._turned += 1
 
+    def at(self, seconds: float) -> None:
+        """Note that the next block is heard this long after the beginning of the recording."""
+        self._time = _written(seconds)
+
     def text(self) -> str:
         """Return the whole text."""
         return "".join(self._parts)
@@ -121,13 +133,15 @@ class TextBuilder:
         if self._turned:
             # The first page needs no mark: it begins with the text.
             separator = "\n" + PAGE_BREAK * (self._turned - (not self.pages)) + "\n"
-        if self._length or PAGE_BREAK in separator:
+        if self._time:
+            separator = (separator[:-1] if self._turned else "\n") + self._time + "\n"
+        if self._length or PAGE_BREAK in separator or self._time:
             self._parts.append(separator)
             self._length += len(separator)
         self._open = False
         start = self._length
         self.pages += [start] * self._turned
-        self._turned = 0
+        self._turned, self._time = 0, ""
         self._parts.append(text)
         self._length += len(text)
         return start
@@ -136,6 +150,33 @@ class TextBuilder:
 def page_at(text: str, offset: int) -> int | None:
     """Return the page, from 1, on which an offset of an extracted text lies; None where the text has no pages."""
     return text.count(PAGE_BREAK, 0, offset) + 1 if PAGE_BREAK in text else None
+
+
+def time_at(text: str, offset: int) -> float | None:
+    """Return when what stands at an offset is heard, in seconds; None where the text is of no recording."""
+    end = max(text.rfind(digit, 0, offset) for digit in TIME_DIGITS) + 1
+    start = end
+    while start and text[start - 1] in TIME_DIGITS:
+        start -= 1
+    tenths = 0
+    for digit in text[start:end]:
+        tenths = min(tenths * 4 + TIME_DIGITS.index(digit), _TENTHS_MAX)
+    return tenths / 10 if end else None
+
+
+def clock(seconds: float) -> str:
+    """Return a time as people say it: `3:20`, and with hours `1:03:20`."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def _written(seconds: float) -> str:
+    tenths, digits = min(max(round(seconds * 10), 0), _TENTHS_MAX), ""
+    while tenths or not digits:
+        tenths, digit = divmod(tenths, 4)
+        digits = TIME_DIGITS[digit] + digits
+    return digits
 
 
 def _cleaned(text: str) -> str:

@@ -114,8 +114,8 @@ def _sentences(
     found: list[tuple[str | None, tuple[Word, ...]]] = []
     for run in runs:
         for sentence in _cut(run, words, spaced=spaced):
-            for part in _by_speaker(sentence, spoken_by):
-                found.append((spoken_by[part[0]], tuple(words[number] for number in part)))
+            parts = _by_speaker(sentence, spoken_by)
+            found += [(spoken_by[part[0]], tuple(words[number] for number in part)) for part in parts]
     return found
 
 

@@ -1,4 +1,4 @@
-"""CAM++, which tells voices apart: its published weights as a graph for onnxruntime, without the framework it came from.
+"""CAM++, which tells voices apart: its published weights as a graph for onnxruntime, without PyTorch.
 
 Architecture: Wang et al., "CAM++: A Fast and Efficient Network for Speaker Verification Using Context-Aware Masking",
 Interspeech 2023; the weights are `iic/speech_campplus_sv_zh_en_16k-common_advanced` (Apache-2.0), a file of PyTorch: a

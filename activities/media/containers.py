@@ -12,12 +12,13 @@ HEAD_BYTES = 4_096
 READABLE = "wav, aiff, mp3, aac, flac, ogg (opus, vorbis), mp4, m4a, mov, matroska, webm and avi"
 
 AUDIO_CODECS = frozenset(
-    "aac ac3 adpcm_ima_wav adpcm_ms alac eac3 flac mp2 mp3 mp3float opus libopus vorbis pcm_alaw pcm_mulaw pcm_f32be "
-    "pcm_f32le pcm_f64le pcm_s16be pcm_s16le pcm_s24be pcm_s24le pcm_s32be pcm_s32le pcm_s8 pcm_u8".split()
+    {"aac", "ac3", "adpcm_ima_wav", "adpcm_ms", "alac", "eac3", "flac", "libopus", "mp2", "mp3", "mp3float", "opus"}
+    | {"pcm_alaw", "pcm_f32be", "pcm_f32le", "pcm_f64le", "pcm_mulaw", "pcm_s16be", "pcm_s16le", "pcm_s24be"}
+    | {"pcm_s24le", "pcm_s32be", "pcm_s32le", "pcm_s8", "pcm_u8", "vorbis"}
 )
 VIDEO_CODECS = frozenset(
-    "av1 libdav1d dvvideo ffv1 h263 h264 hevc mjpeg mpeg1video mpeg2video mpeg4 msmpeg4v3 png prores rawvideo theora "
-    "vp8 vp9 libvpx libvpx-vp9".split()
+    {"av1", "dvvideo", "ffv1", "h263", "h264", "hevc", "libdav1d", "libvpx", "libvpx-vp9", "mjpeg", "mpeg1video"}
+    | {"mpeg2video", "mpeg4", "msmpeg4v3", "png", "prores", "rawvideo", "theora", "vp8", "vp9"}
 )
 """Decoders that may run, by ffmpeg's names: those in use, out of hundreds."""
 

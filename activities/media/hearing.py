@@ -1,4 +1,4 @@
-"""What is said in a stretch of sound, and how its voices sound: recognised in a sandboxed child (`hearing_child.py`)."""
+"""What is said in a stretch of sound, and how its voices sound: recognised in the sandbox (`hearing_child.py`)."""
 
 import json
 from collections.abc import Callable

@@ -10,7 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from activities.media.programs import INSTALL as INSTALL_FFMPEG
-from activities.media.programs import program
+from activities.media.programs import INSTALL_EXTRA as INSTALL
+from activities.media.programs import program, require_programs
 from infra.local_model.catalogue import UnknownModel, find_model
 from infra.local_model.weights import WeightsUnavailable, check, weights_path
 from schema.contracts.media import MediaInfo
@@ -19,7 +20,6 @@ from schema.errors import ModelFilesInvalid, PartMissing
 DEFAULT_SPEECH = "whisper-base"
 VOICES = "voices-campplus"
 VOICES_FILE = "campplus_cn_en_common.pt"
-INSTALL = "pip install 'swissbrain[media]'"
 _FILES = ("model.bin", "config.json", "tokenizer.json")
 """Of a CTranslate2 model of Whisper; `vocabulary.txt` or `.json` is the fourth."""
 
@@ -55,11 +55,14 @@ def available(speech: str = DEFAULT_SPEECH, folder: Path | None = None, *, hub: 
 
     return (
         part("ffmpeg", "all recordings", INSTALL_FFMPEG, _has_program("ffmpeg") and _has_program("ffprobe")),
-        part("faster-whisper", "what is said", INSTALL, _installed("faster_whisper")),
+        part("faster-whisper", "what is said", INSTALL, _installed("faster_whisper", "ffmpeg")),
         part(speech, "what is said", f"swissbrain model get {speech}", _speech_folder(speech, folder, hub) is not None),
         part("kaldi-native-fbank", "who speaks", INSTALL, _installed("kaldi_native_fbank", "onnx", "scipy")),
         part(
-            VOICES, "who speaks", f"swissbrain model get {VOICES}", (weights_path(find_model(VOICES), folder) / VOICES_FILE).is_file()
+            VOICES,
+            "who speaks",
+            f"swissbrain model get {VOICES}",
+            (weights_path(find_model(VOICES), folder) / VOICES_FILE).is_file(),
         ),
         part("hibari-tts", "speaking", INSTALL, _installed("hibari")),
     )
@@ -86,8 +89,7 @@ def require(
         PartMissing: a part is not here; the detail says which command brings it.
         ModelFilesInvalid: the weights are not those of this version.
     """
-    program("ffprobe")
-    program("ffmpeg")
+    require_programs()
     if info is not None and info.audio is None:
         return MediaModels(speech, Path(), None, threads)
     if not _installed("faster_whisper"):
@@ -95,7 +97,8 @@ def require(
     found = _speech_folder(speech, folder, hub)
     if found is None:
         raise PartMissing(
-            f"What is said in a recording needs the model {speech}, which is not here. Run: swissbrain model get {speech}"
+            f"What is said in a recording needs the model {speech}, which is not here. "
+            f"Run: swissbrain model get {speech}"
         )
     return MediaModels(speech, _checked(speech, found, folder), _voices(folder), threads)
 

@@ -1,13 +1,12 @@
-"""Pictures out of a video: one every few seconds, and one where the scene changes; those that look the same only once."""
+"""Pictures out of a video: one every few seconds, and one where the scene changes; what looks the same only once."""
 
 import base64
 import hashlib
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
-
-import ffmpeg
 
 from activities.media.programs import arguments, refuse_damaged, run, source
 from schema.contracts.media import Keyframe, KeyframeWhy, MediaInfo, Portion
@@ -85,14 +84,16 @@ def join(portions: Sequence[Sequence[Keyframe]]) -> tuple[Keyframe, ...]:
                 found.append(frame)
     while len(found) > KEYFRAMES_MAX:
         # The look of a frame that differs least from the one before it is missed least.
-        news = [(_distance(before, after), number) for number, (before, after) in enumerate(zip(found, found[1:]), 1)]
+        news = [(_distance(*pair), number) for number, pair in enumerate(pairwise(found), 1)]
         dropped = {number for _, number in sorted(news)[: len(found) - KEYFRAMES_MAX]}
         found = [frame for number, frame in enumerate(found) if number not in dropped]
     return tuple(found)
 
 
 def _graph(path: Path, info: MediaInfo, portion: Portion) -> Any:
-    """Build the filters: chosen frames go to the answer as JPEG, their looks to the output, their times to the errors."""
+    """Build the filters: chosen frames go to the answer, their looks to the output, their times to the errors."""
+    import ffmpeg
+
     every = KEYFRAME_EVERY.total_seconds()
     chosen = f"isnan(prev_t)+gt(floor(t/{every}),floor(prev_t/{every}))"
     chosen += f"+gt(scene,{SCENE_SCORE_MIN})*gte(t-prev_selected_t,{SCENE_APART_S})"

@@ -6,10 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import ffmpeg
-
 from activities.media.containers import AUDIO_CODECS, HEAD_BYTES, VIDEO_CODECS, Container, container_of
-from activities.media.programs import arguments, opening, program, refuse_damaged, run
+from activities.media.programs import arguments, opening, refuse_damaged, require_programs, run
 from schema.contracts.media import AudioStream, MediaInfo, Portion, VideoStream
 from schema.errors import PayloadTooLarge, UnsupportedFormat
 from schema.policies import (
@@ -46,8 +44,7 @@ async def probe(path: Path, mime: str) -> MediaInfo:
         PartMissing: ffmpeg is not installed.
         SandboxUnavailable: no sandbox here is strong enough to open it.
     """
-    for name in ("ffprobe", "ffmpeg"):
-        program(name)
+    require_programs()
     path, size_bytes, head = await asyncio.to_thread(_opened, path)
     if size_bytes > MEDIA_BYTES_MAX:
         raise PayloadTooLarge(f"A recording may have {MEDIA_BYTES_MAX // 1024**3} GB.", limit=MEDIA_BYTES_MAX)
@@ -131,6 +128,8 @@ async def _told(path: Path, container: Container) -> dict[str, Any]:
 
 async def _measure(path: Path, container: Container, size_bytes: int, audio: bool, video: bool) -> float:
     """Return how long it lasts: the end of its last packet, by reading all of them and decoding none."""
+    import ffmpeg
+
     limit = MEDIA_DURATION_MAX.total_seconds()
     options = opening(container.demuxer)
     options.pop("max_alloc")
@@ -189,7 +188,8 @@ def _video(streams: list[dict[str, Any]]) -> VideoStream | None:
         raise UnsupportedFormat("The video does not tell how large its frames are.")
     if width * height > MEDIA_FRAME_PIXELS_MAX:
         raise PayloadTooLarge(
-            f"Frames may have {MEDIA_FRAME_PIXELS_MAX} pixels (4096 x 2304); these have {width} x {height}. Scale it down."
+            f"Frames may have {MEDIA_FRAME_PIXELS_MAX} pixels (4096 x 2304); these have {width} x {height}. "
+            "Scale the video down."
         )
     fps = _ratio(found.get("avg_frame_rate")) or _ratio(found.get("r_frame_rate"))
     return VideoStream(codec=codec, width=width, height=height, fps=fps)

@@ -2,10 +2,9 @@
 
 import shutil
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-import ffmpeg
 
 from activities.media.containers import AUDIO_CODECS, VIDEO_CODECS
 from infra.sandbox.launch import launch
@@ -16,6 +15,7 @@ from schema.errors import PartMissing, SourceUnavailable, UnsupportedFormat
 from schema.policies import MEDIA_ANSWER_BYTES, MEDIA_DECODE_MEMORY_BYTES
 
 INSTALL = "apt-get install ffmpeg"
+INSTALL_EXTRA = "pip install 'swissbrain[media]'"
 _PLACES = "/usr/bin:/usr/local/bin:/bin"
 
 
@@ -29,6 +29,18 @@ def program(name: str) -> str:
     if path is None:
         raise PartMissing(f"Recordings need {name}, which is not installed where the worker runs. Run: {INSTALL}")
     return str(Path(path).resolve())
+
+
+def require_programs() -> None:
+    """Refuse where recordings cannot be opened at all.
+
+    Raises:
+        PartMissing: ffmpeg, ffprobe or what writes their arguments is not installed.
+    """
+    if find_spec("ffmpeg") is None:
+        raise PartMissing(f"Recordings need ffmpeg-python, which is not installed. Run: {INSTALL_EXTRA}")
+    for name in ("ffprobe", "ffmpeg"):
+        program(name)
 
 
 def opening(demuxer: str) -> dict[str, Any]:
@@ -49,6 +61,8 @@ def opening(demuxer: str) -> dict[str, Any]:
 
 def source(info: MediaInfo, path: Path, start_s: float, duration_s: float) -> Any:
     """Return a stretch of a recording as an input of ffmpeg-python."""
+    import ffmpeg
+
     # Global in name, it must stand before the input like the others.
     options = opening(info.demuxer)
     options.pop("max_alloc")

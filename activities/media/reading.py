@@ -83,7 +83,7 @@ async def read_portion(
 
 
 def assemble(info: MediaInfo, readings: Sequence[PortionReading]) -> MediaReading:
-    """Put the readings of all portions together, in the order of the portions. Pure: the same readings, the same result."""
+    """Put the readings of all portions together. Pure: the same readings, in any order, give the same result."""
     ordered = sorted(readings, key=lambda reading: reading.portion.index)
     whole = transcript(ordered)
     notes = list(info.notes)

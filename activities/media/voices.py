@@ -13,7 +13,7 @@ apart and join below 0.45; two voices join above 0.75."""
 ALIKE = 0.25
 """Cosine distance below which windows are one voice without a doubt."""
 AT_ONCE = 2_000
-"""Windows that are compared each with each (half an hour of speech); of more, those without a doubt are joined first."""
+"""Windows that are compared each with each (half an hour of speech); of more, those alike are joined first."""
 SPEAKS_S_MIN = 2.0
 """Who is heard less than this in all is one of the others with a cough or a laugh."""
 PAUSE_S = 0.35
@@ -67,7 +67,7 @@ def _nearest(voices: Sequence[Voice], labels: Sequence[int], unit: Sequence[Word
 
 
 def _gathered(voices: Sequence[Voice]) -> list[int]:
-    """Return a label for each voice: average-linkage clustering by cosine, of all, or of those joined without a doubt."""
+    """Return a label for each voice: average-linkage clustering by cosine, of all, or of groups of those alike."""
     import numpy as np
 
     vectors = np.stack([np.frombuffer(base64.b64decode(voice.vector), "<f2").astype(np.float32) for voice in voices])

@@ -1,4 +1,4 @@
-"""How voices sound: vectors of short windows of speech, by CAM++; runs inside the sandbox, called by `hearing_child.py`."""
+"""How voices sound: vectors of short windows of speech, by CAM++. Runs in the sandbox, called by `hearing_child.py`."""
 
 import base64
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ BATCH = 32
 
 
 def vectors(samples: Any, speech: Sequence[tuple[int, int]], weights: str) -> list[tuple[float, float, str]]:
-    """Return windows of speech: beginning and end in seconds, and the vector as `schema.contracts.media.Voice` has it."""
+    """Return windows of speech: beginning and end in seconds, and the vector as `contracts.media.Voice` has it."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

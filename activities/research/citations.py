@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from activities.documents.builder import page_at
+from activities.documents.builder import clock, page_at, time_at
 from activities.research.composing import ANALYSIS, DISAGREEMENTS, KEY_FINDINGS, RECOMMENDATIONS
 from activities.research.context import context_of
 from activities.research.markdown import autolink, escape, unescape
@@ -77,6 +77,8 @@ class CitedSource(Contract):
     spans: tuple[tuple[int, int], ...]
     pages: tuple[int, ...] = ()
     """On which pages the spans begin, where the source has pages."""
+    seconds: tuple[float, ...] = ()
+    """When the spans are heard, from the beginning, where the source is a recording."""
 
 
 class Sidecar(Contract):
@@ -337,6 +339,7 @@ class _Gate:
                     score=round(source.score.combined, 4),
                     spans=tuple(sorted(spans)),
                     pages=self._pages(sha256, [start for start, _ in spans]),
+                    seconds=self._seconds(sha256, [start for start, _ in spans]),
                 )
             )
         return found
@@ -344,6 +347,10 @@ class _Gate:
     def _pages(self, sha256: str, offsets: Iterable[int]) -> tuple[int, ...]:
         text = self._snapshot(sha256) or ""
         return tuple(sorted({page for offset in offsets if (page := page_at(text, offset)) is not None}))
+
+    def _seconds(self, sha256: str, offsets: Iterable[int]) -> tuple[float, ...]:
+        text = self._snapshot(sha256) or ""
+        return tuple(sorted({second for offset in offsets if (second := time_at(text, offset)) is not None}))
 
     def list_sources(self) -> list[str]:
         lines: list[str] = []
@@ -356,8 +363,10 @@ def _entry(source: CitedSource) -> str:
     published = f", published {source.published_at[:10]}" if source.published_at else ""
     spans = ", ".join(f"{start}–{end}" for start, end in source.spans)
     pages = f", p. {', '.join(map(str, source.pages))}" if source.pages else ""
+    times = f", at {', '.join(clock(second) for second in source.seconds)}" if source.seconds else ""
+    told = f"{source.kind}{published}{pages}{times}"
     return (
-        f"[{source.n}] {escape(source.title or source.uri)} ({source.kind}{published}{pages}). {autolink(source.uri)} "
+        f"[{source.n}] {escape(source.title or source.uri)} ({told}). {autolink(source.uri)} "
         f"Snapshot `{source.snapshot_sha256}`, characters {spans}."
     )
 

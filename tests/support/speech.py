@@ -1,8 +1,8 @@
 """Recordings whose truth is known: dialogues spoken by speech synthesisers, with the time of every sentence.
 
 `hibari` is a wheel and always there with the extra `media`; `espeak-ng` is Debian's, and `piper` (a male voice, GPL) is
-installed by hand in an environment of its own. Where there is only one synthesiser, the second voice is the first one's,
-lowered: another throat to an ear, and to an embedding.
+installed by hand in an environment of its own. Where there is only one synthesiser, the second voice is the first
+one's, lowered: another throat to an ear, and to an embedding.
 """
 
 import io
