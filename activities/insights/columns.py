@@ -131,7 +131,7 @@ def _understood(raw: pl.Series, sample: pl.Series, locale: Locale, options: Anal
     filled = sample.filter(~lower.is_in(NULLS) & (sample.str.len_bytes() > 0))
     if not len(filled):
         return _finish_text(raw)
-    if _is_number_like(filled) and not cells.has_leading_zeros(filled):
+    if _is_number_like(filled, locale) and not cells.has_leading_zeros(filled):
         compact = says(raw.name, "time") and bool(filled.str.contains(r"^(?:19|20)\d{6}$").all())
         column = _dates(raw, locale, options, compact=True) if compact else None
         column = column or _numbers(raw, locale)
@@ -147,9 +147,9 @@ def _understood(raw: pl.Series, sample: pl.Series, locale: Locale, options: Anal
     return _finish_text(raw)
 
 
-def _is_number_like(filled: pl.Series) -> bool:
-    digits = cells.parts(filled)["digits"]
-    return bool(digits.is_not_null().mean() >= 0.6)  # type: ignore[operator]
+def _is_number_like(filled: pl.Series, locale: Locale) -> bool:
+    values = cells.read_numbers(filled, locale).values
+    return len(values) - values.null_count() >= 0.6 * len(filled)
 
 
 def _numbers(raw: pl.Series, locale: Locale) -> Column | None:
