@@ -46,6 +46,7 @@ from activities.files.asking import QuestionActivities
 from activities.files.copies import LocalCopies
 from activities.files.data_reader import DataReader
 from activities.files.document_reader import DocumentReader
+from activities.files.media_reader import HEARING, MediaConfig, MediaReader
 from activities.files.reader import Reader
 from activities.reconcile.activities import ReconcileActivities
 from activities.research.reasoner import ModelConfig, Reasoner, build_reasoner
@@ -210,9 +211,20 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     ]
 
 
-def file_readers() -> dict[FileKind, Reader]:
+def file_readers(media: MediaConfig = HEARING) -> dict[FileKind, Reader]:
     """Return what reads each kind of file here."""
-    return {FileKind.DOCUMENT: DocumentReader(), FileKind.DATA: DataReader()}
+    recordings = MediaReader(media)
+    return {
+        FileKind.DOCUMENT: DocumentReader(),
+        FileKind.DATA: DataReader(),
+        FileKind.AUDIO: recordings,
+        FileKind.VIDEO: recordings,
+    }
+
+
+def media_config(settings: Settings) -> MediaConfig:
+    """Return how recordings are heard."""
+    return MediaConfig(speech=settings.speech_model, hub=settings.speech_hub_cache, threads=settings.speech_threads)
 
 
 def offer_of(parts: Parts) -> Offer:
@@ -415,7 +427,7 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         reasoner=build_reasoner(model_config(settings), hints, nearness_of(embedder)),
         embedder=embedder,
         orchestrator=Orchestrator(client, settings),
-        readers=file_readers(),
+        readers=file_readers(media_config(settings)),
         copies=copies,
         scanner=settings.file_scan_command,
         code=code,
