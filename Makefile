@@ -67,7 +67,7 @@ replay: setup ## Recorded histories and frozen keys
 
 .PHONY: chaos
 chaos: setup ## Killed processes, races, dead dependencies
-	$(BIN)/pytest tests/chaos tests/integration/test_money_model.py -q
+	$(BIN)/pytest tests/chaos tests/integration/test_money_model.py tests/integration/test_run_states.py -q
 
 .PHONY: backup-test
 backup-test: setup ## A backup under load, restored beside its origin (minutes; not part of CI)

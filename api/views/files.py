@@ -29,8 +29,11 @@ class FileView(View):
     error: dict[str, Any] | None
     """Why it is not read: `{code, detail}`. Nothing was charged."""
     attempt: int
+    portions: int
+    """Pieces that it is read in; a worker that dies loses the one that it was at."""
+    portions_done: int
     progress: float
-    """Of the portions that it is read in, 0..1."""
+    """Of its portions, 0..1."""
     unit: str | None
     """What reading it is counted in, as `audio.minute`."""
     amount: int | None
@@ -160,7 +163,7 @@ class QuestionList(Listing):
 def file_view(file: File) -> FileView:
     """Show a file."""
     names = ("id", "name", "kind", "mime_type", "size_bytes", "status", "error", "attempt", "unit", "amount", "kept")
-    more = ("document_id", "created_at", "ready_at", "expires_at")
+    more = ("portions", "portions_done", "document_id", "created_at", "ready_at", "expires_at")
     links = {"self": f"/api/v1/files/{file.id}"}
     if file.status == "uploading":
         links["upload"] = f"{links['self']}/upload"

@@ -47,9 +47,9 @@ PACKAGES = [
     "What is Hypothesis, and how does it test?",
     "What is structlog? What is Typer?",
 ]
-DOCUMENTS = 40
+DOCUMENTS = 28
 """Documents of the packages' corpus: what the questions need, and distractors."""
-COMPARED = 24
+COMPARED = 16
 """Documents of the language's: each of its passages costs a vector."""
 CHAPTERS = [
     "context-managers",
