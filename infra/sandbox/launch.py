@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
-from infra.sandbox.inside import UNREADABLE, Policy
+from infra.sandbox.inside import NICENESS, UNREADABLE, Policy
 from infra.sandbox.levels import Job, Level, Limits, Outcome
 from schema.errors import SandboxUnavailable
 
@@ -127,7 +127,7 @@ async def _start(job: Job, level: Level, folder: str | None, answer: int) -> asy
         threads=limits.threads,
     )
     outer = _bubblewrap(readable, folder, limits) if wrapped else []
-    return await asyncio.create_subprocess_exec(
+    process = await asyncio.create_subprocess_exec(
         *outer,
         *(sys.executable, "-m", "infra.sandbox.inside", json.dumps(asdict(policy))),
         stdin=asyncio.subprocess.PIPE,
@@ -139,6 +139,10 @@ async def _start(job: Job, level: Level, folder: str | None, answer: int) -> asy
         start_new_session=True,
         limit=_CHUNK_BYTES,
     )
+    # Where Linux groups processes by session (sched(7), autogroup), niceness counts within a group alone.
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{process.pid}/autogroup").write_text(str(NICENESS), encoding="ascii")
+    return process
 
 
 def bubblewrap_path() -> str | None:
