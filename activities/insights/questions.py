@@ -74,8 +74,9 @@ def plan_of(question: str, table: Table) -> Plan:
     plan = Plan()
     _conditions(words, table, plan)
     _groups(words, table, plan)
-    _aggregate(words, table, plan)
+    plan.limit = _limit(words)
     _refuse_unknown(words, table)
+    _aggregate(words, table, plan)
     _refuse_unused(words, table, plan)
     return plan
 
@@ -416,7 +417,6 @@ def _aggregate(words: Words, table: Table, plan: Plan) -> None:
     if not free and set(asked := [each.phrase for each in words.phrases]) & {*AGGREGATES, "share"}:
         free = measures
     others = [column for column in mentioned if column not in measures and column not in conditioned]
-    plan.limit = _limit(words)
     superlative = words.first("max", "min")
     plan.descending = superlative is None or superlative.phrase == "max"
     asked = [each.phrase for each in words.phrases]
@@ -436,7 +436,7 @@ def _aggregate(words: Words, table: Table, plan: Plan) -> None:
         _superlative(words, table, plan, others, explicit)
     elif "count" in asked or "distinct" in asked:
         _count(table, plan, free, others, distinct="distinct" in asked)
-    elif explicit and plan.measure:
+    elif explicit:
         plan.aggregate = explicit
     elif (
         "list" in asked
