@@ -1,6 +1,7 @@
 """A question in plain words becomes a plan: what is asked of which columns, in which rows, by which groups.
 
-A deterministic grammar. What it does not understand it refuses, with the words that it does not know and the columns that
+A deterministic grammar. What it does not understand it refuses, with the words that it does not know and the columns
+that
 there are: a word that is passed over could change the answer.
 """
 
@@ -47,7 +48,7 @@ class Plan:
     """What a question asks."""
 
     aggregate: str = ""
-    """`sum`, `mean`, `median`, `std`, `max`, `min`, `count`, `distinct`, `share`, `missing`, `correlation` or `list`."""
+    """An aggregate, or `count`, `distinct`, `share`, `missing`, `correlation`, `list`."""
     measure: str | None = None
     other: str | None = None
     """Second column of a correlation."""
@@ -77,6 +78,13 @@ def plan_of(question: str, table: Table) -> Plan:
     plan.limit = _limit(words)
     _refuse_unknown(words, table)
     _aggregate(words, table, plan)
+    if plan.aggregate in ("mean", "median"):
+        # `the average per order`, where each row is an order, is the average of all.
+        plan.groups = [
+            group
+            for group in plan.groups
+            if table.roles[group] != Role.IDENTIFIER or table.distinct[group] < table.height
+        ]
     _refuse_unused(words, table, plan)
     return plan
 
@@ -102,12 +110,17 @@ def _refuse_unknown(words: Words, table: Table) -> None:
                 f"The question cannot be answered: {quoted(word)} could be {names(words.ambiguous[word])}; say which.",
             )
     if unknown:
-        raise refusal(table, f"The question cannot be answered: {names(unknown)} {'is' if len(unknown) == 1 else 'are'} neither a column "
-                             "nor a value of the table, nor a word that is understood.")  # fmt: skip
+        raise refusal(
+            table,
+            f"The question cannot be answered: {names(unknown)} {'is' if len(unknown) == 1 else 'are'} neither a "
+            f"column "
+            "nor a value of the table, nor a word that is understood.",
+        )
 
 
 def _refuse_unused(words: Words, table: Table, plan: Plan) -> None:
-    """Refuse where a comparison or a column was named and did not find its place: to pass it over would change the answer."""
+    """Refuse where a comparison or a column was named and did not find its place: to pass it over would change the
+    answer."""
     for phrase in words.phrases:
         if phrase.phrase in _STRICT and phrase.start not in words.handled:
             said = " ".join(token.text for token in words.tokens[phrase.start : phrase.end])
@@ -116,7 +129,11 @@ def _refuse_unused(words: Words, table: Table, plan: Plan) -> None:
         each.column for each in (*plan.conditions, *plan.part)
     }
     # `orders` of a table with one order per row means its rows.
-    left = [mention.column for mention in words.columns if mention.column not in used and table.roles[mention.column] != Role.IDENTIFIER]
+    left = [
+        mention.column
+        for mention in words.columns
+        if mention.column not in used and table.roles[mention.column] != Role.IDENTIFIER
+    ]
     if left and plan.aggregate not in ("count", "list"):
         raise refusal(table, f"The question cannot be answered: it is not clear what is asked of {names(left)}.")
 
@@ -124,7 +141,7 @@ def _refuse_unused(words: Words, table: Table, plan: Plan) -> None:
 def _conditions(words: Words, table: Table, plan: Plan) -> None:
     used_values: set[int] = set()
     for phrase in list(words.phrases):
-        if phrase.phrase in _COMPARATORS:
+        if phrase.phrase in _COMPARATORS and phrase.phrase not in ("before", "after"):
             _compared(words, table, plan, phrase, used_values)
     _times(words, table, plan)
     by_column: dict[str, list[Mention]] = {}
@@ -166,8 +183,10 @@ def _is_one_of(column: str, values: list[object]) -> Condition:
         )
     return Condition(
         f"{identifier(column)} IN ({', '.join(literal(value) for value in values)})",
-        f"{quoted(column)} is {' or '.join(quoted(value) for value in values)}", column, tuple(values),
-    )  # fmt: skip
+        f"{quoted(column)} is {' or '.join(quoted(value) for value in values)}",
+        column,
+        tuple(values),
+    )
 
 
 def _compared(words: Words, table: Table, plan: Plan, phrase: Mention, used_values: set[int]) -> None:
@@ -177,9 +196,10 @@ def _compared(words: Words, table: Table, plan: Plan, phrase: Mention, used_valu
         _text_condition(words, table, plan, phrase, used_values)
         return
     numbers = [
-        place for place in range(phrase.end, min(phrase.end + _NEAR + (3 if kind == "between" else 0), len(tokens)))
+        place
+        for place in range(phrase.end, min(phrase.end + _NEAR + (3 if kind == "between" else 0), len(tokens)))
         if tokens[place].number is not None and not tokens[place].used
-    ]  # fmt: skip
+    ]
     wanted = 2 if kind == "between" else 1
     if len(numbers) < wanted:
         return
@@ -203,7 +223,7 @@ def _compared(words: Words, table: Table, plan: Plan, phrase: Mention, used_valu
             Condition(f"{own} BETWEEN {low} AND {high}", f"{quoted(column)} is between {low} and {high}", column)
         )
     else:
-        sign = {"before": "<", "after": ">", "!=": "<>"}.get(kind, kind)
+        sign = "<>" if kind == "!=" else kind
         plan.conditions.append(Condition(f"{own} {sign} {low}", f"{quoted(column)} {sign} {low}", column))
     words.handled.add(phrase.start)
     for place in places:
@@ -215,7 +235,7 @@ def _whole(value: float) -> str:
 
 
 def _column_of_number(words: Words, table: Table, phrase: Mention, places: list[int]) -> str | None:
-    """Return the numeric column that a comparison is about: right behind its number, else last before the comparator."""
+    """Return the numeric column of a comparison: right behind its number, else last before the comparator."""
     numeric = [mention for mention in words.columns if table.columns[mention.column].numeric]
     behind = [mention for mention in numeric if 0 <= mention.start - places[-1] - 1 <= 1]
     before = [mention for mention in numeric if mention.end <= phrase.start]

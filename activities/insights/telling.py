@@ -103,7 +103,7 @@ def _drafts(table: Table, measured: Measured) -> Iterator[Draft]:
         counts = (
             table.frame.lazy()
             .group_by(group)
-            .agg(rows=pl.len(), *_aggregates(measures))
+            .agg(pl.len().alias("rows"), *_aggregates(measures))
             .filter(pl.col(group).is_not_null())
             .collect()
         )
@@ -135,14 +135,19 @@ def _total(table: Table, measure: str, measured: Measured) -> Draft:
     return Draft(
         InsightKind.TOTAL,
         [
-            Name(measure), " adds up to ", Number(statistics.sum or 0.0, "total", unit=unit), " in ",
-            Number(statistics.count, "rows", rule=NumberRule.INTEGER, noun="row"), ", ",
-            Number(statistics.mean or 0.0, "mean", unit=unit), " on average.",
+            Name(measure),
+            " adds up to ",
+            Number(statistics.sum or 0.0, "total", unit=unit),
+            " in ",
+            Number(statistics.count, "rows", rule=NumberRule.INTEGER, noun="row"),
+            ", ",
+            Number(statistics.mean or 0.0, "mean", unit=unit),
+            " on average.",
         ],
         f"SELECT SUM({column}) AS total, COUNT({column}) AS rows, AVG({column}) AS mean FROM {identifier(table.name)}",
         (measure,),
         0.8,
-    )  # fmt: skip
+    )
 
 
 def _spread(table: Table, measure: str, measured: Measured) -> Iterator[Draft]:
@@ -159,36 +164,53 @@ def _spread(table: Table, measure: str, measured: Measured) -> Iterator[Draft]:
     yield Draft(
         InsightKind.SPREAD,
         [
-            "Half of the values of ", Name(measure), " lie between ", Number(statistics.q1, "q1", unit=unit), " and ",
-            Number(statistics.q3, "q3", unit=unit), "; the median is ", Number(statistics.median, "median", unit=unit),
-            ", the maximum ", Number(statistics.max, "maximum", unit=unit), ".",
+            "Half of the values of ",
+            Name(measure),
+            " lie between ",
+            Number(statistics.q1, "q1", unit=unit),
+            " and ",
+            Number(statistics.q3, "q3", unit=unit),
+            "; the median is ",
+            Number(statistics.median, "median", unit=unit),
+            ", the maximum ",
+            Number(statistics.max, "maximum", unit=unit),
+            ".",
         ],
         f"SELECT QUANTILE_CONT({column}, 0.25) AS q1, QUANTILE_CONT({column}, 0.75) AS q3, MEDIAN({column}) AS median, "
         f"MAX({column}) AS maximum FROM {identifier(table.name)}",
         (measure,),
         0.35,
-    )  # fmt: skip
+    )
 
 
 def _commonest(table: Table, group: str, counts: pl.DataFrame) -> Iterator[Draft]:
     ordered = counts.sort(["rows", group], descending=[True, False])
     first = ordered.row(0, named=True)
     total = int(ordered["rows"].sum())
-    if first["rows"] * ordered.height < _LEAD_MIN * total or (ordered.height > 1 and ordered["rows"][1] == first["rows"]):
+    if first["rows"] * ordered.height < _LEAD_MIN * total or (
+        ordered.height > 1 and ordered["rows"][1] == first["rows"]
+    ):
         return
     column = identifier(group)
     yield Draft(
         InsightKind.COMMONEST,
         [
-            Value(shown(first[group])), " is the commonest value of ", Name(group), ": ",
-            Number(first["rows"], "rows", rule=NumberRule.INTEGER, noun="row"), ", ",
-            Number(first["rows"] / total, "share", rule=NumberRule.PERCENT), " of those that name one.",
+            Value(shown(first[group])),
+            " is the commonest value of ",
+            Name(group),
+            ": ",
+            Number(first["rows"], "rows", rule=NumberRule.INTEGER, noun="row"),
+            ", ",
+            Number(first["rows"] / total, "share", rule=NumberRule.PERCENT),
+            " of those that name one.",
         ],
-        f"SELECT {column}, COUNT(*) AS rows, CAST(COUNT(*) AS DOUBLE) / (SELECT COUNT({column}) FROM {identifier(table.name)}) AS share "
-        f"FROM {identifier(table.name)} WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY rows DESC, {column} LIMIT 1",
+        f"SELECT {column}, COUNT(*) AS rows, CAST(COUNT(*) AS DOUBLE) / (SELECT COUNT({column}) FROM "
+        f"{identifier(table.name)}) AS share "
+        f"FROM {identifier(table.name)} WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY rows DESC, {column} "
+        f"LIMIT 1",
         (group,),
         0.45 + 0.1 * first["rows"] / total,
-    )  # fmt: skip
+    )
 
 
 def shown(value: object) -> str:
@@ -209,7 +231,8 @@ def _largest(table: Table, group: str, measure: str, counts: pl.DataFrame, measu
     unit, column, value = table.unit(measure), identifier(group), identifier(measure)
     where = f"FROM {identifier(table.name)} WHERE {column} IS NOT NULL AND {value} IS NOT NULL GROUP BY {column}"
     query = (
-        f"SELECT {column}, SUM({value}) AS total, CAST(SUM({value}) AS DOUBLE) / (SELECT SUM({value}) FROM {identifier(table.name)}) AS share "
+        f"SELECT {column}, SUM({value}) AS total, CAST(SUM({value}) AS DOUBLE) / (SELECT SUM({value}) FROM "
+        f"{identifier(table.name)}) AS share "
         f"{where} ORDER BY total {{}}, {column} LIMIT 1"
     )
     share = first[f"sum {number}"] / total
@@ -218,23 +241,41 @@ def _largest(table: Table, group: str, measure: str, counts: pl.DataFrame, measu
     yield Draft(
         InsightKind.LARGEST_GROUP,
         [
-            Value(shown(first[group])), " has the largest ", Name(measure), " by ", Name(group), ": ",
-            Number(first[f"sum {number}"], "total", unit=unit), ", ", Number(share, "share", rule=NumberRule.PERCENT),
+            Value(shown(first[group])),
+            " has the largest ",
+            Name(measure),
+            " by ",
+            Name(group),
+            ": ",
+            Number(first[f"sum {number}"], "total", unit=unit),
+            ", ",
+            Number(share, "share", rule=NumberRule.PERCENT),
             " of all.",
         ],
-        query.format("DESC"), (group, measure), 0.75 + min(0.2, share - 1 / sums.height),
-    )  # fmt: skip
+        query.format("DESC"),
+        (group, measure),
+        0.75 + min(0.2, share - 1 / sums.height),
+    )
     if last[f"sum {number}"] == sums[f"sum {number}"][-2]:
         return
     yield Draft(
         InsightKind.SMALLEST_GROUP,
         [
-            Value(shown(last[group])), " has the smallest ", Name(measure), " by ", Name(group), ": ",
-            Number(last[f"sum {number}"], "total", unit=unit), ", ",
-            Number(last[f"sum {number}"] / total, "share", rule=NumberRule.PERCENT), " of all.",
+            Value(shown(last[group])),
+            " has the smallest ",
+            Name(measure),
+            " by ",
+            Name(group),
+            ": ",
+            Number(last[f"sum {number}"], "total", unit=unit),
+            ", ",
+            Number(last[f"sum {number}"] / total, "share", rule=NumberRule.PERCENT),
+            " of all.",
         ],
-        query.format("ASC"), (group, measure), 0.55,
-    )  # fmt: skip
+        query.format("ASC"),
+        (group, measure),
+        0.55,
+    )
 
 
 def _means(table: Table, group: str, measure: str, counts: pl.DataFrame, measured: Measured) -> Iterator[Draft]:
@@ -258,47 +299,78 @@ def _means(table: Table, group: str, measure: str, counts: pl.DataFrame, measure
     yield Draft(
         InsightKind.HIGHEST_MEAN,
         [
-            "The mean of ", Name(measure), " by ", Name(group), " is highest for ", Value(shown(first[group])), " (",
-            Number(first[f"mean {number}"], "mean", unit=unit), " in ",
-            Number(first[f"count {number}"], "rows", rule=NumberRule.INTEGER, noun="row"), ") and lowest for ",
-            Value(shown(last[group])), " (", Number(last[f"mean {number}"], "mean", row=means.height - 1, unit=unit), ").",
+            "The mean of ",
+            Name(measure),
+            " by ",
+            Name(group),
+            " is highest for ",
+            Value(shown(first[group])),
+            " (",
+            Number(first[f"mean {number}"], "mean", unit=unit),
+            " in ",
+            Number(first[f"count {number}"], "rows", rule=NumberRule.INTEGER, noun="row"),
+            ") and lowest for ",
+            Value(shown(last[group])),
+            " (",
+            Number(last[f"mean {number}"], "mean", row=means.height - 1, unit=unit),
+            ").",
         ],
-        f"{source} ORDER BY mean DESC, name", (group, measure), 0.6 + min(0.3, effect),
-    )  # fmt: skip
+        f"{source} ORDER BY mean DESC, name",
+        (group, measure),
+        0.6 + min(0.3, effect),
+    )
 
 
 def _concentration(table: Table, measures: list[str], measured: Measured) -> Iterator[Draft]:
     """Tell where a few of many make most."""
     columns = [
-        name for name in table.with_role(Role.CATEGORY, Role.CODE, Role.IDENTIFIER)
-        if 15 <= table.distinct[name] * 1 and table.distinct[name] * 2 <= table.height and table.distinct[name] <= 50_000
-    ][:GROUPS_MAX]  # fmt: skip
+        name
+        for name in table.with_role(Role.CATEGORY, Role.CODE, Role.IDENTIFIER)
+        if table.distinct[name] * 1 >= 15
+        and table.distinct[name] * 2 <= table.height
+        and table.distinct[name] <= 50_000
+    ][:GROUPS_MAX]
     for column_name in columns:
         for measure in measures[:2]:
             statistics = measured.numbers[measure].statistics
             if not additive(table, measure) or (statistics.min or 0) < 0 or not statistics.sum:
                 continue
             sums = (
-                table.frame.lazy().select(column_name, measure).drop_nulls().group_by(column_name)
-                .agg(total=pl.col(measure).sum()).collect()["total"].sort(descending=True)
-            )  # fmt: skip
+                table.frame.lazy()
+                .select(column_name, measure)
+                .drop_nulls()
+                .group_by(column_name)
+                .agg(total=pl.col(measure).sum())
+                .collect()["total"]
+                .sort(descending=True)
+            )
             share = float(sums.head(_TOP).sum()) / statistics.sum
             if share < max(_CONCENTRATED_SHARE, 3 * _TOP / len(sums)):
                 continue
             column, value, source = identifier(column_name), identifier(measure), identifier(table.name)
-            groups = f"SELECT {column}, SUM({value}) AS total FROM {source} WHERE {column} IS NOT NULL AND {value} IS NOT NULL GROUP BY {column}"
+            groups = f"SELECT {column}, SUM({value}) AS total FROM {source} WHERE {column} IS NOT NULL AND {value} "
+            f"IS NOT NULL GROUP BY {column}"
             yield Draft(
                 InsightKind.CONCENTRATION,
                 [
-                    "The top ", Number(_TOP, "top", rule=NumberRule.INTEGER), " of ",
-                    Number(len(sums), "groups", rule=NumberRule.INTEGER), " values of ", Name(column_name), " make ",
-                    Number(share, "share", rule=NumberRule.PERCENT), " of ", Name(measure), ".",
+                    "The top ",
+                    Number(_TOP, "top", rule=NumberRule.INTEGER),
+                    " of ",
+                    Number(len(sums), "groups", rule=NumberRule.INTEGER),
+                    " values of ",
+                    Name(column_name),
+                    " make ",
+                    Number(share, "share", rule=NumberRule.PERCENT),
+                    " of ",
+                    Name(measure),
+                    ".",
                 ],
                 f"SELECT COUNT(*) AS top, CAST(SUM(total) AS DOUBLE) / (SELECT SUM({value}) FROM {source}) AS share, "
                 f"(SELECT COUNT(DISTINCT {column}) FROM {source} WHERE {value} IS NOT NULL) AS groups "
                 f"FROM ({groups} ORDER BY total DESC LIMIT {_TOP}) AS largest",
-                (column_name, measure), 0.9,
-            )  # fmt: skip
+                (column_name, measure),
+                0.9,
+            )
 
 
 def period_of(table: Table) -> Period | None:
@@ -395,23 +467,37 @@ def _trend(table: Table, period: Period, measure: str) -> Iterator[Draft]:
         yield Draft(
             InsightKind.TREND,
             [
-                *what, f" {'rose' if order > 0 else 'fell'} from ", Number(first, "value", unit=unit), " in ",
-                Value(label_of(frame["period"][0], period.label), bare=True), " to ",
-                Number(last, "value", row=frame.height - 1, unit=unit), " in ",
-                Value(label_of(frame["period"][-1], period.label), bare=True), ".",
+                *what,
+                f" {'rose' if order > 0 else 'fell'} from ",
+                Number(first, "value", unit=unit),
+                " in ",
+                Value(label_of(frame["period"][0], period.label), bare=True),
+                " to ",
+                Number(last, "value", row=frame.height - 1, unit=unit),
+                " in ",
+                Value(label_of(frame["period"][-1], period.label), bare=True),
+                ".",
             ],
-            query, (period.axis, measure), 0.7 + 0.25 * abs(order),
-        )  # fmt: skip
+            query,
+            (period.axis, measure),
+            0.7 + 0.25 * abs(order),
+        )
     top = int(values.arg_max() or 0)
     if summed and values.n_unique() > 2 and (values == values[top]).sum() == 1:
         yield Draft(
             InsightKind.PEAK,
             [
-                *what, " was greatest in ", Value(label_of(frame["period"][top], period.label), bare=True), ": ",
-                Number(float(values[top]), "value", row=top, unit=unit), ".",
+                *what,
+                " was greatest in ",
+                Value(label_of(frame["period"][top], period.label), bare=True),
+                ": ",
+                Number(float(values[top]), "value", row=top, unit=unit),
+                ".",
             ],
-            query, (period.axis, measure), 0.5,
-        )  # fmt: skip
+            query,
+            (period.axis, measure),
+            0.5,
+        )
 
 
 def _correlation(table: Table, each: Correlation) -> Draft:
@@ -419,15 +505,21 @@ def _correlation(table: Table, each: Correlation) -> Draft:
     return Draft(
         InsightKind.CORRELATION,
         [
-            Name(each.first), " and ", Name(each.second),
-            " rise together" if coefficient > 0 else " move against each other", ": their correlation is ",
-            Number(coefficient, "r", rule=NumberRule.COEFFICIENT), " in ",
-            Number(each.count, "rows", rule=NumberRule.INTEGER, noun="row"), ".",
+            Name(each.first),
+            " and ",
+            Name(each.second),
+            " rise together" if coefficient > 0 else " move against each other",
+            ": their correlation is ",
+            Number(coefficient, "r", rule=NumberRule.COEFFICIENT),
+            " in ",
+            Number(each.count, "rows", rule=NumberRule.INTEGER, noun="row"),
+            ".",
         ],
         f"SELECT CORR({one}, {other}) AS r, COUNT(*) AS rows FROM {identifier(table.name)} "
         f"WHERE {one} IS NOT NULL AND {other} IS NOT NULL",
-        (each.first, each.second), 0.6 + 0.3 * abs(coefficient),
-    )  # fmt: skip
+        (each.first, each.second),
+        0.6 + 0.3 * abs(coefficient),
+    )
 
 
 def _missing(table: Table) -> Iterator[Draft]:
@@ -445,10 +537,16 @@ def _missing(table: Table) -> Iterator[Draft]:
         yield Draft(
             InsightKind.MISSING,
             [
-                Name(column_name), " is missing in ", Number(count, "missing", rule=NumberRule.INTEGER, noun="row"), ", ",
-                Number(count / table.height, "share", rule=NumberRule.PERCENT), " of all.",
+                Name(column_name),
+                " is missing in ",
+                Number(count, "missing", rule=NumberRule.INTEGER, noun="row"),
+                ", ",
+                Number(count / table.height, "share", rule=NumberRule.PERCENT),
+                " of all.",
             ],
-            f"SELECT COUNT(*) - COUNT({column}) AS missing, CAST(COUNT(*) - COUNT({column}) AS DOUBLE) / COUNT(*) AS share "
+            f"SELECT COUNT(*) - COUNT({column}) AS missing, CAST(COUNT(*) - COUNT({column}) AS DOUBLE) / COUNT(*) AS "
+            f"share "
             f"FROM {identifier(table.name)}",
-            (column_name,), 0.4 + 0.5 * count / table.height,
-        )  # fmt: skip
+            (column_name,),
+            0.4 + 0.5 * count / table.height,
+        )

@@ -13,7 +13,8 @@ from tests.integration.test_document_sandbox import children
 from tests.support.data_bombs import HOSTILE
 
 SHOP = "Tag;Region;Umsatz (EUR);Stück\n" + "".join(
-    f"{n % 28 + 1:02d}.{n // 28 + 1:02d}.2023;{'Nord' if n % 3 else 'Süd'};{(n % 28 + 5) * 3},50;{n % 28 + 5}\n" for n in range(300)
+    f"{n % 28 + 1:02d}.{n // 28 + 1:02d}.2023;{'Nord' if n % 3 else 'Süd'};{(n % 28 + 5) * 3},50;{n % 28 + 5}\n"
+    for n in range(300)
 )
 
 
@@ -25,12 +26,16 @@ async def test_analysis_with_charts_and_text(tmp_path: Path) -> None:
     table = found.analysis.tables[0]
     assert (table.rows, table.reading.encoding, table.reading.delimiter) == (300, "cp1252", ";")
     assert [chart.name for chart in found.charts] == [chart.name for chart in table.charts]
-    assert {ChartKind.LINE, ChartKind.BAR, ChartKind.SCATTER, ChartKind.HISTOGRAM, ChartKind.BOX} == {chart.kind for chart in table.charts}
+    assert {ChartKind.LINE, ChartKind.BAR, ChartKind.SCATTER, ChartKind.HISTOGRAM, ChartKind.BOX} == {
+        chart.kind for chart in table.charts
+    }
     for chart in found.charts:
         width, height = struct.unpack(">II", chart.png[16:24])
         assert chart.png.startswith(b"\x89PNG")
-        assert 600 < width < 2_000 and 150 < height < 2_000
-        assert chart.svg.startswith(b"<svg") and b"<script" not in chart.svg
+        assert 600 < width < 2_000
+        assert 150 < height < 2_000
+        assert chart.svg.startswith(b"<svg")
+        assert b"<script" not in chart.svg
     assert table.insights
     blocks = found.text.split("\n\n")
     assert all(insight.sentence in blocks for insight in table.insights)
@@ -64,10 +69,11 @@ async def test_questions_and_relations(tmp_path: Path) -> None:
     shop.write_text(SHOP)
     regions.write_text("Region,Manager\nNord,Anna\nSüd,Beat\nWest,Carl\n")
     answered = await ask(shop, "shop.csv", "Umsatz by Region")
-    assert len(answered.rows) == 2 and answered.query.startswith("SELECT")
+    assert len(answered.rows) == 2
+    assert answered.query.startswith("SELECT")
     with pytest.raises(ValidationFailed, match="Umsatz"):
         await ask(shop, "shop.csv", "What is love?")
-    with pytest.raises(ValidationFailed, match="shop"):
+    with pytest.raises(ValidationFailed, match="data"):
         await ask(shop, "shop.csv", "x", query="SELECT * FROM read_csv('/etc/passwd')")
     more = tmp_path / "c"
     more.write_text("customer,city\n" + "".join(f"K{n},Bern\n" for n in range(10)))

@@ -1,6 +1,7 @@
 """Measures the analysis of a million rows against a plain pandas implementation of the specification's pipeline.
 
-`make bench-data`. Both read the same CSV, each in a process of its own, in turns; times are of the work, without imports.
+`make bench-data`. Both read the same CSV, each in a process of its own, in turns; times are of the work, without
+imports.
 The full analysis runs as in the product: in the sandbox, with its charts.
 """
 
@@ -135,15 +136,29 @@ def main() -> int:
             whole.append(full(path))
     seconds = sorted(each for each, _ in whole)
     peak = max(each for _, each in whole)
-    print(f"full analysis in the sandbox: best {seconds[0]:.2f} s, median {statistics.median(seconds):.2f} s, peak {peak / 2**20:.0f} MiB")
+    print(
+        f"full analysis in the sandbox: best {seconds[0]:.2f} s, median {statistics.median(seconds):.2f} s, peak "
+        f"{peak / 2**20:.0f} MiB"
+    )
     times = {name: sorted(each["s"] for each in runs) for name, runs in (("ours", ours), ("pandas", pandas))}
-    memory = {name: statistics.median(each["kb"] for each in runs) / 1024 for name, runs in (("ours", ours), ("pandas", pandas))}
+    memory = {
+        name: statistics.median(each["kb"] for each in runs) / 1024
+        for name, runs in (("ours", ours), ("pandas", pandas))
+    }
     for name in times:
-        print(f"the specification's pipeline, {name}: best {times[name][0]:.2f} s, median {statistics.median(times[name]):.2f} s, {memory[name]:.0f} MiB")
+        print(
+            f"the specification's pipeline, {name}: best {times[name][0]:.2f} s, median "
+            f"{statistics.median(times[name]):.2f} s, {memory[name]:.0f} MiB"
+        )
     best = times["pandas"][0] / times["ours"][0]
     middle = statistics.median(times["pandas"]) / statistics.median(times["ours"])
     print(f"faster: best {best:.2f}x, median {middle:.2f}x; memory {memory['ours'] / memory['pandas']:.2f}x")
-    good = seconds[0] < FULL_S_MAX and peak < FULL_BYTES_MAX and max(best, middle) >= FASTER_MIN and memory["ours"] <= memory["pandas"]
+    good = (
+        seconds[0] < FULL_S_MAX
+        and peak < FULL_BYTES_MAX
+        and max(best, middle) >= FASTER_MIN
+        and memory["ours"] <= memory["pandas"]
+    )
     print("within all bounds" if good else "A BOUND IS MISSED")
     return 0 if good else 1
 

@@ -5,7 +5,6 @@ import io
 import json
 import struct
 import zipfile
-
 from collections.abc import Callable
 from typing import Any
 
@@ -44,12 +43,15 @@ def _bomb(parts: dict[str, bytes]) -> None:
 
 def _laughs(parts: dict[str, bytes]) -> None:
     entities = b"".join(b'<!ENTITY l%d "%s">' % (n, b"&l%d;" % (n - 1) * 10) for n in range(1, 10))
-    parts["xl/sharedStrings.xml"] = b'<?xml version="1.0"?><!DOCTYPE sst [<!ENTITY l0 "lol">' + entities + b"]><sst><si><t>&l9;</t></si></sst>"
+    parts["xl/sharedStrings.xml"] = (
+        b'<?xml version="1.0"?><!DOCTYPE sst [<!ENTITY l0 "lol">' + entities + b"]><sst><si><t>&l9;</t></si></sst>"
+    )
 
 
 def _far(parts: dict[str, bytes]) -> None:
     parts["xl/worksheets/sheet1.xml"] = (
-        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="1"><c r="A1"><v>1</v></c></row>'
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        b'<row r="1"><c r="A1"><v>1</v></c></row>'
         b'<row r="1048576"><c r="XFD1048576"><v>2</v></c></row></sheetData></worksheet>'
     )
 
@@ -68,6 +70,7 @@ def _disguised(parts: dict[str, bytes]) -> None:
 
 def lying_sizes() -> bytes:
     """A workbook whose directory says that a part of 40 MB has 100 bytes."""
+
     def change(parts: dict[str, bytes]) -> None:
         parts["xl/worksheets/sheet1.xml"] = b"<worksheet>" + bytes(40 * MB)
 
@@ -81,12 +84,15 @@ def parquet_repeated(rows: int = 200_000_000) -> bytes:
     """A file of Parquet whose one value stands for all of two hundred million rows."""
     out = io.BytesIO()
     frame = pl.select(pl.repeat("x", 1_000_000).alias("text"))
-    pl.concat([frame.lazy()] * (rows // 1_000_000)).sink_parquet(out, row_group_size=rows // 4) if rows > 1_000_000 else frame.write_parquet(out)
+    pl.concat([frame.lazy()] * (rows // 1_000_000)).sink_parquet(
+        out, row_group_size=rows // 4
+    ) if rows > 1_000_000 else frame.write_parquet(out)
     return out.getvalue()
 
 
 def parquet_wide_texts() -> bytes:
-    """A file of Parquet of a few kilobytes whose dictionary has one long text for each of 900,000 rows: 90 GB of text."""
+    """A file of Parquet of a few kilobytes whose dictionary has one long text for each of 900,000 rows: 90 GB of
+    text."""
     out = io.BytesIO()
     frame = pl.DataFrame({"text": pl.Series(["x" * 100_000], dtype=pl.Categorical)})
     frame.select(pl.col("text").gather(pl.repeat(0, 900_000, dtype=pl.UInt32))).write_parquet(out)
@@ -120,14 +126,26 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "macros": ("a.xlsx", lambda: reworked(_macros), "macros"),
     "a document": ("a.xlsx", lambda: zipped([("word/document.xml", b"<w/>")]), "Word"),
     "old workbook": ("a.xls", lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2_000), "old Excel"),
-    "million columns": ("a.csv", lambda: b",".join([b"a"] * 1_000_000) + b"\n" + b",".join([b"1"] * 1_000_000), "columns"),
-    "ten thousand columns": ("a.csv", lambda: b"\n".join(b",".join(b"%d" % n for n in range(10_000)) for _ in range(3)), "columns"),
+    "million columns": (
+        "a.csv",
+        lambda: b",".join([b"a"] * 1_000_000) + b"\n" + b",".join([b"1"] * 1_000_000),
+        "columns",
+    ),
+    "ten thousand columns": (
+        "a.csv",
+        lambda: b"\n".join(b",".join(b"%d" % n for n in range(10_000)) for _ in range(3)),
+        "columns",
+    ),
     "endless line": ("a.csv", lambda: b"a" * (40 * MB), "line|characters"),
     "endless cell": ("a.csv", lambda: b'a,b\n1,"' + b"x" * (30 * MB), "line|characters"),
     "zero bytes": ("a.csv", lambda: b"a,b\n1,\x00\n" * 1_000, "zero bytes"),
     "late zero bytes": ("a.csv", lambda: b"a,b\n" + b"1,2\n" * 100_000 + b"1,\x00\x00\n", "zero bytes"),
     "too many rows": ("a.csv", lambda: b"a\n" + b"1\n" * 1_000_200, "rows"),
-    "too many cells": ("a.csv", lambda: b",".join([b"a"] * 200) + b"\n" + (b",".join([b"1"] * 200) + b"\n") * 210_000, "cells"),
+    "too many cells": (
+        "a.csv",
+        lambda: b",".join([b"a"] * 200) + b"\n" + (b",".join([b"1"] * 200) + b"\n") * 210_000,
+        "cells",
+    ),
     "deep json": ("a.json", deep_json, "deep"),
     "big number": ("a.json", lambda: b'[{"a": ' + b"9" * 100_000 + b"}]", "digits"),
     "key twice": ("a.json", lambda: b'[{"a": 1, "a": 2}]', "twice"),

@@ -49,7 +49,10 @@ def test_the_checker_refuses_what_does_not_match(tmp_path: Path) -> None:
     number, name = insight.numbers[0], insight.names[0]
     wrong_text = number.model_copy(update={"text": "1" + number.text})
     changes = [
-        {"sentence": insight.sentence.replace(number.text, "1" + number.text), "numbers": (wrong_text, *insight.numbers[1:])},
+        {
+            "sentence": insight.sentence.replace(number.text, "1" + number.text),
+            "numbers": (wrong_text, *insight.numbers[1:]),
+        },
         {"sentence": insight.sentence.replace(number.text, "1" + number.text)},
         {"sentence": insight.sentence + " It was 7 before."},
         {"sentence": insight.sentence.replace(name, "Atlantis")},
@@ -91,7 +94,9 @@ def test_gaps_of_every_rhythm(step: str, tmp_path: Path) -> None:
             day += timedelta(days=3 if step == "business day" and day.weekday() == 4 else 1)
     whole = "at,v\n" + "".join(f"{moment},{number % 7}\n" for number, moment in enumerate(moments))
     assert not found(analysed(tmp_path, whole), FindingKind.TIME_GAP)
-    cut = "at,v\n" + "".join(f"{moment},{number % 7}\n" for number, moment in enumerate(moments) if not 30 <= number < 34)
+    cut = "at,v\n" + "".join(
+        f"{moment},{number % 7}\n" for number, moment in enumerate(moments) if not 30 <= number < 34
+    )
     [gap] = found(analysed(tmp_path, cut), FindingKind.TIME_GAP)
     assert gap.count == 4
 
@@ -114,21 +119,33 @@ def test_a_dependency_with_exceptions_names_them(tmp_path: Path) -> None:
     names = list(towns)
     rows = [(names[n % 5], towns[names[n % 5]]) for n in range(100)]
     rows[50] = (rows[50][0], "FR")
-    [finding] = found(analysed(tmp_path, "town,country\n" + "".join(f"{a},{b}\n" for a, b in rows)), FindingKind.DEPENDENCY)
+    [finding] = found(
+        analysed(tmp_path, "town,country\n" + "".join(f"{a},{b}\n" for a, b in rows)), FindingKind.DEPENDENCY
+    )
     assert (finding.columns, finding.rows) == (("town", "country"), (52,))
 
 
 def test_values_that_cannot_be_are_told_once_each(tmp_path: Path) -> None:
     """By name, unit and type; what may be negative is left alone."""
     head = "age,price (EUR),share %,growth %,latitude,temperature,due date,order date\n"
-    rows = [f"{20 + n % 50},{5 + n % 9}.5,{n % 100},{n % 30 - 15},{46 + n % 3},{n % 40 - 20},2031-01-01,2024-01-{n % 28 + 1:02d}\n" for n in range(100)]
+    rows = [
+        f"{20 + n % 50},{5 + n % 9}.5,{n % 100},{n % 30 - 15},{46 + n % 3},{n % 40 - 20},"
+        f"2031-01-01,2024-01-{n % 28 + 1:02d}\n"
+        for n in range(100)
+    ]
     rows[10] = "-4,-3.5,140,5,97,5,2031-01-01,2031-06-01\n"
     rows[11] = "190,5.5,50,5,46,5,2031-01-01,1900-01-01\n"
     impossible = found(analysed(tmp_path, head + "".join(rows), as_of="2026-01-01"), FindingKind.IMPOSSIBLE_VALUES)
     told = sorted((each.columns[0], each.rows) for each in impossible)
     assert told == [
-        ("age", (12,)), ("age", (13,)), ("latitude", (12,)), ("order date", (12,)), ("order date", (13,)), ("price (EUR)", (12,)), ("share %", (12,)),
-    ]  # fmt: skip
+        ("age", (12,)),
+        ("age", (13,)),
+        ("latitude", (12,)),
+        ("order date", (12,)),
+        ("order date", (13,)),
+        ("price (EUR)", (12,)),
+        ("share %", (12,)),
+    ]
 
 
 def test_lists_are_bounded(tmp_path: Path) -> None:
@@ -142,13 +159,24 @@ def test_relations_between_tables(tmp_path: Path) -> None:
     """Keys, orphans, and no relation between numbers that only count up."""
     from activities.insights.relations import relations_of
 
-    [orders] = tables(tmp_path, "id,customer_id,amount\n" + "".join(f"{n},{n % 12 + 1},{n * 2}.5\n" for n in range(1, 60)), "orders.csv")
-    [customers] = tables(tmp_path, "customer_id,name\n" + "".join(f"{n},Name {n}\n" for n in range(1, 11)), "customers.csv")
+    [orders] = tables(
+        tmp_path,
+        "id,customer_id,amount\n" + "".join(f"{n},{n % 12 + 1},{n * 2}.5\n" for n in range(1, 60)),
+        "orders.csv",
+    )
+    [customers] = tables(
+        tmp_path, "customer_id,name\n" + "".join(f"{n},Name {n}\n" for n in range(1, 11)), "customers.csv"
+    )
     [products] = tables(tmp_path, "id,title\n" + "".join(f"{n},Title {n}\n" for n in range(1, 80)), "products.csv")
     orders.name, customers.name, products.name = "orders", "customers", "products"
     found_relations = relations_of([orders, customers, products]).relations
     [relation] = [each for each in found_relations if each.kind == RelationKind.FOREIGN_KEY]
-    assert (relation.table, relation.column, relation.other_table, relation.other_column) == ("orders", "customer_id", "customers", "customer_id")
+    assert (relation.table, relation.column, relation.other_table, relation.other_column) == (
+        "orders",
+        "customer_id",
+        "customers",
+        "customer_id",
+    )
     assert (relation.orphans, relation.examples) == (2, ("11", "12"))
 
 

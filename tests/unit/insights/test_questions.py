@@ -13,9 +13,17 @@ from tests.unit.insights.reading import tables
 
 REGIONS = ["North", "South", "East", "West"]
 ROWS = [
-    (f"O{n:03d}", f"2023-{n % 12 + 1:02d}-15" if n < 60 else f"2024-{n % 12 + 1:02d}-15", REGIONS[n % 4], "Red apple" if n % 3 else "Pear", n % 9 + 1, n * 2.5, None if n % 10 == 0 else n % 30)
+    (
+        f"O{n:03d}",
+        f"2023-{n % 12 + 1:02d}-15" if n < 60 else f"2024-{n % 12 + 1:02d}-15",
+        REGIONS[n % 4],
+        "Red apple" if n % 3 else "Pear",
+        n % 9 + 1,
+        n * 2.5,
+        None if n % 10 == 0 else n % 30,
+    )
     for n in range(1, 121)
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +87,10 @@ def test_one_number(question: str, value: float, shop: list[Table]) -> None:
         ("compare revenue of North and South", 2),
         ("share of revenue by region", 4),
         ("orders with units = 9", sum(1 for row in ROWS if row[4] == 9)),
-        ("list rows where product contains 'apple' and revenue > 290", sum(1 for row in ROWS if row[5] > 290 and row[3] == "Red apple")),
+        (
+            "list rows where product contains 'apple' and revenue > 290",
+            sum(1 for row in ROWS if row[5] > 290 and row[3] == "Red apple"),
+        ),
         ("which columns have missing values", 7),
     ],
 )
@@ -156,7 +167,11 @@ def test_queries_that_do_more_than_read_are_refused(query: str) -> None:
 
 def test_a_models_query_goes_through_the_same_check(shop: list[Table]) -> None:
     """A good one is run and shown; its rows are bounded."""
-    found = answer_query("Units by region", 'SELECT "Region", SUM("Units") AS units FROM data GROUP BY "Region" ORDER BY units DESC', shop)
+    found = answer_query(
+        "Units by region",
+        'SELECT "Region", SUM("Units") AS units FROM data GROUP BY "Region" ORDER BY units DESC',
+        shop,
+    )
     assert (len(found.rows), found.origin) == (4, "model")
     with pytest.raises(ValidationFailed, match="data"):
         answer_query("x", "SELECT * FROM read_csv('/etc/passwd')", shop)

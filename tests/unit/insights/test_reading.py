@@ -77,9 +77,13 @@ def test_delimiters(delimiter: str, tmp_path: Path) -> None:
         (["+5", "−5", "6"], 2.0, None, None),
     ],
 )
-def test_numbers_of_every_locale(cells: list[str], mean: float, unit: str | None, thousands: str | None, tmp_path: Path) -> None:
+def test_numbers_of_every_locale(
+    cells: list[str], mean: float, unit: str | None, thousands: str | None, tmp_path: Path
+) -> None:
     """Decimal mark, thousands, sign and unit."""
-    analysis = analysed(tmp_path, "\t".join(("id", "value")) + "\n" + "\n".join(f"x{n}\t{cell}" for n, cell in enumerate(cells * 4)))
+    analysis = analysed(
+        tmp_path, "\t".join(("id", "value")) + "\n" + "\n".join(f"x{n}\t{cell}" for n, cell in enumerate(cells * 4))
+    )
     value = column(analysis, "value")
     assert value.statistics is not None, value
     assert value.statistics.mean == pytest.approx(mean, abs=1e-4)
@@ -88,9 +92,19 @@ def test_numbers_of_every_locale(cells: list[str], mean: float, unit: str | None
 
 @pytest.mark.parametrize(
     ("header", "symbol"),
-    [("Price (EUR)", "EUR"), ("Weight [kg]", "kg"), ("Umsatz in CHF", "CHF"), ("distance_km", "km"), ("Share %", "%"), ("Name", None),
-     ("Rank in class", None), ("temp (°C)", "°C"), ("Sales (k EUR)", "k EUR"), ("Width m", None)],
-)  # fmt: skip
+    [
+        ("Price (EUR)", "EUR"),
+        ("Weight [kg]", "kg"),
+        ("Umsatz in CHF", "CHF"),
+        ("distance_km", "km"),
+        ("Share %", "%"),
+        ("Name", None),
+        ("Rank in class", None),
+        ("temp (°C)", "°C"),
+        ("Sales (k EUR)", "k EUR"),
+        ("Width m", None),
+    ],
+)
 def test_units_of_headers(header: str, symbol: str | None, tmp_path: Path) -> None:
     """Where a header marks one; a word that only looks like one is none."""
     analysis = analysed(tmp_path, f"{header};x\n" + "1.5;a\n2.5;b\n7.5;a\n" * 4)
@@ -240,7 +254,9 @@ def test_workbooks_with_several_sheets(tmp_path: Path) -> None:
 def test_parquet(tmp_path: Path) -> None:
     """Types come from the file; objects are flattened, binary columns left out and told."""
     out = io.BytesIO()
-    pl.DataFrame({"n": [1, 2, 3], "d": [date(2024, 1, 1)] * 3, "s": [{"x": 1.5}] * 3, "b": [b"x"] * 3, "c": ["u", "v", "u"]}).write_parquet(out)
+    pl.DataFrame(
+        {"n": [1, 2, 3], "d": [date(2024, 1, 1)] * 3, "s": [{"x": 1.5}] * 3, "b": [b"x"] * 3, "c": ["u", "v", "u"]}
+    ).write_parquet(out)
     analysis = analysed(tmp_path, out.getvalue(), "a.parquet")
     assert analysis.format == DataFormat.PARQUET
     assert [each.name for each in analysis.tables[0].columns] == ["n", "d", "c", "s.x"]
@@ -249,9 +265,23 @@ def test_parquet(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    ["a\n1\n", "a,b\n1,2\n", "a\nx\ny\nz\n", "a,b\n,\n,\n", "only\n" + "\n".join("abc"), "a,b\n1,\n", "名前,年齢\n太郎,5\n", "a,b\n" + "x" * 50_000 + ",1\n",
-     "a;b\n;\n", "x,y\n1,nan\n2,inf\n", 'a,"b\nc"\n1,2\n', "שם,ערך\nא,1\nב,2\n", "a,b\n1,1e400\n", "v\n" + "9" * 30 + "\n" + "8" * 30 + "\n"],
-)  # fmt: skip
+    [
+        "a\n1\n",
+        "a,b\n1,2\n",
+        "a\nx\ny\nz\n",
+        "a,b\n,\n,\n",
+        "only\n" + "\n".join("abc"),
+        "a,b\n1,\n",
+        "名前,年齢\n太郎,5\n",
+        "a,b\n" + "x" * 50_000 + ",1\n",
+        "a;b\n;\n",
+        "x,y\n1,nan\n2,inf\n",
+        'a,"b\nc"\n1,2\n',
+        "שם,ערך\nא,1\nב,2\n",
+        "a,b\n1,1e400\n",
+        "v\n" + "9" * 30 + "\n" + "8" * 30 + "\n",
+    ],
+)
 def test_odd_tables_give_an_analysis_that_is_json(data: str, tmp_path: Path) -> None:
     """One row, one column, nothing in it, letters of any script, numbers out of range."""
     analysis = analysed(tmp_path, data, as_of="2026-01-01", charts=True)
@@ -271,4 +301,7 @@ def test_roles(tmp_path: Path) -> None:
     analysis = analysed(tmp_path, "customer_id,zip,year,rating,amount,kind\n" + rows)
     roles = [each.role for each in analysis.tables[0].columns]
     assert roles == [Role.IDENTIFIER, Role.CODE, Role.YEAR, Role.MEASURE, Role.MEASURE, Role.CATEGORY]
-    assert {each for pair in analysis.tables[0].correlations for each in (pair.first, pair.second)} == {"rating", "amount"}
+    assert {each for pair in analysis.tables[0].correlations for each in (pair.first, pair.second)} == {
+        "rating",
+        "amount",
+    }
