@@ -10,11 +10,12 @@ import numpy as np
 import polars as pl
 
 from activities.insights import specs
+from activities.insights.choosing import additive, groups_of, measures_of
 from activities.insights.dependencies import is_strong, strength
+from activities.insights.periods import by_period, period_of, period_query
 from activities.insights.profile import Measured
 from activities.insights.sql import identifier
 from activities.insights.table import Table
-from activities.insights.telling import additive, by_period, groups_of, measures_of, period_of, period_query
 from activities.insights.wording import clean
 from schema.contracts.insights import Chart, ChartKind, Unit
 from schema.policies import DATA_CHART_POINTS_MAX, DATA_CHARTS_MAX

@@ -2,28 +2,22 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 
 import polars as pl
 
 from activities.insights.checking import fault_of
+from activities.insights.choosing import GROUPS_MAX, additive, groups_of, measures_of
 from activities.insights.dependencies import is_strong
 from activities.insights.drafts import Draft, Name, Number, Value
-from activities.insights.names import says
+from activities.insights.periods import PERIODS_MIN, Period, by_period, label_of, period_of, period_query
 from activities.insights.profile import Measured
-from activities.insights.series import time_columns
-from activities.insights.sql import Database, identifier, literal
+from activities.insights.sql import Database, identifier
 from activities.insights.table import Table
-from schema.contracts.insights import ColumnType, Correlation, Insight, InsightKind, NumberRule, Role
+from schema.contracts.insights import Correlation, Insight, InsightKind, NumberRule, Role
 from schema.policies import DATA_INSIGHTS_MAX
 
-MEASURES_MAX = 6
-GROUPS_MAX = 4
-_GROUP_VALUES_MAX = 60
 _CORRELATIONS_MAX = 6
 _MISSING_MAX = 5
-_PERIODS_MIN = 6
 _TREND_MIN = 0.7
 _EFFECT_MIN = 0.05
 """Share of the variance that groups must explain (eta squared) for their means to be told."""
@@ -31,20 +25,6 @@ _CONCENTRATED_SHARE = 0.5
 _LEAD_MIN = 1.1
 """A group is worth naming as the largest where its share exceeds an even one by a tenth."""
 _TOP = 5
-
-
-@dataclass(frozen=True)
-class Period:
-    """How moments are put together."""
-
-    label: str
-    """`month`, `year` ..."""
-    axis: str
-    expression: str
-    """SQL."""
-    low: str | None = None
-    high: str | None = None
-    """Bounds (SQL literals) that leave incomplete periods out; from `low` on, before `high`."""
 
 
 def insights_of(table: Table, measured: Measured, database: Database) -> list[Insight]:
@@ -61,36 +41,6 @@ def insights_of(table: Table, measured: Measured, database: Database) -> list[In
         if fault_of(insight, database, columns) is None:
             kept.append(insight)
     return kept
-
-
-def additive(table: Table, measure: str) -> bool:
-    """Tell whether the sum of a measure means something: by its name or its money, and no price, rate or share."""
-    unit = table.unit(measure)
-    if unit is not None and (unit.kind == "percent" or unit.symbol.startswith("°")):
-        return False
-    if says(measure, "additive"):
-        return not says(measure, "share") and not {"price", "preis", "prix", "unit"} & set(measure.lower().split())
-    return False
-
-
-def measures_of(table: Table) -> list[str]:
-    """Return the measures to tell of: those that add up first."""
-    names = [name for name in table.measures() if table.distinct[name] > 1]
-    return sorted(names, key=lambda name: not additive(table, name))[:MEASURES_MAX]
-
-
-def groups_of(table: Table) -> list[str]:
-    """Return the columns that group rows well: few values, most rows."""
-    names = [
-        name
-        for name in table.with_role(Role.CATEGORY)
-        if 2 <= table.distinct[name] <= _GROUP_VALUES_MAX
-        and table.distinct[name] * 2 <= table.height
-        and table.columns[name].type in (ColumnType.TEXT, ColumnType.BOOLEAN)
-    ]
-    return sorted(
-        names, key=lambda name: (table.columns[name].type == ColumnType.BOOLEAN, abs(table.distinct[name] - 6))
-    )[:GROUPS_MAX]
 
 
 def _drafts(table: Table, measured: Measured) -> Iterator[Draft]:
@@ -373,86 +323,10 @@ def _concentration(table: Table, measures: list[str], measured: Measured) -> Ite
             )
 
 
-def period_of(table: Table) -> Period | None:
-    """Choose how to put moments together, so that there are at least six periods; None: there is no time axis."""
-    axis = next(iter(time_columns(table)), None)
-    if axis is None:
-        return None
-    column = identifier(axis)
-    moments = table.frame[axis].drop_nulls()
-    if table.roles[axis] == Role.YEAR:
-        return Period("year", axis, column) if moments.n_unique() >= _PERIODS_MIN else None
-    first, last = moments.min(), moments.max()
-    if not isinstance(first, date) or not isinstance(last, date):
-        return None
-    days = (last - first).days
-    for label, length in (("year", 365.25), ("month", 30.4), ("week", 7.0), ("day", 1.0)):
-        if days >= length * (_PERIODS_MIN + (2 if label == "year" else 0)):
-            low, high = _complete(moments, label, first, last)
-            return Period(label, axis, f"DATE_TRUNC('{label}', {column})", low, high)
-    return None
-
-
-def _complete(moments: pl.Series, label: str, first: date, last: date) -> tuple[str | None, str | None]:
-    """Return bounds that leave the first and the last period out where the data begins or ends within it."""
-    if label == "day":
-        return None, None
-    every = {"year": "1y", "month": "1mo", "week": "1w"}[label]
-    edges = pl.Series([first, last], dtype=moments.dtype).cast(pl.Datetime("us"))
-    starts = edges.dt.truncate(every)
-    following = starts.dt.offset_by(every)
-    # Data by the month may stand at any day of it; data by the day is complete up to a few days.
-    distinct = moments.dt.truncate(every).n_unique() if moments.dtype == pl.Date else 0
-    if moments.n_unique() == distinct:
-        return None, None
-    slack = {"year": timedelta(days=10), "month": timedelta(days=2), "week": timedelta(days=1)}[label]
-    low = following[0] if edges[0] - starts[0] > slack else None
-    high = starts[1] if following[1] - edges[1] - timedelta(days=1) > slack else None
-    return (_date_literal(low) if low else None), (_date_literal(high) if high else None)
-
-
-def _date_literal(moment: datetime) -> str:
-    return f"CAST({literal(moment.date().isoformat())} AS DATE)"
-
-
-def period_query(table: Table, period: Period, measure: str, *, summed: bool) -> str:
-    """Return the query of one value per period."""
-    axis = identifier(period.axis)
-    bounds = [f"{axis} IS NOT NULL", f"{identifier(measure)} IS NOT NULL"]
-    bounds += [f"{axis} >= {period.low}"] if period.low else []
-    bounds += [f"{axis} < {period.high}"] if period.high else []
-    aggregate = f"{'SUM' if summed else 'AVG'}({identifier(measure)})"
-    return (
-        f"SELECT {period.expression} AS period, {aggregate} AS value FROM {identifier(table.name)} "
-        f"WHERE {' AND '.join(bounds)} GROUP BY period ORDER BY period"
-    )
-
-
-def by_period(table: Table, period: Period, measure: str, *, summed: bool) -> pl.DataFrame:
-    """Return the same, computed with expressions: `period`, `value`."""
-    moment = pl.col(period.axis)
-    frame = table.frame.lazy().select(period.axis, measure).drop_nulls()
-    for bound, later in ((period.low, True), (period.high, False)):
-        if bound:
-            day = date.fromisoformat(bound[6:16])
-            frame = frame.filter(moment >= day if later else moment < day)
-    every = {"year": "1y", "month": "1mo", "week": "1w", "day": "1d"}[period.label]
-    key = moment if table.roles[period.axis] == Role.YEAR else moment.dt.truncate(every)
-    value = pl.col(measure).sum() if summed else pl.col(measure).mean()
-    return frame.group_by(key.alias("period")).agg(value=value).sort("period").collect()
-
-
-def label_of(moment: object, label: str) -> str:
-    """Return a period as it stands in a sentence."""
-    if isinstance(moment, date | datetime):
-        return moment.isoformat()[: {"year": 4, "month": 7}.get(label, 10)]
-    return str(moment)
-
-
 def _trend(table: Table, period: Period, measure: str) -> Iterator[Draft]:
     summed = additive(table, measure)
     frame = by_period(table, period, measure, summed=summed)
-    if frame.height < _PERIODS_MIN:
+    if frame.height < PERIODS_MIN:
         return
     values = frame["value"].cast(pl.Float64)
     order = pl.select(pl.corr(pl.Series(range(len(values))).cast(pl.Float64), values.rank())).item()
