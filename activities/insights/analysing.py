@@ -163,7 +163,7 @@ async def render(charts: Sequence[Chart]) -> tuple[RenderedChart, ...]:
         return ()
     walls = await sandbox()
     walls.require(walls.minimum)
-    fonts = tuple(folder for folder in FONT_FOLDERS if Path(folder).is_dir())
+    fonts = _fonts()
     data = json.dumps({"specs": [chart.spec for chart in charts], "fonts": fonts}).encode()
     outcome = await launch(Job(RENDERER, PACKAGES, RENDER_LIMITS, data, fonts), walls.level)
     if outcome.ended != "exited" or outcome.status != 0:
@@ -172,6 +172,10 @@ async def render(charts: Sequence[Chart]) -> tuple[RenderedChart, ...]:
         return tuple(_pictures(charts, outcome.answer))
     except (ValueError, TypeError) as error:
         raise SourceUnavailable("The charts could not be drawn.") from error
+
+
+def _fonts() -> tuple[str, ...]:
+    return tuple(folder for folder in FONT_FOLDERS if Path(folder).is_dir())
 
 
 def _pictures(charts: Sequence[Chart], answer: bytes) -> Iterator[RenderedChart]:

@@ -142,7 +142,8 @@ def query_of(plan: Plan, table: Table) -> tuple[str, str, dict[str, Unit]]:
             query += f" LIMIT {plan.limit}"
     understood = words + (f", by {' and '.join(name(alias) for _, alias in keys)}" if keys else "") + told
     if keys and plan.limit:
-        understood += f"; the {'first' if plan.limit == 1 else f'first {plan.limit}'} from the {'greatest' if plan.descending else 'smallest'} on"
+        understood += f"; the {'first' if plan.limit == 1 else f'first {plan.limit}'} from the "
+        f"{'greatest' if plan.descending else 'smallest'} on"
     unit = table.unit(plan.measure) if plan.measure and plan.aggregate in AGGREGATES else None
     units = {label: unit} if unit else {}
     if plan.aggregate == "share":

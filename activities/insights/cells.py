@@ -76,10 +76,19 @@ _NUMBER = re.compile(
 """open, sign, unit before, sign, digits, exponent, unit behind, trailing minus, close."""
 _PATTERN = _NUMBER.pattern
 _GROUP = "['’_ \u00a0\u202f\u2009]"
-_DOT = rf"^(?:\d+\.?\d*|\d{{1,3}}(?:,\d{{3}})+(?:\.\d*)?|\d{{1,2}}(?:,\d{{2}})+,\d{{3}}(?:\.\d*)?|\d{{1,3}}(?:{_GROUP}\d{{3}})+(?:\.\d*)?|\.\d+)$"
-_COMMA = rf"^(?:\d+,?\d*|\d{{1,3}}(?:\.\d{{3}})+(?:,\d*)?|\d{{1,3}}(?:{_GROUP}\d{{3}})+(?:,\d*)?|,\d+)$"
-_SAYS_COMMA = rf"^(?:\d{{1,3}}(?:\.\d{{3}})+,\d+|\d{{1,3}}(?:\.\d{{3}}){{2,}}|(?:\d+|\d{{1,3}}(?:{_GROUP}\d{{3}})+),(?:\d{{1,2}}|\d{{4,}})|0,\d+|\d{{4,}},\d+|\d{{1,3}}(?:{_GROUP}\d{{3}})+,\d+)$"
-_SAYS_DOT = rf"^(?:\d{{1,3}}(?:,\d{{3}})+\.\d+|\d{{1,3}}(?:,\d{{3}}){{2,}}|(?:\d+|\d{{1,3}}(?:{_GROUP}\d{{3}})+)\.(?:\d{{1,2}}|\d{{4,}})|0\.\d+|\d{{4,}}\.\d+|\d{{1,3}}(?:{_GROUP}\d{{3}})+\.\d+)$"
+_BY_GAPS = rf"\d{{1,3}}(?:{_GROUP}\d{{3}})+"
+_BY_COMMAS, _BY_DOTS = r"\d{1,3}(?:,\d{3})+", r"\d{1,3}(?:\.\d{3})+"
+_INDIAN = r"\d{1,2}(?:,\d{2})+,\d{3}"
+_DOT = rf"^(?:\d+\.?\d*|(?:{_BY_COMMAS}|{_INDIAN}|{_BY_GAPS})(?:\.\d*)?|\.\d+)$"
+_COMMA = rf"^(?:\d+,?\d*|(?:{_BY_DOTS}|{_BY_GAPS})(?:,\d*)?|,\d+)$"
+_SAYS_COMMA = (
+    rf"^(?:{_BY_DOTS},\d+|\d{{1,3}}(?:\.\d{{3}}){{2,}}|(?:\d+|{_BY_GAPS}),(?:\d{{1,2}}|\d{{4,}})|0,\d+|\d{{4,}},\d+"
+    rf"|{_BY_GAPS},\d+)$"
+)
+_SAYS_DOT = (
+    rf"^(?:{_BY_COMMAS}\.\d+|\d{{1,3}}(?:,\d{{3}}){{2,}}|(?:\d+|{_BY_GAPS})\.(?:\d{{1,2}}|\d{{4,}})|0\.\d+|\d{{4,}}\.\d+"
+    rf"|{_BY_GAPS}\.\d+)$"
+)
 _LEADING_ZERO = r"^[+\-]?0\d"
 MOJIBAKE = "[ÃÂÐÑ][\u0080-\u00bf€ŠŒŽšœžŸƒˆ˜–—‘’‚“”„†‡•…‰‹›™]|â€|ï»¿|\ufffd"
 """Letters as they come of UTF-8 read as Windows-1252 or Latin-1, and the replacement character."""

@@ -10,11 +10,12 @@ import numpy as np
 import polars as pl
 
 from activities.insights import specs
+from activities.insights.choosing import additive, groups_of, measures_of
 from activities.insights.dependencies import is_strong, strength
+from activities.insights.periods import by_period, period_of, period_query
 from activities.insights.profile import Measured
 from activities.insights.sql import identifier
 from activities.insights.table import Table
-from activities.insights.telling import additive, by_period, groups_of, measures_of, period_of, period_query
 from activities.insights.wording import clean
 from schema.contracts.insights import Chart, ChartKind, Unit
 from schema.policies import DATA_CHART_POINTS_MAX, DATA_CHARTS_MAX
@@ -89,11 +90,20 @@ def _lines(table: Table) -> Iterator[Drawn]:
         what = "Sum" if summed else "Mean"
         points = [{"x": _moment(at), "y": clean(float(value))} for at, value in frame.iter_rows()]
         yield Drawn(
-            ChartKind.LINE, f"{what} of {_cut(measure)} per {period.label}", (period.axis, measure),
-            f"{period.axis} is a time axis; one value per {period.label}", period_query(table, period, measure, summed=summed),
-            specs.line(f"{what} of {_cut(measure)} per {period.label}", points, titled(period.axis, None), titled(measure, table.unit(measure)),
-                       label=period.label, temporal=not isinstance(frame["period"][0], int)),
-        )  # fmt: skip
+            ChartKind.LINE,
+            f"{what} of {_cut(measure)} per {period.label}",
+            (period.axis, measure),
+            f"{period.axis} is a time axis; one value per {period.label}",
+            period_query(table, period, measure, summed=summed),
+            specs.line(
+                f"{what} of {_cut(measure)} per {period.label}",
+                points,
+                titled(period.axis, None),
+                titled(measure, table.unit(measure)),
+                label=period.label,
+                temporal=not isinstance(frame["period"][0], int),
+            ),
+        )
 
 
 def _moment(at: object) -> str | int:
@@ -125,11 +135,20 @@ def _bars(table: Table) -> Iterator[Drawn]:
         aggregate = f"SUM({identifier(measure)})" if measure else "COUNT(*)"
         what = f"Sum of {_cut(measure)} by {_cut(group)}" if measure else f"Rows by {_cut(group)}"
         yield Drawn(
-            ChartKind.BAR, what, (group, measure) if measure else (group,),
-            f"{group} has {table.distinct[group]} values" + (f"; the {BARS_MAX} largest and the others" if frame.height > BARS_MAX else ""),
-            f"SELECT {column} AS x, {aggregate} AS y FROM {identifier(table.name)} WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY y DESC",
-            specs.bar(what, _with_other(frame), titled(group, None), titled(measure, table.unit(measure)) if measure else "Rows"),
-        )  # fmt: skip
+            ChartKind.BAR,
+            what,
+            (group, measure) if measure else (group,),
+            f"{group} has {table.distinct[group]} values"
+            + (f"; the {BARS_MAX} largest and the others" if frame.height > BARS_MAX else ""),
+            f"SELECT {column} AS x, {aggregate} AS y FROM {identifier(table.name)} WHERE {column} IS NOT NULL GROUP "
+            f"BY {column} ORDER BY y DESC",
+            specs.bar(
+                what,
+                _with_other(frame),
+                titled(group, None),
+                titled(measure, table.unit(measure)) if measure else "Rows",
+            ),
+        )
 
 
 def _with_other(frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -166,11 +185,15 @@ def _histograms(table: Table, measured: Measured) -> Iterator[Drawn]:
         note = f"{outside:,} values lie beyond this range" if outside else None
         column = identifier(measure)
         yield Drawn(
-            ChartKind.HISTOGRAM, title, (measure,), f"{measure} measures something, with {table.distinct[measure]:,} distinct values",
-            f"SELECT FLOOR(({column} - {edges[0]!r}) / {edges[1] - edges[0]!r}) AS bin, COUNT(*) AS y FROM {identifier(table.name)} "
+            ChartKind.HISTOGRAM,
+            title,
+            (measure,),
+            f"{measure} measures something, with {table.distinct[measure]:,} distinct values",
+            f"SELECT FLOOR(({column} - {edges[0]!r}) / {edges[1] - edges[0]!r}) AS bin, COUNT(*) AS y FROM "
+            f"{identifier(table.name)} "
             f"WHERE {column} >= {edges[0]!r} AND {column} <= {edges[-1]!r} GROUP BY bin ORDER BY bin",
             specs.histogram(title, bins, titled(measure, table.unit(measure)), note),
-        )  # fmt: skip
+        )
 
 
 def _scatters(table: Table, measured: Measured) -> Iterator[Drawn]:
@@ -183,10 +206,20 @@ def _scatters(table: Table, measured: Measured) -> Iterator[Drawn]:
         one, other = identifier(each.first), identifier(each.second)
         note = f"one of every {step} rows" if step > 1 else None
         yield Drawn(
-            ChartKind.SCATTER, title, (each.first, each.second), f"{kind}'s coefficient of both is {coefficient:.2f}",
-            f"SELECT {one} AS x, {other} AS y FROM {identifier(table.name)} WHERE {one} IS NOT NULL AND {other} IS NOT NULL",
-            specs.scatter(title, points, titled(each.first, table.unit(each.first)), titled(each.second, table.unit(each.second)), note),
-        )  # fmt: skip
+            ChartKind.SCATTER,
+            title,
+            (each.first, each.second),
+            f"{kind}'s coefficient of both is {coefficient:.2f}",
+            f"SELECT {one} AS x, {other} AS y FROM {identifier(table.name)} WHERE {one} IS NOT NULL AND {other} IS "
+            f"NOT NULL",
+            specs.scatter(
+                title,
+                points,
+                titled(each.first, table.unit(each.first)),
+                titled(each.second, table.unit(each.second)),
+                note,
+            ),
+        )
 
 
 def _boxes(table: Table, measured: Measured) -> Iterator[Drawn]:
@@ -207,11 +240,15 @@ def _boxes(table: Table, measured: Measured) -> Iterator[Drawn]:
             title = f"{_cut(measure)} by {_cut(group)}"
             column, number = identifier(group), identifier(measure)
             yield Drawn(
-                ChartKind.BOX, title, (group, measure), f"spread and outliers of {measure} in the {len(boxes)} groups of {group}",
-                f"SELECT {column} AS x, QUANTILE_CONT({number}, 0.25) AS q1, MEDIAN({number}) AS median, QUANTILE_CONT({number}, 0.75) AS q3 "
+                ChartKind.BOX,
+                title,
+                (group, measure),
+                f"spread and outliers of {measure} in the {len(boxes)} groups of {group}",
+                f"SELECT {column} AS x, QUANTILE_CONT({number}, 0.25) AS q1, MEDIAN({number}) AS median, "
+                f"QUANTILE_CONT({number}, 0.75) AS q3 "
                 f"FROM {identifier(table.name)} WHERE {column} IS NOT NULL GROUP BY {column}",
                 specs.box(title, boxes, titled(group, None), titled(measure, table.unit(measure))),
-            )  # fmt: skip
+            )
 
 
 def _box(name: str, ordered: Any) -> dict[str, Any]:
@@ -220,6 +257,12 @@ def _box(name: str, ordered: Any) -> dict[str, Any]:
     beyond = ordered[(ordered < q1 - 1.5 * (q3 - q1)) | (ordered > q3 + 1.5 * (q3 - q1))]
     shown = beyond if len(beyond) <= 20 else np.concatenate((beyond[:10], beyond[-10:]))
     return {
-        "x": name, "low": clean(float(inside[0])), "q1": clean(q1), "median": clean(median), "q3": clean(q3),
-        "high": clean(float(inside[-1])), "outliers": [clean(float(value)) for value in shown], "count": len(ordered),
-    }  # fmt: skip
+        "x": name,
+        "low": clean(float(inside[0])),
+        "q1": clean(q1),
+        "median": clean(median),
+        "q3": clean(q3),
+        "high": clean(float(inside[-1])),
+        "outliers": [clean(float(value)) for value in shown],
+        "count": len(ordered),
+    }

@@ -138,7 +138,10 @@ def _understood(raw: pl.Series, sample: pl.Series, locale: Locale, options: Anal
         if column is not None:
             return column
     looked = filled.gather_every(max(1, len(filled) // _LOOKED)).to_list()
-    if sum(1 for text in looked if looks_like_date(text)) >= 0.6 * len(looked) and (column := _dates(raw, locale, options)) is not None:
+    if (
+        sum(1 for text in looked if looks_like_date(text)) >= 0.6 * len(looked)
+        and (column := _dates(raw, locale, options)) is not None
+    ):
         return column
     if lower.is_in(TRUE | FALSE).mean() and (column := _booleans(raw)) is not None:
         return column
@@ -212,7 +215,9 @@ def _dates(raw: pl.Series, locale: Locale, options: AnalysisOptions, *, compact:
 
 def _booleans(raw: pl.Series) -> Column | None:
     spelled = raw.drop_nulls().unique()
-    meaning = {text: plain in TRUE for text in spelled.to_list() if (plain := text.strip(_SPACES).lower()) in TRUE | FALSE}
+    meaning = {
+        text: plain in TRUE for text in spelled.to_list() if (plain := text.strip(_SPACES).lower()) in TRUE | FALSE
+    }
     values = raw.replace_strict(meaning, default=None, return_dtype=pl.Boolean)
     column = Column(raw.name, values.alias(raw.name), ColumnType.BOOLEAN)
     good = bool(meaning) and _settle(column, raw.str.strip_chars(_SPACES))

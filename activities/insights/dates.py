@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from itertools import pairwise
 
 import polars as pl
 
@@ -30,11 +31,13 @@ for _names in _MONTHS.values():
         MONTHS.setdefault(_name[:4], _number)
 MONTHS |= {"sept": 9, "mrz": 3, "janv": 1, "févr": 2, "fevr": 2, "avr": 4, "juil": 7, "aout": 8, "déc": 12, "dec": 12}
 
-_TIME = r"(?:[T ]\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?\s*(Z|UTC|GMT|[+\-]\d{2}:?\d{2})?)?"
+_CLOCK_TIME = r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?"
+_TIME = rf"(?:[T ]\s*{_CLOCK_TIME}\s*([AaPp]\.?[Mm]\.?)?\s*(Z|UTC|GMT|[+\-]\d{{2}}:?\d{{2}})?)?"
 _ISO = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}}){_TIME}")
 _NUMERIC = re.compile(rf"(\d{{1,2}})\s?([-/.])\s?(\d{{1,2}})\s?\2\s?(\d{{4}}|\d{{2}}),?{_TIME}")
 _DAY_NAMED = re.compile(
-    rf"(\d{{1,2}})(?:st|nd|rd|th|er|\.)?[ \-/](?:de )?([^\W\d_]{{3,10}})\.?,?[ \-/](?:de )?(\d{{4}}|\d{{2}}),?{_TIME}"
+    r"(\d{1,2})(?:st|nd|rd|th|er|\.)?[ \-/](?:de )?([^\W\d_]{3,10})\.?,?[ \-/](?:de )?"
+    rf"(\d{{4}}|\d{{2}}),?{_TIME}"
 )
 _MONTH_NAMED = re.compile(rf"([^\W\d_]{{3,10}})\.? (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}}),?{_TIME}")
 _YEAR_MONTH = re.compile(r"(\d{4})[-/](\d{2})|([^\W\d_]{3,10})\.?[ \-](\d{4})|(\d{2})/(\d{4})")
@@ -259,7 +262,8 @@ def _decide(
     *,
     likely_day_first: bool,
 ) -> tuple[DateOrder | None, str, bool, int]:
-    """Decide between day and month first: by values beyond 12, the caller, the order of the rows, the rest of the file."""
+    """Decide between day and month first: by values beyond 12, the caller, the order of the rows, the rest of the
+    file."""
     dates = list(dates)
     if not dates:
         return None, "", False, 0
@@ -290,7 +294,7 @@ def _rises(texts: pl.Series, read: dict[str, _Spelling], order: DateOrder) -> fl
     """Return the share of neighbouring rows that do not go back in time, of up to 2,000."""
     days = [_day(read[text], order) for text in texts.drop_nulls().head(2_000).to_list() if text in read]
     known = [day for day in days if day is not None]
-    pairs = list(zip(known, known[1:], strict=False))
+    pairs = list(pairwise(known))
     if len(pairs) < 5 or known[0] == known[-1]:
         return 0.0
     forward = sum(1 for before, after in pairs if after >= before)

@@ -190,7 +190,8 @@ def _frame(source: Path | bytes, delimiter: str, width: int, skip: int) -> tuple
 def _plain_types(data: Pieces | bytes, delimiter: str, width: int) -> dict[int, pl.DataType]:
     """Return the columns that hold plain numbers wherever the file was looked at: they need not be read as texts first.
 
-    Nothing of it is trusted: where reading them so fails, all is read as texts. Whole numbers are, too, where any cell of
+    Nothing of it is trusted: where reading them so fails, all is read as texts. Whole numbers are, too, where any
+    cell of
     the file begins with a zero and a digit: a code would lose its zeros.
     """
     kinds: list[set[str]] = [set() for _ in range(width)]
@@ -203,7 +204,9 @@ def _plain_types(data: Pieces | bytes, delimiter: str, width: int) -> dict[int, 
             if len(cells) == width and '"' not in line:
                 for place, cell in enumerate(cells):
                     if cell:
-                        kinds[place].add("int" if _WHOLE.fullmatch(cell) else "real" if _REAL.fullmatch(cell) else "text")
+                        kinds[place].add(
+                            "int" if _WHOLE.fullmatch(cell) else "real" if _REAL.fullmatch(cell) else "text"
+                        )
     found: dict[int, pl.DataType] = {}
     for place, kind in enumerate(kinds):
         if "real" in kind and kind <= {"int", "real"}:
@@ -381,9 +384,14 @@ def _set_ragged(table: RawTable, source: Path | bytes, delimiter: str, width: in
     if b'"' in data:
         return
     lines = pl.read_csv(
-        io.BytesIO(data), has_header=False, schema={"line": pl.String}, separator="\x01", quote_char=None,
-        truncate_ragged_lines=True, n_rows=table.frame.height + table.first_row - 1,
-    ).to_series()  # fmt: skip
+        io.BytesIO(data),
+        has_header=False,
+        schema={"line": pl.String},
+        separator="\x01",
+        quote_char=None,
+        truncate_ragged_lines=True,
+        n_rows=table.frame.height + table.first_row - 1,
+    ).to_series()
     if len(lines) != table.frame.height + table.first_row - 1:
         return
     lines = lines.slice(table.first_row - 1)

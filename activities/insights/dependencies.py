@@ -53,16 +53,19 @@ def _correlated(table: Table, correlations: list[Correlation]) -> Iterator[Findi
         coefficient, kind = strength(each)
         direction = "rise together" if coefficient > 0 else "move against each other"
         yield Finding(
-            kind=FindingKind.CORRELATION, columns=(each.first, each.second), count=each.count,
+            kind=FindingKind.CORRELATION,
+            columns=(each.first, each.second),
+            count=each.count,
             method="Pearson's and Spearman's coefficients over rows with both values",
             threshold=f"|r| >= {CORRELATION_MIN:g}",
             figures=tuple(
                 Figure(name=label, value=clean(round(value, 4)))
-                for label, value in (("Pearson", each.pearson), ("Spearman", each.spearman)) if value is not None
+                for label, value in (("Pearson", each.pearson), ("Spearman", each.spearman))
+                if value is not None
             ),
             sentence=f"{name(each.first)} and {name(each.second)} {direction} ({kind}'s coefficient "
             f"{number(coefficient, NumberRule.COEFFICIENT)}).",
-        )  # fmt: skip
+        )
 
 
 def _keys(table: Table) -> Iterator[Finding]:
@@ -73,9 +76,13 @@ def _keys(table: Table) -> Iterator[Finding]:
     single = [column for column in columns if table.distinct[column] == table.height]
     if single:
         yield Finding(
-            kind=FindingKind.CANDIDATE_KEY, columns=tuple(single), count=table.height, method="distinct values and gaps",
-            sentence=f"{names(single)} {'is' if len(single) == 1 else 'are each'} a key: every row has a value of its own.",
-        )  # fmt: skip
+            kind=FindingKind.CANDIDATE_KEY,
+            columns=tuple(single),
+            count=table.height,
+            method="distinct values and gaps",
+            sentence=f"{names(single)} {'is' if len(single) == 1 else 'are each'} a key: every row has a value of "
+            f"its own.",
+        )
         return
     repeated = [column for column in columns if table.distinct[column] > 1][:_KEY_COLUMNS_MAX]
     for first, second in combinations(repeated, 2):
@@ -83,10 +90,12 @@ def _keys(table: Table) -> Iterator[Finding]:
             continue
         if table.frame.select(pl.struct(first, second).n_unique()).item() == table.height:
             yield Finding(
-                kind=FindingKind.CANDIDATE_KEY, columns=(first, second), count=table.height,
+                kind=FindingKind.CANDIDATE_KEY,
+                columns=(first, second),
+                count=table.height,
                 method="distinct pairs of values and gaps",
                 sentence=f"{name(first)} and {name(second)} together are a key: no pair of values occurs twice.",
-            )  # fmt: skip
+            )
             return
 
 
@@ -122,11 +131,15 @@ def _dependency(table: Table, first: str, second: str) -> Finding | None:
         return None
     if not exceptions:
         return Finding(
-            kind=FindingKind.DEPENDENCY, columns=(first, second), count=total, method="one value of the second per value of the first",
+            kind=FindingKind.DEPENDENCY,
+            columns=(first, second),
+            count=total,
+            method="one value of the second per value of the first",
             figures=(Figure(name="values", value=groups.height), Figure(name="exceptions", value=0)),
-            sentence=f"{name(first)} decides {name(second)}: each of its {counted(groups.height, 'value')} goes with one "
+            sentence=f"{name(first)} decides {name(second)}: each of its {counted(groups.height, 'value')} goes with "
+            f"one "
             f"value of {name(second)} only.",
-        )  # fmt: skip
+        )
     usual = (
         pairs.sort(["count", second], descending=[True, False])
         .unique(first, keep="first", maintain_order=True)
@@ -136,9 +149,14 @@ def _dependency(table: Table, first: str, second: str) -> Finding | None:
     indices = (odd[second] != odd["usual"]).fill_null(False).arg_true().to_list()
     rows = table.numbers_of(indices)
     return Finding(
-        kind=FindingKind.DEPENDENCY, columns=(first, second), rows=rows, count=len(indices),
-        method="one value of the second per value of the first, but for at most 2% of the rows", threshold="2%",
+        kind=FindingKind.DEPENDENCY,
+        columns=(first, second),
+        rows=rows,
+        count=len(indices),
+        method="one value of the second per value of the first, but for at most 2% of the rows",
+        threshold="2%",
         figures=(Figure(name="values", value=groups.height), Figure(name="exceptions", value=exceptions)),
-        sentence=f"{name(first)} decides {name(second)}, but for {counted(exceptions, 'row')} ({rows_text(rows, len(indices))}).",
+        sentence=f"{name(first)} decides {name(second)}, but for {counted(exceptions, 'row')} "
+        f"({rows_text(rows, len(indices))}).",
         severity="warning",
-    )  # fmt: skip
+    )

@@ -94,18 +94,21 @@ def _compared(
     unit = table.unit(column)
     symbol = unit.symbol if unit else None
     yield Finding(
-        kind=FindingKind.DRIFT, columns=(column, *groups), count=1,
+        kind=FindingKind.DRIFT,
+        columns=(column, *groups),
+        count=1,
         method="population stability index over 10 quantile bins, and Kolmogorov-Smirnov distance",
         threshold=f"PSI >= {PSI_MIN:g}, D >= {KS_MIN:g}, p < {SIGNIFICANCE:g}",
         figures=(
-            Figure(name="PSI", value=clean(round(index, 4))), Figure(name="D", value=clean(round(distance, 4))),
+            Figure(name="PSI", value=clean(round(index, 4))),
+            Figure(name="D", value=clean(round(distance, 4))),
             Figure(name="median before", value=clean(float(np.median(before))), unit=symbol),
             Figure(name="median after", value=clean(float(np.median(after))), unit=symbol),
         ),
         sentence=f"The distribution of {name(column)} differs between {between}: PSI {number(round(index, 2))}, median "
         f"{number(float(np.median(before)))} against {number(float(np.median(after)))}.",
         severity="notice",
-    )  # fmt: skip
+    )
 
 
 def _ks(one: Array, other: Array) -> float:
@@ -152,11 +155,14 @@ def _categories(table: Table, column: str, later: pl.Series, between: str) -> It
     moved = int(np.argmax(np.abs(shares[1] - shares[0])))
     value = counts["value"][moved]
     yield Finding(
-        kind=FindingKind.DRIFT, columns=(column,), count=1,
+        kind=FindingKind.DRIFT,
+        columns=(column,),
+        count=1,
         method="population stability index over the values, and chi-squared test",
         threshold=f"PSI >= {PSI_MIN:g}, p < {SIGNIFICANCE:g}",
         figures=(Figure(name="PSI", value=clean(round(index, 4))), Figure(name="value", value=str(value)[:200])),
-        sentence=f"The values of {name(column)} are distributed differently in {between}: PSI {number(round(index, 2))}; "
+        sentence=f"The values of {name(column)} are distributed differently in {between}: PSI "
+        f"{number(round(index, 2))}; "
         f"the share of {name(value)} changes most.",
         severity="notice",
-    )  # fmt: skip
+    )

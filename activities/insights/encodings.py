@@ -18,8 +18,25 @@ _BOMS = (
 )
 _CHUNK = 4 * 1024 * 1024
 _SAMPLE = 64 * 1024
-_CANDIDATES = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r", "mac_roman",
-               "cp850", "cp437", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"]  # fmt: skip
+_CANDIDATES = [
+    "cp1252",
+    "cp1250",
+    "cp1251",
+    "cp1253",
+    "cp1254",
+    "cp1255",
+    "cp1256",
+    "cp1257",
+    "koi8_r",
+    "mac_roman",
+    "cp850",
+    "cp437",
+    "shift_jis",
+    "euc_jp",
+    "gb18030",
+    "big5",
+    "euc_kr",
+]
 _WESTERN = frozenset("äöüßéèêëàâáãåæçñíìîïóòôõøúùûÿœžšÄÖÜÉÈÀÂÁÃÅÆÇÑÍÓÔÕØÚÛŒŽŠ€£°²³µ§«»–—‘’“”…¿¡ ªº¼½¾×±·")
 _WESTERN_SHARE_MIN = 0.9
 _BROKEN_SHARE_MAX = 0.2
@@ -137,9 +154,9 @@ def _guessed(lines: bytes) -> tuple[str, str]:
 
     western = lines.decode("cp1252", "replace")
     letters = [letter for letter in western if letter > "\x7f"]
-    if letters and sum(1 for letter in letters if letter in _WESTERN) >= _WESTERN_SHARE_MIN * len(letters):
-        if not _mixes(western):
-            return "cp1252", "its letters beyond ASCII are those of Western European languages"
+    known = sum(1 for letter in letters if letter in _WESTERN)
+    if letters and known >= _WESTERN_SHARE_MIN * len(letters) and not _mixes(western):
+        return "cp1252", "its letters beyond ASCII are those of Western European languages"
     try:
         best = from_bytes(lines, cp_isolation=_CANDIDATES, threshold=0.5).best()
     except (ValueError, UnicodeError):

@@ -13,10 +13,42 @@ _TOKEN = re.compile(
     r"[\"“„«]([^\"”“»]{1,200})[\"”“»]|(?<!\w)'([^']{1,200})'(?!\w)|(\d{4}-\d{2}-\d{2})|(\d{4}-\d{2})(?!\d)|"
     r"(-?\d+(?:[,']\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?)|([<>!=]=|<>|[<>=≥≤])|([^\W\d_][\w]*(?:['’]t)?)|(%|€|\$|£)"
 )
-_SCALES = {"k": 1e3, "thousand": 1e3, "tausend": 1e3, "mille": 1e3, "million": 1e6, "millions": 1e6, "mio": 1e6, "m": 1e6,
-           "billion": 1e9, "milliarden": 1e9, "mrd": 1e9, "bn": 1e9}  # fmt: skip
-_NUMERALS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twenty": 20,
-             "drei": 3, "funf": 5, "zehn": 10, "trois": 3, "cinq": 5, "dix": 10, "zwei": 2, "deux": 2}  # fmt: skip
+_SCALES = {
+    "k": 1e3,
+    "thousand": 1e3,
+    "tausend": 1e3,
+    "mille": 1e3,
+    "million": 1e6,
+    "millions": 1e6,
+    "mio": 1e6,
+    "m": 1e6,
+    "billion": 1e9,
+    "milliarden": 1e9,
+    "mrd": 1e9,
+    "bn": 1e9,
+}
+_NUMERALS = {
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "twenty": 20,
+    "drei": 3,
+    "funf": 5,
+    "zehn": 10,
+    "trois": 3,
+    "cinq": 5,
+    "dix": 10,
+    "zwei": 2,
+    "deux": 2,
+}
+_GENERIC = frozenset(("id", "no", "nr", "number", "nummer", "code", "key", "name"))
 _VALUES_MAX = 5_000
 _PHRASE_WORDS_MAX = 5
 _LOOKUP = {tuple(plain(phrase).split()): kind for kind, phrases in reversed(PHRASES.items()) for phrase in phrases}
@@ -141,6 +173,12 @@ def _find_partly_named(words: Words, names: dict[str, list[str]]) -> None:
         ]
         taken = {mention.column for mention in words.columns}
         holders = [name for name in holders if name not in taken] or holders
+        if len(holders) > 1:
+            # `orders` are the rows of `Order ID` rather than of `Order date`.
+            entities = [
+                name for name in holders if len(set(names[name]) - _GENERIC) == 1 and set(names[name]) & _GENERIC
+            ]
+            holders = entities if len(entities) == 1 else holders
         if len(holders) == 1:
             partly.append((start, start + 1, holders[0], 1.0))
         elif holders:

@@ -3,47 +3,73 @@
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import pairwise
 
 _SPLIT = re.compile(r"[^\w]+|_|(?<=[a-zäöüß])(?=[A-ZÄÖÜ])|(?<=[A-Za-z])(?=\d)")
 
 WORDS: dict[str, frozenset[str]] = {
     topic: frozenset(words.split())
     for topic, words in {
-        "identifier": "id ids uuid guid key pk sku isbn iban ean gtin serial email mail invoice nr no number num nummer numero "
-        "belegnr rechnungsnr kundennr kennung identifier identifiant vin imei token hash",
-        "code": "code codes zip zipcode postcode postal postalcode plz cap npa phone telefon tel fax ssn account konto bic "
-        "postleitzahl",
-        "year": "year jahr annee anno ano any yr fiscalyear",
-        "latitude": "lat latitude breite breitengrad",
-        "longitude": "lon lng long longitude laenge laengengrad",
-        "time": "date datum day time timestamp zeit zeitpunkt month monat period periode created updated at when jour fecha data "
-        "giorno tag week woche datetime quarter",
-        "age": "age alter ages idade edad eta",
-        "count": "count qty quantity quantities menge anzahl units stock inventory bestand stueck stk pieces visits visitors clicks "
-        "orders sales_count beds employees headcount population einwohner passengers attendance downloads nombre quantite cantidad "
-        "quantita views sessions users members students patients births deaths cases",
-        "amount": "price preis prix precio prezzo prijs cost costs kosten salary gehalt salaire wage lohn rent miete fee gebuehr "
-        "fare income fare tariff",
-        "size": "weight gewicht height hoehe length laenge distance distanz entfernung area flaeche volume volumen duration dauer "
-        "speed mass width breite depth size mileage power leistung consumption verbrauch rainfall precipitation "
-        "niederschlag humidity pressure poids distancia peso",
-        "signed": "change growth diff difference delta balance saldo profit margin marge gewinn return returns yield variance "
-        "deviation veraenderung wachstum error temperature temperatur temp latitude longitude lat lon elevation altitude net "
-        "adjustment refund yoy mom gain loss score zscore log offset drift surplus deficit anomaly",
-        "share": "share rate ratio percentage percent pct proportion probability anteil quote prozent occupancy utilization "
-        "utilisation auslastung completion humidity battery attendance taux part",
-        "due": "due expiry expires expiration expected planned forecast target deadline valid until faellig next scheduled end "
-        "ende termin renewal maturity estimated eta plan",
-        "start": "start begin beginn from von ab order ordered bestell bestelldatum created opened open hire hired check_in checkin "
-        "admission admitted birth born departure pickup issued issue invoice posted signup joined submitted debut inicio eintritt "
-        "aufnahme arrival entry loan borrowed",
-        "end": "end ende to bis finish ship shipped delivered delivery liefer lieferdatum closed close completed resolved left exit "
-        "termination checkout discharge discharged returned return paid due dropoff fin arrival arrived entlassung austritt "
-        "departure updated",
-        "group": "split set batch period phase wave cohort version group arm source site charge lot half",
-        "additive": "amount revenue sales umsatz total sum qty quantity menge anzahl count units cost costs profit income spend "
-        "budget volume value betrag turnover orders visits ventes chiffre importe kosten downloads clicks fee passengers cases "
-        "deaths births rainfall precipitation energy consumption production output hours stunden",
+        "identifier": (
+            "belegnr ean email gtin guid hash iban id identifiant identifier ids imei invoice isbn kennung key "
+            "kundennr mail no nr num number numero nummer pk rechnungsnr serial sku token uuid vin"
+        ),
+        "code": (
+            "account bic cap code codes fax konto npa phone plz postal postalcode postcode postleitzahl ssn tel "
+            "telefon zip zipcode"
+        ),
+        "year": "annee anno ano any fiscalyear jahr year yr",
+        "latitude": "breite breitengrad lat latitude",
+        "longitude": "laenge laengengrad lng lon long longitude",
+        "time": (
+            "at created data date datetime datum day fecha giorno jour monat month period periode quarter tag time "
+            "timestamp updated week when woche zeit zeitpunkt"
+        ),
+        "age": "age ages alter edad eta idade",
+        "count": (
+            "anzahl attendance beds bestand births cantidad cases clicks count deaths downloads einwohner employees "
+            "headcount inventory members menge nombre orders passengers patients pieces population qty quantita "
+            "quantite quantities quantity sales_count sessions stk stock students stueck units users views visitors "
+            "visits"
+        ),
+        "amount": (
+            "cost costs fare fee gebuehr gehalt income kosten lohn miete precio preis prezzo price prijs prix rent "
+            "salaire salary tariff wage"
+        ),
+        "size": (
+            "area breite consumption dauer depth distance distancia distanz duration entfernung flaeche gewicht height "
+            "hoehe humidity laenge leistung length mass mileage niederschlag peso poids power precipitation pressure "
+            "rainfall size speed verbrauch volume volumen weight width"
+        ),
+        "signed": (
+            "adjustment altitude anomaly balance change deficit delta deviation diff difference drift elevation error "
+            "gain gewinn growth lat latitude log lon longitude loss marge margin mom net offset profit refund return "
+            "returns saldo score surplus temp temperatur temperature variance veraenderung wachstum yield yoy zscore"
+        ),
+        "share": (
+            "anteil attendance auslastung battery completion humidity occupancy part pct percent percentage "
+            "probability proportion prozent quote rate ratio share taux utilisation utilization"
+        ),
+        "due": (
+            "deadline due end ende estimated eta expected expiration expires expiry faellig forecast maturity next "
+            "plan planned renewal scheduled target termin until valid"
+        ),
+        "start": (
+            "ab admission admitted arrival aufnahme begin beginn bestell bestelldatum birth born borrowed check_in "
+            "checkin created debut departure eintritt entry from hire hired inicio invoice issue issued joined loan "
+            "open opened order ordered pickup posted signup start submitted von"
+        ),
+        "end": (
+            "arrival arrived austritt bis checkout close closed completed delivered delivery departure discharge "
+            "discharged dropoff due end ende entlassung exit fin finish left liefer lieferdatum paid resolved return "
+            "returned ship shipped termination to updated"
+        ),
+        "group": "arm batch charge cohort group half lot period phase set site source split version wave",
+        "additive": (
+            "amount anzahl betrag births budget cases chiffre clicks consumption cost costs count deaths downloads "
+            "energy fee hours importe income kosten menge orders output passengers precipitation production profit qty "
+            "quantity rainfall revenue sales spend stunden sum total turnover umsatz units value ventes visits volume"
+        ),
     }.items()
 }
 
@@ -52,8 +78,7 @@ WORDS: dict[str, frozenset[str]] = {
 def words_of(name: str) -> frozenset[str]:
     """Return the words of a name in lower case, without accents, also joined in pairs."""
     found = [_plain(part) for part in _SPLIT.split(name) if part]
-    pairs = [f"{first}{second}" for first, second in zip(found, found[1:], strict=False)]
-    return frozenset(found + pairs)
+    return frozenset(found + [f"{first}{second}" for first, second in pairwise(found)])
 
 
 SUFFIXES: dict[str, tuple[str, ...]] = {

@@ -56,7 +56,8 @@ def outliers(table: Table, measured: Measured) -> Iterator[Finding]:
         if None in bounds:
             continue
         (lowest, highest), (low, high) = (each for each in bounds if each is not None)
-        # A power makes one tail shorter and the other longer: what lies outside must do so by the values themselves, too.
+        # A power makes one tail shorter and the other longer: what lies outside must do so by the values themselves,
+        # too.
         lower, upper = min(lowest, _BACK[scale](low)), max(highest, _BACK[scale](high))
         fenced = _fenced(ordered)
         if ordered[0] >= lower and ordered[-1] <= upper:
@@ -71,8 +72,12 @@ def outliers(table: Table, measured: Measured) -> Iterator[Finding]:
         unit = table.unit(column)
         rows, count = table.numbers_of(indices), len(indices)
         yield Finding(
-            kind=FindingKind.OUTLIERS, columns=(column,), rows=rows, count=count,
-            method=f"beyond the fences of {IQR_FACTOR} interquartile ranges and beyond the robust z-score (median, MAD), of "
+            kind=FindingKind.OUTLIERS,
+            columns=(column,),
+            rows=rows,
+            count=count,
+            method=f"beyond the fences of {IQR_FACTOR} interquartile ranges and beyond the robust z-score (median, "
+            f"MAD), of "
             f"the {scale}",
             threshold=f"|z| > {threshold:.2f}",
             figures=(
@@ -84,9 +89,10 @@ def outliers(table: Table, measured: Measured) -> Iterator[Finding]:
                 Figure(name="median", value=numbers.statistics.median, unit=unit.symbol if unit else None),
             ),
             sentence=f"{name(column)} has {counted(count, 'outlier')} ({rows_text(rows, count)}); the farthest is "
-            f"{with_unit(number(extreme), unit)}, where the median is {with_unit(number(numbers.statistics.median or 0), unit)}.",
+            f"{with_unit(number(extreme), unit)}, where the median is "
+            f"{with_unit(number(numbers.statistics.median or 0), unit)}.",
             severity="warning",
-        )  # fmt: skip
+        )
 
 
 def _limits(ordered: Array, threshold: float) -> tuple[float, float] | None:
@@ -98,7 +104,11 @@ def _limits(ordered: Array, threshold: float) -> tuple[float, float] | None:
 def _fenced(ordered: Array) -> int:
     """Count the values beyond Tukey's fences."""
     low, high, _, _ = _bounds(ordered)
-    return int(np.searchsorted(ordered, low, side="left")) + len(ordered) - int(np.searchsorted(ordered, high, side="right"))
+    return (
+        int(np.searchsorted(ordered, low, side="left"))
+        + len(ordered)
+        - int(np.searchsorted(ordered, high, side="right"))
+    )
 
 
 _LADDER: dict[str, Callable[[Array], Array]] = {
@@ -179,7 +189,11 @@ def _wrong_numbers(table: Table, column: str, values: pl.Series) -> Iterator[tup
     if not percentage and says(column, "share") and not signed and column_is_share(values) and (low < 0 or high > 1):
         yield (values < 0) | (values > 1), "are shares out of 0 to 1", "0 to 1"
         return
-    if low < 0 and not signed and (any(says(column, topic) for topic in ("count", "amount", "size")) or _stray(values, low)):
+    if (
+        low < 0
+        and not signed
+        and (any(says(column, topic) for topic in ("count", "amount", "size")) or _stray(values, low))
+    ):
         yield values < 0, "are negative", "0 or more"
 
 
@@ -228,12 +242,17 @@ def _impossible(table: Table, column: str, wrong: pl.Series, why: str, bound: st
     shown = first.isoformat() if isinstance(first, date | datetime) else with_unit(number(first), unit)
     noun = "date" if table.columns[column].temporal else "value"
     yield Finding(
-        kind=FindingKind.IMPOSSIBLE_VALUES, columns=(column,), rows=rows, count=count,
-        method="what a column of this name, unit and type can hold, where at most 5% break it", threshold=bound,
+        kind=FindingKind.IMPOSSIBLE_VALUES,
+        columns=(column,),
+        rows=rows,
+        count=count,
+        method="what a column of this name, unit and type can hold, where at most 5% break it",
+        threshold=bound,
         figures=(Figure(name="values", value=count), Figure(name="first", value=shown)),
-        sentence=f"{counted(count, noun)} of {name(column)} {_agree(why, count)}, which cannot be ({shown} in row {rows[0]}).",
+        sentence=f"{counted(count, noun)} of {name(column)} {_agree(why, count)}, which cannot be ({shown} in row "
+        f"{rows[0]}).",
         severity="warning",
-    )  # fmt: skip
+    )
 
 
 def _agree(why: str, count: int) -> str:
@@ -272,13 +291,19 @@ def order_of_dates(table: Table) -> Iterator[Finding]:
             continue
         rows, count = table.numbers_of(indices), len(indices)
         yield Finding(
-            kind=FindingKind.ORDER_OF_DATES, columns=(first, second), rows=rows, count=count,
-            method="rows in which a date lies before one that it follows in at least 95% of the rows (85% by their names)",
-            threshold=percent(_ORDERED_SHARE_MIN), figures=(Figure(name="rows", value=count), Figure(name="in order", value=share)),
-            sentence=f"{name(second)} lies before {name(first)} in {counted(count, 'row')} ({rows_text(rows, count)}); in "
+            kind=FindingKind.ORDER_OF_DATES,
+            columns=(first, second),
+            rows=rows,
+            count=count,
+            method="rows in which a date lies before one that it follows in at least 95% of the rows (85% by their "
+            "names)",
+            threshold=percent(_ORDERED_SHARE_MIN),
+            figures=(Figure(name="rows", value=count), Figure(name="in order", value=share)),
+            sentence=f"{name(second)} lies before {name(first)} in {counted(count, 'row')} "
+            f"({rows_text(rows, count)}); in "
             "all others it does not.",
             severity="warning",
-        )  # fmt: skip
+        )
 
 
 def _follows(before: pl.Series, after: pl.Series, named: bool) -> bool:

@@ -1,4 +1,5 @@
-"""Parquet, read by pieces after its footer was looked at; the footer is not trusted, so what is read is counted again."""
+"""Parquet, read by pieces after its footer was looked at; the footer is not trusted, so what is read is counted
+again."""
 
 from pathlib import Path
 

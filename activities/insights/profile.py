@@ -1,4 +1,5 @@
-"""The profile of a table: figures of each column, and correlations. Numbers are of all rows, unless it says otherwise."""
+"""The profile of a table: figures of each column, and correlations. Numbers are of all rows, unless it says
+otherwise."""
 
 import math
 from dataclasses import dataclass, field
@@ -68,7 +69,11 @@ def numbers_of(values: pl.Series, ordered: Array | None = None) -> Numbers:
     q1, median, q3 = (quantile(ordered, share) for share in (0.25, 0.5, 0.75))
     whole = values.dtype.is_integer()
     total = (
-        float(values.cast(pl.Int128).sum()) if whole else math.fsum(ordered) if count <= 10_000 else float(ordered.sum())
+        float(values.cast(pl.Int128).sum())
+        if whole
+        else math.fsum(ordered)
+        if count <= 10_000
+        else float(ordered.sum())
     )
     statistics = Statistics(
         count=count,
@@ -237,7 +242,9 @@ def _pearson_matrix(columns: list[pl.Series]) -> dict[tuple[str, str], float | N
     means = np.array([float(column.mean()) for column in columns])  # type: ignore[arg-type]
     products = np.zeros((len(names), len(names)))
     for start in range(0, len(columns[0]), _PIECE):
-        piece = np.stack([column.slice(start, _PIECE).cast(pl.Float64).to_numpy() for column in columns]) - means[:, None]
+        piece = (
+            np.stack([column.slice(start, _PIECE).cast(pl.Float64).to_numpy() for column in columns]) - means[:, None]
+        )
         products += piece @ piece.T
     lengths = np.sqrt(np.diag(products))
     found: dict[tuple[str, str], float | None] = {}

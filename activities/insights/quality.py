@@ -41,31 +41,40 @@ def _rows(table: Table) -> Iterator[Finding]:
     if count := len(table.empty_rows):
         rows = table.numbers_of(table.empty_rows)
         yield Finding(
-            kind=FindingKind.EMPTY_ROWS, rows=rows, count=count, method="rows in which no cell holds anything",
+            kind=FindingKind.EMPTY_ROWS,
+            rows=rows,
+            count=count,
+            method="rows in which no cell holds anything",
             figures=(Figure(name="rows", value=count),),
-            sentence=f"{counted(count, 'row is', 'rows are')} empty ({rows_text(rows, count)}).", severity="notice",
-        )  # fmt: skip
+            sentence=f"{counted(count, 'row is', 'rows are')} empty ({rows_text(rows, count)}).",
+            severity="notice",
+        )
     if count := len(table.duplicate_rows):
         rows = table.numbers_of(table.duplicate_rows)
         yield Finding(
-            kind=FindingKind.DUPLICATE_ROWS, rows=rows, count=count,
+            kind=FindingKind.DUPLICATE_ROWS,
+            rows=rows,
+            count=count,
             method="rows equal to an earlier row in every cell, as it is written",
             figures=(Figure(name="rows", value=count), Figure(name="share", value=count / table.height)),
             sentence=f"{counted(count, 'row repeats', 'rows repeat')} an earlier row in every cell "
             f"({rows_text(rows, count)}).",
             severity="warning",
-        )  # fmt: skip
+        )
     for indices, fewer in ((table.raw.long_rows, "more"), (table.raw.short_rows, "fewer")):
         if count := len(indices):
             rows = table.numbers_of(indices)
             lost = " What is beyond the last column was not read." if fewer == "more" else ""
             yield Finding(
-                kind=FindingKind.RAGGED_ROWS, rows=rows, count=count,
-                method="number of fields against the number of columns", figures=(Figure(name="rows", value=count),),
+                kind=FindingKind.RAGGED_ROWS,
+                rows=rows,
+                count=count,
+                method="number of fields against the number of columns",
+                figures=(Figure(name="rows", value=count),),
                 sentence=f"{counted(count, 'row has', 'rows have')} {fewer} fields than the table has columns "
                 f"({rows_text(rows, count)}).{lost}",
                 severity="warning",
-            )  # fmt: skip
+            )
 
 
 def _header(table: Table) -> Iterator[Finding]:
@@ -75,29 +84,39 @@ def _header(table: Table) -> Iterator[Finding]:
         if columns:
             shown = names(columns)
             yield Finding(
-                kind=FindingKind.HEADER, columns=tuple(columns), count=len(columns), method="names of the header",
+                kind=FindingKind.HEADER,
+                columns=tuple(columns),
+                count=len(columns),
+                method="names of the header",
                 figures=(Figure(name="columns", value=len(columns)),),
                 sentence=f"{counted(len(columns), 'column has', 'columns have')} {text}; "
                 f"{'it is' if len(columns) == 1 else 'they are'} called {shown} here.",
                 severity="notice",
-            )  # fmt: skip
+            )
 
 
 def _missing(table: Table, column: Column) -> Iterator[Finding]:
     values = table.frame[column.name]
     if column.type == ColumnType.EMPTY:
         yield Finding(
-            kind=FindingKind.EMPTY_COLUMN, columns=(column.name,), count=table.height, method="cells that hold something",
-            sentence=f"The column {name(column.name)} holds nothing.", severity="warning",
-        )  # fmt: skip
+            kind=FindingKind.EMPTY_COLUMN,
+            columns=(column.name,),
+            count=table.height,
+            method="cells that hold something",
+            sentence=f"The column {name(column.name)} holds nothing.",
+            severity="warning",
+        )
         return
     if table.roles[column.name] == Role.CONSTANT and table.height > 2:
         value = values.drop_nulls()[0]
         value = number(value) if column.numeric else value
         yield Finding(
-            kind=FindingKind.CONSTANT_COLUMN, columns=(column.name,), count=table.height, method="distinct values",
+            kind=FindingKind.CONSTANT_COLUMN,
+            columns=(column.name,),
+            count=table.height,
+            method="distinct values",
             sentence=f"The column {name(column.name)} holds the same value {name(value)} wherever it holds one.",
-        )  # fmt: skip
+        )
     absent = values.is_null()
     if column.unreadable is not None:
         absent &= ~column.unreadable
@@ -112,12 +131,16 @@ def _missing(table: Table, column: Column) -> Iterator[Finding]:
         share = len(indices) / table.height
         spelled = f" ({names(list(column.nulls))} among them)" if column.nulls else ""
         yield Finding(
-            kind=FindingKind.MISSING_VALUES, columns=(column.name,), rows=table.numbers_of(indices), count=len(indices),
+            kind=FindingKind.MISSING_VALUES,
+            columns=(column.name,),
+            rows=table.numbers_of(indices),
+            count=len(indices),
             method="empty cells and spellings of null, but for empty rows",
             figures=(Figure(name="cells", value=len(indices)), Figure(name="share", value=share)),
-            sentence=f"{name(column.name)} is missing in {counted(len(indices), 'row')}, {percent(share)} of all{spelled}.",
+            sentence=f"{name(column.name)} is missing in {counted(len(indices), 'row')}, {percent(share)} of "
+            f"all{spelled}.",
             severity="warning" if share >= _WARNING_SHARE else "notice" if share >= _NOTICE_SHARE else "info",
-        )  # fmt: skip
+        )
 
 
 def _mixed(table: Table, column: Column) -> Iterator[Finding]:
@@ -126,25 +149,34 @@ def _mixed(table: Table, column: Column) -> Iterator[Finding]:
         rows, count = table.numbers_of(indices), len(indices)
         kind = {"number": "numbers", "integer": "whole numbers"}.get(column.type.value, f"{column.type.value}s")
         yield Finding(
-            kind=FindingKind.MIXED_TYPES, columns=(column.name,), rows=rows, count=count,
+            kind=FindingKind.MIXED_TYPES,
+            columns=(column.name,),
+            rows=rows,
+            count=count,
             method="cells that are not of the type of at least 80% of the column",
-            threshold="80%", figures=(Figure(name="cells", value=count),),
+            threshold="80%",
+            figures=(Figure(name="cells", value=count),),
             sentence=f"{name(column.name)} holds {kind}, but {counted(count, 'cell is', 'cells are')} none "
             f"({names(column.unreadable_examples, 3)}; {rows_text(rows, count)}); "
             f"{'it is' if count == 1 else 'they are'} left out of what is computed.",
             severity="warning",
-        )  # fmt: skip
+        )
     if column.other_units and column.other_unit_rows is not None and column.unit is not None:
         indices = column.other_unit_rows.arg_true().to_list()
         rows, count = table.numbers_of(indices), len(indices)
         others = ", ".join(f"{symbol} ({number:,})" for symbol, number in list(column.other_units.items())[:5])
         yield Finding(
-            kind=FindingKind.MIXED_UNITS, columns=(column.name,), rows=rows, count=count,
-            method="units beside the numbers", figures=(Figure(name="cells", value=count),),
-            sentence=f"{name(column.name)} is mostly in {column.unit.symbol}, but {counted(count, 'cell is', 'cells are')} "
+            kind=FindingKind.MIXED_UNITS,
+            columns=(column.name,),
+            rows=rows,
+            count=count,
+            method="units beside the numbers",
+            figures=(Figure(name="cells", value=count),),
+            sentence=f"{name(column.name)} is mostly in {column.unit.symbol}, but "
+            f"{counted(count, 'cell is', 'cells are')} "
             f"in another unit: {others}; {'it is' if count == 1 else 'they are'} left out of what is computed.",
             severity="warning",
-        )  # fmt: skip
+        )
 
 
 def _date_order(column: Column) -> Iterator[Finding]:
@@ -154,12 +186,15 @@ def _date_order(column: Column) -> Iterator[Finding]:
     if dates.ambiguous:
         first = "day" if dates.order == DateOrder.DAY_FIRST else "month"
         yield Finding(
-            kind=FindingKind.DATE_ORDER, columns=(column.name,), count=len(column.values) - column.values.null_count(),
-            method="numbers above 12, order of the rows, separators", threshold="none of them decides",
+            kind=FindingKind.DATE_ORDER,
+            columns=(column.name,),
+            count=len(column.values) - column.values.null_count(),
+            method="numbers above 12, order of the rows, separators",
+            threshold="none of them decides",
             sentence=f"The dates of {name(column.name)} could have the day or the month first, and nothing in the file "
             f"decides; they were read with the {first} first. Name the order to be sure.",
             severity="warning",
-        )  # fmt: skip
+        )
 
 
 def _spellings(table: Table, column: Column) -> Iterator[Finding]:
@@ -172,7 +207,11 @@ def _spellings(table: Table, column: Column) -> Iterator[Finding]:
     for value, count in counts.iter_rows():
         by_plain[_plain(value)].append((value, count))
     variants = [group for group in by_plain.values() if len(group) > 1 and len({value for value, _ in group}) > 1]
-    if not variants or (role == Role.CODE and counts.height > CATEGORIES_MAX and sum(len(group) for group in variants) > 0.5 * counts.height):
+    if not variants or (
+        role == Role.CODE
+        and counts.height > CATEGORIES_MAX
+        and sum(len(group) for group in variants) > 0.5 * counts.height
+    ):
         return
     rare = [value for group in variants for value, _ in group[1:]]
     indices = column.values.is_in(rare).fill_null(False).arg_true().to_list()
@@ -180,13 +219,16 @@ def _spellings(table: Table, column: Column) -> Iterator[Finding]:
         f"{name(group[0][0])} and {names([repr(value)[1:-1] for value, _ in group[1:]], 3)}" for group in variants[:3]
     )
     yield Finding(
-        kind=FindingKind.SPELLINGS, columns=(column.name,), rows=table.numbers_of(indices), count=len(indices),
+        kind=FindingKind.SPELLINGS,
+        columns=(column.name,),
+        rows=table.numbers_of(indices),
+        count=len(indices),
         method="values equal but for case, spaces, accents and punctuation",
         figures=(Figure(name="values", value=len(variants)), Figure(name="rows", value=len(indices))),
         sentence=f"{name(column.name)} spells {counted(len(variants), 'value')} in several ways, in "
         f"{counted(len(indices), 'row')}: {shown}. They are counted apart.",
         severity="warning",
-    )  # fmt: skip
+    )
 
 
 def _plain(value: str) -> str:
@@ -201,12 +243,14 @@ def _encoding(table: Table) -> Iterator[Finding]:
     if table.raw.broken_bytes:
         count = table.raw.broken_bytes
         yield Finding(
-            kind=FindingKind.ENCODING, count=count, method="bytes that are not UTF-8 in a file that otherwise is",
+            kind=FindingKind.ENCODING,
+            count=count,
+            method="bytes that are not UTF-8 in a file that otherwise is",
             figures=(Figure(name="bytes", value=count),),
             sentence=f"The file is UTF-8 but for {counted(count, 'byte')}, read as Windows-1252: parts of it come from "
             "another encoding.",
             severity="warning",
-        )  # fmt: skip
+        )
     for column in table.columns.values():
         if table.frame[column.name].dtype != pl.String:
             continue
@@ -217,13 +261,16 @@ def _encoding(table: Table) -> Iterator[Finding]:
         if indices:
             rows, count = table.numbers_of(indices), len(indices)
             yield Finding(
-                kind=FindingKind.ENCODING, columns=(column.name,), rows=rows, count=count,
+                kind=FindingKind.ENCODING,
+                columns=(column.name,),
+                rows=rows,
+                count=count,
                 method="letters as they come of UTF-8 read as Windows-1252, and replacement characters",
                 figures=(Figure(name="cells", value=count),),
                 sentence=f"{name(column.name)} holds letters that were decoded wrongly before the file was written, in "
                 f"{counted(count, 'row')} ({name(values[indices[0]])} in row {rows[0]}).",
                 severity="warning",
-            )  # fmt: skip
+            )
 
 
 def _duplicate_keys(table: Table) -> Iterator[Finding]:
@@ -244,10 +291,15 @@ def _duplicate_keys(table: Table) -> Iterator[Finding]:
         rows, count = table.numbers_of(twice), len(twice)
         examples = list(dict.fromkeys(str(values[index]) for index in twice[:DATA_EXAMPLES_MAX]))
         yield Finding(
-            kind=FindingKind.DUPLICATE_KEYS, columns=(column_name,), rows=rows, count=count,
-            method="values that stand twice in a column that is a key but for them", threshold="90% unique (98% by any name)",
+            kind=FindingKind.DUPLICATE_KEYS,
+            columns=(column_name,),
+            rows=rows,
+            count=count,
+            method="values that stand twice in a column that is a key but for them",
+            threshold="90% unique (98% by any name)",
             figures=(Figure(name="rows", value=count),),
-            sentence=f"{name(column_name)} looks like a key, but {counted(count, 'row repeats', 'rows repeat')} a value of "
+            sentence=f"{name(column_name)} looks like a key, but {counted(count, 'row repeats', 'rows repeat')} a "
+            f"value of "
             f"an earlier row ({names(examples, 3)}; {rows_text(rows, count)}).",
             severity="warning",
-        )  # fmt: skip
+        )

@@ -1,45 +1,29 @@
 """A question in plain words becomes a plan: what is asked of which columns, in which rows, by which groups.
 
-A deterministic grammar. What it does not understand it refuses, with the words that it does not know and the columns that
+A deterministic grammar. What it does not understand it refuses, with the words that it does not know and the columns
+that
 there are: a word that is passed over could change the answer.
 """
 
-import re
-from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import date
 
-from activities.insights.dates import MONTHS
-from activities.insights.matching import Mention, Token, Words, words_of
+from activities.insights.choosing import additive
+from activities.insights.conditions import Condition, conditions_of
+from activities.insights.matching import Mention, Words, words_of
 from activities.insights.series import time_columns
-from activities.insights.sql import identifier, literal
 from activities.insights.table import Table
-from activities.insights.telling import additive
 from activities.insights.vocabulary import STOPWORDS, plain
 from activities.insights.wording import name as quoted
 from activities.insights.wording import names
-from schema.contracts.insights import ColumnType, Role
+from schema.contracts.insights import Role
 from schema.errors import ValidationFailed
 
 PERIODS = ("day", "week", "month", "quarter", "year", "weekday")
 AGGREGATES = ("sum", "mean", "median", "std", "max", "min")
-_COMPARATORS = (">", "<", ">=", "<=", "=", "!=", "between", "contains", "starts", "ends", "before", "after")
 _STRICT = (">", "<", ">=", "<=", "!=", "contains", "starts", "ends")
 """What must become a condition; the others have other meanings, too."""
 _GROUPS_MAX = 2
-_NEAR = 4
-"""Words between a comparator and its number at most."""
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One condition on rows: as SQL, and in words."""
-
-    sql: str
-    words: str
-    column: str
-    value: object = None
-    equal: bool = False
 
 
 @dataclass
@@ -47,7 +31,7 @@ class Plan:
     """What a question asks."""
 
     aggregate: str = ""
-    """`sum`, `mean`, `median`, `std`, `max`, `min`, `count`, `distinct`, `share`, `missing`, `correlation` or `list`."""
+    """An aggregate, or `count`, `distinct`, `share`, `missing`, `correlation`, `list`."""
     measure: str | None = None
     other: str | None = None
     """Second column of a correlation."""
@@ -72,10 +56,18 @@ def plan_of(question: str, table: Table) -> Plan:
     """
     words = words_of(question, table)
     plan = Plan()
-    _conditions(words, table, plan)
+    plan.conditions = conditions_of(words, table)
     _groups(words, table, plan)
-    _aggregate(words, table, plan)
+    plan.limit = _limit(words)
     _refuse_unknown(words, table)
+    _aggregate(words, table, plan)
+    if plan.aggregate in ("mean", "median"):
+        # `the average per order`, where each row is an order, is the average of all.
+        plan.groups = [
+            group
+            for group in plan.groups
+            if table.roles[group] != Role.IDENTIFIER or table.distinct[group] < table.height
+        ]
     _refuse_unused(words, table, plan)
     return plan
 
@@ -101,12 +93,17 @@ def _refuse_unknown(words: Words, table: Table) -> None:
                 f"The question cannot be answered: {quoted(word)} could be {names(words.ambiguous[word])}; say which.",
             )
     if unknown:
-        raise refusal(table, f"The question cannot be answered: {names(unknown)} {'is' if len(unknown) == 1 else 'are'} neither a column "
-                             "nor a value of the table, nor a word that is understood.")  # fmt: skip
+        raise refusal(
+            table,
+            f"The question cannot be answered: {names(unknown)} {'is' if len(unknown) == 1 else 'are'} neither a "
+            f"column "
+            "nor a value of the table, nor a word that is understood.",
+        )
 
 
 def _refuse_unused(words: Words, table: Table, plan: Plan) -> None:
-    """Refuse where a comparison or a column was named and did not find its place: to pass it over would change the answer."""
+    """Refuse where a comparison or a column was named and did not find its place: to pass it over would change the
+    answer."""
     for phrase in words.phrases:
         if phrase.phrase in _STRICT and phrase.start not in words.handled:
             said = " ".join(token.text for token in words.tokens[phrase.start : phrase.end])
@@ -115,219 +112,13 @@ def _refuse_unused(words: Words, table: Table, plan: Plan) -> None:
         each.column for each in (*plan.conditions, *plan.part)
     }
     # `orders` of a table with one order per row means its rows.
-    left = [mention.column for mention in words.columns if mention.column not in used and table.roles[mention.column] != Role.IDENTIFIER]
+    left = [
+        mention.column
+        for mention in words.columns
+        if mention.column not in used and table.roles[mention.column] != Role.IDENTIFIER
+    ]
     if left and plan.aggregate not in ("count", "list"):
         raise refusal(table, f"The question cannot be answered: it is not clear what is asked of {names(left)}.")
-
-
-def _conditions(words: Words, table: Table, plan: Plan) -> None:
-    used_values: set[int] = set()
-    for phrase in list(words.phrases):
-        if phrase.phrase in _COMPARATORS:
-            _compared(words, table, plan, phrase, used_values)
-    _times(words, table, plan)
-    by_column: dict[str, list[Mention]] = {}
-    for mention in words.values:
-        if mention.start not in used_values:
-            by_column.setdefault(mention.column, []).append(mention)
-    for column, mentions in by_column.items():
-        negated = [each for each in mentions if _negated(words, each)]
-        plain_ones = [each for each in mentions if each not in negated]
-        if plain_ones:
-            plan.conditions.append(_is_one_of(column, [each.value for each in plain_ones]))
-        for each in negated:
-            plan.conditions.append(
-                Condition(
-                    f"{identifier(column)} <> {literal(each.value)}",
-                    f"{quoted(column)} is not {quoted(each.value)}",
-                    column,
-                    each.value,
-                )
-            )
-
-
-def _negated(words: Words, mention: Mention) -> bool:
-    for each in words.phrases:
-        if each.phrase == "!=" and each.end <= mention.start and mention.start - each.end <= 2:
-            words.handled.add(each.start)
-            return True
-    return False
-
-
-def _is_one_of(column: str, values: list[object]) -> Condition:
-    if len(values) == 1:
-        return Condition(
-            f"{identifier(column)} = {literal(values[0])}",
-            f"{quoted(column)} is {quoted(values[0])}",
-            column,
-            values[0],
-            equal=True,
-        )
-    return Condition(
-        f"{identifier(column)} IN ({', '.join(literal(value) for value in values)})",
-        f"{quoted(column)} is {' or '.join(quoted(value) for value in values)}", column, tuple(values),
-    )  # fmt: skip
-
-
-def _compared(words: Words, table: Table, plan: Plan, phrase: Mention, used_values: set[int]) -> None:
-    """Read the condition that a comparator begins, where numbers, dates or texts follow it."""
-    tokens, kind = words.tokens, phrase.phrase
-    if kind in ("contains", "starts", "ends"):
-        _text_condition(words, table, plan, phrase, used_values)
-        return
-    numbers = [
-        place for place in range(phrase.end, min(phrase.end + _NEAR + (3 if kind == "between" else 0), len(tokens)))
-        if tokens[place].number is not None and not tokens[place].used
-    ]  # fmt: skip
-    wanted = 2 if kind == "between" else 1
-    if len(numbers) < wanted:
-        return
-    places = numbers[:wanted]
-    if any(
-        token.used and token.used.startswith("phrase") and token.used != "phrase rows"
-        for token in tokens[phrase.end : places[0]]
-    ):
-        return
-    column = _column_of_number(words, table, phrase, places)
-    if column is None:
-        return
-    values = [tokens[place].number or 0.0 for place in places]
-    own = identifier(column)
-    low = _whole(values[0])
-    if table.columns[column].temporal:
-        return
-    if kind == "between":
-        high = _whole(values[1])
-        plan.conditions.append(
-            Condition(f"{own} BETWEEN {low} AND {high}", f"{quoted(column)} is between {low} and {high}", column)
-        )
-    else:
-        sign = {"before": "<", "after": ">", "!=": "<>"}.get(kind, kind)
-        plan.conditions.append(Condition(f"{own} {sign} {low}", f"{quoted(column)} {sign} {low}", column))
-    words.handled.add(phrase.start)
-    for place in places:
-        tokens[place].used = "number"
-
-
-def _whole(value: float) -> str:
-    return str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(value)
-
-
-def _column_of_number(words: Words, table: Table, phrase: Mention, places: list[int]) -> str | None:
-    """Return the numeric column that a comparison is about: right behind its number, else last before the comparator."""
-    numeric = [mention for mention in words.columns if table.columns[mention.column].numeric]
-    behind = [mention for mention in numeric if 0 <= mention.start - places[-1] - 1 <= 1]
-    before = [mention for mention in numeric if mention.end <= phrase.start]
-    near = [mention for mention in before if phrase.start - mention.end <= 2]
-    chosen = (near or behind or before)[-1:] if near else (behind or before[-1:])[:1]
-    return chosen[0].column if chosen else None
-
-
-def _text_condition(words: Words, table: Table, plan: Plan, phrase: Mention, used_values: set[int]) -> None:
-    before = [
-        mention
-        for mention in words.columns
-        if mention.end <= phrase.start and table.columns[mention.column].type == ColumnType.TEXT
-    ]
-    if not before or phrase.end >= len(words.tokens):
-        return
-    column, token = before[-1].column, words.tokens[phrase.end]
-    text = token.text
-    token.used = "text"
-    words.handled.add(phrase.start)
-    used_values |= {mention.start for mention in words.values if mention.start == phrase.end}
-    safe = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") if re.search(r"[%_\\]", text) else text
-    pattern = {"contains": f"%{safe}%", "starts": f"{safe}%", "ends": f"%{safe}"}[phrase.phrase]
-    verb = {"contains": "contains", "starts": "starts with", "ends": "ends with"}[phrase.phrase]
-    plan.conditions.append(
-        Condition(f"{identifier(column)} ILIKE {literal(pattern)}", f"{quoted(column)} {verb} {quoted(text)}", column)
-    )
-
-
-def _times(words: Words, table: Table, plan: Plan) -> None:
-    """Read dates, months and years of the question as bounds on the time axis."""
-    axis = next(
-        (
-            mention.column
-            for mention in words.columns
-            if table.columns[mention.column].temporal or table.roles[mention.column] == Role.YEAR
-        ),
-        None,
-    )
-    axis = axis or next(iter(time_columns(table)), None)
-    if axis is None:
-        return
-    spans: list[tuple[int, date, date]] = []
-    for place, token in enumerate(words.tokens):
-        span = _span(words.tokens, place)
-        if span is not None:
-            spans.append((place, *span))
-            token.used = token.used or "date"
-    for place, first, last in _merged(words, spans):
-        kind = next(
-            (
-                each.phrase
-                for each in words.phrases
-                if each.phrase in ("before", "after", ">", "<", ">=", "<=") and each.end == place
-            ),
-            "in",
-        )
-        words.handled |= {each.start for each in words.phrases if each.end == place}
-        plan.conditions.append(_time_condition(table, axis, kind, first, last))
-
-
-def _span(tokens: list[Token], place: int) -> tuple[date, date] | None:
-    token = tokens[place]
-    if token.used and token.used != "date":
-        return None
-    if token.kind == "date":
-        parts = [int(part) for part in token.text.split("-")]
-        try:
-            first = date(parts[0], parts[1], parts[2] if len(parts) > 2 else 1)
-        except ValueError:
-            return None
-        return first, first if len(parts) > 2 else date(first.year, first.month, monthrange(first.year, first.month)[1])
-    if token.kind == "number" and re.fullmatch(r"(?:19|20)\d\d", token.text):
-        year = int(token.text)
-        before = tokens[place - 1] if place else None
-        month = (
-            MONTHS.get(plain(before.text))
-            if before is not None and before.kind == "word" and not (before.used or "").startswith("column")
-            else None
-        )
-        if month:
-            before.used = "date"  # type: ignore[union-attr]
-            return date(year, month, 1), date(year, month, monthrange(year, month)[1])
-        return date(year, 1, 1), date(year, 12, 31)
-    return None
-
-
-def _merged(words: Words, spans: list[tuple[int, date, date]]) -> list[tuple[int, date, date]]:
-    """Join two dates behind `between`, or with `to` between them, into one span."""
-    if len(spans) == 2 and (words.has("between") or spans[1][0] - spans[0][0] <= 3):
-        return [(-1, spans[0][1], spans[1][2])]
-    return spans
-
-
-def _time_condition(table: Table, axis: str, kind: str, first: date, last: date) -> Condition:
-    own = identifier(axis)
-    if table.roles[axis] == Role.YEAR:
-        low, high = str(first.year), str(last.year)
-        shown = (low, high)
-    else:
-        low, high = (f"CAST({literal(day.isoformat())} AS DATE)" for day in (first, last))
-        shown = (first.isoformat(), last.isoformat())
-        if table.columns[axis].type == ColumnType.DATETIME:
-            own = f"CAST({own} AS DATE)"
-    if kind in ("before", "<"):
-        return Condition(f"{own} < {low}", f"{quoted(axis)} is before {shown[0]}", axis)
-    if kind in ("after", ">", ">="):
-        return Condition(f"{own} >= {low}", f"{quoted(axis)} is {shown[0]} or later", axis)
-    if kind == "<=":
-        return Condition(f"{own} <= {high}", f"{quoted(axis)} is {shown[1]} or earlier", axis)
-    if low == high:
-        return Condition(f"{own} = {low}", f"{quoted(axis)} is {shown[0]}", axis)
-    return Condition(f"{own} >= {low} AND {own} <= {high}", f"{quoted(axis)} is from {shown[0]} to {shown[1]}", axis)
 
 
 def _groups(words: Words, table: Table, plan: Plan) -> None:
@@ -416,7 +207,6 @@ def _aggregate(words: Words, table: Table, plan: Plan) -> None:
     if not free and set(asked := [each.phrase for each in words.phrases]) & {*AGGREGATES, "share"}:
         free = measures
     others = [column for column in mentioned if column not in measures and column not in conditioned]
-    plan.limit = _limit(words)
     superlative = words.first("max", "min")
     plan.descending = superlative is None or superlative.phrase == "max"
     asked = [each.phrase for each in words.phrases]
@@ -436,7 +226,7 @@ def _aggregate(words: Words, table: Table, plan: Plan) -> None:
         _superlative(words, table, plan, others, explicit)
     elif "count" in asked or "distinct" in asked:
         _count(table, plan, free, others, distinct="distinct" in asked)
-    elif explicit and plan.measure:
+    elif explicit:
         plan.aggregate = explicit
     elif (
         "list" in asked

@@ -82,7 +82,7 @@ def read_file(path: Path, filename: str) -> RawFile:
 
 
 def _family(head: bytes) -> str:
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "xlsx"
     if head.startswith((b"PAR1", b"PARE")):
         return "parquet"
@@ -112,7 +112,8 @@ def _check_name(family: str, filename: str) -> None:
     claimed = next((name for name, suffixes in _FAMILIES.items() if suffix in suffixes), None)
     if claimed is not None and claimed != family and not (suffix in (".txt", ".dat") and family == "json"):
         raise UnsupportedFormat(
-            f"The file is named {suffix}, but its content is {_NAMES[family]}. Give it its proper name, or export it again."
+            f"The file is named {suffix}, but its content is {_NAMES[family]}. Give it its proper name, or export it "
+            f"again."
         )
     if suffix in (".xlsm", ".xltm", ".xlsb", ".xls", ".ods"):
         raise UnsupportedFormat(f"Files of type {suffix} are not read. Save it as .xlsx, without macros.")

@@ -1,4 +1,5 @@
-"""JSON and NDJSON, read as tables: records, columns of values, objects by key. Nested objects are flattened one level."""
+"""JSON and NDJSON, read as tables: records, columns of values, objects by key. Nested objects are flattened one
+level."""
 
 import json
 import re
@@ -63,7 +64,8 @@ def read_records(path: Path) -> RawTable:
 
 def _refuse(error: JSONDecodeError) -> NoReturn:
     raise UnsupportedFormat(
-        f"The file is no valid JSON: {error.msg} at line {error.lineno}, column {error.colno}. Correct it and upload it "
+        f"The file is no valid JSON: {error.msg} at line {error.lineno}, column {error.colno}. Correct it and upload "
+        f"it "
         "again."
     ) from error
 
@@ -86,7 +88,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _integer(text: str) -> int | str:
     if len(text) > DATA_JSON_DIGITS_MAX:
         raise UnsupportedFormat(
-            f"The file holds a number of {len(text):,} digits; at most {DATA_JSON_DIGITS_MAX} are read. Write it as text."
+            f"The file holds a number of {len(text):,} digits; at most {DATA_JSON_DIGITS_MAX} are read. Write it as "
+            f"text."
         )
     number = int(text)
     # What does not fit 64 bits is kept exactly, as text.

@@ -77,15 +77,26 @@ def _relation(table: Table, column: str, other: Table, target: str, *, is_key: b
     kind = RelationKind.FOREIGN_KEY if is_key else RelationKind.SHARED_VALUES
     verb = "refers to the key" if is_key else "shares its values with"
     left = (
-        f"; {counted(len(orphans), 'value has', 'values have')} no partner there ({names(orphans.head(3).to_list(), 3)}), in "
-        f"{counted(orphan_rows, 'row')}" if len(orphans) else "; every value has its partner there"
-    )  # fmt: skip
+        f"; {counted(len(orphans), 'value has', 'values have')} no partner there "
+        f"({names(orphans.head(3).to_list(), 3)}), in "
+        f"{counted(orphan_rows, 'row')}"
+        if len(orphans)
+        else "; every value has its partner there"
+    )
     return Relation(
-        kind=kind, table=table.name, column=column, other_table=other.name, other_column=target, matched_share=share,
-        orphans=len(orphans), orphan_rows=orphan_rows, examples=tuple(str(each)[:200] for each in orphans.head(DATA_EXAMPLES_MAX)),
-        sentence=f"{name(column)} of {name(table.name)} {verb} {name(target)} of {name(other.name)}: {percent(share)} of its "
+        kind=kind,
+        table=table.name,
+        column=column,
+        other_table=other.name,
+        other_column=target,
+        matched_share=share,
+        orphans=len(orphans),
+        orphan_rows=orphan_rows,
+        examples=tuple(str(each)[:200] for each in orphans.head(DATA_EXAMPLES_MAX)),
+        sentence=f"{name(column)} of {name(table.name)} {verb} {name(target)} of {name(other.name)}: "
+        f"{percent(share)} of its "
         f"{counted(len(distinct), 'value')} {'is' if len(distinct) == 1 else 'are'} found there{left}.",
-    )  # fmt: skip
+    )
 
 
 def _texts(values: pl.Series) -> pl.Series:
@@ -118,7 +129,8 @@ def _without_mirrors(relations: list[Relation]) -> list[Relation]:
         ends = frozenset(((relation.table, relation.column), (relation.other_table, relation.other_column)))
         before = kept.get(ends)
         if before is None or (relation.kind == RelationKind.FOREIGN_KEY, -relation.orphans) > (
-            before.kind == RelationKind.FOREIGN_KEY, -before.orphans
-        ):  # fmt: skip
+            before.kind == RelationKind.FOREIGN_KEY,
+            -before.orphans,
+        ):
             kept[ends] = relation
     return sorted(kept.values(), key=lambda each: (-each.matched_share, each.table, each.column))

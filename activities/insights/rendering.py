@@ -1,7 +1,9 @@
 """Draws charts, inside the sandbox: the target of a job of `analysing.py`.
 
-Input: JSON, `specs` (Vega-Lite) and `fonts` (folders). Answer: one line of JSON with the sizes of each chart's PNG and SVG, then
-their bytes. The renderer holds a JavaScript engine that reserves far more address space than it uses, so this is a job of
+Input: JSON, `specs` (Vega-Lite) and `fonts` (folders). Answer: one line of JSON with the sizes of each chart's PNG
+and SVG, then
+their bytes. The renderer holds a JavaScript engine that reserves far more address space than it uses, so this is a
+job of
 its own, with a limit of its own, that never sees the user's file: its input was bounded before.
 """
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -117,7 +118,8 @@ def over_time(table: Table) -> Iterator[Finding]:
 
 
 def series_of(table: Table, axis: str, measure: str) -> Series:
-    """Return one value per moment: the value, or of several rows their sum or mean, whichever the measure's name wants."""
+    """Return one value per moment: the value, or of several rows their sum or mean, whichever the measure's name
+    wants."""
     summed = says(measure, "additive")
     value = pl.col("value").sum() if summed else pl.col("value").mean()
     frame = (
@@ -134,7 +136,7 @@ def series_of(table: Table, axis: str, measure: str) -> Series:
 def _gaps(table: Table, axis: str, moments: pl.Series, rhythm: Rhythm) -> Iterator[Finding]:
     gaps: list[tuple[object, object, int]] = []
     values = moments.to_list()
-    for before, after in zip(values, values[1:], strict=False):
+    for before, after in pairwise(values):
         missing = _steps_between(before, after, rhythm) - 1
         if missing > 0:
             gaps.append((before, after, missing))
@@ -144,16 +146,22 @@ def _gaps(table: Table, axis: str, moments: pl.Series, rhythm: Rhythm) -> Iterat
     longest = max(gaps, key=lambda gap: gap[2])
     period = rhythm.name if rhythm.name != "other" else f"step of {rhythm.step}"
     yield Finding(
-        kind=FindingKind.TIME_GAP, columns=(axis,), count=missing,
-        method="steps longer than the rhythm of at least 80% of the steps", threshold="one missing step",
+        kind=FindingKind.TIME_GAP,
+        columns=(axis,),
+        count=missing,
+        method="steps longer than the rhythm of at least 80% of the steps",
+        threshold="one missing step",
         figures=(
-            Figure(name="rhythm", value=period), Figure(name="missing", value=missing), Figure(name="gaps", value=len(gaps)),
-            Figure(name="longest gap after", value=shown(longest[0])), Figure(name="longest gap before", value=shown(longest[1])),
+            Figure(name="rhythm", value=period),
+            Figure(name="missing", value=missing),
+            Figure(name="gaps", value=len(gaps)),
+            Figure(name="longest gap after", value=shown(longest[0])),
+            Figure(name="longest gap before", value=shown(longest[1])),
         ),
         sentence=f"{name(axis)} has one value per {period}, but {counted(missing, 'is', 'are')} missing in "
         f"{counted(len(gaps), 'gap')}; the longest lies between {shown(longest[0])} and {shown(longest[1])}.",
         severity="notice",
-    )  # fmt: skip
+    )
 
 
 def _steps_between(before: object, after: object, rhythm: Rhythm) -> int:
@@ -203,21 +211,28 @@ def _unusual(table: Table, axis: str, measure: str, series: Series, rhythm: Rhyt
         else name(measure)
     )
     yield Finding(
-        kind=FindingKind.TIME_SPIKE, columns=(axis, measure), rows=table.numbers_of(sorted(indices)), count=len(spikes),
+        kind=FindingKind.TIME_SPIKE,
+        columns=(axis, measure),
+        rows=table.numbers_of(sorted(indices)),
+        count=len(spikes),
         method="residual against a rolling median of 7 steps"
-        + (", after the seasonal medians" if season.any() else "") + ", robust z-score",
+        + (", after the seasonal medians" if season.any() else "")
+        + ", robust z-score",
         threshold=f"|z| > {SPIKE_Z_MIN:g}",
         figures=(
-            Figure(name="spikes", value=len(spikes)), Figure(name="strongest at", value=shown(series.moments[strongest])),
+            Figure(name="spikes", value=len(spikes)),
+            Figure(name="strongest at", value=shown(series.moments[strongest])),
             Figure(name="value", value=clean(float(values[strongest])), unit=unit.symbol if unit else None),
             Figure(name="usual", value=clean(usual), unit=unit.symbol if unit else None),
             Figure(name="z", value=clean(round(float(scores[strongest]), 2))),
         ),
-        sentence=f"Over time {what} has {counted(len(spikes), 'spike')}; the strongest, at {shown(series.moments[strongest])}, "
-        f"is {with_unit(number(float(values[strongest])), unit)}, where about {with_unit(number(usual), unit)} was to be "
+        sentence=f"Over time {what} has {counted(len(spikes), 'spike')}; the strongest, at "
+        f"{shown(series.moments[strongest])}, "
+        f"is {with_unit(number(float(values[strongest])), unit)}, where about {with_unit(number(usual), unit)} was "
+        f"to be "
         "expected.",
         severity="warning",
-    )  # fmt: skip
+    )
 
 
 def _season(series: Series, rhythm: Rhythm) -> Array:
@@ -232,7 +247,9 @@ def _season(series: Series, rhythm: Rhythm) -> Array:
             continue
         rest = values - _rolling_median(values, period if period % 2 else period + 1)
         phases = steps % period
-        medians = np.array([np.median(rest[phases == phase]) if (phases == phase).any() else 0.0 for phase in range(period)])
+        medians = np.array(
+            [np.median(rest[phases == phase]) if (phases == phase).any() else 0.0 for phase in range(period)]
+        )
         seasonal: Array = medians[phases]
         before, after = _trimmed(rest), _trimmed(rest - seasonal)
         if before > 0 and after < 0.75 * before:
@@ -296,7 +313,10 @@ def _shift_finding(table: Table, axis: str, measure: str, series: Series, at: in
     before, after = float(np.median(series.values[:at])), float(np.median(series.values[at:]))
     moment = shown(series.moments[at])
     return Finding(
-        kind=FindingKind.LEVEL_SHIFT, columns=(axis, measure), rows=table.numbers_of(sorted(series.indices[at])), count=1,
+        kind=FindingKind.LEVEL_SHIFT,
+        columns=(axis, measure),
+        rows=table.numbers_of(sorted(series.indices[at])),
+        count=1,
         method="split with the least squares, seasonal medians removed, against a straight line",
         threshold=f"change of at least {SHIFT_SIGMAS_MIN:g} standard deviations of the noise",
         figures=(
@@ -308,7 +328,7 @@ def _shift_finding(table: Table, axis: str, measure: str, series: Series, at: in
         sentence=f"From {moment} on {name(measure)} is on another level: the median is "
         f"{with_unit(number(after), unit)} after it and {with_unit(number(before), unit)} before.",
         severity="warning",
-    )  # fmt: skip
+    )
 
 
 def is_date_like(table: Table, column: str) -> bool:

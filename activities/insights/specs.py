@@ -28,14 +28,29 @@ def _chart(title: str, layers: dict[str, Any], data: Points | None = None, note:
         "config": {
             "font": _FONT,
             "view": {"stroke": None},
-            "title": {"anchor": "start", "fontSize": 16, "color": _INK, "subtitleColor": _MUTED, "subtitleFontSize": 12, "offset": 12},
+            "title": {
+                "anchor": "start",
+                "fontSize": 16,
+                "color": _INK,
+                "subtitleColor": _MUTED,
+                "subtitleFontSize": 12,
+                "offset": 12,
+            },
             "axis": {
-                "labelFontSize": 12, "titleFontSize": 13, "labelColor": _INK, "titleColor": _INK, "titleFontWeight": "normal",
-                "gridColor": "#e6e8eb", "domainColor": "#b6bcc3", "tickColor": "#b6bcc3", "labelLimit": 220, "titlePadding": 10,
+                "labelFontSize": 12,
+                "titleFontSize": 13,
+                "labelColor": _INK,
+                "titleColor": _INK,
+                "titleFontWeight": "normal",
+                "gridColor": "#e6e8eb",
+                "domainColor": "#b6bcc3",
+                "tickColor": "#b6bcc3",
+                "labelLimit": 220,
+                "titlePadding": 10,
                 "titleLimit": 520,
             },
         },
-    }  # fmt: skip
+    }
 
 
 def _wrapped(text: str, width: int = 64) -> list[str]:
@@ -49,7 +64,7 @@ def _wrapped(text: str, width: int = 64) -> list[str]:
 
 
 def _magnitude(values: list[float]) -> str:
-    """Return the format of an axis' numbers: 12,000 up to a million, then 1.2M; small ones with the digits they need."""
+    """Return the format of an axis' numbers: 12,000 up to a million, then 1.2M."""
     largest = max((abs(value) for value in values), default=0.0)
     if largest >= 1_000_000:
         # SI's G is a billion to everybody but physicists.
@@ -68,9 +83,12 @@ def _numeric(field: str, title: str, values: list[float], *, zero: bool = False,
     # An axis that begins near zero may as well begin at it.
     zero = zero or (0 <= low <= 0.35 * high)
     return {
-        "field": field, "type": "quantitative", "title": title, "scale": {"zero": zero, "nice": True},
+        "field": field,
+        "type": "quantitative",
+        "title": title,
+        "scale": {"zero": zero, "nice": True},
         "axis": {"labelExpr": _magnitude(values), "tickCount": 6, **more},
-    }  # fmt: skip
+    }
 
 
 def line(title: str, points: Points, x: str, y: str, *, label: str, temporal: bool) -> dict[str, Any]:
@@ -104,10 +122,18 @@ def bar(title: str, points: Points, x: str, y: str) -> dict[str, Any]:
     """Draw one bar per value, lying, longest first; `other` last."""
     values = [point["y"] for point in points]
     category = {
-        "field": "x", "type": "nominal", "title": x, "sort": {"field": "order"},
-        "axis": {"labelExpr": f"length(datum.label) > {_LABEL_CHARACTERS} ? slice(datum.label, 0, {_LABEL_CHARACTERS - 1}) + '…' : datum.label",
-                 "labelOverlap": False, "ticks": False, "domain": False},
-    }  # fmt: skip
+        "field": "x",
+        "type": "nominal",
+        "title": x,
+        "sort": {"field": "order"},
+        "axis": {
+            "labelExpr": f"length(datum.label) > {_LABEL_CHARACTERS} ? slice(datum.label, 0, "
+            f"{_LABEL_CHARACTERS - 1}) + '…' : datum.label",
+            "labelOverlap": False,
+            "ticks": False,
+            "domain": False,
+        },
+    }
     encoding = {
         "y": category,
         "x": _numeric("y", y, values, zero=True),
@@ -154,20 +180,41 @@ def box(title: str, boxes: Points, x: str, y: str) -> dict[str, Any]:
     values = [each[key] for each in figures for key in ("low", "high")] + [each["y"] for each in outliers]
     order = [each["x"] for each in figures]
     category = {
-        "field": "x", "type": "nominal", "title": x, "sort": order,
-        "axis": {"labelExpr": f"length(datum.label) > {_LABEL_CHARACTERS} ? slice(datum.label, 0, {_LABEL_CHARACTERS - 1}) + '…' : datum.label",
-                 "labelOverlap": False, "ticks": False, "domain": False},
-    }  # fmt: skip
+        "field": "x",
+        "type": "nominal",
+        "title": x,
+        "sort": order,
+        "axis": {
+            "labelExpr": f"length(datum.label) > {_LABEL_CHARACTERS} ? slice(datum.label, 0, "
+            f"{_LABEL_CHARACTERS - 1}) + '…' : datum.label",
+            "labelOverlap": False,
+            "ticks": False,
+            "domain": False,
+        },
+    }
 
     def across(field: str, **more: Any) -> dict[str, Any]:
         return {**_numeric(field, y, values), **more}
 
     layers = [
-        {"mark": {"type": "rule", "color": _MUTED}, "encoding": {"y": category, "x": across("low"), "x2": {"field": "high"}}},
-        {"mark": {"type": "bar", "color": "#8fb3cf", "size": 16}, "encoding": {"y": category, "x": across("q1"), "x2": {"field": "q3"}}},
-        {"mark": {"type": "tick", "color": _INK, "size": 16, "thickness": 2}, "encoding": {"y": category, "x": across("median")}},
-        {"data": {"values": outliers}, "mark": {"type": "point", "color": _ACCENT, "size": 18, "opacity": 0.8}, "encoding": {"y": category, "x": across("y")}},
-    ]  # fmt: skip
+        {
+            "mark": {"type": "rule", "color": _MUTED},
+            "encoding": {"y": category, "x": across("low"), "x2": {"field": "high"}},
+        },
+        {
+            "mark": {"type": "bar", "color": "#8fb3cf", "size": 16},
+            "encoding": {"y": category, "x": across("q1"), "x2": {"field": "q3"}},
+        },
+        {
+            "mark": {"type": "tick", "color": _INK, "size": 16, "thickness": 2},
+            "encoding": {"y": category, "x": across("median")},
+        },
+        {
+            "data": {"values": outliers},
+            "mark": {"type": "point", "color": _ACCENT, "size": 18, "opacity": 0.8},
+            "encoding": {"y": category, "x": across("y")},
+        },
+    ]
     spec = _chart(title, {"layer": layers if outliers else layers[:-1]}, figures)
     return {**spec, "height": max(110, 32 * len(boxes))}
 

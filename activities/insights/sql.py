@@ -19,9 +19,22 @@ _JOINS_MAX = 4
 _DEPTH_MAX = 60
 _ALLOWED_ROOTS = (exp.Select, exp.SetOperation, exp.Subquery)
 _REFUSED = (
-    exp.DDL, exp.DML, exp.Command, exp.Into, exp.Lock, exp.Pragma, exp.Set, exp.Use, exp.Attach, exp.Copy, exp.Transaction,
-    exp.Lateral, exp.Unnest, exp.Parameter, exp.Placeholder,
-)  # fmt: skip
+    exp.DDL,
+    exp.DML,
+    exp.Command,
+    exp.Into,
+    exp.Lock,
+    exp.Pragma,
+    exp.Set,
+    exp.Use,
+    exp.Attach,
+    exp.Copy,
+    exp.Transaction,
+    exp.Lateral,
+    exp.Unnest,
+    exp.Parameter,
+    exp.Placeholder,
+)
 
 
 def identifier(name: str) -> str:

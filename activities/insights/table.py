@@ -99,7 +99,9 @@ def build(raw: RawTable, name: str, options: AnalysisOptions, units: dict[str, U
         column.values = table.frame[column.name]
     table.distinct = _distinct(table)
     for column in columns:
-        table.roles[column.name] = role_of(column, table.distinct[column.name], table.height, table.ordered.get(column.name))
+        table.roles[column.name] = role_of(
+            column, table.distinct[column.name], table.height, table.ordered.get(column.name)
+        )
     return table
 
 
@@ -179,13 +181,11 @@ def _role_of_numbers(column: Column, distinct: int, filled: int, ordered: Ordere
         return Role.MEASURE
     if column.type == ColumnType.INTEGER:
         inside = (np.searchsorted(ordered, 2_200, side="right") - np.searchsorted(ordered, 1_800)) / len(ordered)
-        if (
-            inside >= 0.95
-            and (says(name, "year") or (distinct <= 300 and not says(name, "count") and not says(name, "amount")))
-            and low >= 1_000
-        ):
-            if says(name, "year") or (high <= 2_100 and distinct <= 120 and low >= 1_900):
-                return Role.YEAR
+        plain = low >= 1_900 and high <= 2_100 and distinct <= 120
+        if says(name, "year") and inside >= 0.95 and low >= 1_000:
+            return Role.YEAR
+        if inside >= 0.95 and plain and not says(name, "count") and not says(name, "amount"):
+            return Role.YEAR
         named = says(name, "identifier")
         if named and (distinct >= 0.5 * filled or re.search(r"(?:\b|_)id$|Id$|ID$", name)):
             return Role.IDENTIFIER

@@ -2,28 +2,22 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 
 import polars as pl
 
 from activities.insights.checking import fault_of
+from activities.insights.choosing import GROUPS_MAX, additive, groups_of, measures_of
 from activities.insights.dependencies import is_strong
 from activities.insights.drafts import Draft, Name, Number, Value
-from activities.insights.names import says
+from activities.insights.periods import PERIODS_MIN, Period, by_period, label_of, period_of, period_query
 from activities.insights.profile import Measured
-from activities.insights.series import time_columns
-from activities.insights.sql import Database, identifier, literal
+from activities.insights.sql import Database, identifier
 from activities.insights.table import Table
-from schema.contracts.insights import ColumnType, Correlation, Insight, InsightKind, NumberRule, Role
+from schema.contracts.insights import Correlation, Insight, InsightKind, NumberRule, Role
 from schema.policies import DATA_INSIGHTS_MAX
 
-MEASURES_MAX = 6
-GROUPS_MAX = 4
-_GROUP_VALUES_MAX = 60
 _CORRELATIONS_MAX = 6
 _MISSING_MAX = 5
-_PERIODS_MIN = 6
 _TREND_MIN = 0.7
 _EFFECT_MIN = 0.05
 """Share of the variance that groups must explain (eta squared) for their means to be told."""
@@ -31,20 +25,6 @@ _CONCENTRATED_SHARE = 0.5
 _LEAD_MIN = 1.1
 """A group is worth naming as the largest where its share exceeds an even one by a tenth."""
 _TOP = 5
-
-
-@dataclass(frozen=True)
-class Period:
-    """How moments are put together."""
-
-    label: str
-    """`month`, `year` ..."""
-    axis: str
-    expression: str
-    """SQL."""
-    low: str | None = None
-    high: str | None = None
-    """Bounds (SQL literals) that leave incomplete periods out; from `low` on, before `high`."""
 
 
 def insights_of(table: Table, measured: Measured, database: Database) -> list[Insight]:
@@ -63,36 +43,6 @@ def insights_of(table: Table, measured: Measured, database: Database) -> list[In
     return kept
 
 
-def additive(table: Table, measure: str) -> bool:
-    """Tell whether the sum of a measure means something: by its name or its money, and no price, rate or share."""
-    unit = table.unit(measure)
-    if unit is not None and (unit.kind == "percent" or unit.symbol.startswith("°")):
-        return False
-    if says(measure, "additive"):
-        return not says(measure, "share") and not {"price", "preis", "prix", "unit"} & set(measure.lower().split())
-    return False
-
-
-def measures_of(table: Table) -> list[str]:
-    """Return the measures to tell of: those that add up first."""
-    names = [name for name in table.measures() if table.distinct[name] > 1]
-    return sorted(names, key=lambda name: not additive(table, name))[:MEASURES_MAX]
-
-
-def groups_of(table: Table) -> list[str]:
-    """Return the columns that group rows well: few values, most rows."""
-    names = [
-        name
-        for name in table.with_role(Role.CATEGORY)
-        if 2 <= table.distinct[name] <= _GROUP_VALUES_MAX
-        and table.distinct[name] * 2 <= table.height
-        and table.columns[name].type in (ColumnType.TEXT, ColumnType.BOOLEAN)
-    ]
-    return sorted(
-        names, key=lambda name: (table.columns[name].type == ColumnType.BOOLEAN, abs(table.distinct[name] - 6))
-    )[:GROUPS_MAX]
-
-
 def _drafts(table: Table, measured: Measured) -> Iterator[Draft]:
     measures, groups = measures_of(table), groups_of(table)
     for measure in measures:
@@ -103,7 +53,7 @@ def _drafts(table: Table, measured: Measured) -> Iterator[Draft]:
         counts = (
             table.frame.lazy()
             .group_by(group)
-            .agg(rows=pl.len(), *_aggregates(measures))
+            .agg(pl.len().alias("rows"), *_aggregates(measures))
             .filter(pl.col(group).is_not_null())
             .collect()
         )
@@ -135,14 +85,19 @@ def _total(table: Table, measure: str, measured: Measured) -> Draft:
     return Draft(
         InsightKind.TOTAL,
         [
-            Name(measure), " adds up to ", Number(statistics.sum or 0.0, "total", unit=unit), " in ",
-            Number(statistics.count, "rows", rule=NumberRule.INTEGER, noun="row"), ", ",
-            Number(statistics.mean or 0.0, "mean", unit=unit), " on average.",
+            Name(measure),
+            " adds up to ",
+            Number(statistics.sum or 0.0, "total", unit=unit),
+            " in ",
+            Number(statistics.count, "rows", rule=NumberRule.INTEGER, noun="row"),
+            ", ",
+            Number(statistics.mean or 0.0, "mean", unit=unit),
+            " on average.",
         ],
         f"SELECT SUM({column}) AS total, COUNT({column}) AS rows, AVG({column}) AS mean FROM {identifier(table.name)}",
         (measure,),
         0.8,
-    )  # fmt: skip
+    )
 
 
 def _spread(table: Table, measure: str, measured: Measured) -> Iterator[Draft]:
@@ -159,36 +114,53 @@ def _spread(table: Table, measure: str, measured: Measured) -> Iterator[Draft]:
     yield Draft(
         InsightKind.SPREAD,
         [
-            "Half of the values of ", Name(measure), " lie between ", Number(statistics.q1, "q1", unit=unit), " and ",
-            Number(statistics.q3, "q3", unit=unit), "; the median is ", Number(statistics.median, "median", unit=unit),
-            ", the maximum ", Number(statistics.max, "maximum", unit=unit), ".",
+            "Half of the values of ",
+            Name(measure),
+            " lie between ",
+            Number(statistics.q1, "q1", unit=unit),
+            " and ",
+            Number(statistics.q3, "q3", unit=unit),
+            "; the median is ",
+            Number(statistics.median, "median", unit=unit),
+            ", the maximum ",
+            Number(statistics.max, "maximum", unit=unit),
+            ".",
         ],
         f"SELECT QUANTILE_CONT({column}, 0.25) AS q1, QUANTILE_CONT({column}, 0.75) AS q3, MEDIAN({column}) AS median, "
         f"MAX({column}) AS maximum FROM {identifier(table.name)}",
         (measure,),
         0.35,
-    )  # fmt: skip
+    )
 
 
 def _commonest(table: Table, group: str, counts: pl.DataFrame) -> Iterator[Draft]:
     ordered = counts.sort(["rows", group], descending=[True, False])
     first = ordered.row(0, named=True)
     total = int(ordered["rows"].sum())
-    if first["rows"] * ordered.height < _LEAD_MIN * total or (ordered.height > 1 and ordered["rows"][1] == first["rows"]):
+    if first["rows"] * ordered.height < _LEAD_MIN * total or (
+        ordered.height > 1 and ordered["rows"][1] == first["rows"]
+    ):
         return
     column = identifier(group)
     yield Draft(
         InsightKind.COMMONEST,
         [
-            Value(shown(first[group])), " is the commonest value of ", Name(group), ": ",
-            Number(first["rows"], "rows", rule=NumberRule.INTEGER, noun="row"), ", ",
-            Number(first["rows"] / total, "share", rule=NumberRule.PERCENT), " of those that name one.",
+            Value(shown(first[group])),
+            " is the commonest value of ",
+            Name(group),
+            ": ",
+            Number(first["rows"], "rows", rule=NumberRule.INTEGER, noun="row"),
+            ", ",
+            Number(first["rows"] / total, "share", rule=NumberRule.PERCENT),
+            " of those that name one.",
         ],
-        f"SELECT {column}, COUNT(*) AS rows, CAST(COUNT(*) AS DOUBLE) / (SELECT COUNT({column}) FROM {identifier(table.name)}) AS share "
-        f"FROM {identifier(table.name)} WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY rows DESC, {column} LIMIT 1",
+        f"SELECT {column}, COUNT(*) AS rows, CAST(COUNT(*) AS DOUBLE) / (SELECT COUNT({column}) FROM "
+        f"{identifier(table.name)}) AS share "
+        f"FROM {identifier(table.name)} WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY rows DESC, {column} "
+        f"LIMIT 1",
         (group,),
         0.45 + 0.1 * first["rows"] / total,
-    )  # fmt: skip
+    )
 
 
 def shown(value: object) -> str:
@@ -209,7 +181,8 @@ def _largest(table: Table, group: str, measure: str, counts: pl.DataFrame, measu
     unit, column, value = table.unit(measure), identifier(group), identifier(measure)
     where = f"FROM {identifier(table.name)} WHERE {column} IS NOT NULL AND {value} IS NOT NULL GROUP BY {column}"
     query = (
-        f"SELECT {column}, SUM({value}) AS total, CAST(SUM({value}) AS DOUBLE) / (SELECT SUM({value}) FROM {identifier(table.name)}) AS share "
+        f"SELECT {column}, SUM({value}) AS total, CAST(SUM({value}) AS DOUBLE) / (SELECT SUM({value}) FROM "
+        f"{identifier(table.name)}) AS share "
         f"{where} ORDER BY total {{}}, {column} LIMIT 1"
     )
     share = first[f"sum {number}"] / total
@@ -218,23 +191,41 @@ def _largest(table: Table, group: str, measure: str, counts: pl.DataFrame, measu
     yield Draft(
         InsightKind.LARGEST_GROUP,
         [
-            Value(shown(first[group])), " has the largest ", Name(measure), " by ", Name(group), ": ",
-            Number(first[f"sum {number}"], "total", unit=unit), ", ", Number(share, "share", rule=NumberRule.PERCENT),
+            Value(shown(first[group])),
+            " has the largest ",
+            Name(measure),
+            " by ",
+            Name(group),
+            ": ",
+            Number(first[f"sum {number}"], "total", unit=unit),
+            ", ",
+            Number(share, "share", rule=NumberRule.PERCENT),
             " of all.",
         ],
-        query.format("DESC"), (group, measure), 0.75 + min(0.2, share - 1 / sums.height),
-    )  # fmt: skip
+        query.format("DESC"),
+        (group, measure),
+        0.75 + min(0.2, share - 1 / sums.height),
+    )
     if last[f"sum {number}"] == sums[f"sum {number}"][-2]:
         return
     yield Draft(
         InsightKind.SMALLEST_GROUP,
         [
-            Value(shown(last[group])), " has the smallest ", Name(measure), " by ", Name(group), ": ",
-            Number(last[f"sum {number}"], "total", unit=unit), ", ",
-            Number(last[f"sum {number}"] / total, "share", rule=NumberRule.PERCENT), " of all.",
+            Value(shown(last[group])),
+            " has the smallest ",
+            Name(measure),
+            " by ",
+            Name(group),
+            ": ",
+            Number(last[f"sum {number}"], "total", unit=unit),
+            ", ",
+            Number(last[f"sum {number}"] / total, "share", rule=NumberRule.PERCENT),
+            " of all.",
         ],
-        query.format("ASC"), (group, measure), 0.55,
-    )  # fmt: skip
+        query.format("ASC"),
+        (group, measure),
+        0.55,
+    )
 
 
 def _means(table: Table, group: str, measure: str, counts: pl.DataFrame, measured: Measured) -> Iterator[Draft]:
@@ -258,129 +249,84 @@ def _means(table: Table, group: str, measure: str, counts: pl.DataFrame, measure
     yield Draft(
         InsightKind.HIGHEST_MEAN,
         [
-            "The mean of ", Name(measure), " by ", Name(group), " is highest for ", Value(shown(first[group])), " (",
-            Number(first[f"mean {number}"], "mean", unit=unit), " in ",
-            Number(first[f"count {number}"], "rows", rule=NumberRule.INTEGER, noun="row"), ") and lowest for ",
-            Value(shown(last[group])), " (", Number(last[f"mean {number}"], "mean", row=means.height - 1, unit=unit), ").",
+            "The mean of ",
+            Name(measure),
+            " by ",
+            Name(group),
+            " is highest for ",
+            Value(shown(first[group])),
+            " (",
+            Number(first[f"mean {number}"], "mean", unit=unit),
+            " in ",
+            Number(first[f"count {number}"], "rows", rule=NumberRule.INTEGER, noun="row"),
+            ") and lowest for ",
+            Value(shown(last[group])),
+            " (",
+            Number(last[f"mean {number}"], "mean", row=means.height - 1, unit=unit),
+            ").",
         ],
-        f"{source} ORDER BY mean DESC, name", (group, measure), 0.6 + min(0.3, effect),
-    )  # fmt: skip
+        f"{source} ORDER BY mean DESC, name",
+        (group, measure),
+        0.6 + min(0.3, effect),
+    )
 
 
 def _concentration(table: Table, measures: list[str], measured: Measured) -> Iterator[Draft]:
     """Tell where a few of many make most."""
     columns = [
-        name for name in table.with_role(Role.CATEGORY, Role.CODE, Role.IDENTIFIER)
-        if 15 <= table.distinct[name] * 1 and table.distinct[name] * 2 <= table.height and table.distinct[name] <= 50_000
-    ][:GROUPS_MAX]  # fmt: skip
+        name
+        for name in table.with_role(Role.CATEGORY, Role.CODE, Role.IDENTIFIER)
+        if table.distinct[name] * 1 >= 15
+        and table.distinct[name] * 2 <= table.height
+        and table.distinct[name] <= 50_000
+    ][:GROUPS_MAX]
     for column_name in columns:
         for measure in measures[:2]:
             statistics = measured.numbers[measure].statistics
             if not additive(table, measure) or (statistics.min or 0) < 0 or not statistics.sum:
                 continue
             sums = (
-                table.frame.lazy().select(column_name, measure).drop_nulls().group_by(column_name)
-                .agg(total=pl.col(measure).sum()).collect()["total"].sort(descending=True)
-            )  # fmt: skip
+                table.frame.lazy()
+                .select(column_name, measure)
+                .drop_nulls()
+                .group_by(column_name)
+                .agg(total=pl.col(measure).sum())
+                .collect()["total"]
+                .sort(descending=True)
+            )
             share = float(sums.head(_TOP).sum()) / statistics.sum
             if share < max(_CONCENTRATED_SHARE, 3 * _TOP / len(sums)):
                 continue
             column, value, source = identifier(column_name), identifier(measure), identifier(table.name)
-            groups = f"SELECT {column}, SUM({value}) AS total FROM {source} WHERE {column} IS NOT NULL AND {value} IS NOT NULL GROUP BY {column}"
+            groups = f"SELECT {column}, SUM({value}) AS total FROM {source} WHERE {column} IS NOT NULL AND {value} "
+            f"IS NOT NULL GROUP BY {column}"
             yield Draft(
                 InsightKind.CONCENTRATION,
                 [
-                    "The top ", Number(_TOP, "top", rule=NumberRule.INTEGER), " of ",
-                    Number(len(sums), "groups", rule=NumberRule.INTEGER), " values of ", Name(column_name), " make ",
-                    Number(share, "share", rule=NumberRule.PERCENT), " of ", Name(measure), ".",
+                    "The top ",
+                    Number(_TOP, "top", rule=NumberRule.INTEGER),
+                    " of ",
+                    Number(len(sums), "groups", rule=NumberRule.INTEGER),
+                    " values of ",
+                    Name(column_name),
+                    " make ",
+                    Number(share, "share", rule=NumberRule.PERCENT),
+                    " of ",
+                    Name(measure),
+                    ".",
                 ],
                 f"SELECT COUNT(*) AS top, CAST(SUM(total) AS DOUBLE) / (SELECT SUM({value}) FROM {source}) AS share, "
                 f"(SELECT COUNT(DISTINCT {column}) FROM {source} WHERE {value} IS NOT NULL) AS groups "
                 f"FROM ({groups} ORDER BY total DESC LIMIT {_TOP}) AS largest",
-                (column_name, measure), 0.9,
-            )  # fmt: skip
-
-
-def period_of(table: Table) -> Period | None:
-    """Choose how to put moments together, so that there are at least six periods; None: there is no time axis."""
-    axis = next(iter(time_columns(table)), None)
-    if axis is None:
-        return None
-    column = identifier(axis)
-    moments = table.frame[axis].drop_nulls()
-    if table.roles[axis] == Role.YEAR:
-        return Period("year", axis, column) if moments.n_unique() >= _PERIODS_MIN else None
-    first, last = moments.min(), moments.max()
-    if not isinstance(first, date) or not isinstance(last, date):
-        return None
-    days = (last - first).days
-    for label, length in (("year", 365.25), ("month", 30.4), ("week", 7.0), ("day", 1.0)):
-        if days >= length * (_PERIODS_MIN + (2 if label == "year" else 0)):
-            low, high = _complete(moments, label, first, last)
-            return Period(label, axis, f"DATE_TRUNC('{label}', {column})", low, high)
-    return None
-
-
-def _complete(moments: pl.Series, label: str, first: date, last: date) -> tuple[str | None, str | None]:
-    """Return bounds that leave the first and the last period out where the data begins or ends within it."""
-    if label == "day":
-        return None, None
-    every = {"year": "1y", "month": "1mo", "week": "1w"}[label]
-    edges = pl.Series([first, last], dtype=moments.dtype).cast(pl.Datetime("us"))
-    starts = edges.dt.truncate(every)
-    following = starts.dt.offset_by(every)
-    # Data by the month may stand at any day of it; data by the day is complete up to a few days.
-    distinct = moments.dt.truncate(every).n_unique() if moments.dtype == pl.Date else 0
-    if moments.n_unique() == distinct:
-        return None, None
-    slack = {"year": timedelta(days=10), "month": timedelta(days=2), "week": timedelta(days=1)}[label]
-    low = following[0] if edges[0] - starts[0] > slack else None
-    high = starts[1] if following[1] - edges[1] - timedelta(days=1) > slack else None
-    return (_date_literal(low) if low else None), (_date_literal(high) if high else None)
-
-
-def _date_literal(moment: datetime) -> str:
-    return f"CAST({literal(moment.date().isoformat())} AS DATE)"
-
-
-def period_query(table: Table, period: Period, measure: str, *, summed: bool) -> str:
-    """Return the query of one value per period."""
-    axis = identifier(period.axis)
-    bounds = [f"{axis} IS NOT NULL", f"{identifier(measure)} IS NOT NULL"]
-    bounds += [f"{axis} >= {period.low}"] if period.low else []
-    bounds += [f"{axis} < {period.high}"] if period.high else []
-    aggregate = f"{'SUM' if summed else 'AVG'}({identifier(measure)})"
-    return (
-        f"SELECT {period.expression} AS period, {aggregate} AS value FROM {identifier(table.name)} "
-        f"WHERE {' AND '.join(bounds)} GROUP BY period ORDER BY period"
-    )
-
-
-def by_period(table: Table, period: Period, measure: str, *, summed: bool) -> pl.DataFrame:
-    """Return the same, computed with expressions: `period`, `value`."""
-    moment = pl.col(period.axis)
-    frame = table.frame.lazy().select(period.axis, measure).drop_nulls()
-    for bound, later in ((period.low, True), (period.high, False)):
-        if bound:
-            day = date.fromisoformat(bound[6:16])
-            frame = frame.filter(moment >= day if later else moment < day)
-    every = {"year": "1y", "month": "1mo", "week": "1w", "day": "1d"}[period.label]
-    key = moment if table.roles[period.axis] == Role.YEAR else moment.dt.truncate(every)
-    value = pl.col(measure).sum() if summed else pl.col(measure).mean()
-    return frame.group_by(key.alias("period")).agg(value=value).sort("period").collect()
-
-
-def label_of(moment: object, label: str) -> str:
-    """Return a period as it stands in a sentence."""
-    if isinstance(moment, date | datetime):
-        return moment.isoformat()[: {"year": 4, "month": 7}.get(label, 10)]
-    return str(moment)
+                (column_name, measure),
+                0.9,
+            )
 
 
 def _trend(table: Table, period: Period, measure: str) -> Iterator[Draft]:
     summed = additive(table, measure)
     frame = by_period(table, period, measure, summed=summed)
-    if frame.height < _PERIODS_MIN:
+    if frame.height < PERIODS_MIN:
         return
     values = frame["value"].cast(pl.Float64)
     order = pl.select(pl.corr(pl.Series(range(len(values))).cast(pl.Float64), values.rank())).item()
@@ -395,23 +341,37 @@ def _trend(table: Table, period: Period, measure: str) -> Iterator[Draft]:
         yield Draft(
             InsightKind.TREND,
             [
-                *what, f" {'rose' if order > 0 else 'fell'} from ", Number(first, "value", unit=unit), " in ",
-                Value(label_of(frame["period"][0], period.label), bare=True), " to ",
-                Number(last, "value", row=frame.height - 1, unit=unit), " in ",
-                Value(label_of(frame["period"][-1], period.label), bare=True), ".",
+                *what,
+                f" {'rose' if order > 0 else 'fell'} from ",
+                Number(first, "value", unit=unit),
+                " in ",
+                Value(label_of(frame["period"][0], period.label), bare=True),
+                " to ",
+                Number(last, "value", row=frame.height - 1, unit=unit),
+                " in ",
+                Value(label_of(frame["period"][-1], period.label), bare=True),
+                ".",
             ],
-            query, (period.axis, measure), 0.7 + 0.25 * abs(order),
-        )  # fmt: skip
+            query,
+            (period.axis, measure),
+            0.7 + 0.25 * abs(order),
+        )
     top = int(values.arg_max() or 0)
     if summed and values.n_unique() > 2 and (values == values[top]).sum() == 1:
         yield Draft(
             InsightKind.PEAK,
             [
-                *what, " was greatest in ", Value(label_of(frame["period"][top], period.label), bare=True), ": ",
-                Number(float(values[top]), "value", row=top, unit=unit), ".",
+                *what,
+                " was greatest in ",
+                Value(label_of(frame["period"][top], period.label), bare=True),
+                ": ",
+                Number(float(values[top]), "value", row=top, unit=unit),
+                ".",
             ],
-            query, (period.axis, measure), 0.5,
-        )  # fmt: skip
+            query,
+            (period.axis, measure),
+            0.5,
+        )
 
 
 def _correlation(table: Table, each: Correlation) -> Draft:
@@ -419,15 +379,21 @@ def _correlation(table: Table, each: Correlation) -> Draft:
     return Draft(
         InsightKind.CORRELATION,
         [
-            Name(each.first), " and ", Name(each.second),
-            " rise together" if coefficient > 0 else " move against each other", ": their correlation is ",
-            Number(coefficient, "r", rule=NumberRule.COEFFICIENT), " in ",
-            Number(each.count, "rows", rule=NumberRule.INTEGER, noun="row"), ".",
+            Name(each.first),
+            " and ",
+            Name(each.second),
+            " rise together" if coefficient > 0 else " move against each other",
+            ": their correlation is ",
+            Number(coefficient, "r", rule=NumberRule.COEFFICIENT),
+            " in ",
+            Number(each.count, "rows", rule=NumberRule.INTEGER, noun="row"),
+            ".",
         ],
         f"SELECT CORR({one}, {other}) AS r, COUNT(*) AS rows FROM {identifier(table.name)} "
         f"WHERE {one} IS NOT NULL AND {other} IS NOT NULL",
-        (each.first, each.second), 0.6 + 0.3 * abs(coefficient),
-    )  # fmt: skip
+        (each.first, each.second),
+        0.6 + 0.3 * abs(coefficient),
+    )
 
 
 def _missing(table: Table) -> Iterator[Draft]:
@@ -445,10 +411,16 @@ def _missing(table: Table) -> Iterator[Draft]:
         yield Draft(
             InsightKind.MISSING,
             [
-                Name(column_name), " is missing in ", Number(count, "missing", rule=NumberRule.INTEGER, noun="row"), ", ",
-                Number(count / table.height, "share", rule=NumberRule.PERCENT), " of all.",
+                Name(column_name),
+                " is missing in ",
+                Number(count, "missing", rule=NumberRule.INTEGER, noun="row"),
+                ", ",
+                Number(count / table.height, "share", rule=NumberRule.PERCENT),
+                " of all.",
             ],
-            f"SELECT COUNT(*) - COUNT({column}) AS missing, CAST(COUNT(*) - COUNT({column}) AS DOUBLE) / COUNT(*) AS share "
+            f"SELECT COUNT(*) - COUNT({column}) AS missing, CAST(COUNT(*) - COUNT({column}) AS DOUBLE) / COUNT(*) AS "
+            f"share "
             f"FROM {identifier(table.name)}",
-            (column_name,), 0.4 + 0.5 * count / table.height,
-        )  # fmt: skip
+            (column_name,),
+            0.4 + 0.5 * count / table.height,
+        )

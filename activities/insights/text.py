@@ -93,8 +93,10 @@ def _column(column: ColumnProfile) -> str:
         low, high = (with_unit(number(value), column.unit) for value in (statistics.min, statistics.max))
         parts.append(f"from {low} to {high}")
         if statistics.mean is not None and statistics.median is not None:
-            parts.append(f"with a mean of {with_unit(number(statistics.mean), column.unit)} and a median of "
-                         f"{with_unit(number(statistics.median), column.unit)}")  # fmt: skip
+            parts.append(
+                f"with a mean of {with_unit(number(statistics.mean), column.unit)} and a median of "
+                f"{with_unit(number(statistics.median), column.unit)}"
+            )
     elif column.top_values and column.role == Role.CATEGORY:
         top = column.top_values[0]
         parts.append(

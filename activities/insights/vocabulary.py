@@ -1,4 +1,5 @@
-"""The words of questions: what they ask for, in English, German and French; synonyms of columns' names; words to skip."""
+"""The words of questions: what they ask for, in English, German and French; synonyms of columns' names; words to
+skip."""
 
 import re
 import unicodedata
@@ -7,59 +8,330 @@ from functools import lru_cache
 import snowballstemmer
 
 PHRASES: dict[str, tuple[str, ...]] = {
-    # Aggregates.
-    "sum": ("total", "sum", "sum of", "total of", "in total", "altogether", "overall", "gesamt", "summe", "insgesamt", "somme", "au total", "gesamte", "gesamter", "gesamten"),
-    "mean": ("average", "mean", "avg", "on average", "typical", "durchschnitt", "mittelwert", "durchschnittlich", "durchschnittliche", "durchschnittlicher", "moyenne", "moyen", "im schnitt", "mittlere"),
-    "median": ("median", "mediane", "middle value"),
-    "std": ("standard deviation", "stddev", "std", "spread", "variability", "standardabweichung", "ecart type"),
-    "count": ("how many", "number of", "count", "count of", "how often", "anzahl", "wie viele", "wieviele", "combien", "combien de", "nombre de", "zahl der"),
-    "distinct": ("distinct", "different", "unique", "verschiedene", "unterschiedliche", "differents", "distincts"),
-    "max": ("highest", "largest", "biggest", "greatest", "maximum", "max", "most", "best", "longest", "most expensive", "top", "peak", "hochste", "hochsten", "hochster", "grosste", "grossten", "grosster", "meisten", "maximal", "plus grand", "plus grande", "plus eleve", "plus elevee", "longest", "oldest", "strongest", "am meisten", "am hochsten"),
-    "min": ("lowest", "smallest", "least", "minimum", "min", "worst", "fewest", "shortest", "cheapest", "bottom", "youngest", "weakest", "niedrigste", "niedrigsten", "kleinste", "kleinsten", "wenigsten", "minimal", "plus petit", "plus petite", "plus bas", "am wenigsten"),
-    "share": ("what share", "share of", "share", "what percentage", "percentage of", "percent of", "proportion of", "what proportion", "what fraction", "fraction of", "anteil", "anteil der", "welcher anteil", "prozentsatz", "pourcentage", "part de", "quelle part", "percentage", "proportion", "what percent"),
-    "missing": ("missing", "missing values", "null", "nulls", "empty", "blank", "blanks", "without a value", "fehlend", "fehlende", "fehlen", "fehlt", "fehlende werte", "leer", "manquant", "manquants", "manquantes", "is null", "unknown"),
-    "correlation": ("correlation", "correlate", "correlated", "correlation between", "korrelation", "correlation entre", "relationship", "relationship between", "zusammenhang"),
-    # Grouping and order.
-    "by": ("by", "per", "for each", "in each", "for every", "each", "grouped by", "group by", "broken down by", "split by", "across", "pro", "je", "nach", "par", "fur jede", "fur jeden", "pour chaque", "by each", "according to", "within each"),
-    "over": ("over time", "trend", "trend of", "development", "evolution", "evolve", "evolved", "develop", "developed", "change over time", "changed over time", "verlauf", "im zeitverlauf", "entwicklung", "entwickelt", "au fil du temps", "history of", "timeline"),
-    "which": ("which", "what", "who", "welche", "welcher", "welches", "quel", "quelle", "quels", "quelles", "wer", "qui", "whose", "name the"),
-    "when": ("when", "wann", "quand", "on which day", "on what day", "at what time", "which day", "what day", "on which date", "which date", "what date"),
-    "compare": ("compare", "compared to", "compared with", "versus", "vs", "vs.", "comparison of", "comparison between", "difference between", "difference in", "vergleiche", "vergleich", "gegenuber", "comparer", "comparaison"),
-    "list": ("show", "list", "show me", "give me", "display", "find", "zeige", "zeig", "liste", "montre", "affiche", "rows where", "records where", "rows with", "records with", "all rows", "zeilen mit", "show rows", "print"),
-    "rows": ("rows", "row", "records", "record", "entries", "entry", "lines", "observations", "zeilen", "zeile", "datensatze", "eintrage", "lignes", "enregistrements", "items", "cases", "times", "data points", "data"),
-    # Comparators.
-    ">": ("more than", "greater than", "larger than", "bigger than", "higher than", "above", "over", "exceeds", "exceeding", "exceed", ">", "mehr als", "grosser als", "uber", "hoher als", "plus de", "superieur a", "older than", "longer than", "superieure a"),
-    "<": ("less than", "fewer than", "smaller than", "lower than", "below", "under", "<", "weniger als", "kleiner als", "unter", "moins de", "inferieur a", "younger than", "shorter than", "cheaper than", "inferieure a"),
-    ">=": ("at least", ">=", "≥", "no less than", "not less than", "or more", "mindestens", "au moins", "minimum of"),
-    "<=": ("at most", "<=", "≤", "no more than", "not more than", "or less", "up to", "hochstens", "maximal", "au plus", "maximum of"),
-    "=": ("equals", "equal to", "=", "==", "is", "are", "was", "were", "ist", "sind", "gleich", "est", "exactly", "of exactly"),
-    "!=": ("is not", "are not", "isn't", "aren't", "not", "!=", "<>", "other than", "except", "excluding", "without", "not equal to", "ausser", "ohne", "nicht", "sauf", "was not", "were not"),
-    "between": ("between", "zwischen", "entre", "ranging from"),
-    "contains": ("contains", "containing", "contain", "including", "includes", "include", "like", "with the word", "enthalt", "enthalten", "contient", "contenant"),
-    "starts": ("starts with", "starting with", "begins with", "beginning with", "beginnt mit", "commence par"),
-    "ends": ("ends with", "ending with", "endet mit"),
-    "before": ("before", "earlier than", "until", "vor", "avant", "bis", "prior to"),
-    "after": ("after", "later than", "since", "nach dem", "seit", "apres", "depuis", "from"),
-    # Periods.
-    "day": ("day", "daily", "days", "tag", "tage", "taglich", "jour", "jours", "date"),
-    "week": ("week", "weekly", "weeks", "woche", "wochen", "wochentlich", "semaine"),
-    "month": ("month", "monthly", "months", "monat", "monate", "monatlich", "mois", "mensuel"),
-    "quarter": ("quarter", "quarterly", "quarters", "quartal", "quartale", "trimestre"),
-    "year": ("year", "yearly", "annual", "annually", "years", "jahr", "jahre", "jahrlich", "annee", "annees", "an"),
-    "weekday": ("weekday", "day of the week", "day of week", "weekdays", "wochentag"),
-}  # fmt: skip
+    kind: tuple(phrase.strip() for phrase in phrases.split(";"))
+    for kind, phrases in {
+        "sum": (
+            "total; sum; sum of; total of; in total; altogether; overall; gesamt; summe; insgesamt; somme; au total; "
+            "gesamte; gesamter; gesamten"
+        ),
+        "mean": (
+            "average; mean; avg; on average; typical; durchschnitt; mittelwert; durchschnittlich; durchschnittliche; "
+            "durchschnittlicher; moyenne; moyen; im schnitt; mittlere"
+        ),
+        "median": "median; mediane; middle value",
+        "std": "standard deviation; stddev; std; spread; variability; standardabweichung; ecart type",
+        "count": (
+            "how many; number of; count; count of; how often; anzahl; wie viele; wieviele; combien; combien de; nombre "
+            "de; zahl der"
+        ),
+        "distinct": "distinct; different; unique; verschiedene; unterschiedliche; differents; distincts",
+        "max": (
+            "highest; largest; biggest; greatest; maximum; max; most; best; longest; most expensive; top; peak; "
+            "hochste; hochsten; hochster; grosste; grossten; grosster; meisten; maximal; plus grand; plus grande; plus "
+            "eleve; plus elevee; oldest; strongest; am meisten; am hochsten"
+        ),
+        "min": (
+            "lowest; smallest; least; minimum; min; worst; fewest; shortest; cheapest; bottom; youngest; weakest; "
+            "niedrigste; niedrigsten; kleinste; kleinsten; wenigsten; minimal; plus petit; plus petite; plus bas; am "
+            "wenigsten"
+        ),
+        "share": (
+            "what share; share of; share; what percentage; percentage of; percent of; proportion of; what proportion; "
+            "what fraction; fraction of; anteil; anteil der; welcher anteil; prozentsatz; pourcentage; part de; quelle "
+            "part; percentage; proportion; what percent"
+        ),
+        "missing": (
+            "missing; missing values; null; nulls; empty; blank; blanks; without a value; fehlend; fehlende; fehlen; "
+            "fehlt; fehlende werte; leer; manquant; manquants; manquantes; is null; unknown"
+        ),
+        "correlation": (
+            "correlation; correlate; correlated; correlation between; korrelation; correlation entre; relationship; "
+            "relationship between; zusammenhang"
+        ),
+        "by": (
+            "by; per; for each; in each; for every; each; grouped by; group by; broken down by; split by; across; pro; "
+            "je; nach; par; fur jede; fur jeden; pour chaque; by each; according to; within each"
+        ),
+        "over": (
+            "over time; trend; trend of; development; evolution; evolve; evolved; develop; developed; change over "
+            "time; changed over time; verlauf; im zeitverlauf; entwicklung; entwickelt; au fil du temps; history of; "
+            "timeline"
+        ),
+        "which": "which; what; who; welche; welcher; welches; quel; quelle; quels; quelles; wer; qui; whose; name the",
+        "when": (
+            "when; wann; quand; on which day; on what day; at what time; which day; what day; on which date; which "
+            "date; what date"
+        ),
+        "compare": (
+            "compare; compared to; compared with; versus; vs; vs.; comparison of; comparison between; difference "
+            "between; difference in; vergleiche; vergleich; gegenuber; comparer; comparaison"
+        ),
+        "list": (
+            "show; list; show me; give me; display; find; zeige; zeig; liste; montre; affiche; rows where; records "
+            "where; rows with; records with; all rows; zeilen mit; show rows; print"
+        ),
+        "rows": (
+            "rows; row; records; record; entries; entry; lines; observations; zeilen; zeile; datensatze; eintrage; "
+            "lignes; enregistrements; items; cases; times; data points; data"
+        ),
+        ">": (
+            "more than; greater than; larger than; bigger than; higher than; above; over; exceeds; exceeding; exceed; "
+            ">; mehr als; grosser als; uber; hoher als; plus de; superieur a; older than; longer than; superieure a"
+        ),
+        "<": (
+            "less than; fewer than; smaller than; lower than; below; under; <; weniger als; kleiner als; unter; moins "
+            "de; inferieur a; younger than; shorter than; cheaper than; inferieure a"
+        ),
+        ">=": "at least; >=; ≥; no less than; not less than; or more; mindestens; au moins; minimum of",
+        "<=": "at most; <=; ≤; no more than; not more than; or less; up to; hochstens; maximal; au plus; maximum of",
+        "=": "equals; equal to; =; ==; is; are; was; were; ist; sind; gleich; est; exactly; of exactly",
+        "!=": (
+            "is not; are not; isn't; aren't; not; !=; <>; other than; except; excluding; without; not equal to; "
+            "ausser; ohne; nicht; sauf; was not; were not"
+        ),
+        "between": "between; zwischen; entre; ranging from",
+        "contains": (
+            "contains; containing; contain; including; includes; include; like; with the word; enthalt; enthalten; "
+            "contient; contenant"
+        ),
+        "starts": "starts with; starting with; begins with; beginning with; beginnt mit; commence par",
+        "ends": "ends with; ending with; endet mit",
+        "before": "before; earlier than; until; vor; avant; bis; prior to",
+        "after": "after; later than; since; nach dem; seit; apres; depuis; from",
+        "day": "day; daily; days; tag; tage; taglich; jour; jours; date",
+        "week": "week; weekly; weeks; woche; wochen; wochentlich; semaine",
+        "month": "month; monthly; months; monat; monate; monatlich; mois; mensuel",
+        "quarter": "quarter; quarterly; quarters; quartal; quartale; trimestre",
+        "year": "year; yearly; annual; annually; years; jahr; jahre; jahrlich; annee; annees; an",
+        "weekday": "weekday; day of the week; day of week; weekdays; wochentag",
+    }.items()
+}
 """What is asked -> the phrases that ask for it, without accents."""
 
 STOPWORDS = frozenset(
-    "a an the of in on at to for with and or do does did is are was were be been has have had there their its it that this these those "
-    "i me my we our you your please tell could can would will what which how much many all any as from where whose who when than then "
-    "by per value values column columns table file dataset data overall s get give us if made make makes come comes coming came sold "
-    "total recorded listed found exist exists contained having got earn earned generate generated bring brought sell sells spent spend "
-    "der die das den dem des ein eine einer eines einem einen und oder in im am an auf zu von vom zum zur mit bei ist sind war waren hat "
-    "haben gibt es wie viel viele welche welcher welches werte spalte tabelle bitte wurde wurden so aus fur hatte sich "
-    "le la les l un une des du de d et ou est sont dans sur avec il y a quel quelle combien pour au aux en se ce "
-    "answer calculate compute determine happen happened happens occurred occur same only also just named called both group groups "
-    "against among amongst within during no hoch gross high big tall heavy old large small low long hohe hohen people person related relate relation".split()
+    [
+        "a",
+        "against",
+        "all",
+        "also",
+        "am",
+        "among",
+        "amongst",
+        "an",
+        "and",
+        "answer",
+        "any",
+        "are",
+        "as",
+        "at",
+        "au",
+        "auf",
+        "aus",
+        "aux",
+        "avec",
+        "be",
+        "been",
+        "bei",
+        "big",
+        "bitte",
+        "both",
+        "bring",
+        "brought",
+        "by",
+        "calculate",
+        "called",
+        "came",
+        "can",
+        "ce",
+        "column",
+        "columns",
+        "combien",
+        "come",
+        "comes",
+        "coming",
+        "compute",
+        "contained",
+        "could",
+        "d",
+        "dans",
+        "das",
+        "data",
+        "dataset",
+        "de",
+        "dem",
+        "den",
+        "der",
+        "des",
+        "determine",
+        "did",
+        "die",
+        "do",
+        "does",
+        "du",
+        "during",
+        "earn",
+        "earned",
+        "ein",
+        "eine",
+        "einem",
+        "einen",
+        "einer",
+        "eines",
+        "en",
+        "es",
+        "est",
+        "et",
+        "exist",
+        "exists",
+        "file",
+        "for",
+        "found",
+        "from",
+        "fur",
+        "generate",
+        "generated",
+        "get",
+        "gibt",
+        "give",
+        "got",
+        "gross",
+        "group",
+        "groups",
+        "haben",
+        "had",
+        "happen",
+        "happened",
+        "happens",
+        "has",
+        "hat",
+        "hatte",
+        "have",
+        "having",
+        "heavy",
+        "high",
+        "hoch",
+        "hohe",
+        "hohen",
+        "how",
+        "i",
+        "if",
+        "il",
+        "im",
+        "in",
+        "is",
+        "ist",
+        "it",
+        "its",
+        "just",
+        "l",
+        "la",
+        "large",
+        "le",
+        "les",
+        "listed",
+        "long",
+        "low",
+        "made",
+        "make",
+        "makes",
+        "many",
+        "me",
+        "mit",
+        "much",
+        "my",
+        "named",
+        "no",
+        "occur",
+        "occurred",
+        "oder",
+        "of",
+        "old",
+        "on",
+        "only",
+        "or",
+        "ou",
+        "our",
+        "overall",
+        "people",
+        "per",
+        "person",
+        "please",
+        "pour",
+        "quel",
+        "quelle",
+        "recorded",
+        "relate",
+        "related",
+        "relation",
+        "s",
+        "same",
+        "se",
+        "sell",
+        "sells",
+        "sich",
+        "sind",
+        "small",
+        "so",
+        "sold",
+        "sont",
+        "spalte",
+        "spend",
+        "spent",
+        "sur",
+        "tabelle",
+        "table",
+        "tall",
+        "tell",
+        "than",
+        "that",
+        "the",
+        "their",
+        "then",
+        "there",
+        "these",
+        "this",
+        "those",
+        "to",
+        "total",
+        "un",
+        "und",
+        "une",
+        "us",
+        "value",
+        "values",
+        "viel",
+        "viele",
+        "vom",
+        "von",
+        "war",
+        "waren",
+        "was",
+        "we",
+        "welche",
+        "welcher",
+        "welches",
+        "were",
+        "werte",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "whose",
+        "wie",
+        "will",
+        "with",
+        "within",
+        "would",
+        "wurde",
+        "wurden",
+        "y",
+        "you",
+        "your",
+        "zu",
+        "zum",
+        "zur",
+    ]
 )
 
 SYNONYMS: tuple[frozenset[str], ...] = tuple(

@@ -126,7 +126,8 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, extent: _Extent |
                 total += len(piece)
                 if total > ZIP_INFLATED_BYTES_MAX:
                     raise PayloadTooLarge(
-                        f"The workbook unpacks to more than {ZIP_INFLATED_BYTES_MAX:,} bytes. Save it as CSV or Parquet.",
+                        f"The workbook unpacks to more than {ZIP_INFLATED_BYTES_MAX:,} bytes. Save it as CSV or "
+                        f"Parquet.",
                         limit=ZIP_INFLATED_BYTES_MAX,
                     )
                 if first and (b"<!DOCTYPE" in piece[:65_536] or b"<!ENTITY" in piece[:65_536]):

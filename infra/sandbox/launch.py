@@ -194,7 +194,8 @@ def environment(folder: str | None = None) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "HOME": folder or "/nonexistent",
         "TMPDIR": folder or "/nonexistent",
-        # Polars cannot tell in there how much memory there is, takes it for none, and would spill to a folder that is not
+        # Polars cannot tell in there how much memory there is, takes it for none, and would spill to a folder that is
+        # not
         # there either; the limit is the job's own.
         "POLARS_OVERRIDE_TOTAL_MEMORY_MB": str(64 * 1024),
         # Libraries that start a thread per core of the host would meet the limit of threads.

@@ -48,7 +48,9 @@ def findings(seed: int, tables: int = TABLES) -> Table:
         hits.update(truth.kind.value for truth in found.hits)
         missed.update(truth.kind.value for truth in found.missed)
         wrong.update(finding.kind.value for finding in found.wrong)
-        notes += [f"{planted.filename}: missed {truth.kind.value} of {', '.join(truth.columns)}" for truth in found.missed]
+        notes += [
+            f"{planted.filename}: missed {truth.kind.value} of {', '.join(truth.columns)}" for truth in found.missed
+        ]
         notes += [f"{planted.filename}: wrong {finding.kind.value}: {finding.sentence}" for finding in found.wrong]
     right = hits.total()
     result = Table(f"Findings in {tables} planted tables, seed {seed}", notes=notes)

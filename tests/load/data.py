@@ -1,6 +1,7 @@
 """Measures the analysis of a million rows against a plain pandas implementation of the specification's pipeline.
 
-`make bench-data`. Both read the same CSV, each in a process of its own, in turns; times are of the work, without imports.
+`make bench-data`. Both read the same CSV, each in a process of its own, in turns; times are of the work, without
+imports.
 The full analysis runs as in the product: in the sandbox, with its charts.
 """
 
@@ -136,7 +137,8 @@ def main() -> int:
     seconds = sorted(each for each, _ in whole)
     peak = max(each for _, each in whole)
     print(
-        f"full analysis in the sandbox: best {seconds[0]:.2f} s, median {statistics.median(seconds):.2f} s, peak {peak / 2**20:.0f} MiB"
+        f"full analysis in the sandbox: best {seconds[0]:.2f} s, median {statistics.median(seconds):.2f} s, peak "
+        f"{peak / 2**20:.0f} MiB"
     )
     times = {name: sorted(each["s"] for each in runs) for name, runs in (("ours", ours), ("pandas", pandas))}
     memory = {
@@ -145,7 +147,8 @@ def main() -> int:
     }
     for name in times:
         print(
-            f"the specification's pipeline, {name}: best {times[name][0]:.2f} s, median {statistics.median(times[name]):.2f} s, {memory[name]:.0f} MiB"
+            f"the specification's pipeline, {name}: best {times[name][0]:.2f} s, median "
+            f"{statistics.median(times[name]):.2f} s, {memory[name]:.0f} MiB"
         )
     best = times["pandas"][0] / times["ours"][0]
     middle = statistics.median(times["pandas"]) / statistics.median(times["ours"])

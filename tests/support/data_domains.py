@@ -48,7 +48,14 @@ def _pick(random: Random, values: list[str], count: int, skew: float = 1.0) -> l
 
 
 def shop(random: Random, n: int, names: Callable[[str], str]) -> Clean:
-    products = {f"Article {letter}": kind for letter, kind in zip("ABCDEFGHIJ", ["Tools", "Toys", "Books", "Garden", "Tools", "Toys", "Books", "Garden", "Food", "Food"], strict=True)}
+    products = {
+        f"Article {letter}": kind
+        for letter, kind in zip(
+            "ABCDEFGHIJ",
+            ["Tools", "Toys", "Books", "Garden", "Tools", "Toys", "Books", "Garden", "Food", "Food"],
+            strict=True,
+        )
+    }
     start = date(random.randint(2019, 2023), 1, 1)
     chosen = _pick(random, list(products), n, 0.4)
     quantity = [random.randint(1, 12) for _ in range(n)]
@@ -65,7 +72,15 @@ def shop(random: Random, n: int, names: Callable[[str], str]) -> Clean:
     ]
     product, category = fields[2].name, fields[3].name
     revenue = fields[7].name
-    return Clean("shop", fields, None, [], [frozenset((revenue, fields[5].name)), frozenset((revenue, fields[6].name))], [(product, category)], [fields[0].name])
+    return Clean(
+        "shop",
+        fields,
+        None,
+        [],
+        [frozenset((revenue, fields[5].name)), frozenset((revenue, fields[6].name))],
+        [(product, category)],
+        [fields[0].name],
+    )
 
 
 def weather(random: Random, n: int, names: Callable[[str], str]) -> Clean:
@@ -84,7 +99,16 @@ def weather(random: Random, n: int, names: Callable[[str], str]) -> Clean:
         Field(names("Heating energy"), "measure", energy, "kWh", 1),
     ]
     pair = frozenset((fields[1].name, fields[4].name))
-    return Clean("weather", fields, (fields[0].name, (fields[2].name, fields[3].name)), [pair], [], [], [fields[0].name], [fields[1].name, fields[4].name])
+    return Clean(
+        "weather",
+        fields,
+        (fields[0].name, (fields[2].name, fields[3].name)),
+        [pair],
+        [],
+        [],
+        [fields[0].name],
+        [fields[1].name, fields[4].name],
+    )
 
 
 def hospital(random: Random, n: int, names: Callable[[str], str]) -> Clean:
@@ -97,25 +121,56 @@ def hospital(random: Random, n: int, names: Callable[[str], str]) -> Clean:
         Field(names("Admitted"), "date", admitted),
         Field(names("Discharged"), "date", [day + timedelta(days=random.randint(0, 14)) for day in admitted]),
         Field(names("Weight"), "measure", [round(random.gauss(76, 11), 1) for _ in range(n)], "kg", 1),
-        Field(names("Oxygen saturation"), "percent", [round(min(100.0, random.gauss(96, 1.2)), 1) for _ in range(n)], "%", 1),
+        Field(
+            names("Oxygen saturation"),
+            "percent",
+            [round(min(100.0, random.gauss(96, 1.2)), 1) for _ in range(n)],
+            "%",
+            1,
+        ),
     ]
     return Clean("hospital", fields, None, [], [], [], [fields[0].name])
 
 
 def staff(random: Random, n: int, names: Callable[[str], str]) -> Clean:
-    sites = {"Zürich": "Schweiz", "Genf": "Schweiz", "Wien": "Österreich", "Graz": "Österreich", "Köln": "Deutschland", "Mainz": "Deutschland"}
+    sites = {
+        "Zürich": "Schweiz",
+        "Genf": "Schweiz",
+        "Wien": "Österreich",
+        "Graz": "Österreich",
+        "Köln": "Deutschland",
+        "Mainz": "Deutschland",
+    }
     chosen = _pick(random, list(sites), n, 0.4)
     grade = [random.randint(1, 8) for _ in range(n)]
     fields = [
         Field(names("Employee number"), "id", random.sample(range(100_000, 100_000 + 9 * n), n)),
         Field(names("Site"), "category", chosen),
         Field(names("Country"), "category", [sites[each] for each in chosen]),
-        Field(names("Department"), "category", _pick(random, ["Sales", "Research", "Finance", "Logistics", "Legal"], n, 0.6)),
+        Field(
+            names("Department"),
+            "category",
+            _pick(random, ["Sales", "Research", "Finance", "Logistics", "Legal"], n, 0.6),
+        ),
         Field(names("Pay grade"), "count", grade),
-        Field(names("Salary"), "money", [round(42_000 + 6_500 * each + random.gauss(0, 2_500)) for each in grade], "CHF", 0),
+        Field(
+            names("Salary"),
+            "money",
+            [round(42_000 + 6_500 * each + random.gauss(0, 2_500)) for each in grade],
+            "CHF",
+            0,
+        ),
         Field(names("Weekly hours"), "measure", [round(random.gauss(39, 2.2), 1) for _ in range(n)], "h", 1),
     ]
-    return Clean("staff", fields, None, [frozenset((fields[4].name, fields[5].name))], [], [(fields[1].name, fields[2].name)], [fields[0].name])
+    return Clean(
+        "staff",
+        fields,
+        None,
+        [frozenset((fields[4].name, fields[5].name))],
+        [],
+        [(fields[1].name, fields[2].name)],
+        [fields[0].name],
+    )
 
 
 def meters(random: Random, n: int, names: Callable[[str], str]) -> Clean:
@@ -143,7 +198,13 @@ def shipments(random: Random, n: int, names: Callable[[str], str]) -> Clean:
         Field(names("Delivered"), "date", [day + timedelta(days=random.randint(1, 9)) for day in shipped]),
         Field(names("Carrier"), "category", _pick(random, ["Alpha Express", "Beta Cargo", "Gamma Post"], n, 0.5)),
         Field(names("Distance"), "measure", distance, "km", 1),
-        Field(names("Freight cost"), "money", [round(4 + 0.11 * each + random.gauss(0, 3.5), 2) for each in distance], "EUR", 2),
+        Field(
+            names("Freight cost"),
+            "money",
+            [round(4 + 0.11 * each + random.gauss(0, 3.5), 2) for each in distance],
+            "EUR",
+            2,
+        ),
         Field(names("Latitude"), "lat", [round(random.uniform(45.8, 47.8), 4) for _ in range(n)], None, 4),
         Field(names("Longitude"), "lon", [round(random.uniform(6.0, 10.4), 4) for _ in range(n)], None, 4),
     ]
@@ -157,8 +218,16 @@ def school(random: Random, n: int, names: Callable[[str], str]) -> Clean:
         Field(names("Class"), "category", _pick(random, ["7a", "7b", "8a", "8b", "9a"], n, 0.1)),
         Field(names("Gender"), "category", _pick(random, ["female", "male", "other"], n, 0.9)),
         Field(names("Maths"), "percent", maths, "%", 1),
-        Field(names("Physics"), "percent", [round(min(100.0, max(0.0, each * 0.8 + random.gauss(12, 4))), 1) for each in maths], "%", 1),
-        Field(names("Sport"), "percent", [round(min(100.0, max(0.0, random.gauss(70, 9))), 1) for _ in range(n)], "%", 1),
+        Field(
+            names("Physics"),
+            "percent",
+            [round(min(100.0, max(0.0, each * 0.8 + random.gauss(12, 4))), 1) for each in maths],
+            "%",
+            1,
+        ),
+        Field(
+            names("Sport"), "percent", [round(min(100.0, max(0.0, random.gauss(70, 9))), 1) for _ in range(n)], "%", 1
+        ),
         Field(names("Absences"), "count", [min(14, int(random.expovariate(0.4))) for _ in range(n)]),
     ]
     return Clean("school", fields, None, [frozenset((fields[3].name, fields[4].name))], [], [], [fields[0].name])
@@ -176,24 +245,79 @@ def web(random: Random, n: int, names: Callable[[str], str]) -> Clean:
         Field(names("Load time"), "measure", [round(random.gauss(820, 40)) for _ in days], "ms", 0),
         Field(names("Campaign"), "category", _pick(random, ["none", "Spring sale", "Newsletter"], n, 0.7)),
     ]
-    return Clean("web", fields, (fields[0].name, (fields[1].name, fields[4].name)), [frozenset((fields[1].name, fields[2].name))], [], [], [fields[0].name])
+    return Clean(
+        "web",
+        fields,
+        (fields[0].name, (fields[1].name, fields[4].name)),
+        [frozenset((fields[1].name, fields[2].name))],
+        [],
+        [],
+        [fields[0].name],
+    )
 
 
 DOMAINS: tuple[Callable[[Random, int, Callable[[str], str]], Clean], ...] = (
-    shop, weather, hospital, staff, meters, shipments, school, web,
-)  # fmt: skip
+    shop,
+    weather,
+    hospital,
+    staff,
+    meters,
+    shipments,
+    school,
+    web,
+)
 
 GERMAN = {
-    "Order ID": "Bestellnummer", "Order date": "Bestelldatum", "Product": "Produkt", "Category": "Warengruppe", "Region": "Region",
-    "Quantity": "Menge", "Unit price": "Einzelpreis", "Revenue": "Umsatz", "Day": "Datum", "Temperature": "Temperatur",
-    "Wind speed": "Windgeschwindigkeit", "Pressure": "Luftdruck", "Heating energy": "Heizenergie", "Patient ID": "Patienten-ID",
-    "Age": "Alter", "Ward": "Station", "Admitted": "Aufnahme", "Discharged": "Entlassung", "Weight": "Gewicht",
-    "Oxygen saturation": "Sauerstoffsättigung", "Employee number": "Personalnummer", "Site": "Standort", "Country": "Land",
-    "Department": "Abteilung", "Pay grade": "Lohnstufe", "Salary": "Gehalt", "Weekly hours": "Wochenstunden", "Date": "Datum",
-    "Electricity": "Strom", "Water": "Wasser", "Outside temperature": "Außentemperatur", "Tracking number": "Sendungsnummer",
-    "Shipped": "Versand", "Delivered": "Lieferung", "Carrier": "Spediteur", "Distance": "Entfernung", "Freight cost": "Frachtkosten",
-    "Latitude": "Breitengrad", "Longitude": "Längengrad", "Student ID": "Schüler-ID", "Class": "Klasse", "Gender": "Geschlecht",
-    "Maths": "Mathematik", "Physics": "Physik", "Sport": "Sport", "Absences": "Fehltage", "Visits": "Besuche",
-    "Page views": "Seitenaufrufe", "Bounce rate": "Absprungrate", "Load time": "Ladezeit", "Campaign": "Kampagne",
-}  # fmt: skip
+    "Order ID": "Bestellnummer",
+    "Order date": "Bestelldatum",
+    "Product": "Produkt",
+    "Category": "Warengruppe",
+    "Region": "Region",
+    "Quantity": "Menge",
+    "Unit price": "Einzelpreis",
+    "Revenue": "Umsatz",
+    "Day": "Datum",
+    "Temperature": "Temperatur",
+    "Wind speed": "Windgeschwindigkeit",
+    "Pressure": "Luftdruck",
+    "Heating energy": "Heizenergie",
+    "Patient ID": "Patienten-ID",
+    "Age": "Alter",
+    "Ward": "Station",
+    "Admitted": "Aufnahme",
+    "Discharged": "Entlassung",
+    "Weight": "Gewicht",
+    "Oxygen saturation": "Sauerstoffsättigung",
+    "Employee number": "Personalnummer",
+    "Site": "Standort",
+    "Country": "Land",
+    "Department": "Abteilung",
+    "Pay grade": "Lohnstufe",
+    "Salary": "Gehalt",
+    "Weekly hours": "Wochenstunden",
+    "Date": "Datum",
+    "Electricity": "Strom",
+    "Water": "Wasser",
+    "Outside temperature": "Außentemperatur",
+    "Tracking number": "Sendungsnummer",
+    "Shipped": "Versand",
+    "Delivered": "Lieferung",
+    "Carrier": "Spediteur",
+    "Distance": "Entfernung",
+    "Freight cost": "Frachtkosten",
+    "Latitude": "Breitengrad",
+    "Longitude": "Längengrad",
+    "Student ID": "Schüler-ID",
+    "Class": "Klasse",
+    "Gender": "Geschlecht",
+    "Maths": "Mathematik",
+    "Physics": "Physik",
+    "Sport": "Sport",
+    "Absences": "Fehltage",
+    "Visits": "Besuche",
+    "Page views": "Seitenaufrufe",
+    "Bounce rate": "Absprungrate",
+    "Load time": "Ladezeit",
+    "Campaign": "Kampagne",
+}
 """Names of the columns in German."""

@@ -319,7 +319,9 @@ def drifting(ground: Ground) -> None:
             spread = (sum((value - mean) ** 2 for value in known) / len(known)) ** 0.5
             decimals = ground.kinds[name].decimals
             later = _later_rows(ground)
-            ground.columns[name] = [round(value + 2.2 * spread, decimals) if row in later else value for row, value in enumerate(values)]
+            ground.columns[name] = [
+                round(value + 2.2 * spread, decimals) if row in later else value for row, value in enumerate(values)
+            ]
             ground.expect(FindingKind.DRIFT, name)
 
 
@@ -345,10 +347,14 @@ def empty_column(ground: Ground) -> None:
 def mojibake(ground: Ground) -> None:
     name = ground.free("category")
     if name:
-        rows = [row for row in range(3, ground.height) if any(letter > "\x7f" for letter in str(ground.columns[name][row]))]
+        rows = [
+            row for row in range(3, ground.height) if any(letter > "\x7f" for letter in str(ground.columns[name][row]))
+        ]
         rows = rows[: ground.random.randint(2, 5)]
         for row in rows:
-            ground.columns[name][row] = ground.columns[name][row].encode().decode("cp1252", "replace").replace("\ufffd", "?")
+            ground.columns[name][row] = (
+                ground.columns[name][row].encode().decode("cp1252", "replace").replace("\ufffd", "?")
+            )
         if rows:
             ground.expect(FindingKind.ENCODING, name, rows=rows)
             for pair in ground.clean.decides:
@@ -386,9 +392,26 @@ def _shifted(truth: Truth, place: int) -> Truth:
 
 
 PLANTERS: tuple[Callable[[Ground], None], ...] = (
-    missing, outliers, negative, percentage, coordinate, future, dates_swapped, mixed_types, spellings, duplicates,
-    duplicate_key, gap, spike, shift, drifting, constant, empty_column, mojibake, mixed_units,
-)  # fmt: skip
+    missing,
+    outliers,
+    negative,
+    percentage,
+    coordinate,
+    future,
+    dates_swapped,
+    mixed_types,
+    spellings,
+    duplicates,
+    duplicate_key,
+    gap,
+    spike,
+    shift,
+    drifting,
+    constant,
+    empty_column,
+    mojibake,
+    mixed_units,
+)
 _LAST = (gap, duplicates)
 _TEXT_ONLY = (mixed_types, mixed_units)
 
@@ -401,7 +424,12 @@ def plant(seed: int, number: int) -> Planted:
     locale = random.choice(LOCALES) if kind == "csv" else LOCALES[0]
     german = locale.german
     clean = domain(random, random.randint(160, 420), (lambda name: GERMAN[name]) if german else (lambda name: name))
-    ground = Ground(clean, random, {each.name: list(each.values) for each in clean.fields}, {each.name: each for each in clean.fields})
+    ground = Ground(
+        clean,
+        random,
+        {each.name: list(each.values) for each in clean.fields},
+        {each.name: each for each in clean.fields},
+    )
     for pair in clean.related:
         ground.expect(FindingKind.CORRELATION, *pair)
     for pair in clean.maybe_related:
@@ -413,7 +441,11 @@ def plant(seed: int, number: int) -> Planted:
         ground.allow(FindingKind.DRIFT, name)
         ground.allow(FindingKind.LEVEL_SHIFT, name)
         ground.allow(FindingKind.TIME_SPIKE, name)
-    chosen = [planter for planter in random.sample(PLANTERS, random.randint(6, 10)) if kind != "parquet" or planter not in _TEXT_ONLY]
+    chosen = [
+        planter
+        for planter in random.sample(PLANTERS, random.randint(6, 10))
+        if kind != "parquet" or planter not in _TEXT_ONLY
+    ]
     for planter in sorted(chosen, key=lambda each: each in _LAST):
         if planter is gap and spike in chosen and any(each.kind == FindingKind.TIME_SPIKE for each in ground.expected):
             continue
@@ -428,8 +460,18 @@ def plant(seed: int, number: int) -> Planted:
 
 def _settle(ground: Ground) -> None:
     """Take back what another plant has overlaid: a key that is broken, a dependency that a fault hides."""
-    broken = {name for each in ground.expected if each.kind in (FindingKind.MISSING_VALUES, FindingKind.SPELLINGS, FindingKind.ENCODING) for name in each.columns}
-    numbers = {name for each in ground.expected if each.kind in (FindingKind.OUTLIERS, FindingKind.IMPOSSIBLE_VALUES) for name in each.columns}
+    broken = {
+        name
+        for each in ground.expected
+        if each.kind in (FindingKind.MISSING_VALUES, FindingKind.SPELLINGS, FindingKind.ENCODING)
+        for name in each.columns
+    }
+    numbers = {
+        name
+        for each in ground.expected
+        if each.kind in (FindingKind.OUTLIERS, FindingKind.IMPOSSIBLE_VALUES)
+        for name in each.columns
+    }
     kept = []
     for each in ground.expected:
         weakened = each.kind == FindingKind.DEPENDENCY and each.columns & broken
@@ -446,7 +488,10 @@ def _settle(ground: Ground) -> None:
 
 def _written(ground: Ground, number: int, kind: str, locale: Locale) -> Planted:
     units = locale.units if kind == "csv" else "header"
-    headers = {name: f"{name} ({ground.kinds[name].unit})" if units == "header" and ground.kinds[name].unit else name for name in ground.columns}
+    headers = {
+        name: f"{name} ({ground.kinds[name].unit})" if units == "header" and ground.kinds[name].unit else name
+        for name in ground.columns
+    }
     writer = {"csv": _csv, "xlsx": _xlsx, "json": _json, "ndjson": _ndjson, "parquet": _parquet}[kind]
     data = writer(ground, headers, locale)
     suffix = {"csv": "tsv" if locale.delimiter == "\t" else "csv"}.get(kind, kind)
@@ -454,12 +499,23 @@ def _written(ground: Ground, number: int, kind: str, locale: Locale) -> Planted:
     def renamed(truth: Truth) -> Truth:
         return Truth(truth.kind, frozenset(headers[name] for name in truth.columns), truth.rows)
 
-    fields = [Field(headers[name], ground.kinds[name].kind, values, ground.kinds[name].unit, ground.kinds[name].decimals) for name, values in ground.columns.items()]
+    fields = [
+        Field(headers[name], ground.kinds[name].kind, values, ground.kinds[name].unit, ground.kinds[name].decimals)
+        for name, values in ground.columns.items()
+    ]
     return Planted(
-        number, f"{ground.clean.domain}-{number}.{suffix}", data, locale, fields, [renamed(each) for each in ground.expected],
-        [renamed(each) for each in ground.allowed], 2 if kind in ("csv", "xlsx") else 1, ground.height,
-        {header: name for name, header in headers.items()}, frozenset(ground.empty_rows),
-    )  # fmt: skip
+        number,
+        f"{ground.clean.domain}-{number}.{suffix}",
+        data,
+        locale,
+        fields,
+        [renamed(each) for each in ground.expected],
+        [renamed(each) for each in ground.allowed],
+        2 if kind in ("csv", "xlsx") else 1,
+        ground.height,
+        {header: name for name, header in headers.items()},
+        frozenset(ground.empty_rows),
+    )
 
 
 def shown(value: Any, each: Field, locale: Locale) -> str:
@@ -484,11 +540,17 @@ def _csv(ground: Ground, headers: dict[str, str], locale: Locale) -> bytes:
     out = io.StringIO()
     import csv
 
-    writer = csv.writer(out, delimiter=locale.delimiter, lineterminator=randomness.Random(ground.height).choice(["\n", "\r\n"]))
+    writer = csv.writer(
+        out, delimiter=locale.delimiter, lineterminator=randomness.Random(ground.height).choice(["\n", "\r\n"])
+    )
     writer.writerow(headers.values())
     empty = set(ground.empty_rows)
     for row in range(ground.height):
-        writer.writerow([] if row in empty else [_marked(shown(values[row], ground.kinds[name], locale)) for name, values in ground.columns.items()])
+        writer.writerow(
+            []
+            if row in empty
+            else [_marked(shown(values[row], ground.kinds[name], locale)) for name, values in ground.columns.items()]
+        )
     return out.getvalue().encode(locale.encoding, "replace")
 
 
@@ -505,7 +567,9 @@ def _xlsx(ground: Ground, headers: dict[str, str], locale: Locale) -> bytes:
     for column, values in enumerate(ground.columns.values()):
         for row, value in enumerate(values, 1):
             if isinstance(value, date):
-                sheet.write_datetime(row, column, __import__("datetime").datetime.combine(value, __import__("datetime").time()), day)
+                sheet.write_datetime(
+                    row, column, __import__("datetime").datetime.combine(value, __import__("datetime").time()), day
+                )
             elif value is not None and value != "":
                 sheet.write(row, column, str(value) if isinstance(value, str | InUnit) else value)
     book.close()
@@ -514,9 +578,13 @@ def _xlsx(ground: Ground, headers: dict[str, str], locale: Locale) -> bytes:
 
 def _records(ground: Ground, headers: dict[str, str]) -> list[dict[str, Any]]:
     def plain(value: Any) -> Any:
-        return value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, str | InUnit) else value
+        return (
+            value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, str | InUnit) else value
+        )
 
-    return [{headers[name]: plain(values[row]) for name, values in ground.columns.items()} for row in range(ground.height)]
+    return [
+        {headers[name]: plain(values[row]) for name, values in ground.columns.items()} for row in range(ground.height)
+    ]
 
 
 def _json(ground: Ground, headers: dict[str, str], locale: Locale) -> bytes:
@@ -533,7 +601,9 @@ def _parquet(ground: Ground, headers: dict[str, str], locale: Locale) -> bytes:
     for name, values in ground.columns.items():
         plain = [None if isinstance(value, Raw) and value in ("", "n/a", "NULL", "-") else value for value in values]
         real = any(isinstance(value, float) for value in plain)
-        series.append(pl.Series(headers[name], [float(value) if real and value is not None else value for value in plain]))
+        series.append(
+            pl.Series(headers[name], [float(value) if real and value is not None else value for value in plain])
+        )
     pl.DataFrame(series).write_parquet(out)
     return out.getvalue()
 

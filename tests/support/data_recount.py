@@ -1,6 +1,7 @@
 """Recounts what sentences about a table say, in plain Python, from the file itself: no code of the product, no Polars.
 
-(Parquet alone cannot be opened without it.) A sentence's numbers are read out of its words, not out of the insight's list.
+(Parquet alone cannot be opened without it.) A sentence's numbers are read out of its words, not out of the insight's
+list.
 """
 
 import csv
@@ -10,7 +11,7 @@ import math
 import re
 import zipfile
 from collections import Counter, defaultdict
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
 
@@ -55,7 +56,10 @@ def _parquet(planted: Planted) -> list[list[Any]]:
 
 def _xlsx(planted: Planted) -> list[list[Any]]:
     with zipfile.ZipFile(io.BytesIO(planted.data)) as book:
-        strings = ["".join(part.text or "" for part in item.iter(f"{_NS}t")) for item in ElementTree.fromstring(book.read("xl/sharedStrings.xml"))]
+        strings = [
+            "".join(part.text or "" for part in item.iter(f"{_NS}t"))
+            for item in ElementTree.fromstring(book.read("xl/sharedStrings.xml"))
+        ]
         sheet = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
     found: dict[int, dict[int, Any]] = defaultdict(dict)
     for cell in sheet.iter(f"{_NS}c"):
@@ -105,7 +109,7 @@ def _day(cell: Any, planted: Planted) -> date | None:
         return date(1899, 12, 30) + timedelta(days=int(cell))
     for form in (planted.locale.dates, "%Y-%m-%d"):
         try:
-            return datetime.strptime(cell, form).date()
+            return datetime.strptime(cell, form).replace(tzinfo=UTC).date()
         except ValueError:
             continue
     return None
@@ -126,7 +130,8 @@ def names_in(sentence: str, columns: list[str]) -> list[str]:
 
 
 def agrees(shown: str, value: float, *, scale: float = 1.0) -> bool:
-    """Tell whether a number in a sentence is a value, rounded to the digits that it shows and to no fewer than promised."""
+    """Tell whether a number in a sentence is a value, rounded to the digits that it shows and to no fewer than
+    promised."""
     digits = shown.replace(",", "")
     decimals = len(digits.partition(".")[2])
     exact = value * scale
@@ -201,7 +206,11 @@ def _extreme(insight: Any, columns: dict[str, list[Any]], names: list[str]) -> A
 
 
 def _mean(insight: Any, columns: dict[str, list[Any]], names: list[str]) -> Any:
-    means = {name: (math.fsum(values) / len(values), len(values)) for name, values in _sums(insight, columns).items() if len(values) >= 3}
+    means = {
+        name: (math.fsum(values) / len(values), len(values))
+        for name, values in _sums(insight, columns).items()
+        if len(values) >= 3
+    }
     high, low = max(means, key=lambda each: means[each][0]), min(means, key=lambda each: means[each][0])
     if [" ".join(high.split()), " ".join(low.split())] != names:
         return f"{names} are not the extremes"
@@ -249,7 +258,11 @@ def _peak(insight: Any, columns: dict[str, list[Any]], names: list[str]) -> Any:
 
 
 def _correlation(insight: Any, columns: dict[str, list[Any]], names: list[str]) -> Any:
-    pairs = [(x, y) for x, y in zip(*(columns[name] for name in insight.columns), strict=True) if x is not None and y is not None]
+    pairs = [
+        (x, y)
+        for x, y in zip(*(columns[name] for name in insight.columns), strict=True)
+        if x is not None and y is not None
+    ]
     mean_x, mean_y = (math.fsum(pair[side] for pair in pairs) / len(pairs) for side in (0, 1))
     top = math.fsum((x - mean_x) * (y - mean_y) for x, y in pairs)
     bottom = math.sqrt(math.fsum((x - mean_x) ** 2 for x, _ in pairs) * math.fsum((y - mean_y) ** 2 for _, y in pairs))
