@@ -18,9 +18,10 @@ from schema.policies import (
     KEYFRAMES_OF_PORTION_MAX,
 )
 
-SCENE_SCORE_MIN = 0.1
-"""ffmpeg's measure of how much of a frame is new, 0..1; a cut between two shots has 0.3 and more, a new slide less."""
-SCENE_APART_S = 1.0
+SCENE_SCORE_MIN = 0.04
+"""ffmpeg's measure of how much of a frame is new, 0..1. Measured: a cut between two shots has 0.3 and more, a new slide
+0.05 to 0.3, somebody who talks less than 0.03."""
+SCENE_APART_S = 2.0
 GRID = 24
 """A picture's look: so many squares of grey, each way."""
 DIFFERENT_SQUARE = 12
