@@ -3,6 +3,7 @@
 import base64
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from activities.media.probing import portions
 from activities.media.reading import assemble
 from schema.contracts.media import AudioStream, MediaInfo, Portion, PortionReading, Voice, Word
 
-SPOKEN = "the quick brown fox jumps over a lazy dog while seven wizards box and nobody minds very much about it".split()
+TEXT = "the quick brown fox jumps over a lazy dog while seven wizards box and nobody minds very much about it"
+SPOKEN = TEXT.split()
 
 
 def info_of(duration_s: float) -> MediaInfo:
@@ -58,7 +60,7 @@ def test_portions_cover_a_recording(duration_s: float) -> None:
     assert found[0].start_s == 0
     assert found[-1].end_s == duration_s
     assert [portion.index for portion in found] == list(range(len(found)))
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert before.duration_s == 300
         assert before.end_s - after.start_s == 10
     assert found[-1].duration_s <= 310
@@ -218,4 +220,4 @@ def test_anchoring_keeps_words_and_their_order(
     found = anchored(words, silences)
     assert [word.text for word in found] == [word.text for word in words]
     assert all(word.start_s <= word.end_s for word in found)
-    assert all(one.start_s <= other.start_s + 1e-9 for one, other in zip(found, found[1:], strict=False))
+    assert all(one.start_s <= other.start_s + 1e-9 for one, other in pairwise(found))
