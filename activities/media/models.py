@@ -149,11 +149,10 @@ def _is_model(folder: Path) -> bool:
 def _cached(speech: str) -> Path | None:
     """Return the folder in the hub's cache; the network is not used."""
     from faster_whisper.utils import download_model
-    from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
         return Path(download_model(speech.removeprefix("whisper-"), local_files_only=True))
-    except (ValueError, LocalEntryNotFoundError):
+    except (OSError, ValueError):
         return None
 
 
