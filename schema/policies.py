@@ -335,7 +335,7 @@ KEYFRAME_EVERY = timedelta(seconds=5)
 KEYFRAME_EDGE_MAX = 1_280
 """Pixels of a keyframe's longer side."""
 KEYFRAME_BYTES_MAX = 1024 * 1024
-KEYFRAMES_OF_PORTION_MAX = 150
+KEYFRAMES_OF_PORTION_MAX = 240
 KEYFRAMES_MAX = 1_500
 """Of a whole recording; where there are more, those that differ least from their neighbours are left out."""
 SUBTITLE_LINE_CHARACTERS = 42

@@ -23,6 +23,8 @@ SPEECH_PROBABILITY_MIN = 0.5
 """Of voice activity detection (Silero): what lies below is music, noise or silence, and is not given to Whisper."""
 WORDS_PROBABILITY_MIN = 0.35
 """Mean over a segment's words: what Whisper makes up of something else than speech lies below. Measured."""
+TEMPERATURES = (0.0, 0.4, 0.8)
+"""What is doubtful is decoded again so, which music makes it be: three tries and not Whisper's six bound how long."""
 COMPRESSION_MAX = 2.4
 """Of a segment's text, as in Whisper's own decoder: above, it repeats itself."""
 
@@ -80,6 +82,7 @@ def recognise(
         samples,
         language=header["language"] if model.model.is_multilingual else "en",
         beam_size=5,
+        temperature=TEMPERATURES,
         word_timestamps=True,
         # What was misheard once must not be continued for minutes.
         condition_on_previous_text=False,

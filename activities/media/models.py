@@ -6,6 +6,7 @@ Hugging Face hub.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -148,11 +149,10 @@ def _is_model(folder: Path) -> bool:
 def _cached(speech: str) -> Path | None:
     """Return the folder in the hub's cache; the network is not used."""
     from faster_whisper.utils import download_model
-    from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
         return Path(download_model(speech.removeprefix("whisper-"), local_files_only=True))
-    except (ValueError, LocalEntryNotFoundError):
+    except (OSError, ValueError):
         return None
 
 
@@ -164,15 +164,30 @@ def _checked(speech: str, found: Path, folder: Path | None) -> Path:
     if found != weights_path(model, folder):
         return found
     try:
-        return check(model, folder)
+        return _known(model.name, folder, _state(found))
     except WeightsUnavailable as error:
         raise ModelFilesInvalid(str(error)) from error
+
+
+def _state(found: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return what changes when somebody changes the files of a model."""
+    each = ((file.name, file.stat()) for file in sorted(found.iterdir()))
+    return tuple((name, facts.st_size, facts.st_mtime_ns) for name, facts in each)
+
+
+@lru_cache(16)
+def _known(name: str, folder: Path | None, _: tuple[tuple[str, int, int], ...]) -> Path:
+    """Return the folder of a model whose hashes are right; its hundreds of megabytes are read once, not each time."""
+    return check(find_model(name), folder)
 
 
 def _voices(folder: Path | None) -> Path | None:
     if not _installed("kaldi_native_fbank", "onnx", "onnxruntime", "scipy"):
         return None
-    try:
-        return check(find_model(VOICES), folder) / VOICES_FILE
-    except WeightsUnavailable:
+    found = weights_path(find_model(VOICES), folder)
+    if not (found / VOICES_FILE).is_file():
         return None
+    try:
+        return _known(VOICES, folder, _state(found)) / VOICES_FILE
+    except WeightsUnavailable as error:
+        raise ModelFilesInvalid(str(error)) from error

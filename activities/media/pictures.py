@@ -18,9 +18,10 @@ from schema.policies import (
     KEYFRAMES_OF_PORTION_MAX,
 )
 
-SCENE_SCORE_MIN = 0.1
-"""ffmpeg's measure of how much of a frame is new, 0..1; a cut between two shots has 0.3 and more, a new slide less."""
-SCENE_APART_S = 1.0
+SCENE_SCORE_MIN = 0.04
+"""ffmpeg's measure of how much of a frame is new, 0..1. Measured: new slides 0.09 to 0.31, a test picture that changes
+all the time below 0.04."""
+SCENE_APART_S = 2.0
 GRID = 24
 """A picture's look: so many squares of grey, each way."""
 DIFFERENT_SQUARE = 12
@@ -95,8 +96,9 @@ def _graph(path: Path, info: MediaInfo, portion: Portion) -> Any:
     import ffmpeg
 
     every = KEYFRAME_EVERY.total_seconds()
-    chosen = f"isnan(prev_t)+gt(floor(t/{every}),floor(prev_t/{every}))"
-    chosen += f"+gt(scene,{SCENE_SCORE_MIN})*gte(t-prev_selected_t,{SCENE_APART_S})"
+    # Variable 0 of the expression: when a scene last began.
+    chosen = f"if(isnan(prev_t),1+0*st(0,t-{SCENE_APART_S}),if(gt(floor(t/{every}),floor(prev_t/{every})),1,"
+    chosen += f"if(gt(scene,{SCENE_SCORE_MIN})*gte(t-ld(0),{SCENE_APART_S}),1+0*st(0,t),0)))"
     shown, seen = (
         source(info, path, portion.start_s, portion.duration_s)["V:0"]
         .filter("select", chosen)

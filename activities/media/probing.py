@@ -15,6 +15,7 @@ from schema.policies import (
     MEDIA_BYTES_MAX,
     MEDIA_BYTES_PER_S,
     MEDIA_CHANNELS_MAX,
+    MEDIA_DECODE_MEMORY_BYTES,
     MEDIA_DURATION_MAX,
     MEDIA_FRAME_PIXELS_MAX,
     MEDIA_OVERLAP,
@@ -103,7 +104,10 @@ def _opened(path: Path) -> tuple[Path, int, bytes]:
 
 async def _told(path: Path, container: Container) -> dict[str, Any]:
     """Return what the headers say, by ffprobe."""
-    options = [text for name, value in opening(container.demuxer).items() for text in (f"-{name}", str(value))]
+    # It opens a decoder for every stream, and fails where one is not on the list: subtitles, a second sound.
+    wanted_options = {name: value for name, value in opening(container.demuxer).items() if name != "codec_whitelist"}
+    options = [text for name, value in wanted_options.items() for text in (f"-{name}", str(value))]
+    options += ["-max_alloc", str(MEDIA_DECODE_MEMORY_BYTES // 4)]
     wanted = "stream=codec_type,codec_name,width,height,sample_rate,channels,bits_per_sample,bits_per_raw_sample"
     wanted += (
         ",sample_fmt,avg_frame_rate,r_frame_rate:stream_disposition=attached_pic:format=duration:format_tags=title"
@@ -131,9 +135,7 @@ async def _measure(path: Path, container: Container, size_bytes: int, audio: boo
     import ffmpeg
 
     limit = MEDIA_DURATION_MAX.total_seconds()
-    options = opening(container.demuxer)
-    options.pop("max_alloc")
-    given = ffmpeg.input(f"file:{path}", **options)
+    given = ffmpeg.input(f"file:{path}", **opening(container.demuxer))
     wanted = [given[stream] for stream, is_there in (("a:0", audio), ("V:0", video)) if is_there]
     counted = ffmpeg.output(*wanted, "pipe:3", format="null", c="copy", t=f"{limit + 60:.0f}")
     outcome = await run(

@@ -44,18 +44,13 @@ def require_programs() -> None:
 
 
 def opening(demuxer: str) -> dict[str, Any]:
-    """Return the options by which every input is opened.
-
-    One demuxer, no other protocol than files, decoders from the list, and no allocation that a header could ask for
-    without limit.
-    """
+    """Return the options by which every input is opened: one demuxer, no other protocol than files, not any decoder."""
     return {
         "f": demuxer,
         "format_whitelist": demuxer,
         "protocol_whitelist": "file,pipe",
         "codec_whitelist": ",".join(sorted(AUDIO_CODECS | VIDEO_CODECS)),
         "max_streams": 1_000,
-        "max_alloc": MEDIA_DECODE_MEMORY_BYTES // 4,
     }
 
 
@@ -63,10 +58,7 @@ def source(info: MediaInfo, path: Path, start_s: float, duration_s: float) -> An
     """Return a stretch of a recording as an input of ffmpeg-python."""
     import ffmpeg
 
-    # Global in name, it must stand before the input like the others.
-    options = opening(info.demuxer)
-    options.pop("max_alloc")
-    return ffmpeg.input(f"file:{path}", ss=f"{start_s:.3f}", t=f"{duration_s:.3f}", threads=2, **options)
+    return ffmpeg.input(f"file:{path}", ss=f"{start_s:.3f}", t=f"{duration_s:.3f}", threads=2, **opening(info.demuxer))
 
 
 def arguments(output: Any, *more: str) -> tuple[str, ...]:

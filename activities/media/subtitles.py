@@ -35,7 +35,7 @@ def cues(transcript: Transcript) -> tuple[Cue, ...]:
             lines = _wrapped(segment, words)
             found.append(Cue(words[0].start_s, words[-1].end_s, lines, segment.speaker))
     # Each stays long enough to be read, where nobody else goes on.
-    following = [*(cue.start_s for cue in found[1:]), float("inf")]
+    following = [cue.start_s for cue in found[1:]] + [float("inf")] * bool(found)
     return tuple(
         Cue(cue.start_s, max(cue.end_s, min(cue.start_s + SECONDS_MIN, after)), cue.lines, cue.speaker)
         for cue, after in zip(found, following, strict=True)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from activities.documents.builder import TextBuilder
 from activities.research.citations import Problem, RenderedReport, Sidecar, check_citations, render_report
 from activities.research.markdown import autolink, escape, unescape
 from activities.research.phrases import is_connective, say
@@ -290,3 +291,19 @@ def test_phrases_are_the_only_sentences_without_citation() -> None:
     assert is_connective(say("no_evidence", subtask="anything [1] at all"))
     assert not is_connective("The moon is made of cheese.")
     assert not is_connective("")
+
+
+def test_a_citation_of_a_recording_says_when() -> None:
+    """The time stands in the list of sources and in the sidecar, and the report passes its own check."""
+    builder = TextBuilder()
+    for seconds, sentence in ((12, "Welcome to the meeting."), (200.4, "The bridge in Basel is not open to cars.")):
+        builder.at(seconds)
+        builder.prose(sentence)
+    text = builder.text()
+    claim = claim_of(text, "The bridge in Basel is not open to cars.", title="Meeting")
+    sha256 = claim.source.snapshot_sha256
+    rendered = render(Sentence(text=claim.text, claim_ids=(claim.id,)), claims=[claim], snapshots={sha256: text})
+    assert rendered.citations[0].seconds == (200.4,)
+    assert ", at 3:20). " in rendered.markdown
+    assert problems(rendered, **{sha256: text}) == []
+    assert say_all().citations[0].seconds == ()

@@ -15,6 +15,7 @@ from schema.errors import (
     IdempotencyInFlight,
     InvariantViolated,
     ModelFilesInvalid,
+    PartMissing,
     ProviderRefused,
     RateLimited,
     SourceUnavailable,
@@ -65,7 +66,7 @@ def test_the_family_decides_status_and_retry(kind: type[SwissbrainError]) -> Non
         assert policy.retryable is (kind in (IdempotencyInFlight, RateLimited))
     elif issubclass(kind, DependencyError):
         assert policy.http_status in (502, 503)
-        assert policy.retryable is (kind not in (ModelFilesInvalid, ProviderRefused, SourceUnavailable))
+        assert policy.retryable is (kind not in (ModelFilesInvalid, PartMissing, ProviderRefused, SourceUnavailable))
     else:
         assert policy.http_status == 500
         assert not policy.retryable
