@@ -139,10 +139,14 @@ async def _start(job: Job, level: Level, folder: str | None, answer: int) -> asy
         start_new_session=True,
         limit=_CHUNK_BYTES,
     )
-    # Where Linux groups processes by session (sched(7), autogroup), niceness counts within a group alone.
-    with contextlib.suppress(OSError):
-        Path(f"/proc/{process.pid}/autogroup").write_text(str(NICENESS), encoding="ascii")
+    _be_nice(process.pid)
     return process
+
+
+def _be_nice(pid: int) -> None:
+    """Where Linux groups processes by session (sched(7), autogroup), niceness counts within a group alone."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(NICENESS), encoding="ascii")
 
 
 def bubblewrap_path() -> str | None:

@@ -1,7 +1,7 @@
 """What a file of a million rows does to everybody else's requests: the API's latency before and while it is analysed.
 
-`make bench-data` runs it after the analysis alone. One stack, one caller after the other; medians and 95th percentiles of
-the same requests, and their ratio. The whole way of the file is measured with it: upload, hash, analysis, charts, charge.
+`make bench-data` runs it after the analysis alone. One stack, one caller after the other; medians and 95th percentiles
+of the same requests, and their ratio. The whole way of the file is measured with it: upload, hash, analysis, charts.
 """
 
 import statistics
