@@ -95,7 +95,7 @@ SEED ?= 1
 QUESTIONS ?= 4
 
 .PHONY: eval
-eval: setup ## Measure the quality of the research: PART=planted, real, model ... SPLIT=develop, SEED=2
+eval: setup ## Measure the quality of the research: PART=planted, real, data, model ... SPLIT=develop, SEED=2
 	$(BIN)/python -m tests.eval --part $(PART) --split $(SPLIT) --seed $(SEED) --questions $(QUESTIONS)
 
 .PHONY: bench
@@ -111,6 +111,11 @@ bench-bombs: setup ## Measure the sandbox alone: attacks by level, time until ea
 bench-media: setup ## Measure transcripts: words, times and speakers of two voices, speed; a video; hostile files
 	$(BIN)/swissbrain model get whisper-base > /dev/null
 	$(BIN)/python -m tests.load.media
+
+.PHONY: bench-data
+bench-data: setup ## Measure the analysis of a million rows, in the sandbox, and against pandas
+	$(BIN)/python -m pip install --quiet --group bench
+	$(BIN)/python -m tests.load.data
 
 MODULE ?=
 SAMPLE ?=

@@ -47,15 +47,7 @@ def conditions_of(words: Words, table: Table) -> list[Condition]:
         plain_ones = [each for each in mentions if each not in negated]
         if plain_ones:
             found.append(_is_one_of(column, [each.value for each in plain_ones]))
-        for each in negated:
-            found.append(
-                Condition(
-                    f"{identifier(column)} <> {literal(each.value)}",
-                    f"{quoted(column)} is not {quoted(each.value)}",
-                    column,
-                    each.value,
-                )
-            )
+        found += [_is_not(column, each.value) for each in negated]
     return found
 
 
@@ -65,6 +57,12 @@ def _negated(words: Words, mention: Mention) -> bool:
             words.handled.add(each.start)
             return True
     return False
+
+
+def _is_not(column: str, value: object) -> Condition:
+    return Condition(
+        f"{identifier(column)} <> {literal(value)}", f"{quoted(column)} is not {quoted(value)}", column, value
+    )
 
 
 def _is_one_of(column: str, values: list[object]) -> Condition:
