@@ -145,7 +145,8 @@ def _understood(raw: pl.Series, sample: pl.Series, locale: Locale, options: Anal
         return column
     if lower.is_in(TRUE | FALSE).mean() and (column := _booleans(raw)) is not None:
         return column
-    if (filled.str.contains(_CLOCK.pattern).mean() or 0) >= _TYPED_SHARE_MIN and (column := _times(raw)) is not None:
+    clocks = int(filled.str.contains(_CLOCK.pattern).sum())
+    if clocks >= _TYPED_SHARE_MIN * len(filled) and (column := _times(raw)) is not None:
         return column
     return _finish_text(raw)
 
@@ -275,4 +276,4 @@ def _finish_text(raw: pl.Series) -> Column:
 def _has_codes_of_two(texts: pl.Series) -> bool:
     """Tell whether `NA` stands among codes of its kind (countries, continents): then it is one of them."""
     others = texts.filter((texts != "NA").fill_null(False)).head(1_000)
-    return bool((others.str.contains(r"^[A-Z]{2}$").mean() or 0) > 0.5)
+    return int(others.str.contains(r"^[A-Z]{2}$").sum()) * 2 > len(others)

@@ -5,7 +5,7 @@ A column's spellings are few next to its rows, so each spelling is read once, in
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from itertools import pairwise
@@ -128,7 +128,7 @@ def read_times(texts: pl.Series) -> pl.Series:
     return _mapped(texts, found, pl.Time())
 
 
-def _mapped(texts: pl.Series, read: dict[str, date] | dict[str, time], dtype: pl.DataType) -> pl.Series:
+def _mapped(texts: pl.Series, read: Mapping[str, date | time], dtype: pl.DataType) -> pl.Series:
     if not read:
         return pl.Series(texts.name, [None] * len(texts), dtype=dtype)
     return texts.replace_strict(

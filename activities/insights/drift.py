@@ -50,7 +50,7 @@ def _halves(table: Table) -> pl.Series:
     if axes:
         moments = table.frame[axes[0]]
         middle = moments.drop_nulls().sort()[(table.height - moments.null_count()) // 2]
-        later = (moments >= middle).fill_null(False)
+        later: pl.Series = (moments >= middle).fill_null(False)
         if _ROWS_MIN <= int(later.sum()) <= table.height - _ROWS_MIN:
             return later
     return pl.Series(np.arange(table.height) >= table.height // 2)

@@ -207,7 +207,8 @@ def _stray(values: pl.Series, low: float) -> bool:
 def column_is_share(values: pl.Series) -> bool:
     """Tell whether nearly all numbers lie between 0 and 1, and some between them."""
     inside = values.is_between(0, 1)
-    return bool((inside.mean() or 0) >= 1 - _RARE_SHARE and values.filter(inside.fill_null(False)).n_unique() > 2)
+    enough = int(inside.sum()) >= (1 - _RARE_SHARE) * (len(values) - values.null_count())
+    return enough and values.filter(inside.fill_null(False)).n_unique() > 2
 
 
 def _wrong_dates(column: str, values: pl.Series, as_of: date | None) -> Iterator[tuple[pl.Series, str, str]]:
@@ -227,7 +228,8 @@ def _wrong_dates(column: str, values: pl.Series, as_of: date | None) -> Iterator
         future = (days > as_of).fill_null(False) & ~placeholder
         if future.any():
             yield future, f"lie after {as_of.isoformat()}", f"up to {as_of.isoformat()}"
-    if says(column, "start") and (days.min() or date.max) < date(1850, 1, 1):
+    earliest = days.min()
+    if says(column, "start") and isinstance(earliest, date) and earliest < date(1850, 1, 1):
         yield (days < date(1850, 1, 1)).fill_null(False) & ~placeholder, "lie before 1850", "1850 or later"
 
 
@@ -298,7 +300,7 @@ def order_of_dates(table: Table) -> Iterator[Finding]:
             method="rows in which a date lies before one that it follows in at least 95% of the rows (85% by their "
             "names)",
             threshold=percent(_ORDERED_SHARE_MIN),
-            figures=(Figure(name="rows", value=count), Figure(name="in order", value=share)),
+            figures=(Figure(name="rows", value=count), Figure(name="in order", value=float(share))),
             sentence=f"{name(second)} lies before {name(first)} in {counted(count, 'row')} "
             f"({rows_text(rows, count)}); in "
             "all others it does not.",

@@ -116,7 +116,7 @@ def check_texts(frame: pl.DataFrame) -> None:
             continue
         lengths = column.str.len_bytes()
         total += int(lengths.sum() or 0)
-        if int(lengths.max() or 0) > 4 * DATA_CELL_CHARACTERS_MAX:
+        if (lengths > 4 * DATA_CELL_CHARACTERS_MAX).any():
             raise PayloadTooLarge(
                 f"A cell of the column {column.name[:80]!r} holds more than {DATA_CELL_CHARACTERS_MAX:,} characters. "
                 "Upload texts as documents.",

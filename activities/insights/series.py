@@ -168,11 +168,13 @@ def _steps_between(before: object, after: object, rhythm: Rhythm) -> int:
     if isinstance(before, int) and isinstance(after, int):
         return after - before
     if rhythm.months:
-        return ((after.year - before.year) * 12 + after.month - before.month) // rhythm.months  # type: ignore[attr-defined]
+        months = (after.year - before.year) * 12 + after.month - before.month  # type: ignore[attr-defined]
+        return int(months // rhythm.months)
     if rhythm.name == "business day":
         start, end = (np.datetime64(str(moment)[:10]) for moment in (before, after))
         return int(np.busday_count(start, end))
-    return round((after - before) / rhythm.step)  # type: ignore[operator]
+    steps: int = round((after - before) / rhythm.step)  # type: ignore[operator]
+    return steps
 
 
 def shown(moment: object) -> str:

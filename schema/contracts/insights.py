@@ -139,7 +139,7 @@ class ColumnProfile(Contract):
     missing: int
     """Empty cells and spellings of null."""
     missing_share: Finite
-    null_spellings: tuple[Text, ...] = Field((), max_length=DATA_EXAMPLES_MAX)
+    null_spellings: tuple[Text, ...] = Field(default=(), max_length=DATA_EXAMPLES_MAX)
     """Other than the empty cell: `n/a`, `-`, `NULL`."""
     distinct: int
     unique: bool
@@ -159,7 +159,7 @@ class ColumnProfile(Contract):
     """Of numbers, identifiers and codes left out."""
     length_max: int | None = None
     """Characters of the longest text."""
-    top_values: tuple[TopValue, ...] = Field((), max_length=DATA_EXAMPLES_MAX)
+    top_values: tuple[TopValue, ...] = Field(default=(), max_length=DATA_EXAMPLES_MAX)
     unreadable: int = 0
     """Cells that are not of the column's type; they count as missing in what is computed."""
 
@@ -214,13 +214,13 @@ class Finding(Contract):
     """One thing that is worth knowing about the data, with how it was found."""
 
     kind: FindingKind
-    columns: tuple[Text, ...] = Field((), max_length=DATA_COLUMNS_MAX)
-    rows: tuple[int, ...] = Field((), max_length=DATA_ROWS_SHOWN_MAX)
+    columns: tuple[Text, ...] = Field(default=(), max_length=DATA_COLUMNS_MAX)
+    rows: tuple[int, ...] = Field(default=(), max_length=DATA_ROWS_SHOWN_MAX)
     """The first of them; `count` says how many there are."""
     count: int = 0
     method: Text
     threshold: Text = ""
-    figures: tuple[Figure, ...] = Field((), max_length=DATA_EXAMPLES_MAX)
+    figures: tuple[Figure, ...] = Field(default=(), max_length=DATA_EXAMPLES_MAX)
     sentence: Text
     severity: str = "info"
     """`info`, `notice` or `warning`."""
@@ -243,7 +243,7 @@ class Chart(Contract):
     """Of the rendered files, without their ending; unique in the analysis."""
     kind: ChartKind
     title: Text
-    columns: tuple[Text, ...] = Field((), max_length=DATA_EXAMPLES_MAX)
+    columns: tuple[Text, ...] = Field(default=(), max_length=DATA_EXAMPLES_MAX)
     reason: Text
     """Why this chart was chosen for these columns."""
     query: Text
@@ -304,9 +304,9 @@ class Insight(Contract):
     sentence: Text
     query: Text
     """SQL (Polars' dialect) on the typed table."""
-    columns: tuple[Text, ...] = Field((), max_length=DATA_EXAMPLES_MAX)
+    columns: tuple[Text, ...] = Field(default=(), max_length=DATA_EXAMPLES_MAX)
     numbers: tuple[InsightNumber, ...] = Field(max_length=DATA_EXAMPLES_MAX)
-    names: tuple[Text, ...] = Field((), max_length=DATA_EXAMPLES_MAX)
+    names: tuple[Text, ...] = Field(default=(), max_length=DATA_EXAMPLES_MAX)
     """Values of the file that the sentence quotes; each is in the result."""
     score: Finite = 0.0
     """How much it tells, for their order; no probability."""
@@ -324,12 +324,12 @@ class Reading(Contract):
     """As a spreadsheet numbers it."""
     skipped_rows: int = 0
     """Above the header: titles and notes."""
-    flattened: tuple[Text, ...] = Field((), max_length=DATA_COLUMNS_MAX)
+    flattened: tuple[Text, ...] = Field(default=(), max_length=DATA_COLUMNS_MAX)
     """Columns made out of nested objects of JSON or Parquet."""
     dropped_empty_rows: int = 0
     """By `AnalysisOptions.clean`."""
     dropped_duplicate_rows: int = 0
-    notes: tuple[Text, ...] = Field((), max_length=DATA_FINDINGS_MAX)
+    notes: tuple[Text, ...] = Field(default=(), max_length=DATA_FINDINGS_MAX)
 
 
 class TableAnalysis(Contract):
@@ -341,11 +341,11 @@ class TableAnalysis(Contract):
     rows: int
     columns: tuple[ColumnProfile, ...] = Field(max_length=DATA_COLUMNS_MAX)
     reading: Reading
-    correlations: tuple[Correlation, ...] = Field((), max_length=DATA_CORRELATIONS_MAX)
+    correlations: tuple[Correlation, ...] = Field(default=(), max_length=DATA_CORRELATIONS_MAX)
     """The strongest, by the greater of both coefficients."""
-    findings: tuple[Finding, ...] = Field((), max_length=DATA_FINDINGS_MAX)
-    charts: tuple[Chart, ...] = Field((), max_length=DATA_CHARTS_MAX)
-    insights: tuple[Insight, ...] = Field((), max_length=DATA_INSIGHTS_MAX)
+    findings: tuple[Finding, ...] = Field(default=(), max_length=DATA_FINDINGS_MAX)
+    charts: tuple[Chart, ...] = Field(default=(), max_length=DATA_CHARTS_MAX)
+    insights: tuple[Insight, ...] = Field(default=(), max_length=DATA_INSIGHTS_MAX)
 
 
 class RelationKind(StrEnum):
@@ -371,7 +371,7 @@ class Relation(Contract):
     """Distinct values of `column` without a partner."""
     orphan_rows: int
     """Rows of `table` that hold them."""
-    examples: tuple[Text, ...] = Field((), max_length=DATA_EXAMPLES_MAX)
+    examples: tuple[Text, ...] = Field(default=(), max_length=DATA_EXAMPLES_MAX)
     """Of orphans."""
     sentence: Text
 
@@ -380,9 +380,9 @@ class Relations(Contract):
     """Keys and relations between tables."""
 
     tables: tuple[Text, ...] = Field(max_length=DATA_TABLES_MAX)
-    keys: tuple[tuple[Text, Text], ...] = Field((), max_length=DATA_RELATIONS_MAX)
+    keys: tuple[tuple[Text, Text], ...] = Field(default=(), max_length=DATA_RELATIONS_MAX)
     """(table, column) of columns that are keys by themselves."""
-    relations: tuple[Relation, ...] = Field((), max_length=DATA_RELATIONS_MAX)
+    relations: tuple[Relation, ...] = Field(default=(), max_length=DATA_RELATIONS_MAX)
 
 
 class Analysis(Contract):
@@ -394,9 +394,9 @@ class Analysis(Contract):
     size_bytes: int
     cleaned: bool = False
     tables: tuple[TableAnalysis, ...] = Field(max_length=DATA_TABLES_MAX)
-    relations: tuple[Relation, ...] = Field((), max_length=DATA_RELATIONS_MAX)
+    relations: tuple[Relation, ...] = Field(default=(), max_length=DATA_RELATIONS_MAX)
     """Between the sheets of a workbook."""
-    skipped_sheets: tuple[Text, ...] = Field((), max_length=DATA_EXAMPLES_MAX)
+    skipped_sheets: tuple[Text, ...] = Field(default=(), max_length=DATA_EXAMPLES_MAX)
     """Empty, or beyond the number that is read."""
 
 
