@@ -1,8 +1,8 @@
 """`python -m tests.load.media`: how well and how fast recordings of known truth are read, and hostile ones refused.
 
-Fails where, with the default model, two voices are not told apart, an eighth of the words is wrong, a citation is off by
-more than a second or a recording is read less than five times faster than real time (on an otherwise idle machine), or
-where a hostile file takes longer than ten seconds. The small model joins sentences that it hears no full stop between.
+Fails where, with the default model, two voices are not told apart, an eighth of the words is wrong, a citation is off
+by more than a second or a recording is read less than five times faster than real time (on an idle machine), or where a
+hostile file takes longer than ten seconds. The small model joins sentences that it hears no full stop between.
 """
 
 import asyncio
