@@ -109,9 +109,8 @@ class _Builder:
         given = [value, self.tensor(f"{name}.weight")]
         if f"{name}.bias" in self.tensors:
             given.append(self.tensor(f"{name}.bias"))
-        return self.node(
-            "Conv", given, pads=[pads] * sides * 2, **{key: list(each) for key, each in attributes.items()}
-        )
+        shape: dict[str, Any] = {key: list(each) for key, each in attributes.items()}
+        return self.node("Conv", given, pads=[pads] * sides * 2, **shape)
 
     def norm(self, value: str, name: str) -> str:
         """Batch normalisation; one without scale and shift has ones and zeros."""

