@@ -116,6 +116,7 @@ bench-media: setup ## Measure transcripts: words, times and speakers of two voic
 bench-data: setup ## Measure the analysis of a million rows, in the sandbox, and against pandas
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m tests.load.data
+	$(BIN)/python -m tests.load.files
 
 MODULE ?=
 SAMPLE ?=

@@ -199,9 +199,9 @@ def environment(folder: str | None = None) -> dict[str, str]:
         "HOME": folder or "/nonexistent",
         "TMPDIR": folder or "/nonexistent",
         # Polars cannot tell in there how much memory there is, takes it for none, and would spill to a folder that is
-        # not
-        # there either; the limit is the job's own.
+        # not there either; the limit is the job's own. What it has freed, its allocator gives back soon.
         "POLARS_OVERRIDE_TOTAL_MEMORY_MB": str(64 * 1024),
+        "_RJEM_MALLOC_CONF": "dirty_decay_ms:100,muzzy_decay_ms:0",
         # Libraries that start a thread per core of the host would meet the limit of threads.
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"), "2"),
     }

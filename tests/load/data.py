@@ -8,6 +8,7 @@ The full analysis runs as in the product: in the sandbox, with its charts.
 import asyncio
 import importlib.util
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import polars as pl
 import psutil
 
 from activities.insights.analysing import analyse
+from infra.sandbox.launch import environment
 from schema.contracts.insights import AnalysisOptions
 
 ROWS = 1_000_000
@@ -84,8 +86,10 @@ def million(path: Path) -> None:
 
 
 def run(code: str, path: Path) -> dict[str, float]:
-    """Run a program over the file in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    """Run a program over the file in a process of its own, with the environment that the sandbox gives."""
+    given = {**os.environ, **environment(), "HOME": os.environ.get("HOME", "/")}
+    program = [sys.executable, "-c", code, str(path)]
+    done = subprocess.run(program, capture_output=True, text=True, check=True, env=given)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
