@@ -1,0 +1,58 @@
+"""Which engine reads, and that its models are those that are pinned."""
+
+from pathlib import Path
+
+import pytest
+
+from activities.images import models
+from schema.errors import ModelFilesInvalid, PartMissing
+
+
+def test_the_installed_models_are_the_pinned_ones() -> None:
+    """By their hashes."""
+    if not models.is_installed(models.RAPIDOCR):
+        pytest.skip("extra ocr is not installed")
+    files = models.model_files(models.RAPIDOCR)
+    assert sorted(files) == ["detect", "recognise"]
+    assert all(Path(path).is_file() for path in files.values())
+
+
+def test_another_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model with another hash is not loaded."""
+    if not models.is_installed(models.RAPIDOCR):
+        pytest.skip("extra ocr is not installed")
+    distribution, file, _ = models.PINNED[models.RAPIDOCR]["detect"]
+    pinned = {models.RAPIDOCR: {"detect": (distribution, file, "0" * 64)}}
+    monkeypatch.setattr(models, "PINNED", pinned)
+    models.model_files.cache_clear()
+    try:
+        with pytest.raises(ModelFilesInvalid, match="install it again"):
+            models.model_files(models.RAPIDOCR)
+    finally:
+        models.model_files.cache_clear()
+
+
+def test_what_is_missing_is_told_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal that mends itself by copying a line."""
+    monkeypatch.setattr(models, "is_installed", lambda engine: False)
+    assert models.choose("auto") is None
+    assert models.choose("none") is None
+    assert "pip install 'swissbrain[ocr]'" in models.missing("auto").detail
+    with pytest.raises(PartMissing, match=r"swissbrain\[ocr,easyocr\]"):
+        models.choose("easyocr")
+
+
+def test_easyocr_is_tried_where_it_is_installed() -> None:
+    """The other engine behind the seam, on a line of text."""
+    if not models.is_installed(models.EASYOCR):
+        pytest.skip("EasyOCR IS NOT TESTED HERE: pip install 'swissbrain[easyocr]' (torch, 6 GB)")
+    import numpy as np
+    from PIL import Image, ImageDraw, ImageFont
+
+    from activities.images.engines import load_engine
+    from activities.images.page import read_page
+
+    image = Image.new("RGB", (900, 160), "white")
+    ImageDraw.Draw(image).text((30, 50), "The tidal range is large", fill="black", font=ImageFont.load_default(48))
+    page, _ = read_page(np.asarray(image), load_engine(models.EASYOCR, models.model_files(models.EASYOCR)))
+    assert " ".join(line.text for line in page.lines).lower() == "the tidal range is large"
