@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 
 from activities.documents.builder import ExtractedDocument, TextBuilder
 from activities.documents.language import language_of
-from activities.documents.plain import unwrapped
 from schema.contracts.images import Caption, ReadPage, ReadTable, RegionKind
 from schema.policies import DOCUMENT_CHARACTERS_MAX
 
@@ -29,7 +28,18 @@ def add_page(builder: TextBuilder, page: ReadPage) -> None:
             for line in lines:
                 builder.line(line)
         elif lines:
-            builder.prose(unwrapped(lines, 0))
+            builder.prose(joined(lines))
+
+
+def joined(lines: Sequence[str]) -> str:
+    """Undo the line breaks of a paragraph; a word that was divided at the end of a line is one word again."""
+    out = ""
+    for line in lines:
+        if out.endswith("-") and out[-2:-1].isalpha() and line[:1].islower():
+            out = out[:-1] + line
+        else:
+            out = f"{out} {line}" if out else line
+    return out
 
 
 def document_of(
