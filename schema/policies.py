@@ -399,7 +399,8 @@ IMAGE_WALL = timedelta(minutes=20)
 IMAGE_PAGE_CPU_S = 120
 IMAGE_MEMORY_BYTES = 3 * 1024 * 1024 * 1024
 """Address space; what is touched of it stays below half."""
-IMAGE_ANSWER_BYTES = 64 * 1024 * 1024
+IMAGE_ANSWER_BYTES = 96 * 1024 * 1024
+"""Eight previews that do not pack at all have 62 MB."""
 AUDIT_WITHIN = timedelta(seconds=5)
 """How long an answer waits for its audit entry before the caller gets 503 in its place."""
 AUDIT_STRANGERS_EVERY = timedelta(seconds=1)

@@ -35,7 +35,9 @@ def read_facts(path: Path) -> ImageFacts:
         if not pages > 1:
             # To the end: a file that breaks off is refused before it costs anything.
             image.load()
-        return ImageFacts(format=str(image.format), width_px=width, height_px=height, pages=pages)
+        # A phone's JPEG that carries a second picture for depth calls itself MPO.
+        kind = "JPEG" if image.format == "MPO" else str(image.format)
+        return ImageFacts(format=kind, width_px=width, height_px=height, pages=pages)
 
 
 def read_frames(path: Path, first: int, last: int) -> Iterator[tuple[int, Pixels]]:
@@ -65,7 +67,8 @@ class _Guarded:
     """A picture whose every failure is a refusal; its decoders are many, and each has exceptions of its own."""
 
     def __init__(self, path: Path, image_module: Any) -> None:
-        self._path, self._module, self._image = path, image_module, None
+        self._path, self._module = path, image_module
+        self._image: Any = None
 
     def __enter__(self) -> Any:
         try:
@@ -112,7 +115,7 @@ def _pixels(image: Any) -> Pixels:
 
     if image.mode not in MODES:
         raise UnsupportedFormat(f"Pictures of the mode {image.mode[:20]} are not read. Save it in RGB.")
-    if image.format == "JPEG":
+    if image.format in ("JPEG", "MPO"):
         image.draft("RGB", (IMAGE_READ_SIDE_PX, IMAGE_READ_SIDE_PX))
     image.load()
     frame = ImageOps.exif_transpose(image)

@@ -75,7 +75,8 @@ def _edges(line: Placed) -> tuple[float, float, float, float]:
 def _page(page: Straight, blocks: Sequence[Block], read: Sequence[Placed], engine: str, number: int) -> ReadPage:
     height, width = page.image.shape[:2]
     lines: list[TextLine] = []
-    regions, tables = [], []
+    regions: list[Region] = []
+    tables: list[ReadTable] = []
     for block in blocks:
         numbers = range(len(lines), len(lines) + len(block.lines))
         lines += [

@@ -49,7 +49,7 @@ def find_grids(image: Pixels, height: float) -> list[Grid]:
     length = max(24, round(2.2 * height))
     across = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((1, length * 2), np.uint8))
     down = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((length * 3 // 4, 1), np.uint8))
-    joined = cv2.dilate(across | down, np.ones((5, 5), np.uint8))
+    joined = cv2.dilate(cv2.bitwise_or(across, down), np.ones((5, 5), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     grids = []
     for label in sorted(range(1, count), key=lambda label: -int(stats[label][4]))[:FIGURES_MAX]:
@@ -99,7 +99,7 @@ def find_figures(image: Pixels, taken: Sequence[Rectangle]) -> list[Rectangle]:
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
     count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     area = mask.shape[0] * mask.shape[1]
-    found = []
+    found: list[Rectangle] = []
     for label in sorted(range(1, count), key=lambda label: -int(stats[label][4])):
         left, top, width, tall, drawn_on = (int(value) for value in stats[label])
         if width * tall >= FIGURE_SHARE * area and drawn_on >= FIGURE_DENSITY * width * tall and min(width, tall) > 8:

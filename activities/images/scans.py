@@ -44,7 +44,8 @@ def find_scanned(data: bytes) -> ScannedPages:
         raise PayloadTooLarge(f"The file is larger than {UPLOAD_BYTES_MAX} bytes.")
     check_single(data, "pdf")
     check_pdf_streams(data)
-    scanned, with_text, beyond = [], 0, 0
+    scanned: list[int] = []
+    with_text, beyond = 0, 0
     with open_pdf(data) as document:
         pages = len(document)
         for number in range(pages):
@@ -79,7 +80,7 @@ def _shows_picture(document: pypdfium2.PdfDocument, number: int) -> bool:
             if each.type == raw.FPDF_PAGEOBJ_IMAGE:
                 left, bottom, right, top = each.get_bounds()
                 covered += max(0.0, min(right, width) - max(left, 0)) * max(0.0, min(top, height) - max(bottom, 0))
-        return covered >= PICTURE_SHARE * width * height
+        return bool(covered >= PICTURE_SHARE * width * height)
     except pypdfium2.PdfiumError:
         return False
     finally:

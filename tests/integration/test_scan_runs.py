@@ -7,7 +7,7 @@ import pytest
 from temporalio.client import Client
 
 pytest.importorskip("rapidocr", reason="extra ocr is not installed")
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from infra.database import Database
 from infra.settings import Settings
@@ -19,22 +19,12 @@ from tests.integration.test_files import bring, row
 from tests.integration.test_images import scanned_pdf
 from tests.support.ledger import assert_sound
 from tests.support.platform import platform
-from tests.support.scans import Scan, font
+from tests.support.scans import note
 
 PAGES = (
     ["Survey of the Severn", "The survey began in March 1849 near Bristol.", "It was led by Thomas Fulljames."],
     ["Tidal range", "The tidal range at Avonmouth is 14.2 metres.", "It was measured at the old pier."],
 )
-
-
-def scan(lines: list[str]) -> Scan:
-    """Return a page with these lines, a little askew, on grey paper."""
-    image = Image.new("RGB", (1000, 420), (225, 225, 225))
-    draw = ImageDraw.Draw(image)
-    for number, line in enumerate(lines):
-        size = 44 if number == 0 else 30
-        draw.text((60, 50 + number * 90), line, fill=(30, 30, 30), font=font("DejaVuSerif.ttf", size))
-    return Scan(image.rotate(1.2, expand=True, fillcolor=(225, 225, 225)), lines)
 
 
 @pytest.mark.timeout(240)
@@ -43,7 +33,7 @@ async def test_a_scan_is_found_and_cited_with_its_page(
 ) -> None:
     """Two pages, two units; the report says what stands on the second, and names that page."""
     async with platform(settings, temporal_client, f"scan-{uuid.uuid4().hex[:8]}-") as stage:
-        file_id = await bring(stage, org, scanned_pdf([scan(lines) for lines in PAGES]), "survey.pdf")
+        file_id = await bring(stage, org, scanned_pdf([note(lines) for lines in PAGES]), "survey.pdf")
         await temporal_client.get_workflow_handle(file_id).result()
         file = await row(db, org, file_id)
         assert (file.status, file.unit, file.amount, file.charged_ucr) == ("ready", "document.page", 2, 100_000)

@@ -249,6 +249,16 @@ def _spoilt(
     return image
 
 
+def note(lines: list[str]) -> Scan:
+    """Return a small page with a title and these lines, a little askew, on grey paper: soon read."""
+    grey = (225, 225, 225)
+    image = Image.new("RGB", (1000, 420), grey)
+    draw = ImageDraw.Draw(image)
+    for number, line in enumerate(lines):
+        draw.text((60, 50 + number * 90), line, fill=(30, 30, 30), font=font("DejaVuSerif.ttf", 30 if number else 44))
+    return Scan(image.rotate(1.2, Image.Resampling.BICUBIC, expand=True, fillcolor=grey), lines, skew=-1.2)
+
+
 def character_accuracy(truth: str, found: str) -> float:
     """Return 1 - edit distance / length of the truth; runs of white space count as one space."""
     a, b = " ".join(truth.split()), " ".join(found.split())

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from activities.images import models
+from infra.settings import Settings
 from schema.errors import ModelFilesInvalid, PartMissing
+from worker import vision_model
 
 
 def test_the_installed_models_are_the_pinned_ones() -> None:
@@ -40,6 +43,19 @@ def test_what_is_missing_is_told_with_its_command(monkeypatch: pytest.MonkeyPatc
     assert "pip install 'swissbrain[ocr]'" in models.missing("auto").detail
     with pytest.raises(PartMissing, match=r"swissbrain\[ocr,easyocr\]"):
         models.choose("easyocr")
+
+
+def test_a_vision_model_falls_back_on_the_models_server() -> None:
+    """Its own address and key, else those of the model; without a name there is none."""
+    settings = Settings(model_base_url="http://models/v1", model_api_key=SecretStr("k1"))
+    assert vision_model(settings) is None
+    named = vision_model(settings.model_copy(update={"vision_model": "openai/v"}))
+    assert named is not None
+    assert (named.name, named.base_url, named.api_key) == ("openai/v", "http://models/v1", "k1")
+    own = {"vision_model": "openai/v", "vision_base_url": "http://own/v1", "vision_api_key": SecretStr("k2")}
+    other = vision_model(settings.model_copy(update=own))
+    assert other is not None
+    assert (other.base_url, other.api_key) == ("http://own/v1", "k2")
 
 
 def test_easyocr_is_tried_where_it_is_installed() -> None:
