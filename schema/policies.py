@@ -399,6 +399,8 @@ IMAGE_WALL = timedelta(minutes=20)
 IMAGE_PAGE_CPU_S = 120
 IMAGE_MEMORY_BYTES = 3 * 1024 * 1024 * 1024
 """Address space; what is touched of it stays below half."""
+IMAGE_MEMORY_TORCH_BYTES = 10 * 1024 * 1024 * 1024
+"""Address space of EasyOCR: torch maps libraries of gigabytes that it never touches."""
 IMAGE_ANSWER_BYTES = 96 * 1024 * 1024
 """Eight previews that do not pack at all have 62 MB."""
 AUDIT_WITHIN = timedelta(seconds=5)

@@ -27,7 +27,7 @@ class VisionModel:
     timeout_s: float = 60.0
 
 
-async def caption_of(png: bytes, model: VisionModel) -> Caption | str:
+async def caption_of(png: bytes, vision_config: VisionModel) -> Caption | str:
     """Ask a model once what a picture shows; return why it did not say where it failed.
 
     A picture is read with or without: a caption is no reason to fail it.
@@ -36,14 +36,18 @@ async def caption_of(png: bytes, model: VisionModel) -> Caption | str:
     parts = [{"type": "text", "text": QUESTION}, {"type": "image_url", "image_url": {"url": shown}}]
     try:
         said = await complete(
-            model=model.name,
+            model=vision_config.name,
             messages=[{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": parts}],
             max_tokens=IMAGE_CAPTION_TOKENS,
-            timeout_s=model.timeout_s,
-            base_url=model.base_url,
-            api_key=model.api_key,
+            timeout_s=vision_config.timeout_s,
+            base_url=vision_config.base_url,
+            api_key=vision_config.api_key,
         )
     except DependencyError as error:
-        return f"The vision model {model.name} gave no description: {error.detail}"[:500]
+        return f"The vision model {vision_config.name} gave no description: {error.detail}"[:500]
     text = " ".join(said.text.split())[:IMAGE_CAPTION_LENGTH_MAX]
-    return Caption(text=text, model=model.name[:200]) if text else f"The vision model {model.name} said nothing."
+    return (
+        Caption(text=text, model=vision_config.name[:200])
+        if text
+        else f"The vision model {vision_config.name} said nothing."
+    )

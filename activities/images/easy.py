@@ -21,7 +21,12 @@ class EasyEngine:
         self.name = f"easyocr {version('easyocr')}"
         folder = str(Path(files["detect"]).parent)
         self._reader: Any = easyocr.Reader(
-            ["en"], gpu=False, model_storage_directory=folder, download_enabled=False, verbose=False
+            ["en"],
+            gpu=False,
+            model_storage_directory=folder,
+            user_network_directory=folder,
+            download_enabled=False,
+            verbose=False,
         )
 
     def find(self, image: Pixels) -> Quads:

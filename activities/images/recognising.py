@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from schema.policies import (
     IMAGE_ANSWER_BYTES,
     IMAGE_INSPECT_WALL,
     IMAGE_MEMORY_BYTES,
+    IMAGE_MEMORY_TORCH_BYTES,
     IMAGE_PAGE_CPU_S,
     IMAGE_PREVIEW_BYTES_MAX,
     IMAGE_WALL,
@@ -35,6 +37,9 @@ TARGET = "activities.images.child"
 PACKAGES = ("activities.images", "activities.documents", "schema")
 REFUSED = 3
 PNG = b"\x89PNG\r\n\x1a\n"
+_MEMORY_BYTES = {models.RAPIDOCR: IMAGE_MEMORY_BYTES, models.EASYOCR: IMAGE_MEMORY_TORCH_BYTES}
+_TORCH_FOLDER = {"file_bytes": 1024 * 1024, "folder_bytes": 8 * 1024 * 1024, "folder_entries": 100}
+"""torch is not imported without a folder for temporary files."""
 _ERRORS: dict[str, type[SwissbrainError]] = {
     kind.code: kind for kind in (UnsupportedFormat, PayloadTooLarge, SourceUnavailable)
 }
@@ -102,10 +107,12 @@ async def _run(
     limits = Limits(
         wall_s=(IMAGE_WALL if engine else IMAGE_INSPECT_WALL).total_seconds(),
         cpu_s=IMAGE_PAGE_CPU_S * pages,
-        memory_bytes=IMAGE_MEMORY_BYTES if engine else PARSE_MEMORY_BYTES,
+        memory_bytes=_MEMORY_BYTES[engine] if engine else PARSE_MEMORY_BYTES,
         output_bytes=64 * 1024,
         answer_bytes=IMAGE_ANSWER_BYTES,
     )
+    if engine == models.EASYOCR:
+        limits = replace(limits, **_TORCH_FOLDER)
     job = Job(TARGET, PACKAGES, limits, json.dumps(header).encode() + b"\n", (place,))
     outcome = await launch(job, walls.level)
     if outcome.ended == "time":

@@ -235,3 +235,15 @@ async def test_a_portion_of_many_pages(tmp_path: Path) -> None:
     second = await reader.read(source, extent.facts, extent.portions[1], ignore)
     assert [each["number"] for each in second.value["pages"]] == [9]
     assert list(second.blobs) == ["page-9.png"]
+
+
+async def test_easyocr_behind_the_same_seam(tmp_path: Path) -> None:
+    """The other engine, in the sandbox, on a page on its head; it needs torch."""
+    if not models.is_installed(models.EASYOCR):
+        pytest.skip("EASYOCR IS NOT TESTED HERE: pip install 'swissbrain[ocr,easyocr]' (torch, 6 GB)")
+    scan = note(["Tidal range", "The range at Avonmouth is large."])
+    path = tmp_path / "a.png"
+    scan.image.rotate(180).save(path)
+    pages, _ = await read_image(path, models.EASYOCR, 1, 1)
+    assert (pages[0].turned_degrees, pages[0].engine.split()[0]) == (180, "easyocr")
+    assert character_accuracy(scan.text, " ".join(line.text for line in pages[0].lines)) >= 0.95

@@ -56,19 +56,3 @@ def test_a_vision_model_falls_back_on_the_models_server() -> None:
     other = vision_model(settings.model_copy(update=own))
     assert other is not None
     assert (other.base_url, other.api_key) == ("http://own/v1", "k2")
-
-
-def test_easyocr_is_tried_where_it_is_installed() -> None:
-    """The other engine behind the seam, on a line of text."""
-    if not models.is_installed(models.EASYOCR):
-        pytest.skip("EasyOCR IS NOT TESTED HERE: pip install 'swissbrain[easyocr]' (torch, 6 GB)")
-    import numpy as np
-    from PIL import Image, ImageDraw, ImageFont
-
-    from activities.images.engines import load_engine
-    from activities.images.page import read_page
-
-    image = Image.new("RGB", (900, 160), "white")
-    ImageDraw.Draw(image).text((30, 50), "The tidal range is large", fill="black", font=ImageFont.load_default(48))
-    page, _ = read_page(np.asarray(image), load_engine(models.EASYOCR, models.model_files(models.EASYOCR)))
-    assert " ".join(line.text for line in page.lines).lower() == "the tidal range is large"
