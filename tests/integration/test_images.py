@@ -113,6 +113,7 @@ async def test_scans_keep_their_pages_between_pages_with_text(tmp_path: Path, mo
     extent = await reader.inspect(Source(path, "mixed.pdf", "application/pdf", path.stat().st_size))
     assert (extent.unit, extent.amount, extent.facts) == ("document.page", 2, {"scanned": [3, 4]})
     assert [(portion.number, portion.start, portion.end) for portion in extent.portions] == [(1, 0, 1), (2, 1, 2)]
+    monkeypatch.undo()
     done = await read(reader, path, "application/pdf")
     assert done.document is not None
     pages = done.document.text.split("\x0c")
