@@ -140,7 +140,7 @@ histories: setup ## Record the histories that tests/replay replays
 .PHONY: lock
 lock: setup ## Resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
-		--extra vectors --extra media --group dev pyproject.toml --output-file requirements.lock
+		--extra vectors --extra media --extra ocr --group dev pyproject.toml --output-file requirements.lock
 
 .PHONY: clean
 clean: ## Remove what the commands above made, but no data directory

@@ -46,8 +46,10 @@ from activities.files.asking import QuestionActivities
 from activities.files.copies import LocalCopies
 from activities.files.data_reader import DataReader
 from activities.files.document_reader import DocumentReader
+from activities.files.image_reader import ImageReader
 from activities.files.media_reader import HEARING, MediaConfig, MediaReader
 from activities.files.reader import Reader
+from activities.images.captioning import VisionModel
 from activities.reconcile.activities import ReconcileActivities
 from activities.research.reasoner import ModelConfig, Reasoner, build_reasoner
 from activities.research.vendor import load_litellm
@@ -211,12 +213,15 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     ]
 
 
-def file_readers(media: MediaConfig = HEARING) -> dict[FileKind, Reader]:
+def file_readers(
+    media: MediaConfig = HEARING, *, ocr: str = "auto", vision: VisionModel | None = None
+) -> dict[FileKind, Reader]:
     """Return what reads each kind of file here."""
     recordings = MediaReader(media)
     return {
-        FileKind.DOCUMENT: DocumentReader(),
+        FileKind.DOCUMENT: DocumentReader(ocr),
         FileKind.DATA: DataReader(),
+        FileKind.IMAGE: ImageReader(ocr, vision),
         FileKind.AUDIO: recordings,
         FileKind.VIDEO: recordings,
     }
@@ -304,7 +309,7 @@ async def run_worker(settings: Settings, role: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    if settings.model or settings.embedding_model not in (None, NO_MODEL):
+    if settings.model or settings.vision_model or settings.embedding_model not in (None, NO_MODEL):
         await asyncio.to_thread(load_litellm)  # Seconds of imports, which the first think should not pay.
     client = await connect(settings, runtime=Runtime(telemetry=TelemetryConfig()))
     async with AsyncExitStack() as stack:
@@ -330,6 +335,19 @@ async def run_worker(settings: Settings, role: str) -> None:
         await asyncio.gather(*(worker.shutdown() for worker in workers))
         await asyncio.gather(*tasks)
         log.info("worker stopped", role=role)
+
+
+def vision_model(settings: Settings) -> VisionModel | None:
+    """Return the model that is shown images; None: there is none."""
+    if settings.vision_model is None:
+        return None
+    key = settings.vision_api_key or settings.model_api_key
+    return VisionModel(
+        settings.vision_model,
+        settings.vision_base_url or settings.model_base_url,
+        key.get_secret_value() if key else None,
+        settings.model_timeout_s,
+    )
 
 
 def model_config(settings: Settings) -> ModelConfig:
@@ -427,7 +445,7 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         reasoner=build_reasoner(model_config(settings), hints, nearness_of(embedder)),
         embedder=embedder,
         orchestrator=Orchestrator(client, settings),
-        readers=file_readers(media_config(settings)),
+        readers=file_readers(media_config(settings), ocr=settings.ocr_engine, vision=vision_model(settings)),
         copies=copies,
         scanner=settings.file_scan_command,
         code=code,

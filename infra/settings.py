@@ -220,6 +220,24 @@ class Settings(BaseSettings):
     )
     speech_threads: int = Field(default=2, ge=1, le=64, description="Threads of one speech recognition.")
 
+    # Images and scans
+    ocr_engine: Literal["auto", "rapidocr", "easyocr", "none"] = Field(
+        default="auto",
+        description="What reads images and scanned pages: `rapidocr` (extra `ocr`), `easyocr` (extra `easyocr`), or "
+        "`none`. `auto`: RapidOCR where it is installed. See docs/images.md.",
+    )
+    vision_model: str | None = Field(
+        default=None,
+        description="litellm's name of a model that is shown images and says what is on them. Empty: they are "
+        "described by what code can measure, and never leave the deployment.",
+    )
+    vision_base_url: str | None = Field(
+        default=None, description="Base URL of a self-hosted or proxied vision model; default: `model_base_url`."
+    )
+    vision_api_key: SecretStr | None = Field(
+        default=None, description="Key of the vision model's provider; default: `model_api_key`."
+    )
+
     # Vectors
     embedding_model: str | None = Field(
         default=None,
@@ -315,7 +333,7 @@ class Settings(BaseSettings):
     @field_validator(
         *("s3_endpoint_url", "s3_public_endpoint_url", "model_base_url", "api_public_url", "searxng_url", "brave_url"),
         *("tavily_url", "marginalia_url", "wikipedia_url", "openalex_url", "semantic_scholar_url", "arxiv_url"),
-        *("crossref_url", "newsapi_url", "gdelt_url", "embedding_base_url"),
+        *("crossref_url", "newsapi_url", "gdelt_url", "embedding_base_url", "vision_base_url"),
         mode="after",
     )
     @classmethod

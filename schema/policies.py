@@ -365,6 +365,44 @@ AUDIT_MAINTAIN_TIMEOUT = timedelta(hours=6)
 AUDIT_WRITERS_MAX = 4
 """Transactions with which an API process writes its requests' entries at once; those of one organisation queue up."""
 AUDIT_BATCH_MAX = 200
+
+# Images and scans, and what is read of them (docs/images.md).
+IMAGE_PIXELS_MAX = 50_000_000
+"""Of one picture or page, before it is decoded."""
+IMAGE_SIDE_PX_MAX = 30_000
+IMAGE_PAGES_MAX = 500
+"""Of one file, to be recognised."""
+IMAGE_READ_SIDE_PX = 4_000
+"""A larger picture is scaled down to this before it is read: A4 at 340 dpi."""
+IMAGE_PREVIEW_SIDE_PX = 1_600
+IMAGE_PREVIEW_BYTES_MAX = 16 * 1024 * 1024
+IMAGE_PORTION_PAGES = 8
+"""Pages that are read in one portion: what a killed worker has to do again at most."""
+IMAGE_DPI = 220
+"""At which a scanned page of a PDF is drawn."""
+IMAGE_PAGE_TEXT_MIN = 24
+"""Letters and digits below which a page of a PDF that shows a picture has no usable text."""
+IMAGE_CONFIDENCE_MIN = 0.5
+IMAGE_LINES_MAX = 2_000
+"""Of one page."""
+IMAGE_LINE_LENGTH_MAX = 1_000
+IMAGE_REGIONS_MAX = 500
+IMAGE_TABLES_MAX = 20
+IMAGE_TABLE_ROWS_MAX = 500
+IMAGE_TABLE_COLUMNS_MAX = 50
+IMAGE_COLOURS_MAX = 5
+IMAGE_CAPTION_LENGTH_MAX = 2_000
+IMAGE_CAPTION_TOKENS = 400
+IMAGE_INSPECT_WALL = timedelta(seconds=60)
+IMAGE_WALL = timedelta(minutes=20)
+"""Of one portion."""
+IMAGE_PAGE_CPU_S = 120
+IMAGE_MEMORY_BYTES = 3 * 1024 * 1024 * 1024
+"""Address space; what is touched of it stays below half."""
+IMAGE_MEMORY_TORCH_BYTES = 10 * 1024 * 1024 * 1024
+"""Address space of EasyOCR: torch maps libraries of gigabytes that it never touches."""
+IMAGE_ANSWER_BYTES = 96 * 1024 * 1024
+"""Eight previews that do not pack at all have 62 MB."""
 AUDIT_WITHIN = timedelta(seconds=5)
 """How long an answer waits for its audit entry before the caller gets 503 in its place."""
 AUDIT_STRANGERS_EVERY = timedelta(seconds=1)

@@ -1,6 +1,8 @@
 """PDF: the text of every page, in order. Pure; a scanned page has no text, and none is invented."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pypdfium2
@@ -12,6 +14,7 @@ from schema.errors import PayloadTooLarge, UnsupportedFormat
 from schema.policies import DOCUMENT_CHARACTERS_MAX
 
 PDF_PAGES_MAX = 2_000
+NO_TEXT = "The PDF contains no text (scanned pages, perhaps). Upload a version with text."
 
 _DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?")
 
@@ -23,25 +26,41 @@ def read_pdf(data: bytes, builder: TextBuilder) -> None:
         UnsupportedFormat: it is encrypted, damaged, or holds pictures of text only.
         PayloadTooLarge: more than PDF_PAGES_MAX pages.
     """
+    with open_pdf(data) as document:
+        for number in range(len(document)):
+            builder.page()
+            for paragraph in page_paragraphs(document, number):
+                builder.prose(paragraph)
+            if builder.length > DOCUMENT_CHARACTERS_MAX:
+                break
+        builder.metadata = metadata_of(document)
+    if not builder.length:
+        raise UnsupportedFormat(NO_TEXT)
+
+
+@contextmanager
+def open_pdf(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
+    """Open a PDF.
+
+    Raises:
+        UnsupportedFormat: it is encrypted or damaged.
+        PayloadTooLarge: more than PDF_PAGES_MAX pages.
+    """
     try:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
         raise _unreadable(getattr(error, "err_code", None)) from error
     try:
-        pages = len(document)
-        if pages > PDF_PAGES_MAX:
-            raise PayloadTooLarge(f"The PDF has {pages} pages; at most {PDF_PAGES_MAX} can be read. Split it.")
-        for number in range(pages):
-            builder.page()
-            for paragraph in _paragraphs(_page_text(document, number)):
-                builder.prose(paragraph)
-            if builder.length > DOCUMENT_CHARACTERS_MAX:
-                break
-        _read_metadata(document.get_metadata_dict(), builder.metadata)
+        if len(document) > PDF_PAGES_MAX:
+            raise PayloadTooLarge(f"The PDF has {len(document)} pages; at most {PDF_PAGES_MAX} can be read. Split it.")
+        yield document
     finally:
         document.close()
-    if not builder.length:
-        raise UnsupportedFormat("The PDF contains no text (scanned pages, perhaps). Upload a version with text.")
+
+
+def page_paragraphs(document: pypdfium2.PdfDocument, number: int) -> list[str]:
+    """Return the paragraphs of a page, from 0, without the line breaks of the layout."""
+    return _paragraphs(page_text(document, number))
 
 
 def _unreadable(code: int | None) -> UnsupportedFormat:
@@ -50,7 +69,8 @@ def _unreadable(code: int | None) -> UnsupportedFormat:
     return UnsupportedFormat("The PDF is damaged and cannot be opened. Export it again and upload the new file.")
 
 
-def _page_text(document: pypdfium2.PdfDocument, number: int) -> str:
+def page_text(document: pypdfium2.PdfDocument, number: int) -> str:
+    """Return the text of a page, from 0, line by line as it is laid out."""
     try:
         page = document[number]
         text_page = page.get_textpage()
@@ -83,7 +103,10 @@ def _paragraphs(text: str) -> list[str]:
     return [unwrapped(paragraph, 0) for paragraph in paragraphs if paragraph]
 
 
-def _read_metadata(found: dict[str, str], metadata: Metadata) -> None:
+def metadata_of(document: pypdfium2.PdfDocument) -> Metadata:
+    """Return what a PDF says of itself."""
+    found = document.get_metadata_dict()
+    metadata = Metadata()
     metadata.title = " ".join(found.get("Title", "").split())[:500]
     metadata.author = " ".join(found.get("Author", "").split())[:200] or None
     if match := _DATE.match(found.get("CreationDate", "")):
@@ -94,3 +117,4 @@ def _read_metadata(found: dict[str, str], metadata: Metadata) -> None:
             )
         except ValueError:
             metadata.published_at = None
+    return metadata

@@ -122,7 +122,7 @@ def load_litellm() -> ModuleType:
 async def complete(
     *,
     model: str,
-    messages: list[dict[str, str]],
+    messages: list[dict[str, Any]],
     max_tokens: int,
     timeout_s: float,
     base_url: str | None = None,
@@ -130,6 +130,9 @@ async def complete(
     response_format: dict[str, Any] | None = None,
 ) -> Completion:
     """Ask a model once; retries are the caller's.
+
+    Args:
+        messages: each with `role` and `content`: a text, or a list of parts where a picture is shown.
 
     Raises:
         ProviderUnavailable: it failed, hung or could not be reached.
@@ -199,7 +202,7 @@ async def embeddings(
     return vectors
 
 
-def _completion(response: Any, messages: list[dict[str, str]]) -> Completion:
+def _completion(response: Any, messages: list[dict[str, Any]]) -> Completion:
     try:
         choice = response.choices[0]
         text = choice.message.content or ""
@@ -208,9 +211,15 @@ def _completion(response: Any, messages: list[dict[str, str]]) -> Completion:
         raise ProviderAnswerInvalid("The provider's answer has no message.") from error
     usage = getattr(response, "usage", None)
     # About four characters a token, where a server does not count.
-    read = getattr(usage, "prompt_tokens", None) or sum(len(message["content"]) for message in messages) // 4
+    read = getattr(usage, "prompt_tokens", None) or sum(map(_length, messages)) // 4
     written = getattr(usage, "completion_tokens", None) or len(text) // 4
     return Completion(text, truncated, Tokens(input=read, output=written))
+
+
+def _length(message: Mapping[str, Any]) -> int:
+    """Return the characters of a message's text; a picture's are not counted."""
+    content = message["content"]
+    return len(content) if isinstance(content, str) else sum(len(part.get("text", "")) for part in content)
 
 
 def translate(error: BaseException) -> DependencyError | None:

@@ -23,6 +23,7 @@ PARTS = {
     "mutations": "tests.eval.mutated",
     "tables": "tests.eval.tables",
     "data": "tests.eval.insights",
+    "ocr": "tests.eval.ocr",
     "kills": "tests.eval.kills",
     "agents": "tests.eval.agents",
     "model": "tests.eval.local_model",
