@@ -18,6 +18,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.files.activities import FileActivities
 from activities.files.asking import QuestionActivities
 from activities.files.copies import LocalCopies
+from activities.files.media_reader import MediaConfig
 from activities.retention.erasing import EraseActivities
 from activities.retention.exporting import ExportActivities
 from api.app import create_app
@@ -135,7 +136,7 @@ async def working(settings: Settings, client: Client, db: Database, objects: Obj
     erase, exports = EraseActivities(db, objects, orchestrator), ExportActivities(db, objects)
     copies = LocalCopies(objects)
     questions = QuestionActivities(db, copies)
-    files = FileActivities(db, objects, file_readers(), copies)
+    files = FileActivities(db, objects, file_readers(MediaConfig(speech="whisper-tiny.en")), copies)
     runs = Worker(
         client,
         task_queue=settings.task_queue(TaskQueue.RUNS),
