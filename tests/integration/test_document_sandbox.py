@@ -89,6 +89,7 @@ print(json.dumps({"names": sorted(os.environ), "all": [*os.environ.values(), ker
 NAMES = {
     *("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONSAFEPATH", "LC_ALL", "HOME", "TMPDIR"),
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"),
+    *("POLARS_OVERRIDE_TOTAL_MEMORY_MB", "_RJEM_MALLOC_CONF"),
 }
 """What a child may be told, and nothing else; bubblewrap adds PWD."""
 
