@@ -10,20 +10,22 @@ from api.auth import Caller, RunsReader, RunsWriter, SecuredRoute
 from api.commands import open_attempt, retried
 from api.deps import DeadLetterId
 from api.idempotency import Idempotent, Outcome, once
-from api.ingestion import try_ingest
+from api.ingestion import try_ingest, try_ingest_file
 from api.paging import Page, PageSince, seal
 from api.serialisation import JsonAnswer
 from api.services import Api, Services
 from api.views import dead_letters as views
 from api.views.base import Empty
 from api.views.documents import DocumentView, document_view
+from api.views.files import FileView, file_view
 from api.views.runs import RetriedRun
 from schema.errors import Conflict, Forbidden
 from schema.states import RunCommand
-from schema.store import dead_letters, documents, organisations, runs
+from schema.store import dead_letters, documents, files, organisations, runs
 from schema.store.api_keys import Scope
 from schema.store.idempotency import Asked
 from schema.tables.documents import Document
+from schema.tables.files import File
 from schema.tables.organisations import Organisation
 from schema.tables.runs import DeadLetter, Run
 
@@ -49,7 +51,7 @@ async def list_dead_letters(
     )
 
 
-@router.post("/{letter_id}/replay", response_model=RetriedRun | DocumentView)
+@router.post("/{letter_id}/replay", response_model=RetriedRun | DocumentView | FileView)
 async def replay_dead_letter(
     letter_id: DeadLetterId,
     caller: RunsWriter,
@@ -57,9 +59,10 @@ async def replay_dead_letter(
     api: Api,
     _body: Annotated[Empty, Body(description="`{}`, or no body.")] = NO_BODY,
 ) -> Response:
-    """Do again what was given up: retry the failed run (agents that finished do not run again), or read the document.
+    """Do again what was given up: retry the failed run (agents that finished do not run again), or read the
+    document or file.
 
-    A document's needs the scope `documents:write` as well.
+    These need the scope `documents:write` as well.
     """
 
     async def find(session: AsyncSession) -> Run:
@@ -68,7 +71,7 @@ async def replay_dead_letter(
 
     async with api.database.transaction(caller.org_id) as session:
         kind = (await dead_letters.get_dead_letter(session, caller.org_id, letter_id)).kind
-    if kind == "document":
+    if kind in ("document", "file"):
         return await _read_again(api, caller, asked, letter_id)
     return await open_attempt(api, caller, asked, RunCommand.RETRY, find, retried)
 
@@ -77,17 +80,25 @@ async def _read_again(api: Services, caller: Caller, asked: Asked, letter_id: st
     if Scope.DOCUMENTS_WRITE.value not in caller.scopes:
         missing = [Scope.DOCUMENTS_WRITE.value]
         raise Forbidden(f"The API key lacks the scope {missing[0]}.", missing_scopes=missing)
-    reopened: list[tuple[Document, Organisation]] = []
+    reopened: list[tuple[Document | File, Organisation]] = []
 
     async def work(session: AsyncSession) -> Outcome:
         letter = await _replayable(session, caller, letter_id)
+        organisation = await organisations.get_organisation(session, caller.org_id)
+        if letter.kind == "file":
+            file = await files.reopen(session, caller.org_id, letter.subject_id, actor=caller.actor)
+            reopened.append((file, organisation))
+            return Outcome(200, file_view(file))
         document = await documents.reopen(session, caller.org_id, letter.subject_id, actor=caller.actor)
-        reopened.append((document, await organisations.get_organisation(session, caller.org_id)))
+        reopened.append((document, organisation))
         return Outcome(200, document_view(document))
 
     answer, _ = await once(api.database, caller.org_id, asked, work)
-    for document, organisation in reopened:
-        await try_ingest(api, document, organisation)
+    for each, organisation in reopened:
+        if isinstance(each, File):
+            await try_ingest_file(api, each, organisation)
+        else:
+            await try_ingest(api, each, organisation)
     return answer
 
 

@@ -8,8 +8,9 @@ from api.serialisation import Instant
 from api.views.base import Listing, View
 from schema.tables.runs import DeadLetter
 
-DeadLetterKind = Literal["run", "agent", "document"]
+DeadLetterKind = Literal["run", "agent", "document", "file"]
 _OF_RUNS = ("run", "agent")
+_READ = {"document": "documents", "file": "files"}
 
 
 class DeadLetterView(View):
@@ -18,13 +19,13 @@ class DeadLetterView(View):
     id: str
     kind: DeadLetterKind
     subject_id: str
-    """What was given up: the run, the agent's workflow (`RUN/agent/N`), or the document."""
+    """What was given up: the run, the agent's workflow (`RUN/agent/N`), the document, or the file."""
     run_id: str | None
     error: dict[str, Any]
     """`code` and `detail` of what failed last."""
     created_at: Instant
     replayed_at: Instant | None
-    """When its run was retried, or its document read again, by a replay or otherwise; null while nobody did."""
+    """When its run was retried, or its document or file read again, by a replay or otherwise; null while nobody did."""
     links: dict[str, str] = Field(alias="_links")
 
 
@@ -35,16 +36,16 @@ class DeadLetterPage(Listing):
 
 
 def is_replayable(letter: DeadLetter) -> bool:
-    """Tell whether a replay has something to do again, once: a run to retry, or a document to read."""
-    known = letter.kind == "document" or (letter.kind in _OF_RUNS and letter.run_id is not None)
+    """Tell whether a replay has something to do again, once: a run to retry, or a document or file to read."""
+    known = letter.kind in _READ or (letter.kind in _OF_RUNS and letter.run_id is not None)
     return known and letter.replayed_at is None
 
 
 def dead_letter_view(letter: DeadLetter) -> DeadLetterView:
     """Show a dead letter."""
     links = {"run": f"/api/v1/runs/{letter.run_id}"} if letter.run_id else {}
-    if letter.kind == "document":
-        links = {"document": f"/api/v1/documents/{letter.subject_id}"}
+    if letter.kind in _READ:
+        links = {letter.kind: f"/api/v1/{_READ[letter.kind]}/{letter.subject_id}"}
     if is_replayable(letter):
         links["replay"] = f"/api/v1/dead-letters/{letter.id}/replay"
     return DeadLetterView(

@@ -17,6 +17,8 @@ from schema.tables.retention import DataExport
 
 _RUN = "run_id in (select id from runs where org_id = :org_id and user_id = :user_id)"
 _KEYS = "(select id from api_keys where org_id = :org_id and user_id = :user_id)"
+_FILES = f"(created_by = :user_id or created_by in {_KEYS})"
+_PAID = f"({_RUN} or run_id in (select id from files where org_id = :org_id and {_FILES}))"
 TABLES: dict[str, str] = {
     "organisations": "false",
     "users": "id = :user_id",
@@ -27,8 +29,8 @@ TABLES: dict[str, str] = {
     "oauth_connectors": "user_id = :user_id",
     "email_ingestions": "user_id = :user_id",
     "documents": f"(created_by = :user_id or created_by in {_KEYS})",
-    "files": f"(created_by = :user_id or created_by in {_KEYS})",
-    "file_questions": f"(created_by = :user_id or created_by in {_KEYS})",
+    "files": _FILES,
+    "file_questions": _FILES,
     "runs": "user_id = :user_id",
     "run_status_changes": _RUN,
     "run_events": _RUN,
@@ -43,8 +45,8 @@ TABLES: dict[str, str] = {
     "table_rows": _RUN,
     "run_archives": "user_id = :user_id",
     "domain_reputations": "false",
-    "billing_ledger": f"(created_by = :user_id or created_by in {_KEYS} or {_RUN})",
-    "usage": _RUN,
+    "billing_ledger": f"(created_by = :user_id or created_by in {_KEYS} or {_PAID})",
+    "usage": _PAID,
     "credit_balances": "false",
     "invoices": "false",
     "invitations": "(accepted_by = :user_id or invited_by = :user_id)",

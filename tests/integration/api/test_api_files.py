@@ -390,3 +390,20 @@ def speech_free_wav() -> bytes:
         file.setframerate(16_000)
         file.writeframes(bytes(64_000))
     return made.getvalue()
+
+
+async def test_a_files_letter_has_it_read_again(caller: Caller, db: Database, owner_db: Database) -> None:
+    """What was given up is listed, and read by a replay: the next attempt, with a hold of its own."""
+    file = await ended(caller, (await upload(caller, b"MZ\x90\x00" + bytes(200), "x.exe"))["id"])
+    async with db.transaction(caller.org.id) as session:
+        await dead_letters.record(
+            session, caller.org.id, kind="file", subject_id=file["id"], attempt=1, error={"code": "x", "detail": "y"}
+        )
+    (letter,) = (await caller.get("/api/v1/dead-letters")).json()["dead_letters"]
+    assert (letter["kind"], letter["_links"]["file"]) == ("file", f"/api/v1/files/{file['id']}")
+    answer = await caller.post(f"/api/v1/dead-letters/{letter['id']}/replay")
+    assert (answer.status_code, answer.json()["attempt"]) == (200, 2), answer.text
+    assert (await caller.get("/api/v1/dead-letters")).json()["dead_letters"] == []
+    assert (await ended(caller, file["id"]))["status"] == "failed"
+    assert (await caller.post(f"/api/v1/dead-letters/{letter['id']}/replay")).status_code == 409
+    await assert_sound(owner_db)
