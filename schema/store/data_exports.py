@@ -18,7 +18,7 @@ from schema.tables.retention import DataExport
 _RUN = "run_id in (select id from runs where org_id = :org_id and user_id = :user_id)"
 _KEYS = "(select id from api_keys where org_id = :org_id and user_id = :user_id)"
 _FILES = f"(created_by = :user_id or created_by in {_KEYS})"
-_PAID = f"({_RUN} or run_id in (select id from files where org_id = :org_id and {_FILES}))"
+_PAID = f"({_RUN} or run_id in (select id from files where org_id = :org_id and {_FILES}))"  # noqa: S608 - constants.
 TABLES: dict[str, str] = {
     "organisations": "false",
     "users": "id = :user_id",
