@@ -6,19 +6,12 @@ from activities.insights.profile import json_safe
 from activities.insights.questions import AGGREGATES, Plan, plan_of, refusal
 from activities.insights.sql import Database, check_query, identifier, literal
 from activities.insights.table import Table
-from activities.insights.wording import name, number, with_unit
-from schema.contracts.insights import AnswerColumn, NumberRule, Role, Scalar, TableAnswer, Unit
+from activities.insights.telling_answers import AGGREGATE_WORDS, sentence_of
+from activities.insights.wording import name
+from schema.contracts.insights import AnswerColumn, Role, TableAnswer, Unit
 from schema.policies import DATA_ANSWER_ROWS_MAX
 
 _FUNCTIONS = {"sum": "SUM", "mean": "AVG", "median": "MEDIAN", "std": "STDDEV", "max": "MAX", "min": "MIN"}
-_WORDS = {
-    "sum": "sum",
-    "mean": "mean",
-    "median": "median",
-    "std": "standard deviation",
-    "max": "maximum",
-    "min": "minimum",
-}
 _LABELS = {
     "sum": "sum of",
     "mean": "mean of",
@@ -45,7 +38,7 @@ def answer(question: str, tables: list[Table]) -> TableAnswer:
             failures.append(error)
             continue
         query, understood, units = query_of(plan, table)
-        return run(question, query, understood, table, units, "grammar")
+        return run(question, query, understood, table, units, "grammar", plan)
     raise failures[0]
 
 
@@ -60,7 +53,15 @@ def answer_query(question: str, query: str, tables: list[Table]) -> TableAnswer:
     return run(question, query, "As the query says.", table, {}, "model")
 
 
-def run(question: str, query: str, understood: str, table: Table, units: dict[str, Unit], origin: str) -> TableAnswer:
+def run(
+    question: str,
+    query: str,
+    understood: str,
+    table: Table,
+    units: dict[str, Unit],
+    origin: str,
+    plan: Plan | None = None,
+) -> TableAnswer:
     """Run a query, whoever wrote it, read-only and bounded in rows.
 
     Raises:
@@ -79,34 +80,13 @@ def run(question: str, query: str, understood: str, table: Table, units: dict[st
         columns=columns,
         rows=rows,
         truncated=truncated,
-        sentence=_sentence(columns, rows),
+        sentence="" if truncated else sentence_of(plan, table, columns, rows),
         origin=origin,
     )
 
 
 def _unit(table: Table, column: str) -> Unit | None:
     return table.unit(column) if column in table.columns else None
-
-
-def _sentence(columns: tuple[AnswerColumn, ...], rows: tuple[tuple[Scalar, ...], ...]) -> str:
-    if not rows:
-        return "No row fits."
-    if len(rows) > 1 or len(columns) > 4:
-        return ""
-    return (
-        "; ".join(
-            f"{name(column.name)}: {_shown(value, column.unit)}" for column, value in zip(columns, rows[0], strict=True)
-        )
-        + "."
-    )
-
-
-def _shown(value: Scalar, unit: Unit | None) -> str:
-    if value is None:
-        return "no value"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value).removesuffix("T00:00:00")
-    return with_unit(number(value, NumberRule.SIGNIFICANT), unit)
 
 
 def query_of(plan: Plan, table: Table) -> tuple[str, str, dict[str, Unit]]:
@@ -142,8 +122,10 @@ def query_of(plan: Plan, table: Table) -> tuple[str, str, dict[str, Unit]]:
             query += f" LIMIT {plan.limit}"
     understood = words + (f", by {' and '.join(name(alias) for _, alias in keys)}" if keys else "") + told
     if keys and plan.limit:
-        understood += f"; the {'first' if plan.limit == 1 else f'first {plan.limit}'} from the "
-        f"{'greatest' if plan.descending else 'smallest'} on"
+        understood += (
+            f"; the {'first' if plan.limit == 1 else f'first {plan.limit}'} from the "
+            f"{'greatest' if plan.descending else 'smallest'} on"
+        )
     unit = table.unit(plan.measure) if plan.measure and plan.aggregate in AGGREGATES else None
     units = {label: unit} if unit else {}
     if plan.aggregate == "share":
@@ -187,7 +169,7 @@ def _value(plan: Plan, table: Table) -> tuple[str, str, str]:
     return (
         f"{_FUNCTIONS[plan.aggregate]}({own})",
         f"{_LABELS[plan.aggregate]} {plan.measure}",
-        f"The {_WORDS[plan.aggregate]} of {name(plan.measure)}",
+        f"The {AGGREGATE_WORDS[plan.aggregate]} of {name(plan.measure)}",
     )
 
 
@@ -215,13 +197,18 @@ def _listed(plan: Plan, table: Table, where: str, told: str) -> tuple[str, str, 
     conditions = [where] if where else []
     if plan.ordered and plan.measure:
         conditions.append(f"{identifier(plan.measure)} IS NOT NULL")
-    query = f"SELECT {columns} FROM {identifier(table.name)}" + (
+    once = "DISTINCT " if len(plan.shown) == 1 and not plan.ordered and not table.is_key(plan.shown[0]) else ""
+    query = f"SELECT {once}{columns} FROM {identifier(table.name)}" + (
         f" WHERE {' AND '.join(conditions)}" if conditions else ""
     )
-    understood = f"Rows with {', '.join(name(column) for column in plan.shown)}{told}"
+    columns_told = ", ".join(name(column) for column in plan.shown)
+    understood = f"Rows with {columns_told}{told}"
     if plan.ordered and plan.measure:
         query += f" ORDER BY {identifier(plan.measure)} {'DESC' if plan.descending else 'ASC'}"
         understood += f", {'greatest' if plan.descending else 'smallest'} {name(plan.measure)} first"
+    elif once:
+        query += f" ORDER BY {columns}"
+        understood = f"The values of {columns_told}{told}, each once"
     query += f" LIMIT {plan.limit or DATA_ANSWER_ROWS_MAX + 1}"
     return query, f"{understood}.", {}
 

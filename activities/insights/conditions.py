@@ -5,16 +5,21 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
 
+from activities.insights.adjectives import candidates, facet_of
 from activities.insights.dates import MONTHS
 from activities.insights.matching import Mention, Token, Words
 from activities.insights.series import time_columns
 from activities.insights.sql import identifier, literal
 from activities.insights.table import Table
+from activities.insights.units import dimension_of
 from activities.insights.vocabulary import plain
 from activities.insights.wording import name as quoted
-from schema.contracts.insights import ColumnType, Role
+from activities.insights.wording import names, number, with_unit
+from schema.contracts.insights import ColumnType, Role, Unit
+from schema.errors import ValidationFailed
 
 _COMPARATORS = (">", "<", ">=", "<=", "=", "!=", "between", "contains", "starts", "ends")
+_VERBS = {">": "is above", "<": "is below", ">=": "is at least", "<=": "is at most", "=": "is", "<>": "is not"}
 _NEAR = 4
 """Words between a comparator and its number at most."""
 
@@ -103,21 +108,28 @@ def _compared(words: Words, table: Table, found: list[Condition], phrase: Mentio
     ):
         return
     column = _column_of_number(words, table, phrase, places)
-    if column is None:
+    if column is None or table.columns[column].temporal:
         return
+    _check_units(table, column, [tokens[place] for place in places])
     values = [tokens[place].number or 0.0 for place in places]
     own = identifier(column)
     low = _whole(values[0])
-    if table.columns[column].temporal:
-        return
     if kind == "between":
         high = _whole(values[1])
         found.append(
-            Condition(f"{own} BETWEEN {low} AND {high}", f"{quoted(column)} is between {low} and {high}", column)
+            Condition(
+                f"{own} BETWEEN {low} AND {high}",
+                f"{quoted(column)} is between {number(values[0])} and {_said(table, column, values[1])}",
+                column,
+            )
         )
     else:
         sign = "<>" if kind == "!=" else kind
-        found.append(Condition(f"{own} {sign} {low}", f"{quoted(column)} {sign} {low}", column))
+        found.append(
+            Condition(
+                f"{own} {sign} {low}", f"{quoted(column)} {_VERBS[sign]} {_said(table, column, values[0])}", column
+            )
+        )
     words.handled.add(phrase.start)
     for place in places:
         tokens[place].used = "number"
@@ -134,7 +146,66 @@ def _column_of_number(words: Words, table: Table, phrase: Mention, places: list[
     before = [mention for mention in numeric if mention.end <= phrase.start]
     near = [mention for mention in before if phrase.start - mention.end <= 2]
     chosen = (near or behind or before)[-1:] if near else (behind or before[-1:])[:1]
-    return chosen[0].column if chosen else None
+    if chosen and (near or behind or facet_of(words.text(phrase)) is None):
+        return chosen[0].column
+    if phrase.phrase in ("=", "!=") or any(
+        table.columns[mention.column].temporal and 0 <= phrase.start - mention.end <= 1 for mention in words.columns
+    ):
+        return None
+    return _column_meant(words, table, phrase, places)
+
+
+def _column_meant(words: Words, table: Table, phrase: Mention, places: list[int]) -> str | None:
+    """Return the column that an adjective or a unit means: `longer than 5`, `between 5 and 9 km long`, `above 50 EUR`.
+
+    Raises:
+        ValidationFailed: several columns could be meant, or none has what the adjective speaks of.
+    """
+    text = words.text(phrase)
+    for token in words.tokens[places[-1] + 1 : places[-1] + 3]:
+        if not token.used and token.kind == "word" and facet_of(token.text):
+            text, token.used = token.text, "adjective"
+            break
+    found = candidates(table, text, moments=False)
+    asked = words.tokens[places[-1]].unit
+    if asked is not None:
+        fitting = [
+            column for column in found if (own := table.unit(column)) and dimension_of(own) == dimension_of(asked)
+        ]
+        exact = [column for column in fitting if (own := table.unit(column)) and _same(own, asked)]
+        found = exact or fitting
+    if len(found) == 1:
+        return found[0]
+    if not found and facet_of(text) == "old":
+        return None
+    reason = f"it could be {names(found)}; say which" if found else "no column of numbers fits"
+    raise ValidationFailed(
+        f"The question cannot be answered: it is not clear what {quoted(text)} compares: {reason}. "
+        f"The columns are {names(table.frame.columns, 30)}."
+    )
+
+
+def _same(one: Unit, other: Unit) -> bool:
+    return _spelled(one) == _spelled(other)
+
+
+def _spelled(unit: Unit) -> str:
+    return unit.symbol.replace("²", "2").replace("³", "3").replace("μ", "µ")
+
+
+def _check_units(table: Table, column: str, numbers: list[Token]) -> None:
+    """Refuse a number in another unit than its column's: it is not converted."""
+    own = table.unit(column)
+    for token in numbers:
+        if token.unit is not None and own is not None and not _same(own, token.unit):
+            raise ValidationFailed(
+                f"The question cannot be answered: {quoted(column)} is in {own.symbol}, the question in "
+                f"{token.unit.symbol}; ask in {own.symbol}."
+            )
+
+
+def _said(table: Table, column: str, value: float) -> str:
+    return with_unit(number(value), table.unit(column))
 
 
 def _text_condition(words: Words, table: Table, found: list[Condition], phrase: Mention, used_values: set[int]) -> None:
@@ -178,16 +249,29 @@ def _times(words: Words, table: Table, found: list[Condition]) -> None:
             spans.append((place, *span))
             token.used = token.used or "date"
     for place, first, last in _merged(words, spans):
-        kind = next(
+        # The month of `since March 2020` stands between.
+        begins = place - 1 if place > 0 and words.tokens[place - 1].used == "date" else place
+        bound = next(
             (
-                each.phrase
+                each
                 for each in words.phrases
-                if each.phrase in ("before", "after", ">", "<", ">=", "<=") and each.end == place
+                if each.phrase in ("before", "after", ">", "<", ">=", "<=") and each.end == begins
             ),
-            "in",
+            None,
         )
-        words.handled |= {each.start for each in words.phrases if each.end == place}
+        kind = _bound(words.text(bound)) or bound.phrase if bound is not None else "in"
+        words.handled |= {each.start for each in words.phrases if each.end == begins}
         found.append(_time_condition(table, axis, kind, first, last))
+
+
+def _bound(text: str) -> str | None:
+    """Tell whether a word takes its own day in, or turns round: `since`, `until`, `older than 2020`."""
+    word = plain(text).split()[0]
+    if word in ("since", "seit", "depuis", "from"):
+        return ">="
+    if word in ("until", "bis"):
+        return "<="
+    return {"older": "before", "younger": "after"}.get(word)
 
 
 def _span(tokens: list[Token], place: int) -> tuple[date, date] | None:
@@ -235,7 +319,9 @@ def _time_condition(table: Table, axis: str, kind: str, first: date, last: date)
             own = f"CAST({own} AS DATE)"
     if kind in ("before", "<"):
         return Condition(f"{own} < {low}", f"{quoted(axis)} is before {shown[0]}", axis)
-    if kind in ("after", ">", ">="):
+    if kind in ("after", ">"):
+        return Condition(f"{own} > {high}", f"{quoted(axis)} is after {shown[1]}", axis)
+    if kind == ">=":
         return Condition(f"{own} >= {low}", f"{quoted(axis)} is {shown[0]} or later", axis)
     if kind == "<=":
         return Condition(f"{own} <= {high}", f"{quoted(axis)} is {shown[1]} or earlier", axis)

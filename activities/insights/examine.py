@@ -35,7 +35,9 @@ def read_tables(path: Path, filename: str, options: AnalysisOptions) -> tuple[Ra
     for number, raw in enumerate(file.tables):
         name = TABLE if len(file.tables) == 1 else _table_name(raw.sheet or f"table {number + 1}", names)
         names.add(name)
-        tables.append(build(raw, name, options, file.units[number]))
+        table = build(raw, name, options, file.units[number])
+        table.noun = raw.sheet or re.sub(r"\.[A-Za-z]{2,8}\Z", "", filename.replace("\\", "/").rsplit("/", 1)[-1])
+        tables.append(table)
     return file, tables
 
 

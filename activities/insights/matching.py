@@ -7,11 +7,15 @@ import polars as pl
 
 from activities.insights.names import _SPLIT
 from activities.insights.table import Table
+from activities.insights.units import PHYSICAL, dimension_of, unit_of
 from activities.insights.vocabulary import PHRASES, plain, related, stems
+from schema.contracts.insights import Unit
 
+_COMPOUND = "|".join(re.escape(symbol) for symbol in PHYSICAL if "/" in symbol)
 _TOKEN = re.compile(
     r"[\"“„«]([^\"”“»]{1,200})[\"”“»]|(?<!\w)'([^']{1,200})'(?!\w)|(\d{4}-\d{2}-\d{2})|(\d{4}-\d{2})(?!\d)|"
-    r"(-?\d+(?:[,']\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?)|([<>!=]=|<>|[<>=≥≤])|([^\W\d_][\w]*(?:['’]t)?)|(%|€|\$|£)"
+    r"(-?\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\d.,'])|-?\d+(?:[,'’]\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?)|"
+    rf"([<>!=]=|<>|[<>=≥≤])|((?:{_COMPOUND})(?!\w)|[^\W\d_][\w]*(?:['’]t)?)|(%|€|\$|£|°[A-Za-z]?)"
 )
 _SCALES = {
     "k": 1e3,
@@ -64,6 +68,8 @@ class Token:
     number: float | None = None
     used: str | None = None
     """What it was understood as."""
+    unit: Unit | None = None
+    """Of a number."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,13 @@ class Words:
     handled: set[int] = field(default_factory=set)
     """Places of comparators that became conditions."""
 
+    nouns: set[int] = field(default_factory=set)
+    """Places of words that name what a row is."""
+
+    def text(self, mention: Mention) -> str:
+        """Return the words of a mention, as they stand in the question."""
+        return " ".join(token.text for token in self.tokens[mention.start : mention.end])
+
     def has(self, *kinds: str) -> bool:
         """Tell whether one of these is asked for."""
         return any(each.phrase in kinds for each in self.phrases)
@@ -99,8 +112,8 @@ class Words:
         return next((each for each in self.phrases if each.phrase in kinds), None)
 
 
-def tokens_of(question: str) -> list[Token]:
-    """Split a question into tokens."""
+def tokens_of(question: str, dimensions: frozenset[str] = frozenset()) -> list[Token]:
+    """Split a question into tokens; what is a unit of the table is no scale: `1000 m` of a column in metres."""
     found: list[Token] = []
     for match in _TOKEN.finditer(question):
         quoted, single, day, month, number, sign, word, unit = match.groups()
@@ -109,11 +122,11 @@ def tokens_of(question: str) -> list[Token]:
         elif day or month:
             found.append(Token(day or month, "date"))
         elif number:
-            found.append(Token(number, "number", float(number.replace(",", "").replace("'", ""))))
+            found.append(Token(number, "number", float(re.sub(r"[^\d.-]", "", number))))
         elif sign or unit:
             found.append(Token(sign or unit, "sign" if sign else "unit"))
         else:
-            scale = _SCALES.get(word.lower())
+            scale = _SCALES.get(word.lower()) if not _measures(word, dimensions) else None
             if scale and found and found[-1].kind == "number" and found[-1].number is not None:
                 found[-1].number *= scale
                 continue
@@ -122,17 +135,59 @@ def tokens_of(question: str) -> list[Token]:
     return found
 
 
+def _measures(word: str, dimensions: frozenset[str]) -> bool:
+    unit = unit_of(word, "header")
+    return unit is not None and dimension_of(unit) in dimensions
+
+
 def words_of(question: str, table: Table) -> Words:
     """Look a question through: columns first, then values of columns of texts, then what is asked."""
-    words = Words(tokens_of(question))
+    units = [unit for column in table.columns if (unit := table.unit(column)) is not None]
+    words = Words(tokens_of(question, frozenset(dimension_of(unit) for unit in units)))
     names = {name: _name_words(name) for name in table.frame.columns}
     _find_columns(words, names)
+    _find_units(words, units)
     _find_phrases(words, words_min=2)
     _find_partly_named(words, names)
     _find_values(words, table)
     _find_phrases(words, words_min=1)
     words.phrases.sort(key=lambda mention: mention.start)
+    _find_nouns(words, table)
     return words
+
+
+def _find_units(words: Words, units: list[Unit]) -> None:
+    """Find units beside numbers: `1000 km`, `$50`; those that no column could have stay unknown words."""
+    known = {dimension_of(unit) for unit in units}
+    for place, token in enumerate(words.tokens):
+        if token.number is None or token.kind != "number":
+            continue
+        for beside in (place + 1, place - 1):
+            other = words.tokens[beside] if 0 <= beside < len(words.tokens) else None
+            if other is None or other.used or (beside < place and other.kind != "unit") or plain(other.text) == "in":
+                continue
+            unit = unit_of(other.text, "header")
+            if unit is not None and dimension_of(unit) in known:
+                token.unit, other.used = unit, "unit"
+                break
+
+
+def _find_nouns(words: Words, table: Table) -> None:
+    """Find words that mean the rows: the name of the file, the key column in the plural or behind a superlative."""
+    noun = [plain(part) for part in _SPLIT.split(table.noun) if part]
+    for place, token in enumerate(words.tokens):
+        if (
+            token.kind == "word"
+            and not token.used
+            and noun
+            and len(token.text) > 2
+            and stems(token.text) & stems(noun[-1])
+        ):
+            token.used = "noun"
+            words.nouns.add(place)
+    for mention in words.columns:
+        if table.is_key(mention.column) and words.tokens[mention.start].kind == "word":
+            words.nouns.add(mention.start)
 
 
 def _name_words(name: str) -> list[str]:

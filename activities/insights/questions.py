@@ -7,7 +7,9 @@ there are: a word that is passed over could change the answer.
 
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 
+from activities.insights.adjectives import backwards, candidates, counts_rows, facet_of, general
 from activities.insights.choosing import additive
 from activities.insights.conditions import Condition, conditions_of
 from activities.insights.matching import Mention, Words, words_of
@@ -24,6 +26,7 @@ AGGREGATES = ("sum", "mean", "median", "std", "max", "min")
 _STRICT = (">", "<", ">=", "<=", "!=", "contains", "starts", "ends")
 """What must become a condition; the others have other meanings, too."""
 _GROUPS_MAX = 2
+_MOST = frozenset(("most", "fewest", "least", "meisten", "wenigsten", "am meisten", "am wenigsten", "top", "bottom"))
 
 
 @dataclass
@@ -46,6 +49,8 @@ class Plan:
     ordered: bool = False
     """By the measure; else by the group."""
     shown: list[str] = field(default_factory=list)
+    said: str = ""
+    """The superlative, in the question's words."""
 
 
 def plan_of(question: str, table: Table) -> Plan:
@@ -59,8 +64,9 @@ def plan_of(question: str, table: Table) -> Plan:
     plan.conditions = conditions_of(words, table)
     _groups(words, table, plan)
     plan.limit = _limit(words)
+    asked = _how(words)
     _refuse_unknown(words, table)
-    _aggregate(words, table, plan)
+    _aggregate(words, table, plan, asked)
     if plan.aggregate in ("mean", "median"):
         # `the average per order`, where each row is an order, is the average of all.
         plan.groups = [
@@ -115,7 +121,9 @@ def _refuse_unused(words: Words, table: Table, plan: Plan) -> None:
     left = [
         mention.column
         for mention in words.columns
-        if mention.column not in used and table.roles[mention.column] != Role.IDENTIFIER
+        if mention.column not in used
+        and table.roles[mention.column] != Role.IDENTIFIER
+        and mention.start not in words.nouns
     ]
     if left and plan.aggregate not in ("count", "list"):
         raise refusal(table, f"The question cannot be answered: it is not clear what is asked of {names(left)}.")
@@ -192,7 +200,34 @@ def _period_for(table: Table, axis: str) -> str:
     return "year" if days > 366 * 6 else "month" if days > 62 else "day"
 
 
-def _aggregate(words: Words, table: Table, plan: Plan) -> None:
+def _how(words: Words) -> str:
+    """Return the adjective of `how long`, `wie alt`; empty: there is none."""
+    for before, token in pairwise(words.tokens):
+        if plain(before.text) in ("how", "wie") and not token.used and facet_of(token.text):
+            token.used = "adjective"
+            return token.text
+    return ""
+
+
+def _meant(words: Words, table: Table, plan: Plan, text: str, *, moments: bool = True) -> str:
+    """Return the column that an adjective speaks of.
+
+    Raises:
+        ValidationFailed: it is not clear which, or there is none.
+    """
+    found = candidates(table, text, moments=moments)
+    mentioned = [mention.column for mention in words.columns if mention.column in found]
+    if len(found) > 1 and len(set(mentioned)) == 1:
+        found = mentioned[:1]
+    if len(found) != 1:
+        reason = f"it could be {names(found)}; say which" if found else "no column says it"
+        raise refusal(
+            table, f"The question does not say of which column of numbers or dates {quoted(text)} is: {reason}."
+        )
+    return found[0]
+
+
+def _aggregate(words: Words, table: Table, plan: Plan, how: str) -> None:
     """Find what is computed, of which measure, and in which order it is shown."""
     conditioned = {condition.column for condition in plan.conditions}
     mentioned = [
@@ -218,6 +253,10 @@ def _aggregate(words: Words, table: Table, plan: Plan) -> None:
         plan.aggregate, plan.measure = "missing", next(iter(mentioned), None)
         return
     plan.measure = plan.measure or next(iter(free), None)
+    if how and superlative is None:
+        _how_much(words, table, plan, how)
+        if plan.aggregate:
+            return
     if "share" in asked and (plan.measure not in percent or plan.measure in conditioned):
         _share(table, plan)
         return
@@ -225,7 +264,7 @@ def _aggregate(words: Words, table: Table, plan: Plan) -> None:
     if superlative is not None:
         _superlative(words, table, plan, others, explicit)
     elif "count" in asked or "distinct" in asked:
-        _count(table, plan, free, others, distinct="distinct" in asked)
+        _count(words, table, plan, free, others, distinct="distinct" in asked)
     elif explicit:
         plan.aggregate = explicit
     elif (
@@ -240,6 +279,15 @@ def _aggregate(words: Words, table: Table, plan: Plan) -> None:
         raise refusal(table, "The question does not say of which column of numbers.")
     if "compare" in asked and not plan.groups:
         _compare(words, plan)
+
+
+def _how_much(words: Words, table: Table, plan: Plan, how: str) -> None:
+    """Read `how long is the Danube`: the one column of the rows that are named."""
+    plan.measure = plan.measure or _meant(words, table, plan, how, moments=False)
+    if any(condition.equal and table.is_key(condition.column) for condition in plan.conditions) and not plan.groups:
+        plan.aggregate, plan.shown, plan.measure = "list", [plan.measure], None
+    elif not words.has("sum", "mean", "median", "std", "share"):
+        plan.aggregate = _usual(table, plan.measure) if general(how) else "mean"
 
 
 def _usual(table: Table, measure: str) -> str:
@@ -262,9 +310,33 @@ def _share(table: Table, plan: Plan) -> None:
 
 def _superlative(words: Words, table: Table, plan: Plan, others: list[str], explicit: str | None) -> None:
     """Read `which region has the highest revenue`, `top 5 products by revenue`, `the largest order`."""
-    group = next(iter(plan.groups), None) or next(
-        (column for column in others if table.roles[column] != Role.TIME), None
-    )
+    phrase = words.first("max", "min")
+    plan.said = words.text(phrase) if phrase is not None else ""
+    nouns = {mention.column for mention in words.columns if mention.start in words.nouns}
+    entities = [column for column in others if table.roles[column] != Role.TIME]
+    if plan.measure is None and not counts_rows(plan.said):
+        # `the most rivers` counts rows, of which group ever; `the longest` speaks of a column.
+        most = plain(plan.said) in _MOST
+        counted = most and (
+            words.has("rows") or words.nouns or any(table.roles[column] == Role.IDENTIFIER for column in others)
+        )
+        if not counted:
+            moments = [column for column in (plan.axis, *(each.column for each in words.columns)) if column]
+            plan.measure = next(
+                (column for column in moments if column in candidates(table, plan.said)), None
+            ) or _meant(words, table, plan, plan.said)
+            if backwards(table, plan.measure, plan.said):
+                plan.descending = not plan.descending
+    elif plan.measure is not None and not general(plan.said) and backwards(table, plan.measure, plan.said):
+        plan.descending = not plan.descending
+    if plan.measure is None:
+        entities = [column for column in entities if column not in nouns] or entities
+        entities = [column for column in entities if table.roles[column] != Role.IDENTIFIER] or entities
+    group = next(iter(plan.groups), None) or next(iter(entities), None)
+    if group is None and plan.measure is not None and words.nouns:
+        group = next((column for column in table.frame.columns if table.is_key(column)), None)
+    if group in nouns and plan.measure is None:
+        raise refusal(table, "The question does not say of which column of numbers.")
     asked_when = words.has("when")
     if asked_when and plan.axis is None:
         plan.axis = next(iter(time_columns(table)), None)
@@ -280,7 +352,8 @@ def _superlative(words: Words, table: Table, plan: Plan, others: list[str], expl
         plan.aggregate, plan.shown, plan.ordered, plan.limit = "list", [plan.axis, plan.measure], True, plan.limit or 1
     elif group is not None and (words.has("which") or plan.limit or not plan.groups):
         unique = table.distinct[group] >= 0.98 * (table.height - table.frame[group].null_count())
-        if unique and not explicit:
+        moment = not table.columns[plan.measure].numeric or table.roles[plan.measure] == Role.YEAR
+        if (unique or moment) and not explicit:
             plan.groups, plan.aggregate, plan.shown = [], "list", [group, plan.measure]
         else:
             plan.groups, plan.aggregate = plan.groups or [group], explicit or _usual(table, plan.measure)
@@ -293,8 +366,9 @@ def _superlative(words: Words, table: Table, plan: Plan, others: list[str], expl
         plan.aggregate = "max" if plan.descending else "min"
 
 
-def _count(table: Table, plan: Plan, measures: list[str], others: list[str], *, distinct: bool) -> None:
-    target = next((column for column in others), None)
+def _count(words: Words, table: Table, plan: Plan, measures: list[str], others: list[str], *, distinct: bool) -> None:
+    nouns = {mention.column for mention in words.columns if mention.start in words.nouns}
+    target = next((column for column in others if distinct or column not in nouns), None)
     if distinct and target is None and measures:
         target = measures[0]
     if target is not None and (

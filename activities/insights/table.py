@@ -40,6 +40,8 @@ class Table:
     dropped_duplicate: int = 0
     roles: dict[str, Role] = field(default_factory=dict)
     distinct: dict[str, int] = field(default_factory=dict)
+    noun: str = ""
+    """What the file, or its sheet, is called: `orders`, of orders.csv."""
     ordered: dict[str, Ordered] = field(default_factory=dict)
     """Numeric columns sorted, without gaps, until the measuring takes them."""
 
@@ -62,6 +64,11 @@ class Table:
     def measures(self) -> list[str]:
         """Return the columns that measure something."""
         return self.with_role(Role.MEASURE)
+
+    def is_key(self, name: str) -> bool:
+        """Tell whether each row has a value of its own in a column of names or identifiers."""
+        text = self.columns[name].type == ColumnType.TEXT or self.roles[name] == Role.IDENTIFIER
+        return text and self.height > 1 and self.distinct[name] >= 0.98 * self.height
 
     def unit(self, name: str) -> Unit | None:
         """Return the unit of a column."""

@@ -28,12 +28,21 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "max": (
             "highest; largest; biggest; greatest; maximum; max; most; best; longest; most expensive; top; peak; "
             "hochste; hochsten; hochster; grosste; grossten; grosster; meisten; maximal; plus grand; plus grande; plus "
-            "eleve; plus elevee; oldest; strongest; am meisten; am hochsten"
+            "eleve; plus elevee; oldest; strongest; am meisten; am hochsten; heaviest; tallest; fastest; richest; "
+            "deepest; widest; warmest; hottest; newest; latest; most recent; most common; most frequent; most often; "
+            "haufigste; haufigsten; langste; langsten; langster; schwerste; schwersten; teuerste; teuersten; "
+            "teuerster; alteste; altesten; altester; neueste; neuesten; schnellste; schnellsten; tiefste; tiefsten; "
+            "plus long; plus longue; plus lourd; plus lourde; plus cher; plus chere; plus rapide; plus recent; "
+            "plus recente; most populous; most valuable"
         ),
         "min": (
             "lowest; smallest; least; minimum; min; worst; fewest; shortest; cheapest; bottom; youngest; weakest; "
             "niedrigste; niedrigsten; kleinste; kleinsten; wenigsten; minimal; plus petit; plus petite; plus bas; am "
-            "wenigsten"
+            "wenigsten; lightest; slowest; poorest; narrowest; shallowest; coldest; coolest; earliest; least expensive; "
+            "least common; least frequent; kurzeste; kurzesten; kurzester; leichteste; leichtesten; billigste; "
+            "billigsten; gunstigste; gunstigsten; jungste; jungsten; fruheste; fruhesten; langsamste; langsamsten; "
+            "plus court; plus courte; plus leger; plus legere; moins cher; moins chere; plus lent; plus ancien; "
+            "plus ancienne"
         ),
         "share": (
             "what share; share of; share; what percentage; percentage of; percent of; proportion of; what proportion; "
@@ -76,11 +85,15 @@ PHRASES: dict[str, tuple[str, ...]] = {
         ),
         ">": (
             "more than; greater than; larger than; bigger than; higher than; above; over; exceeds; exceeding; exceed; "
-            ">; mehr als; grosser als; uber; hoher als; plus de; superieur a; older than; longer than; superieure a"
+            ">; mehr als; grosser als; uber; hoher als; plus de; superieur a; older than; longer than; superieure a; heavier than; taller than; "
+            "faster than; deeper than; wider than; warmer than; hotter than; more expensive than; langer als; alter als; "
+            "schwerer als; teurer als; schneller als"
         ),
         "<": (
             "less than; fewer than; smaller than; lower than; below; under; <; weniger als; kleiner als; unter; moins "
-            "de; inferieur a; younger than; shorter than; cheaper than; inferieure a"
+            "de; inferieur a; younger than; shorter than; cheaper than; inferieure a; "
+            "lighter than; slower than; colder than; cooler than; less expensive than; kurzer als; junger als; "
+            "leichter als; billiger als"
         ),
         ">=": "at least; >=; ≥; no less than; not less than; or more; mindestens; au moins; minimum of",
         "<=": "at most; <=; ≤; no more than; not more than; or less; up to; hochstens; maximal; au plus; maximum of",
@@ -132,7 +145,6 @@ STOPWORDS = frozenset(
         "be",
         "been",
         "bei",
-        "big",
         "bitte",
         "both",
         "bring",
@@ -194,7 +206,6 @@ STOPWORDS = frozenset(
         "gibt",
         "give",
         "got",
-        "gross",
         "group",
         "groups",
         "haben",
@@ -207,11 +218,6 @@ STOPWORDS = frozenset(
         "hatte",
         "have",
         "having",
-        "heavy",
-        "high",
-        "hoch",
-        "hohe",
-        "hohen",
         "how",
         "i",
         "if",
@@ -225,12 +231,9 @@ STOPWORDS = frozenset(
         "just",
         "l",
         "la",
-        "large",
         "le",
         "les",
         "listed",
-        "long",
-        "low",
         "made",
         "make",
         "makes",
@@ -245,7 +248,6 @@ STOPWORDS = frozenset(
         "occurred",
         "oder",
         "of",
-        "old",
         "on",
         "only",
         "or",
@@ -270,7 +272,6 @@ STOPWORDS = frozenset(
         "sells",
         "sich",
         "sind",
-        "small",
         "so",
         "sold",
         "sont",
@@ -280,7 +281,6 @@ STOPWORDS = frozenset(
         "sur",
         "tabelle",
         "table",
-        "tall",
         "tell",
         "than",
         "that",

@@ -421,6 +421,6 @@ class TableAnswer(Contract):
     truncated: bool = False
     """There are more rows than are shown."""
     sentence: Text = ""
-    """The answer in words, where it is one row."""
+    """The answer in words, where it has few rows; empty: they do not fit one sentence."""
     origin: str = "grammar"
     """`grammar`, or `model`: who wrote the query."""
