@@ -43,7 +43,10 @@ _FACETS = {
     "deep": _Facet(("depth tiefe profondeur",)),
     "wide": _Facet(("width breite largeur",)),
     "strong": _Facet(("strength power force magnitude staerke",), ("power", "force")),
-    "expensive": _Facet(("price preis prix cost costs kosten cout fee fare tarif rent miete",), ("currency",)),
+    "expensive": _Facet(
+        ("price preis prix cost costs kosten cout fee fare tarif rent miete", "amount betrag montant total"),
+        ("currency",),
+    ),
     "valuable": _Facet(("value wert valeur price preis",), ("currency",)),
     "fast": _Facet(("speed velocity geschwindigkeit vitesse",), ("speed", "data rate")),
     "rich": _Facet(("income wealth gdp bip salary wage gehalt einkommen revenu networth",), ("currency",)),
@@ -81,21 +84,7 @@ _SPELLINGS = {
 }
 _FACET_OF = {word: facet for facet, words in _SPELLINGS.items() for word in words.split()}
 _ROWS = frozenset(["common", "frequent", "often", "haufigste", "haufigsten"])
-_BACKWARDS = frozenset(
-    [
-        "oldest",
-        "alteste",
-        "altesten",
-        "altester",
-        "ancien",
-        "ancienne",
-        "youngest",
-        "jungste",
-        "jungsten",
-        "older",
-        "younger",
-    ]
-)
+_BACKWARDS = frozenset(word for word in _SPELLINGS["old"].split() if word not in ("old", "alt", "alter"))
 """What is old has a high age, and an early date."""
 
 

@@ -2,8 +2,9 @@
 
 import re
 
+from activities.insights.plans import AGGREGATES, Plan, refusal
 from activities.insights.profile import json_safe
-from activities.insights.questions import AGGREGATES, Plan, plan_of, refusal
+from activities.insights.questions import plan_of
 from activities.insights.sql import Database, check_query, identifier, literal
 from activities.insights.table import Table
 from activities.insights.telling_answers import AGGREGATE_WORDS, sentence_of

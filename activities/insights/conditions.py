@@ -5,7 +5,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
 
-from activities.insights.adjectives import candidates, facet_of
+from activities.insights.adjectives import candidates, facet_of, general
 from activities.insights.dates import MONTHS
 from activities.insights.matching import Mention, Token, Words
 from activities.insights.series import time_columns
@@ -146,13 +146,22 @@ def _column_of_number(words: Words, table: Table, phrase: Mention, places: list[
     before = [mention for mention in numeric if mention.end <= phrase.start]
     near = [mention for mention in before if phrase.start - mention.end <= 2]
     chosen = (near or behind or before)[-1:] if near else (behind or before[-1:])[:1]
-    if chosen and (near or behind or facet_of(words.text(phrase)) is None):
+    if chosen and (near or behind) and _speaks_of(table, words, phrase, chosen[0]):
+        return chosen[0].column
+    if chosen and facet_of(words.text(phrase)) is None:
         return chosen[0].column
     if phrase.phrase in ("=", "!=") or any(
         table.columns[mention.column].temporal and 0 <= phrase.start - mention.end <= 1 for mention in words.columns
     ):
         return None
     return _column_meant(words, table, phrase, places)
+
+
+def _speaks_of(table: Table, words: Words, phrase: Mention, mention: Mention) -> bool:
+    """Tell whether a comparison is of a column: in `the salary of employees older than 30` it is not of the salary."""
+    text = words.text(phrase)
+    found = [] if general(text) else candidates(table, text, moments=False)
+    return mention.column in found or (not found and (general(text) or phrase.start - mention.end <= 1))
 
 
 def _column_meant(words: Words, table: Table, phrase: Mention, places: list[int]) -> str | None:

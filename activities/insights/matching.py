@@ -127,6 +127,9 @@ def tokens_of(question: str, dimensions: frozenset[str] = frozenset()) -> list[T
             found.append(Token(sign or unit, "sign" if sign else "unit"))
         else:
             scale = _SCALES.get(word.lower()) if not _measures(word, dimensions) else None
+            if scale and len(word) == 1 and not question[match.start() - 1].isdigit():
+                # `5m` is five million, `5 m` is not.
+                scale = None
             if scale and found and found[-1].kind == "number" and found[-1].number is not None:
                 found[-1].number *= scale
                 continue

@@ -282,6 +282,9 @@ def _duplicate_keys(table: Table) -> Iterator[Finding]:
         if role not in (Role.IDENTIFIER, Role.CODE) or distinct == filled or filled < 10:
             continue
         named = says(column_name, "identifier")
+        if says(column_name, "code") and not named:
+            # What places, telephones and accounts are coded by may repeat.
+            continue
         if distinct < (_KEY_SHARE_MIN if named else _UNNAMED_KEY_SHARE_MIN) * (filled - len(repeated)):
             continue
         twice = (values.is_duplicated() & values.is_not_null() & ~values.is_first_distinct()).arg_true().to_list()

@@ -5,52 +5,23 @@ that
 there are: a word that is passed over could change the answer.
 """
 
-from dataclasses import dataclass, field
 from datetime import date
-from itertools import pairwise
 
-from activities.insights.adjectives import backwards, candidates, counts_rows, facet_of, general
 from activities.insights.choosing import additive
-from activities.insights.conditions import Condition, conditions_of
+from activities.insights.conditions import conditions_of
 from activities.insights.matching import Mention, Words, words_of
+from activities.insights.plans import AGGREGATES, PERIODS, Plan, refusal, usual
 from activities.insights.series import time_columns
+from activities.insights.superlatives import how_much, how_of, superlative
 from activities.insights.table import Table
 from activities.insights.vocabulary import STOPWORDS, plain
 from activities.insights.wording import name as quoted
 from activities.insights.wording import names
 from schema.contracts.insights import Role
-from schema.errors import ValidationFailed
 
-PERIODS = ("day", "week", "month", "quarter", "year", "weekday")
-AGGREGATES = ("sum", "mean", "median", "std", "max", "min")
 _STRICT = (">", "<", ">=", "<=", "!=", "contains", "starts", "ends")
 """What must become a condition; the others have other meanings, too."""
 _GROUPS_MAX = 2
-_MOST = frozenset(("most", "fewest", "least", "meisten", "wenigsten", "am meisten", "am wenigsten", "top", "bottom"))
-
-
-@dataclass
-class Plan:
-    """What a question asks."""
-
-    aggregate: str = ""
-    """An aggregate, or `count`, `distinct`, `share`, `missing`, `correlation`, `list`."""
-    measure: str | None = None
-    other: str | None = None
-    """Second column of a correlation."""
-    groups: list[str] = field(default_factory=list)
-    period: str | None = None
-    axis: str | None = None
-    conditions: list[Condition] = field(default_factory=list)
-    part: list[Condition] = field(default_factory=list)
-    """Of a share: the rows that are counted against all."""
-    limit: int | None = None
-    descending: bool = True
-    ordered: bool = False
-    """By the measure; else by the group."""
-    shown: list[str] = field(default_factory=list)
-    said: str = ""
-    """The superlative, in the question's words."""
 
 
 def plan_of(question: str, table: Table) -> Plan:
@@ -64,7 +35,7 @@ def plan_of(question: str, table: Table) -> Plan:
     plan.conditions = conditions_of(words, table)
     _groups(words, table, plan)
     plan.limit = _limit(words)
-    asked = _how(words)
+    asked = how_of(words)
     _refuse_unknown(words, table)
     _aggregate(words, table, plan, asked)
     if plan.aggregate in ("mean", "median"):
@@ -76,11 +47,6 @@ def plan_of(question: str, table: Table) -> Plan:
         ]
     _refuse_unused(words, table, plan)
     return plan
-
-
-def refusal(table: Table, reason: str) -> ValidationFailed:
-    """Return the refusal of a question, with what could be asked of."""
-    return ValidationFailed(f"{reason} The columns are {names(table.frame.columns, 30)}.")
 
 
 def _refuse_unknown(words: Words, table: Table) -> None:
@@ -200,33 +166,6 @@ def _period_for(table: Table, axis: str) -> str:
     return "year" if days > 366 * 6 else "month" if days > 62 else "day"
 
 
-def _how(words: Words) -> str:
-    """Return the adjective of `how long`, `wie alt`; empty: there is none."""
-    for before, token in pairwise(words.tokens):
-        if plain(before.text) in ("how", "wie") and not token.used and facet_of(token.text):
-            token.used = "adjective"
-            return token.text
-    return ""
-
-
-def _meant(words: Words, table: Table, plan: Plan, text: str, *, moments: bool = True) -> str:
-    """Return the column that an adjective speaks of.
-
-    Raises:
-        ValidationFailed: it is not clear which, or there is none.
-    """
-    found = candidates(table, text, moments=moments)
-    mentioned = [mention.column for mention in words.columns if mention.column in found]
-    if len(found) > 1 and len(set(mentioned)) == 1:
-        found = mentioned[:1]
-    if len(found) != 1:
-        reason = f"it could be {names(found)}; say which" if found else "no column says it"
-        raise refusal(
-            table, f"The question does not say of which column of numbers or dates {quoted(text)} is: {reason}."
-        )
-    return found[0]
-
-
 def _aggregate(words: Words, table: Table, plan: Plan, how: str) -> None:
     """Find what is computed, of which measure, and in which order it is shown."""
     conditioned = {condition.column for condition in plan.conditions}
@@ -242,8 +181,8 @@ def _aggregate(words: Words, table: Table, plan: Plan, how: str) -> None:
     if not free and set(asked := [each.phrase for each in words.phrases]) & {*AGGREGATES, "share"}:
         free = measures
     others = [column for column in mentioned if column not in measures and column not in conditioned]
-    superlative = words.first("max", "min")
-    plan.descending = superlative is None or superlative.phrase == "max"
+    extreme = words.first("max", "min")
+    plan.descending = extreme is None or extreme.phrase == "max"
     asked = [each.phrase for each in words.phrases]
     percent = [column for column in free if (unit := table.unit(column)) is not None and unit.symbol == "%"]
     if "correlation" in asked and len(measures) >= 2:
@@ -253,16 +192,14 @@ def _aggregate(words: Words, table: Table, plan: Plan, how: str) -> None:
         plan.aggregate, plan.measure = "missing", next(iter(mentioned), None)
         return
     plan.measure = plan.measure or next(iter(free), None)
-    if how and superlative is None:
-        _how_much(words, table, plan, how)
-        if plan.aggregate:
-            return
+    if how and extreme is None and how_much(words, table, plan, how):
+        return
     if "share" in asked and (plan.measure not in percent or plan.measure in conditioned):
         _share(table, plan)
         return
     explicit = next((each for each in asked if each in ("sum", "mean", "median", "std")), None)
-    if superlative is not None:
-        _superlative(words, table, plan, others, explicit)
+    if extreme is not None:
+        superlative(words, table, plan, others, explicit)
     elif "count" in asked or "distinct" in asked:
         _count(words, table, plan, free, others, distinct="distinct" in asked)
     elif explicit:
@@ -274,24 +211,11 @@ def _aggregate(words: Words, table: Table, plan: Plan, how: str) -> None:
     ):
         _listed(words, table, plan, others)
     else:
-        plan.aggregate = _usual(table, plan.measure)
+        plan.aggregate = usual(table, plan.measure)
     if plan.aggregate in AGGREGATES and plan.measure is None:
         raise refusal(table, "The question does not say of which column of numbers.")
     if "compare" in asked and not plan.groups:
         _compare(words, plan)
-
-
-def _how_much(words: Words, table: Table, plan: Plan, how: str) -> None:
-    """Read `how long is the Danube`: the one column of the rows that are named."""
-    plan.measure = plan.measure or _meant(words, table, plan, how, moments=False)
-    if any(condition.equal and table.is_key(condition.column) for condition in plan.conditions) and not plan.groups:
-        plan.aggregate, plan.shown, plan.measure = "list", [plan.measure], None
-    elif not words.has("sum", "mean", "median", "std", "share"):
-        plan.aggregate = _usual(table, plan.measure) if general(how) else "mean"
-
-
-def _usual(table: Table, measure: str) -> str:
-    return "sum" if additive(table, measure) else "mean"
 
 
 def _share(table: Table, plan: Plan) -> None:
@@ -306,64 +230,6 @@ def _share(table: Table, plan: Plan) -> None:
             raise refusal(
                 table, "The question does not say the share of what: name a value of a column, or a condition."
             )
-
-
-def _superlative(words: Words, table: Table, plan: Plan, others: list[str], explicit: str | None) -> None:
-    """Read `which region has the highest revenue`, `top 5 products by revenue`, `the largest order`."""
-    phrase = words.first("max", "min")
-    plan.said = words.text(phrase) if phrase is not None else ""
-    nouns = {mention.column for mention in words.columns if mention.start in words.nouns}
-    entities = [column for column in others if table.roles[column] != Role.TIME]
-    if plan.measure is None and not counts_rows(plan.said):
-        # `the most rivers` counts rows, of which group ever; `the longest` speaks of a column.
-        most = plain(plan.said) in _MOST
-        counted = most and (
-            words.has("rows") or words.nouns or any(table.roles[column] == Role.IDENTIFIER for column in others)
-        )
-        if not counted:
-            moments = [column for column in (plan.axis, *(each.column for each in words.columns)) if column]
-            plan.measure = next(
-                (column for column in moments if column in candidates(table, plan.said)), None
-            ) or _meant(words, table, plan, plan.said)
-            if backwards(table, plan.measure, plan.said):
-                plan.descending = not plan.descending
-    elif plan.measure is not None and not general(plan.said) and backwards(table, plan.measure, plan.said):
-        plan.descending = not plan.descending
-    if plan.measure is None:
-        entities = [column for column in entities if column not in nouns] or entities
-        entities = [column for column in entities if table.roles[column] != Role.IDENTIFIER] or entities
-    group = next(iter(plan.groups), None) or next(iter(entities), None)
-    if group is None and plan.measure is not None and words.nouns:
-        group = next((column for column in table.frame.columns if table.is_key(column)), None)
-    if group in nouns and plan.measure is None:
-        raise refusal(table, "The question does not say of which column of numbers.")
-    asked_when = words.has("when")
-    if asked_when and plan.axis is None:
-        plan.axis = next(iter(time_columns(table)), None)
-    if plan.measure is None:
-        if group is None and plan.period is None:
-            raise refusal(table, "The question does not say of which column of numbers.")
-        plan.aggregate, plan.groups, plan.ordered = "count", [group] if group else [], True
-        plan.limit = plan.limit or 1
-        return
-    if plan.period and (words.has("which", "when") or plan.limit):
-        plan.aggregate, plan.ordered, plan.limit = explicit or _usual(table, plan.measure), True, plan.limit or 1
-    elif asked_when and plan.axis:
-        plan.aggregate, plan.shown, plan.ordered, plan.limit = "list", [plan.axis, plan.measure], True, plan.limit or 1
-    elif group is not None and (words.has("which") or plan.limit or not plan.groups):
-        unique = table.distinct[group] >= 0.98 * (table.height - table.frame[group].null_count())
-        moment = not table.columns[plan.measure].numeric or table.roles[plan.measure] == Role.YEAR
-        if (unique or moment) and not explicit:
-            plan.groups, plan.aggregate, plan.shown = [], "list", [group, plan.measure]
-        else:
-            plan.groups, plan.aggregate = plan.groups or [group], explicit or _usual(table, plan.measure)
-        plan.ordered, plan.limit = True, plan.limit or 1
-    elif plan.limit:
-        plan.aggregate, plan.shown, plan.ordered = "list", list(table.frame.columns[:8]), True
-        if plan.measure not in plan.shown:
-            plan.shown.append(plan.measure)
-    else:
-        plan.aggregate = "max" if plan.descending else "min"
 
 
 def _count(words: Words, table: Table, plan: Plan, measures: list[str], others: list[str], *, distinct: bool) -> None:
@@ -391,7 +257,7 @@ def _listed(words: Words, table: Table, plan: Plan, others: list[str]) -> None:
         plan.aggregate, plan.measure = "count", None
         return
     if plan.groups or plan.period:
-        plan.aggregate = _usual(table, plan.measure) if plan.measure else "count"
+        plan.aggregate = usual(table, plan.measure) if plan.measure else "count"
         return
     if not (words.columns or words.values or plan.conditions or words.has("rows")):
         raise refusal(table, "The question cannot be answered: it names no column and no value of the table.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from activities.insights.questions import PERIODS, Plan
+from activities.insights.plans import PERIODS, Plan
 from activities.insights.table import Table
 from activities.insights.wording import counted, name, number, percent, with_unit
 from schema.contracts.insights import AnswerColumn, NumberRule, Role, Scalar, Unit
@@ -135,6 +135,10 @@ def _listed(plan: Plan | None, table: Table, columns: Sequence[AnswerColumn], ro
     if len(columns) == 2:
         told = "; ".join(f"{first}: {second}" for first, second in cells)
         return _capital(f"{head}{name(columns[1].name)} by {name(columns[0].name)}: {told}.")
+    keys = [place for place, each in enumerate(columns) if each.name in table.roles and table.is_key(each.name)]
+    key = next(iter(keys), None)
+    if key is not None and where:
+        return f"In {counted(len(rows), 'row')}, {where}: {_and([row[key] for row in cells])}."
     return ""
 
 

@@ -52,7 +52,8 @@ PHYSICAL = {symbol: symbol for symbol in _DIMENSION_OF} | {
     "seconds": "s", "second": "s", "secs": "s", "sekunden": "s", "days": "d", "day": "d", "tage": "d", "jours": "d",
     "meters": "m", "metres": "m", "meter": "m", "kilometers": "km", "kilometres": "km", "miles": "mi", "feet": "ft",
     "inches": "in", "kilograms": "kg", "kilogram": "kg", "grams": "g", "gramm": "g", "tonnes": "t", "tons": "t",
-    "litres": "l", "liters": "l", "litre": "l", "liter": "l", "celsius": "°C", "fahrenheit": "°F", "degc": "°C",
+    "litres": "l", "liters": "l", "litre": "l", "liter": "l", "celsius": "°C", "fahrenheit": "°F", "degc": "°C", "degf": "°F", "deg f": "°F", "℉": "°F",
+
     "deg c": "°C", "℃": "°C", "bytes": "B", "years": "yr", "yrs": "yr", "yr": "yr", "jahre": "yr", "ans": "yr",
     "months": "mo", "weeks": "wk", "pieces": "pcs",
 }  # fmt: skip
@@ -138,6 +139,10 @@ _UNDERSCORED = frozenset(
         "wk",
     ]
 )
+_TEMPERATURES = frozenset(
+    ("temp", "temps", "temperature", "temperatur", "tmin", "tmax", "tavg", "dewpoint", "taupunkt")
+)
+_LENGTHS = frozenset(("elevation", "altitude", "height", "length", "depth", "distance", "width", "laenge", "hoehe"))
 _BRACKETS = re.compile(r"[(\[（【]\s*(?:in\s+|en\s+)?([^()\[\]（）【】]{1,20}?)\s*[)\]）】]\s*$")
 _WORDED = re.compile(r"(?:\bin|\ben|,|/)\s+(\S{1,12})\s*$", re.IGNORECASE)
 _TAIL = re.compile(r"[_\s]([^\s_]{1,12})$")
@@ -155,6 +160,18 @@ def unit_of(text: str, origin: str) -> Unit | None:
     return Unit(symbol=symbol, kind="physical", origin=origin) if symbol else None
 
 
+_LETTERS = {"c": "°C", "f": "°F", "k": "K", "m": "m"}
+
+
+def _letter(name: str, tail: str) -> Unit | None:
+    """Return the unit of `temp_c`, `Temperature (F)`, `elevation_m`: one letter counts behind what it measures."""
+    words = {word for word in re.split(r"[^a-z]+", name.lower()) if word}
+    symbol = _LETTERS.get(tail.lower())
+    if symbol is None or not words & (_LENGTHS if symbol == "m" else _TEMPERATURES):
+        return None
+    return Unit(symbol=symbol, kind="physical", origin="header")
+
+
 def dimension_of(unit: Unit) -> str:
     """Return what a unit measures: `mass`, `currency` ...; units of one dimension may stand in one column."""
     return _DIMENSION_OF.get(unit.symbol, unit.symbol) if unit.kind == "physical" else unit.kind
@@ -164,6 +181,8 @@ def unit_of_header(name: str) -> Unit | None:
     """Return the unit that a column's name carries: `Price (EUR)`, `Weight [kg]`, `distance_km`, `Umsatz in CHF`."""
     if found := _BRACKETS.search(name):
         inner = found[1]
+        if unit := _letter(name, inner):
+            return unit
         if unit := unit_of(inner, "header"):
             return unit
         # `(k EUR)`, `(Mio. €)`, `(in thousands of USD)`: the scale is part of the symbol.
@@ -177,6 +196,8 @@ def unit_of_header(name: str) -> Unit | None:
         return Unit(symbol="%", kind="percent", origin="header")
     if found := _TAIL.search(name):
         tail, lower = found[1], found[1].lower()
+        if (name[found.start()] == "_" or lower != "m") and (unit := _letter(name, tail)):
+            return unit
         if lower in _ONLY_IN_BRACKETS and not (name[found.start()] == "_" and lower in _UNDERSCORED):
             return None
         return unit_of(tail, "header")

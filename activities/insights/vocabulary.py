@@ -38,8 +38,9 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "min": (
             "lowest; smallest; least; minimum; min; worst; fewest; shortest; cheapest; bottom; youngest; weakest; "
             "niedrigste; niedrigsten; kleinste; kleinsten; wenigsten; minimal; plus petit; plus petite; plus bas; am "
-            "wenigsten; lightest; slowest; poorest; narrowest; shallowest; coldest; coolest; earliest; least expensive; "
-            "least common; least frequent; kurzeste; kurzesten; kurzester; leichteste; leichtesten; billigste; "
+            "wenigsten; lightest; slowest; poorest; narrowest; shallowest; coldest; coolest; earliest; "
+            "least expensive; least common; least frequent; kurzeste; kurzesten; "
+            "kurzester; leichteste; leichtesten; billigste; "
             "billigsten; gunstigste; gunstigsten; jungste; jungsten; fruheste; fruhesten; langsamste; langsamsten; "
             "plus court; plus courte; plus leger; plus legere; moins cher; moins chere; plus lent; plus ancien; "
             "plus ancienne"
@@ -85,9 +86,9 @@ PHRASES: dict[str, tuple[str, ...]] = {
         ),
         ">": (
             "more than; greater than; larger than; bigger than; higher than; above; over; exceeds; exceeding; exceed; "
-            ">; mehr als; grosser als; uber; hoher als; plus de; superieur a; older than; longer than; superieure a; heavier than; taller than; "
-            "faster than; deeper than; wider than; warmer than; hotter than; more expensive than; langer als; alter als; "
-            "schwerer als; teurer als; schneller als"
+            ">; mehr als; grosser als; uber; hoher als; plus de; superieur a; older than; longer than; superieure a; "
+            "heavier than; taller than; faster than; deeper than; wider than; warmer than; hotter than; more expensive "
+            "than; langer als; alter als; schwerer als; teurer als; schneller als"
         ),
         "<": (
             "less than; fewer than; smaller than; lower than; below; under; <; weniger als; kleiner als; unter; moins "
