@@ -52,8 +52,8 @@ PHYSICAL = {symbol: symbol for symbol in _DIMENSION_OF} | {
     "seconds": "s", "second": "s", "secs": "s", "sekunden": "s", "days": "d", "day": "d", "tage": "d", "jours": "d",
     "meters": "m", "metres": "m", "meter": "m", "kilometers": "km", "kilometres": "km", "miles": "mi", "feet": "ft",
     "inches": "in", "kilograms": "kg", "kilogram": "kg", "grams": "g", "gramm": "g", "tonnes": "t", "tons": "t",
-    "litres": "l", "liters": "l", "litre": "l", "liter": "l", "celsius": "°C", "fahrenheit": "°F", "degc": "°C", "degf": "°F", "deg f": "°F", "℉": "°F",
-
+    "litres": "l", "liters": "l", "litre": "l", "liter": "l", "celsius": "°C", "fahrenheit": "°F",
+    "degc": "°C", "degf": "°F", "deg f": "°F", "℉": "°F",
     "deg c": "°C", "℃": "°C", "bytes": "B", "years": "yr", "yrs": "yr", "yr": "yr", "jahre": "yr", "ans": "yr",
     "months": "mo", "weeks": "wk", "pieces": "pcs",
 }  # fmt: skip

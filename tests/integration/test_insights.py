@@ -52,6 +52,7 @@ async def test_text_of_the_file_is_no_markup(tmp_path: Path) -> None:
     assert all(b"<script" not in chart.svg for chart in found.charts)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("name", ["parquet of long texts", "thrift of two billion", "zip bomb", "deep json"])
 async def test_what_the_walls_stop(name: str, tmp_path: Path) -> None:
     """Refused in time and memory; nothing of it is left."""

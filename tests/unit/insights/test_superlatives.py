@@ -19,7 +19,8 @@ FILES = {
     "employees.csv": "Name,Department,Age,Salary (EUR),Hired\nAda,IT,36,72000,2015-02-01\nBob,IT,51,64000,2009-07-15\n"
     "Cleo,Sales,29,58000,2021-01-10\nDan,Sales,44,91000,2012-11-05\nEve,HR,39,55000,2018-03-20\n"
     "Fay,IT,25,49000,2023-06-30\n",
-    "products.csv": "product;category;price_eur;weight_kg;rating\nDesk;Office;249,5;31,2;4,5\nChair;Office;129,0;11,4;4,1\n"
+    "products.csv": "product;category;price_eur;weight_kg;rating\nDesk;Office;249,5;31,2;4,5\n"
+    "Chair;Office;129,0;11,4;4,1\n"
     "Lamp;Light;39,9;1,8;3,9\nBulb;Light;4,5;0,1;4,7\nSofa;Living;899,0;62,0;4,4\n",
     "stations.csv": "station,elevation_m,temp_c,wind (km/h),area_km2\nBern,553,9.4,11,51.6\nDavos,1560,3.5,8,284\n"
     "Sion,482,10.7,9,34.9\nSäntis,2502,-1.2,31,1.1\n",
