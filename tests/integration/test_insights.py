@@ -64,16 +64,23 @@ async def test_what_the_walls_stop(name: str, tmp_path: Path) -> None:
     assert children() == set()
 
 
-async def test_questions_and_relations(tmp_path: Path) -> None:
-    """The same file asked, and two related; a refusal keeps its words."""
-    shop, regions = tmp_path / "a", tmp_path / "b"
+async def test_questions(tmp_path: Path) -> None:
+    """A file is asked; a refusal keeps its words."""
+    shop = tmp_path / "a"
     shop.write_text(SHOP)
-    regions.write_text("Region,Manager\nNord,Anna\nSüd,Beat\nWest,Carl\n")
     answered = await ask(shop, "shop.csv", "Umsatz by Region")
     assert len(answered.rows) == 2
     assert answered.query.startswith("SELECT")
     with pytest.raises(ValidationFailed, match="Umsatz"):
         await ask(shop, "shop.csv", "What is love?")
+    assert answered.sentence.startswith("By “Region”, the sum of “Umsatz (EUR)” is ")
+
+
+@pytest.mark.extended
+async def test_queries_and_relations(tmp_path: Path) -> None:
+    """A query that reads a file is refused; two files are related."""
+    shop = tmp_path / "a"
+    shop.write_text(SHOP)
     with pytest.raises(ValidationFailed, match="data"):
         await ask(shop, "shop.csv", "x", query="SELECT * FROM read_csv('/etc/passwd')")
     more = tmp_path / "c"
