@@ -197,7 +197,13 @@ def _listed(plan: Plan, table: Table, where: str, told: str) -> tuple[str, str, 
     columns = ", ".join(identifier(column) for column in plan.shown)
     conditions = [where] if where else []
     if plan.ordered and plan.measure:
-        conditions.append(f"{identifier(plan.measure)} IS NOT NULL")
+        own = identifier(plan.measure)
+        conditions.append(f"{own} IS NOT NULL")
+        if plan.limit == 1:
+            # Whoever shares the first place is named, too.
+            extreme = f"SELECT {'MAX' if plan.descending else 'MIN'}({own}) FROM {identifier(table.name)}"
+            conditions.append(f"{own} = ({extreme}{f' WHERE {where}' if where else ''})")
+            plan.limit = None
     once = "DISTINCT " if len(plan.shown) == 1 and not plan.ordered and not table.is_key(plan.shown[0]) else ""
     query = f"SELECT {once}{columns} FROM {identifier(table.name)}" + (
         f" WHERE {' AND '.join(conditions)}" if conditions else ""

@@ -125,6 +125,14 @@ def test_sentences(name: str, question: str, sentence: str, files: dict[str, lis
     assert answer(question, files[name]).sentence == sentence
 
 
+def test_a_shared_first_place_names_all(tmp_path: Path) -> None:
+    """One of two would be a wrong answer."""
+    table = tables(tmp_path, "City,Area,Height (m)\nBern,5,10\nBasel,9,40\nChur,7,40\n")
+    told = answer("Which city is the highest?", table)
+    assert sorted(told.rows) == [("Basel", 40), ("Chur", 40)]
+    assert told.sentence.startswith("The highest by “Height (m)” are ")
+
+
 @pytest.mark.parametrize(
     ("name", "question", "says"),
     [
