@@ -127,6 +127,7 @@ async def test_a_repeated_upload_makes_one_file(caller: Caller) -> None:
         ("archive.zip", b"PK\x03\x04" + bytes(100), "unsupported_format"),
         ("broken.pdf", b"%PDF-1.7\n" + bytes(500), "unsupported_format"),
     ],
+    ids=lambda value: "" if isinstance(value, bytes) else None,
 )
 async def test_what_is_refused_costs_nothing(
     caller: Caller, owner_db: Database, name: str, data: bytes, code: str
