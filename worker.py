@@ -217,7 +217,7 @@ def file_readers(
     media: MediaConfig = HEARING, *, ocr: str = "auto", vision: VisionModel | None = None
 ) -> dict[FileKind, Reader]:
     """Return what reads each kind of file here."""
-    recordings = MediaReader(media)
+    recordings = MediaReader(replace(media, ocr=ocr))
     return {
         FileKind.DOCUMENT: DocumentReader(ocr),
         FileKind.DATA: DataReader(),

@@ -336,6 +336,10 @@ KEYFRAME_EDGE_MAX = 1_280
 """Pixels of a keyframe's longer side."""
 KEYFRAME_BYTES_MAX = 1024 * 1024
 KEYFRAMES_OF_PORTION_MAX = 240
+KEYFRAMES_READ_OF_PORTION_MAX = 40
+"""Of which the writing is read; scene changes come first."""
+KEYFRAMES_READ_AT_ONCE = 8
+KEYFRAME_TEXT_CHARACTERS_MAX = 4_000
 KEYFRAMES_MAX = 1_500
 """Of a whole recording; where there are more, those that differ least from their neighbours are left out."""
 SUBTITLE_LINE_CHARACTERS = 42

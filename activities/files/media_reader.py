@@ -5,12 +5,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+from activities.documents.builder import TextBuilder
+from activities.files.image_reader import version_of
 from activities.files.reader import Assembled, Blob, Extent, Reading, Source
+from activities.images import models as ocr_models
+from activities.images.recognising import read_pictures
+from activities.images.text import add_page
 from activities.media import models, probing, reading
 from activities.media.document import transcript_document
 from activities.media.subtitles import subtitles_srt, subtitles_vtt
 from schema.contracts.files import Portion
-from schema.contracts.media import MediaInfo, PortionReading
+from schema.contracts.media import Keyframe, KeyframeWhy, MediaInfo, PortionReading
+from schema.errors import PayloadTooLarge, SourceUnavailable, UnsupportedFormat
+from schema.policies import KEYFRAME_TEXT_CHARACTERS_MAX, KEYFRAMES_READ_AT_ONCE, KEYFRAMES_READ_OF_PORTION_MAX
+
+log = structlog.get_logger(__name__)
 
 MINUTE_S = 60.0
 
@@ -25,6 +36,8 @@ class MediaConfig:
     """Where models are looked for first."""
     hub: bool = False
     threads: int = 2
+    ocr: str = ocr_models.AUTO
+    """What reads the writing in pictures of a video; without an engine nothing does, and the result says so."""
 
 
 HEARING = MediaConfig()
@@ -35,7 +48,7 @@ class MediaReader:
 
     def __init__(self, config: MediaConfig = HEARING) -> None:
         self._config = config
-        self.version = f"media-1-{config.speech.replace('/', '_')}"
+        self.version = version_of(f"media-2-{config.speech.replace('/', '_')}", config.ocr)
 
     async def inspect(self, source: Source) -> Extent:
         """Measure the recording, and look whether what reading it takes is installed: before anything is held."""
@@ -55,17 +68,24 @@ class MediaReader:
         info = MediaInfo.model_validate(facts)
         piece = probing.portions(info)[portion.number - 1]
         made = await reading.read_portion(source.path, info, piece, self._models(info), progress=progress)
+        engine = ocr_models.choose(self._config.ocr)
+        told = made.reading
+        if engine is not None and told.keyframes:
+            told = told.model_copy(update={"keyframes": await _with_writing(made, engine)})
         frames = {
             f"frame-{_clock(frame.at_s)}.jpg": Blob("image/jpeg", made.images[frame.sha256])
-            for frame in made.reading.keyframes
+            for frame in told.keyframes
             if frame.sha256 in made.images
         }
-        return Reading(made.reading.model_dump(mode="json"), frames)
+        return Reading(told.model_dump(mode="json"), frames)
 
     async def assemble(self, name: str, facts: Mapping[str, Any], readings: Sequence[Mapping[str, Any]]) -> Assembled:
         """Return the transcript of the whole, with subtitles where somebody speaks."""
         info = MediaInfo.model_validate(facts)
         whole = reading.assemble(info, [PortionReading.model_validate(value) for value in readings])
+        if whole.keyframes and ocr_models.choose(self._config.ocr) is None:
+            unread = f"What is written in the pictures was not read: {ocr_models.missing(self._config.ocr).detail}"
+            whole = whole.model_copy(update={"notes": (*whole.notes, unread)})
         stem = Path(name).stem or "recording"
         subtitles: dict[str, Blob] = {}
         if whole.transcript.segments:
@@ -77,6 +97,26 @@ class MediaReader:
         return models.require(
             info, self._config.speech, self._config.folder, hub=self._config.hub, threads=self._config.threads
         )
+
+
+async def _with_writing(made: reading.ReadPortion, engine: str) -> tuple[Keyframe, ...]:
+    """Read what is written in the pictures of a portion, a handful at a time; one that cannot be read says nothing."""
+    frames = [frame for frame in made.reading.keyframes if frame.sha256 in made.images]
+    chosen = sorted(frames, key=lambda frame: (frame.why is not KeyframeWhy.SCENE, frame.at_s))
+    chosen = chosen[:KEYFRAMES_READ_OF_PORTION_MAX]
+    texts: dict[str, str] = {}
+    for first in range(0, len(chosen), KEYFRAMES_READ_AT_ONCE):
+        some = chosen[first : first + KEYFRAMES_READ_AT_ONCE]
+        try:
+            pages = await read_pictures([made.images[frame.sha256] for frame in some], engine)
+        except (UnsupportedFormat, PayloadTooLarge, SourceUnavailable) as error:
+            log.info("pictures not read", code=error.code)
+            continue
+        for frame, page in zip(some, pages, strict=True):
+            builder = TextBuilder()
+            add_page(builder, page)
+            texts[frame.sha256] = builder.text()[:KEYFRAME_TEXT_CHARACTERS_MAX]
+    return tuple(frame.model_copy(update={"text": texts.get(frame.sha256, "")}) for frame in made.reading.keyframes)
 
 
 def _clock(seconds: float) -> str:

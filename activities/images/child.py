@@ -55,6 +55,20 @@ def _image_pages(header: dict[str, Any]) -> tuple[Any, Made]:
     return pages, made
 
 
+def _pictures(header: dict[str, Any]) -> tuple[Any, Made]:
+    from activities.images.decoding import read_frames
+    from activities.images.engines import load_engine
+    from activities.images.page import read_page
+
+    engine = load_engine(header["engine"], header["models"])
+    pages = []
+    for number, size_bytes in enumerate(header["sizes"], 1):
+        picture = io.BytesIO(sys.stdin.buffer.read(size_bytes))
+        for _, pixels in read_frames(picture, 1, 1):
+            pages.append(read_page(pixels, engine, number)[0].model_dump(mode="json"))
+    return pages, {}
+
+
 def _pdf_scanned(header: dict[str, Any]) -> tuple[Any, Made]:
     from activities.images.scans import find_scanned
 
@@ -80,6 +94,7 @@ def _pdf_text(header: dict[str, Any]) -> tuple[Any, Made]:
 _TASKS: dict[str, Callable[[dict[str, Any]], tuple[Any, Made]]] = {
     "image.facts": _image_facts,
     "image.pages": _image_pages,
+    "pictures": _pictures,
     "pdf.scanned": _pdf_scanned,
     "pdf.pages": _pdf_pages,
     "pdf.text": _pdf_text,

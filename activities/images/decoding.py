@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from activities.images.engines import Pixels
 from schema.contracts.images import ImageFacts
@@ -40,7 +40,7 @@ def read_facts(path: Path) -> ImageFacts:
         return ImageFacts(format=kind, width_px=width, height_px=height, pages=pages)
 
 
-def read_frames(path: Path, first: int, last: int) -> Iterator[tuple[int, Pixels]]:
+def read_frames(path: Path | IO[bytes], first: int, last: int) -> Iterator[tuple[int, Pixels]]:
     """Decode pages, upright as their camera says and without anything that it says besides.
 
     Raises:
@@ -54,7 +54,7 @@ def read_frames(path: Path, first: int, last: int) -> Iterator[tuple[int, Pixels
             yield number, _pixels(image)
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Path | IO[bytes]) -> Any:
     from PIL import Image, ImageFile
 
     ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -66,7 +66,7 @@ def _opened(path: Path) -> Any:
 class _Guarded:
     """A picture whose every failure is a refusal; its decoders are many, and each has exceptions of its own."""
 
-    def __init__(self, path: Path, image_module: Any) -> None:
+    def __init__(self, path: Path | IO[bytes], image_module: Any) -> None:
         self._path, self._module = path, image_module
         self._image: Any = None
 

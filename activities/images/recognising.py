@@ -63,13 +63,23 @@ async def image_facts(path: Path) -> ImageFacts:
 
 async def read_image(path: Path, engine: str, first: int, last: int) -> tuple[tuple[ReadPage, ...], dict[str, bytes]]:
     """Read pages of a picture, from 1; return them, and each as a PNG by `page-NUMBER.png`. Raises as `image_facts`."""
-    asked = {"models": models.model_files(engine), "first": first, "last": last}
+    asked: dict[str, Any] = {"models": models.model_files(engine), "first": first, "last": last}
     value, made = await _run("image.pages", path, last - first + 1, engine=engine, **asked)
     pages = _in_order(_valid(_PAGES, value), range(first, last + 1))
     previews = {f"page-{page.number}.png": made.get(f"page-{page.number}.png", b"") for page in pages}
     if any(not data.startswith(PNG) or len(data) > IMAGE_PREVIEW_BYTES_MAX for data in previews.values()):
         raise _no_result()
     return pages, previews
+
+
+async def read_pictures(pictures: Sequence[bytes], engine: str) -> tuple[ReadPage, ...]:
+    """Read pictures that are in memory, such as the key frames of a video; one child reads them all.
+
+    Raises as `image_facts`.
+    """
+    asked: dict[str, Any] = {"models": models.model_files(engine), "sizes": [len(picture) for picture in pictures]}
+    value, _ = await _run("pictures", None, len(pictures), engine=engine, data=b"".join(pictures), **asked)
+    return _in_order(_valid(_PAGES, value), range(1, len(pictures) + 1))
 
 
 async def scanned_pages(path: Path) -> ScannedPages:
@@ -80,7 +90,7 @@ async def scanned_pages(path: Path) -> ScannedPages:
 
 async def read_scans(path: Path, engine: str, numbers: Sequence[int]) -> tuple[ReadPage, ...]:
     """Recognise pages of a PDF. Raises as `image_facts`."""
-    asked = {"models": models.model_files(engine), "numbers": list(numbers)}
+    asked: dict[str, Any] = {"models": models.model_files(engine), "numbers": list(numbers)}
     value, _ = await _run("pdf.pages", path, len(numbers), engine=engine, **asked)
     return _in_order(_valid(_PAGES, value), numbers)
 
@@ -98,11 +108,11 @@ async def pdf_text(path: Path, scanned: Sequence[int]) -> dict[str, Any]:
 
 
 async def _run(
-    task: str, path: Path, pages: int, *, engine: str | None = None, **more: Any
+    task: str, path: Path | None, pages: int, *, engine: str | None = None, data: bytes = b"", **more: Any
 ) -> tuple[Any, dict[str, bytes]]:
     walls = await sandbox()
     walls.require(walls.minimum)
-    place = await asyncio.to_thread(os.path.realpath, path)
+    place = await asyncio.to_thread(os.path.realpath, path) if path is not None else None
     header = {"task": task, "path": place, **more} | ({"engine": engine} if engine else {})
     limits = Limits(
         wall_s=(IMAGE_WALL if engine else IMAGE_INSPECT_WALL).total_seconds(),
@@ -113,7 +123,8 @@ async def _run(
     )
     if engine == models.EASYOCR:
         limits = replace(limits, **_TORCH_FOLDER)
-    job = Job(TARGET, PACKAGES, limits, json.dumps(header).encode() + b"\n", (place,))
+    readable = (place,) if place is not None else ()
+    job = Job(TARGET, PACKAGES, limits, json.dumps(header).encode() + b"\n" + data, readable)
     outcome = await launch(job, walls.level)
     if outcome.ended == "time":
         raise SourceUnavailable(f"The file could not be read within {limits.wall_s:g} s. Send it in smaller parts.")

@@ -106,6 +106,8 @@ class Keyframe(Contract):
     size_bytes: int
     look: str = ""
     """Perceptual hash (hexadecimal): pictures that look the same have nearly the same."""
+    text: str = ""
+    """What is written in it; empty where nothing is, or nobody could read it."""
 
 
 class PortionReading(Contract):
