@@ -234,7 +234,7 @@ async def test_a_long_document_is_embedded_in_portions(
     db: Database, objects: ObjectStore, org: Org, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each call goes on where vectors are missing; what was deleted meanwhile is nothing to do."""
-    monkeypatch.setattr("activities.documents.activities.EMBEDDED_AT_INGESTION", 0)
+    monkeypatch.setattr("activities.documents.indexing.EMBEDDED_AT_INGESTION", 0)
     monkeypatch.setattr("activities.documents.activities.EMBEDDED_PER_ACTIVITY", 2)
     body = "\n\n".join(f"# Part {number}\n\nElement {number} melts at {number} degrees." for number in range(5))
     created, _, order = await upload(db, objects, org.id, body.encode(), "parts.md")
