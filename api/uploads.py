@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
@@ -17,6 +18,29 @@ from schema.errors import PayloadTooLarge, UnsupportedFormat, ValidationFailed
 from schema.policies import NAME_LENGTH_MAX, UPLOAD_BYTES_MAX, UPLOAD_FILES_MAX
 
 FIELD = "file"
+MULTIPART: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [FIELD],
+                    "properties": {
+                        FIELD: {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": UPLOAD_FILES_MAX,
+                            "items": {"type": "string", "format": "binary", "minLength": 1},
+                        }
+                    },
+                    "additionalProperties": False,
+                }
+            }
+        },
+    }
+}
+"""The body of an upload, as the OpenAPI document describes it."""
 _CHUNK_BYTES = 1024 * 1024
 _ANY = "application/octet-stream"
 _MIME_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}")

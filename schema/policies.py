@@ -265,6 +265,7 @@ CODE_AT_ONCE = 4
 
 # Data files and what is found in them (docs/data.md).
 DATA_BYTES_MAX = 100 * 1024 * 1024
+"""Largest file (specification 6.1)."""
 DATA_ROWS_MAX = 1_000_000
 DATA_COLUMNS_MAX = 512
 DATA_CELLS_MAX = 40_000_000
@@ -415,10 +416,7 @@ AUDIT_STRANGERS_MAX = 100
 # Files that users give to runs.
 FILE_DIRECT_BYTES_MAX = 100 * 1024 * 1024
 """Largest file of one request; a larger one is uploaded in parts, straight to the object store."""
-FILE_DATA_BYTES_MAX = 100 * 1024 * 1024
-"""Largest file of data (specification 6.1)."""
 FILE_IMAGE_BYTES_MAX = 50 * 1024 * 1024
-FILE_MEDIA_BYTES_MAX = 2 * 1024 * 1024 * 1024
 FILE_PART_BYTES = 16 * 1024 * 1024
 """Of an upload in parts; S3 takes no part below 5 MiB but the last."""
 FILES_PER_RUN_MAX = 20
@@ -439,7 +437,6 @@ FILE_TRIES = 6
 FILE_PORTIONS_MAX = 500
 FILE_OUTPUTS_MAX = 2_000
 FILE_SCAN_WITHIN = timedelta(minutes=10)
-FILE_QUESTION_LENGTH_MAX = 1_000
 FILE_QUESTION_TIMEOUT = timedelta(minutes=2)
 FILE_QUESTIONS_WITHIN = timedelta(seconds=20)
 """How long a question about a file waits for its answer; later it is read by its id."""

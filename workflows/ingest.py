@@ -62,7 +62,7 @@ class IngestDocumentWorkflow:
                 await self._give_up(input, failure)
             raise
         if result.unembedded:
-            await self._embed(input)
+            await embed_rest(input.org_id, input.document_id, input.filename[:100])
         return result
 
     async def _give_up(self, input: IngestDocumentInput, failure: Failure) -> None:
@@ -80,25 +80,26 @@ class IngestDocumentWorkflow:
             summary="give up",
         )
 
-    async def _embed(self, input: IngestDocumentInput) -> None:
-        """Make the vectors, portion by portion. Without them the document is found by its words: no failure counts."""
-        options = tool_options(EMBED_TIMEOUT)
-        for _ in range(PORTIONS_MAX):
-            try:
-                done = await workflow.execute_activity(
-                    contract.embed_document,
-                    EmbedDocumentInput(org_id=input.org_id, document_id=input.document_id),
-                    task_queue=queue(TaskQueue.TOOLS_CPU),
-                    start_to_close_timeout=options.start_to_close,
-                    heartbeat_timeout=options.heartbeat,
-                    retry_policy=options.retry,
-                    priority=Priority(priority_key=EMBED_PRIORITY),
-                    summary=input.filename[:100],
-                )
-            except ActivityError as error:
-                if is_cancelled(error):
-                    raise
-                workflow.logger.warning("no vectors for document %s", input.document_id)
-                return
-            if not done.missing:
-                return
+
+async def embed_rest(org_id: str, document_id: str, summary: str) -> None:
+    """Make a document's vectors, portion by portion. Without them it is found by its words: no failure counts."""
+    options = tool_options(EMBED_TIMEOUT)
+    for _ in range(PORTIONS_MAX):
+        try:
+            done = await workflow.execute_activity(
+                contract.embed_document,
+                EmbedDocumentInput(org_id=org_id, document_id=document_id),
+                task_queue=queue(TaskQueue.TOOLS_CPU),
+                start_to_close_timeout=options.start_to_close,
+                heartbeat_timeout=options.heartbeat,
+                retry_policy=options.retry,
+                priority=Priority(priority_key=EMBED_PRIORITY),
+                summary=summary,
+            )
+        except ActivityError as error:
+            if is_cancelled(error):
+                raise
+            workflow.logger.warning("no vectors for document %s", document_id)
+            return
+        if not done.missing:
+            return

@@ -13,14 +13,11 @@ from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from schema.contracts import documents as documents_contract
     from schema.contracts import files as contract
     from schema.contracts.common import ObjectRef
-    from schema.contracts.documents import EmbedDocumentInput
     from schema.contracts.files import (
         BeginFileInput,
         FailFileInput,
@@ -34,7 +31,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from schema.errors import policy_of
     from schema.policies import (
-        EMBED_TIMEOUT,
         FILE_FINISH_TIMEOUT,
         FILE_INSPECT_TIMEOUT,
         FILE_READ_TIMEOUT,
@@ -42,8 +38,8 @@ with workflow.unsafe.imports_passed_through():
         TaskQueue,
     )
 
-    from workflows._support import DATABASE, failure_of, is_cancelled, queue, timed_out, tool_options
-    from workflows.ingest import EMBED_PRIORITY, PORTIONS_MAX
+    from workflows._support import DATABASE, failure_of, queue, timed_out, tool_options
+    from workflows.ingest import embed_rest
 
 InputT = TypeVar("InputT")
 ResultT = TypeVar("ResultT")
@@ -76,7 +72,7 @@ class IngestFileWorkflow:
         if result.refusal is not None:
             await self._fail(input, result.refusal)
         elif result.document_id is not None and result.unembedded:
-            await self._embed(input.org_id, result.document_id)
+            await embed_rest(input.org_id, result.document_id, "vectors")
         return IngestFileResult(status=result.status, document_id=result.document_id, refusal=result.refusal)
 
     async def _ingest(self, input: IngestFileInput) -> FinishFileResult:
@@ -148,29 +144,6 @@ class IngestFileWorkflow:
                 await asyncio.shield(closing)
             except asyncio.CancelledError:
                 continue
-
-    async def _embed(self, org_id: str, document_id: str) -> None:
-        """Make the vectors that are missing. Without them the text is found by its words: no failure counts."""
-        options = tool_options(EMBED_TIMEOUT)
-        for _ in range(PORTIONS_MAX):
-            try:
-                done = await workflow.execute_activity(
-                    documents_contract.embed_document,
-                    EmbedDocumentInput(org_id=org_id, document_id=document_id),
-                    task_queue=queue(TaskQueue.TOOLS_CPU),
-                    start_to_close_timeout=options.start_to_close,
-                    heartbeat_timeout=options.heartbeat,
-                    retry_policy=options.retry,
-                    priority=Priority(priority_key=EMBED_PRIORITY),
-                    summary="vectors",
-                )
-            except ActivityError as error:
-                if is_cancelled(error):
-                    raise
-                workflow.logger.warning("no vectors for document %s", document_id)
-                return
-            if not done.missing:
-                return
 
 
 def _refused(refusal: Refusal | None) -> FinishFileResult:

@@ -46,10 +46,10 @@ from schema.errors import (
 )
 from schema.ids import DOCUMENT, derived_id
 from schema.policies import (
-    FILE_DATA_BYTES_MAX,
+    DATA_BYTES_MAX,
     FILE_IMAGE_BYTES_MAX,
-    FILE_MEDIA_BYTES_MAX,
     FILE_OUTPUTS_MAX,
+    MEDIA_BYTES_MAX,
     UPLOAD_BYTES_MAX,
 )
 from schema.store import documents, files
@@ -58,11 +58,11 @@ from schema.store.files import Finished
 log = structlog.get_logger(__name__)
 
 SIZE_MAX: dict[FileKind, int] = {
-    FileKind.DATA: FILE_DATA_BYTES_MAX,
+    FileKind.DATA: DATA_BYTES_MAX,
     FileKind.DOCUMENT: UPLOAD_BYTES_MAX,
     FileKind.IMAGE: FILE_IMAGE_BYTES_MAX,
-    FileKind.AUDIO: FILE_MEDIA_BYTES_MAX,
-    FileKind.VIDEO: FILE_MEDIA_BYTES_MAX,
+    FileKind.AUDIO: MEDIA_BYTES_MAX,
+    FileKind.VIDEO: MEDIA_BYTES_MAX,
 }
 """Largest file of each kind, in bytes."""
 _REFUSALS = (CallerError, SourceUnavailable, PartMissing)

@@ -23,6 +23,12 @@ _INT64 = 2**63
 _WRAPPED = ("data", "records", "rows", "items", "results", "values", "features", "entries")
 
 
+def _past_space(text: str, position: int) -> int:
+    """Return where the next thing begins."""
+    found = _SPACE.match(text, position)
+    return found.end() if found is not None else position
+
+
 def read_records(path: Path) -> RawTable:
     """Read a file of JSON: an array of records, an object of arrays or of records, or one record per line.
 
@@ -34,7 +40,7 @@ def read_records(path: Path) -> RawTable:
     encoding = encoding_of(data)
     text = "".join(decoded(data, encoding))
     del data
-    first = _SPACE.match(text).end()  # type: ignore[union-attr]
+    first = _past_space(text, 0)
     decoder = JSONDecoder(
         object_pairs_hook=_object, parse_int=_integer, parse_constant=lambda _: None, parse_float=_real
     )
@@ -107,41 +113,41 @@ def _is_lines(text: str, first: int, decoder: JSONDecoder) -> bool:
         _, end = decoder.raw_decode(text, first)
     except JSONDecodeError:
         return False
-    following = _SPACE.match(text, end).end()  # type: ignore[union-attr]
+    following = _past_space(text, end)
     return text[following : following + 1] == "{"
 
 
 def _of_array(text: str, position: int, decoder: JSONDecoder) -> Iterator[Any]:
     """Yield the elements of an array one after another, so that they are never in memory all together."""
-    position = _SPACE.match(text, position + 1).end()  # type: ignore[union-attr]
+    position = _past_space(text, position + 1)
     if text[position : position + 1] == "]":
         return
     while True:
         value, position = decoder.raw_decode(text, position)
         yield value
-        position = _SPACE.match(text, position).end()  # type: ignore[union-attr]
+        position = _past_space(text, position)
         mark = text[position : position + 1]
         if mark == "]":
-            rest = _SPACE.match(text, position + 1).end()  # type: ignore[union-attr]
+            rest = _past_space(text, position + 1)
             if rest < len(text):
                 raise JSONDecodeError("Extra data", text, rest)
             return
         if mark != ",":
             raise JSONDecodeError("Expecting ',' delimiter", text, position)
-        position = _SPACE.match(text, position + 1).end()  # type: ignore[union-attr]
+        position = _past_space(text, position + 1)
 
 
 def _of_lines(text: str, position: int, decoder: JSONDecoder) -> Iterator[Any]:
     while position < len(text):
         value, position = decoder.raw_decode(text, position)
         yield value
-        position = _SPACE.match(text, position).end()  # type: ignore[union-attr]
+        position = _past_space(text, position)
 
 
 def _of_object(text: str, position: int, decoder: JSONDecoder) -> Iterator[Any]:
     """Yield records of an object: of its one list, its lists side by side, its records by key, or of itself."""
     whole, end = decoder.raw_decode(text, position)
-    rest = _SPACE.match(text, end).end()  # type: ignore[union-attr]
+    rest = _past_space(text, end)
     if rest < len(text):
         raise JSONDecodeError("Extra data", text, rest)
     if not isinstance(whole, dict) or not whole:

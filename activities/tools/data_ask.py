@@ -18,7 +18,7 @@ from schema.contracts.insights import AnalysisOptions, TableAnswer
 from schema.contracts.research import Passage, SourceKind, SourceRef
 from schema.contracts.tools import Effect, SnapshotRef, ToolOutput
 from schema.errors import CallerError, SourceUnavailable, ToolInputInvalid
-from schema.policies import FILE_QUESTION_LENGTH_MAX
+from schema.policies import DATA_QUESTION_LENGTH_MAX
 from schema.store import files
 from schema.tables.files import File
 
@@ -33,7 +33,7 @@ class DataAskArguments(Arguments):
 
     question: str = Field(
         min_length=1,
-        max_length=FILE_QUESTION_LENGTH_MAX,
+        max_length=DATA_QUESTION_LENGTH_MAX,
         description="A question that a query over the tables answers: how many, the mean of, the largest, by group.",
     )
 

@@ -14,10 +14,9 @@ from api.ingestion import order_of, try_ingest
 from api.paging import Page, PageOf, seal
 from api.serialisation import JsonAnswer
 from api.services import Api, Services
-from api.uploads import FIELD, Upload, uploads
+from api.uploads import MULTIPART, Upload, uploads
 from api.views import documents as views
 from schema.contracts.common import ObjectRef
-from schema.policies import UPLOAD_FILES_MAX
 from schema.store import documents, idempotency, organisations
 from schema.store.idempotency import Asked
 from schema.tables.documents import Document
@@ -27,31 +26,8 @@ router = APIRouter(prefix="/documents", tags=["documents"], route_class=SecuredR
 READY_WITHIN = timedelta(seconds=10)
 """How long an upload waits for its documents: small files answer `ready`, large ones `processing`."""
 
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": [FIELD],
-                    "properties": {
-                        FIELD: {
-                            "type": "array",
-                            "minItems": 1,
-                            "maxItems": UPLOAD_FILES_MAX,
-                            "items": {"type": "string", "format": "binary", "minLength": 1},
-                        }
-                    },
-                    "additionalProperties": False,
-                }
-            }
-        },
-    }
-}
 
-
-@router.post("", status_code=201, response_model=views.UploadedDocuments, openapi_extra=_BODY)
+@router.post("", status_code=201, response_model=views.UploadedDocuments, openapi_extra=MULTIPART)
 async def upload_documents(caller: DocumentsWriter, asked: Idempotent, request: Request, api: Api) -> Response:
     """Add files to the corpus: text, Markdown, HTML or PDF, one or many. Content that is there already is not added."""
     async with uploads(request) as files:

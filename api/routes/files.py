@@ -1,7 +1,7 @@
 """Files of runs: uploaded whole or in parts, read in the background, attached to runs by `context.files`."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
@@ -14,7 +14,7 @@ from api.links import presigned_file
 from api.paging import Page, PageOf, seal
 from api.serialisation import JsonAnswer
 from api.services import Api, Services
-from api.uploads import FIELD, Upload, safe_name, uploads
+from api.uploads import MULTIPART, Upload, safe_name, uploads
 from api.views import files as views
 from schema.contracts.common import ObjectRef
 from schema.contracts.files import AskFileInput
@@ -25,7 +25,6 @@ from schema.policies import (
     FILE_LINKS_FOR,
     FILE_PART_BYTES,
     FILE_QUESTIONS_WITHIN,
-    UPLOAD_FILES_MAX,
 )
 from schema.store import files, idempotency, organisations
 from schema.store.files import NewFile
@@ -34,34 +33,10 @@ from schema.tables.files import File
 
 router = APIRouter(prefix="/files", tags=["files"], route_class=SecuredRoute)
 
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": [FIELD],
-                    "properties": {
-                        FIELD: {
-                            "type": "array",
-                            "minItems": 1,
-                            "maxItems": UPLOAD_FILES_MAX,
-                            "items": {"type": "string", "format": "binary", "minLength": 1},
-                        }
-                    },
-                    "additionalProperties": False,
-                }
-            }
-        },
-    }
-}
-
-
 _LATER = {"description": "The answer takes longer: read the question by its id."}
 
 
-@router.post("", status_code=201, response_model=views.UploadedFiles, openapi_extra=_BODY)
+@router.post("", status_code=201, response_model=views.UploadedFiles, openapi_extra=MULTIPART)
 async def upload_files(caller: DocumentsWriter, asked: Idempotent, request: Request, api: Api) -> Response:
     """Bring files of up to 100 MiB: data, documents, images, recordings. They are read in the background, and charged
     when they are ready."""

@@ -8,7 +8,7 @@ from api.serialisation import Credits, Instant
 from api.views.base import Ask, FilledText, Listing, View
 from schema.contracts.files import FileKind
 from schema.money import ucr_to_credits
-from schema.policies import FILE_MEDIA_BYTES_MAX, FILE_QUESTION_LENGTH_MAX, FILES_RELATED_MAX, NAME_LENGTH_MAX
+from schema.policies import DATA_QUESTION_LENGTH_MAX, FILES_RELATED_MAX, MEDIA_BYTES_MAX, NAME_LENGTH_MAX
 from schema.tables.files import File, FileQuestion
 
 FileStatus = Literal["uploading", "processing", "ready", "failed"]
@@ -66,7 +66,7 @@ class OpenUpload(Ask):
     """A file that will be uploaded in parts."""
 
     name: FilledText = Field(max_length=NAME_LENGTH_MAX)
-    size_bytes: int = Field(ge=1, le=FILE_MEDIA_BYTES_MAX)
+    size_bytes: int = Field(ge=1, le=MEDIA_BYTES_MAX)
     mime_type: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}$",
@@ -126,7 +126,7 @@ class FileResult(View):
 class AskQuestion(Ask):
     """A question about the data of a file, in plain words."""
 
-    question: FilledText = Field(max_length=FILE_QUESTION_LENGTH_MAX)
+    question: FilledText = Field(max_length=DATA_QUESTION_LENGTH_MAX)
 
 
 class AskRelations(Ask):
