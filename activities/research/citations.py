@@ -401,13 +401,14 @@ def _body_lines(body: str) -> list[tuple[str, list[int]]]:
         if line.startswith("| "):
             # The first cell is what the row is about, as the caller wrote it; a heading or a rule cites nothing.
             cells = re.split(r"(?<!\\)\|", line.strip("| "))[1:]
-            found += [_read_line(cell.strip()) for cell in cells if _MARKS.search(cell.strip())]
+            found += [read_line(cell.strip()) for cell in cells if _MARKS.search(cell.strip())]
             continue
-        found.append(_read_line(line.removeprefix("- ")))
+        found.append(read_line(line.removeprefix("- ")))
     return found
 
 
-def _read_line(line: str) -> tuple[str, list[int]]:
+def read_line(line: str) -> tuple[str, list[int]]:
+    """Return what a line or a cell of a report says, without Markdown, and the numbers that it cites."""
     marks = _MARKS.search(line)
     numbers = [int(number) for number in re.findall(r"\d+", marks.group(1))] if marks else []
     return unescape(line[: marks.start()] if marks else line), numbers
