@@ -39,6 +39,7 @@ from activities.agents.rows import RowActivities
 from activities.agents.thinking import CloseAgentActivities, ThinkActivities
 from activities.audit.activities import AuditActivities
 from activities.boundary import Boundary
+from activities.deliverables.activities import RunExportActivities
 from activities.documents.activities import DocumentActivities
 from activities.embedding.embedder import NO_MODEL, Embedder, EmbeddingConfig, build_embedder, nearness_of
 from activities.files.activities import FileActivities
@@ -99,6 +100,7 @@ from workflows.agent import AgentWorkflow
 from workflows.ask_file import AskFileWorkflow
 from workflows.audit import CheckpointAuditWorkflow, MaintainAuditWorkflow
 from workflows.boundary import WorkflowBoundary
+from workflows.export import ExportRunWorkflow
 from workflows.ingest import IngestDocumentWorkflow
 from workflows.ingest_file import IngestFileWorkflow
 from workflows.lane import LaneWorkflow
@@ -113,7 +115,7 @@ GRACE = timedelta(seconds=20)
 HEARTBEAT_THROTTLE = timedelta(seconds=2)
 WORKFLOWS: tuple[type, ...] = (
     *(RunWorkflow, LaneWorkflow, AgentWorkflow, IngestDocumentWorkflow, IngestFileWorkflow, AskFileWorkflow),
-    *(ReconcileWorkflow, CheckpointAuditWorkflow, MaintainAuditWorkflow),
+    *(ExportRunWorkflow, ReconcileWorkflow, CheckpointAuditWorkflow, MaintainAuditWorkflow),
     *(RetentionWorkflow, EraseWorkflow, ExportDataWorkflow),
 )
 RECONCILER_ID = "reconciler"
@@ -180,7 +182,8 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     audit = AuditActivities(parts.db, parts.evidence)
     retention = RetentionActivities(parts.db, parts.objects, parts.orchestrator)
     erase = EraseActivities(parts.db, parts.objects, parts.orchestrator)
-    exports = ExportActivities(parts.db, parts.objects)
+    data_exports = ExportActivities(parts.db, parts.objects)
+    run_exports = RunExportActivities(parts.db, parts.objects)
     documents = DocumentActivities(parts.db, parts.objects, parts.embedder)
     files = FileActivities(
         parts.db, parts.objects, parts.readers, parts.copies, embedder=parts.embedder, scanner=parts.scanner
@@ -197,14 +200,17 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
         Station(TaskQueue.TOOLS, [act.act], slots=50),
         Station(
             TaskQueue.TOOLS_CPU,
-            [documents.ingest, documents.embed, exports.build, files.inspect, files.read, files.finish, questions.ask],
+            [
+                *(documents.ingest, documents.embed, files.inspect, files.read, files.finish, questions.ask),
+                *(data_exports.build, run_exports.build),
+            ],
             slots=2,
         ),
         Station(
             TaskQueue.BILLING,
             [
                 *(run.begin, run.transition, run.settle, close.close, documents.give_up, files.begin, files.fail),
-                questions.refuse,
+                *(questions.refuse, run_exports.finish, run_exports.fail),
                 *(reconcile.sweep, audit.checkpoint, audit.maintain),
                 *(retention.sweep, erase.stop_runs, erase.erase_batch, erase.finish, erase.fail),
             ],

@@ -22,6 +22,7 @@ from api.routes import (
     dead_letters,
     documents,
     domains,
+    exports,
     files,
     invitations,
     keys,
@@ -35,6 +36,7 @@ from api.routes import (
     sessions,
     sign_in,
     tables,
+    theme,
     tool_policy,
     tools,
     work,
@@ -56,8 +58,8 @@ from infra.temporal import connect, payload_codec
 from infra.uploads import Uploads
 
 V1 = (
-    *(runs, commands, approvals, logs, artifacts, work, tables, tools, tool_policy, documents, files, domains, billing),
-    *(keys, dead_letters, organisation, members, invitations, sign_in, oidc, sessions, audit, privacy),
+    *(runs, commands, approvals, logs, artifacts, exports, work, tables, tools, tool_policy, documents, files, domains),
+    *(billing, keys, dead_letters, organisation, theme, members, invitations, sign_in, oidc, sessions, audit, privacy),
 )
 """Route modules below `/api/v1`."""
 UNVERSIONED = (service, codec)

@@ -47,6 +47,7 @@ SessionId = Annotated[str, _id(ids.SESSION, "session"), AfterValidator(_form_of(
 InvitationId = Annotated[str, _id(ids.INVITATION, "invitation"), AfterValidator(_form_of(ids.INVITATION, "invitation"))]
 ApprovalId = Annotated[str, _id(ids.APPROVAL, "approval"), AfterValidator(_form_of(ids.APPROVAL, "approval"))]
 ErasureId = Annotated[str, _id(ids.ERASURE, "erasure"), AfterValidator(_form_of(ids.ERASURE, "erasure"))]
+ExportId = Annotated[str, _id(ids.EXPORT, "export"), AfterValidator(_form_of(ids.EXPORT, "export"))]
 DataExportId = Annotated[str, _id(ids.DATA_EXPORT, "export"), AfterValidator(_form_of(ids.DATA_EXPORT, "export"))]
 DeadLetterId = Annotated[
     str, _id(ids.DEAD_LETTER, "dead letter"), AfterValidator(_form_of(ids.DEAD_LETTER, "dead letter"))

@@ -85,6 +85,12 @@ def check(context: typer.Context) -> None:
 
 
 @app.command(context_settings=_PASSED_ON)
+def verify(context: typer.Context) -> None:
+    """Check runs that were exported as zip, without any server, `verify PACK...`; `--help` for more."""
+    become("activities.deliverables.verifying", *context.args)
+
+
+@app.command(context_settings=_PASSED_ON)
 def backup(context: typer.Context) -> None:
     """Back up a running stack, `backup DIR`: database, histories, objects; `--help` for more."""
     become("infra.embedded.backup", "backup", *context.args)

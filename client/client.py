@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
+from client.exports import ExportCalls
 from client.files import FileCalls
 from client.transport import API as API
 from client.transport import ATTEMPTS, TIMEOUT_S, error_of, unreachable
@@ -23,7 +24,7 @@ from client.transport import Json as Json
 ENDED = frozenset({"completed", "failed", "cancelled"})
 
 
-class Client(FileCalls):
+class Client(FileCalls, ExportCalls):
     """Calls one API with one key. Use it as a context manager, or `close` it."""
 
     def create_run(self, task: str, *, idempotency_key: str | None = None, **fields: Any) -> Json:

@@ -91,14 +91,14 @@ def read_bundle(data: bytes) -> Bundle:
     return Bundle(header, rows)
 
 
-def write_zip(files: Iterable[tuple[str, bytes]]) -> bytes:
-    """Return a ZIP of files, and a `manifest.json` that names size and SHA-256 of each."""
+def write_zip(files: Iterable[tuple[str, bytes]], head: Mapping[str, Any] | None = None) -> bytes:
+    """Return a ZIP of files, and a `manifest.json` that names size and SHA-256 of each, with `head` beside them."""
     target, manifest = io.BytesIO(), []
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files:
             _add(archive, name, data)
             manifest.append({"name": name, "size_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
-        _add(archive, "manifest.json", canonical({"files": manifest}))
+        _add(archive, "manifest.json", canonical({**(head or {}), "files": manifest}))
     return target.getvalue()
 
 

@@ -40,6 +40,7 @@ from infra.temporal import temporal_ready
 from schema.contracts.agent import AgentWorkflow, ApprovalDecided
 from schema.contracts.common import Contract
 from schema.contracts.documents import IngestDocumentInput, IngestDocumentResult, IngestDocumentWorkflow
+from schema.contracts.exports import ExportRunInput, ExportRunWorkflow
 from schema.contracts.files import AskFileInput, AskFileWorkflow, IngestFileInput, IngestFileResult, IngestFileWorkflow
 from schema.contracts.retention import EraseInput, ExportDataInput
 from schema.contracts.run import ExecuteRunInput, RunWorkflow
@@ -312,6 +313,33 @@ class Orchestrator:
         with suppress(TimeoutError, RPCError, RPCTimeoutOrCancelledError, WorkflowFailureError, RuntimeError):
             async with asyncio.timeout(within.total_seconds()):
                 await handle.result()
+
+    async def export(self, input: ExportRunInput, organisation: Organisation) -> None:
+        """Start the export of a run; harmless when it runs already.
+
+        Raises:
+            OrchestratorUnavailable: it could not be started now; the reconciler will.
+        """
+        async with _translated():
+            await self._client.start_workflow(
+                ExportRunWorkflow.run,
+                input,
+                id=input.export_id,
+                task_queue=self._runs_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                priority=_priority(organisation),
+                search_attributes=TypedSearchAttributes([SearchAttributePair(ORG_ID, input.org_id)]),
+                static_summary=f"{input.run_id} as {input.format.value}",
+                rpc_timeout=RPC_TIMEOUT,
+            )
+
+    async def try_export(self, input: ExportRunInput, organisation: Organisation) -> None:
+        """Start as `export` does, after a commit that promised it; what fails now, the reconciler starts."""
+        try:
+            await self.export(input, organisation)
+        except (SwissbrainError, NoExecution) as error:
+            log.warning("export.start_deferred", export_id=input.export_id, error=str(error))
 
     async def try_cancel(self, workflow_id: str) -> None:
         """Ask a workflow that may be there to end, after a commit that made its work worth nothing."""

@@ -41,6 +41,14 @@ class Break(StrEnum):
     """The signature is not ours, or the checkpoint does not continue the one before."""
 
 
+LEDGER_FIELDS = (
+    *("org_id", "version", "id", "type", "posted_delta_ucr", "held_delta_ucr", "posted_after_ucr", "held_after_ucr"),
+    *("run_id", "attempt", "hold_id", "reverses_id", "invoice_id", "idempotency_key", "fingerprint", "description"),
+    *("details", "created_by", "created_at_us"),
+)
+"""What the fields of a ledger entry's link are, in their order."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong."""

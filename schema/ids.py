@@ -36,7 +36,8 @@ SESSION = "sess"
 INVITATION = "inv"
 APPROVAL = "appr"
 ERASURE = "erase"
-DATA_EXPORT = "export"
+EXPORT = "export"
+DATA_EXPORT = "dataexport"
 CONNECTOR = "conn"
 
 

@@ -463,3 +463,23 @@ REQUEST_RESTARTED_AFTER = timedelta(minutes=5)
 ERASURE_CANCEL_POLL = timedelta(seconds=2)
 ERASURE_CANCEL_WITHIN = timedelta(hours=1)
 """How long an erasure waits for the person's live runs to end; longer, and it fails and says so."""
+
+SLIDES_DEFAULT = 20
+SLIDES_MIN = 5
+SLIDES_MAX = 60
+"""Slides of a deck; below the smallest there is no room for title, findings and sources."""
+EXPORT_TIMEOUT = timedelta(minutes=5)
+"""One try at building an export."""
+EXPORT_TRIES = 3
+EXPORT_WALL = timedelta(seconds=180)
+EXPORT_CPU_S = 240
+EXPORT_MEMORY_BYTES = 3 * 1024**3
+EXPORT_FOLDER_BYTES = 256 * 1024**2
+EXPORT_BYTES_MAX = 256 * 1024**2
+"""Limits of the process that builds one, and of its file."""
+EXPORT_FIGURES_MAX = 24
+EXPORT_LOG_LINES_MAX = 20_000
+"""Of a run's log in an export; what is older is left out, and said to be."""
+EXPORT_GRACE = timedelta(minutes=2)
+"""An export that is older and unfinished may have lost its workflow: the reconciler starts it again."""
+THEME_LOGO_BYTES_MAX = 2 * 1024**2

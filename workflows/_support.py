@@ -1,8 +1,10 @@
 """What every workflow needs: queues, activity options, and reading a failure."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -25,6 +27,8 @@ with workflow.unsafe.imports_passed_through():
         RETRY_INITIAL,
         TaskQueue,
     )
+
+T = TypeVar("T")
 
 
 def queue(name: TaskQueue) -> str:
@@ -105,6 +109,17 @@ def spent_of(error: BaseException) -> int | None:
 def is_cancelled(error: BaseException) -> bool:
     """Tell whether an exception is a cancellation, however it arrives."""
     return is_cancelled_exception(error)
+
+
+async def to_the_end(work: Awaitable[T]) -> T:
+    """Wait for work that no cancel of this execution may stop, and return what it came to."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            continue
+    return task.result()
 
 
 async def wait_until(condition: Callable[[], bool], timeout: timedelta | None = None) -> bool:

@@ -38,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
         TaskQueue,
     )
 
-    from workflows._support import DATABASE, failure_of, queue, timed_out, tool_options
+    from workflows._support import DATABASE, failure_of, queue, timed_out, to_the_end, tool_options
     from workflows.ingest import embed_rest
 
 InputT = TypeVar("InputT")
@@ -122,7 +122,7 @@ class IngestFileWorkflow:
 
     async def _fail(self, input: IngestFileInput, refusal: Refusal, *, given_up: bool = False) -> None:
         """Close the attempt and release its hold, whatever happens to this execution meanwhile."""
-        closing = asyncio.ensure_future(
+        await to_the_end(
             workflow.execute_activity(
                 contract.fail_file,
                 FailFileInput(
@@ -139,11 +139,6 @@ class IngestFileWorkflow:
                 summary="release",
             )
         )
-        while not closing.done():
-            try:
-                await asyncio.shield(closing)
-            except asyncio.CancelledError:
-                continue
 
 
 def _refused(refusal: Refusal | None) -> FinishFileResult:

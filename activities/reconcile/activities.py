@@ -17,6 +17,7 @@ from schema.contracts.reconcile import ReconcileResult
 from schema.ids import FILE
 from schema.policies import (
     CREATED_UNSTARTED_MAX,
+    EXPORT_GRACE,
     IDEMPOTENCY_KEPT,
     INGEST_TIMEOUT,
     RECONCILE_BATCH,
@@ -24,7 +25,7 @@ from schema.policies import (
     RECONCILE_MISSING_GRACE,
 )
 from schema.states import RunStatus
-from schema.store import billing, clock, documents, files, reconcile, runs
+from schema.store import billing, clock, documents, exports, files, reconcile, runs
 from schema.store.audit import SYSTEM
 from schema.store.reconcile import DocumentMark, HoldMark, RunMark
 from schema.store.runs import Ending
@@ -77,6 +78,7 @@ class ReconcileActivities:
             holds_released=await self._release_holds(),
             documents_restarted=await self._restart_documents(),
             files_restarted=await self._restart_files(),
+            exports_restarted=await self._restart_exports(),
             keys_deleted=await self._forget_keys(),
             approvals_told=await self._tell_approvals(),
         )
@@ -191,6 +193,21 @@ class ReconcileActivities:
                     file = await files.get_file(session, mark.org_id, mark.id)
                 order = IngestFileInput(org_id=file.org_id, file_id=file.id, attempt=file.attempt, name=file.name)
                 await self._orchestrator.ingest_file(order, organisation)
+                restarted += 1
+        return restarted
+
+    async def _restart_exports(self) -> int:
+        """Start exports again whose workflow never ran, or ended while storage was away."""
+        async with self._db.transaction(None) as session:
+            waiting = await reconcile.processing_exports(session, older_than=EXPORT_GRACE, limit=RECONCILE_BATCH)
+        restarted = 0
+        for mark in waiting:
+            activity.heartbeat()
+            async with _deferring("export", mark.id):
+                async with self._db.transaction(mark.org_id) as session:
+                    organisation = await runs.get_organisation(session, mark.org_id)
+                    export = (await exports.get_export(session, mark.org_id, mark.id)).export
+                await self._orchestrator.export(exports.order_of(export), organisation)
                 restarted += 1
         return restarted
 

@@ -19,6 +19,7 @@ from activities.research.phrases import is_connective, say
 from activities.research.support import check_support, contributes
 from activities.research.text import display, normalise
 from schema.contracts.common import Contract
+from schema.contracts.deliverables import ReportInputs
 from schema.contracts.research import (
     Brief,
     Claim,
@@ -147,6 +148,18 @@ def render_report(
     )
     sidecar = Sidecar(sentences=tuple(gate.sentences), sources=tuple(gate.sources()))
     return RenderedReport(markdown="\n".join(lines).rstrip() + "\n", sidecar=sidecar, quality=quality)
+
+
+def render_again(inputs: ReportInputs, snapshots: Snapshots) -> RenderedReport:
+    """Write a report of what was kept of its making: the same bytes every time."""
+    return render_report(
+        inputs.report,
+        {claim.id: claim for claim in inputs.claims},
+        snapshots,
+        brief=inputs.brief,
+        conflicts=inputs.conflicts,
+        sources_read=inputs.sources_read,
+    )
 
 
 def _sections(report: Report) -> list[Section]:

@@ -13,7 +13,7 @@ from activities.agents.acting import canary_event
 from activities.agents.thinking import brief_of
 from activities.calls import CallJournal
 from activities.fallbacks import note_fallbacks
-from activities.research.citations import RenderedReport, render_report
+from activities.research.citations import RenderedReport, render_again
 from activities.research.copies import copy_groups
 from activities.research.corroboration import corroborated_trust, marked, with_trust
 from activities.research.journal import journalled
@@ -25,6 +25,7 @@ from infra.database import Database, driver_of
 from infra.live import Live
 from infra.objects import ObjectStore, sha256_of
 from schema.contracts.common import ObjectRef
+from schema.contracts.deliverables import ReportInputs
 from schema.contracts.policy import ToolPolicy
 from schema.contracts.research import Claim, Conflict, Finding, Reasoned, Report, Subtask
 from schema.contracts.run import (
@@ -55,12 +56,10 @@ from schema.store.agents import NewStep
 from schema.store.artifacts import NewArtifact
 from schema.store.audit import workflow_actor
 from schema.store.events import NewEvent
+from schema.store.exports import CITATIONS_NAME, REPORT_NAME
 from schema.store.forms import RowState
 from schema.tables.forms import RunForm
 from schema.tables.runs import Run
-
-REPORT_NAME = "research_report.md"
-CITATIONS_NAME = "citations.json"
 
 _FINDINGS: TypeAdapter[tuple[Finding, ...]] = TypeAdapter(tuple[Finding, ...])
 _CONFLICTS: TypeAdapter[tuple[Conflict, ...]] = TypeAdapter(tuple[Conflict, ...])
@@ -96,6 +95,8 @@ class _Checked:
     """A report that passed the gate, with what is recorded of its sources."""
 
     rendered: RenderedReport
+    inputs: ReportInputs
+    """What it was made of."""
     copies: Mapping[str, str]
     trusted: Mapping[str, tuple[float, str]] = field(default_factory=dict)
 
@@ -236,32 +237,33 @@ class ReportActivities:
         findings = await self._read(worded.findings, _FINDINGS)
         conflicts = await self._read(worded.conflicts, _CONFLICTS)
         report = await self._read(worded.report, _REPORT)
-        rendered = await self._render(found, report, found.by_id(findings), len(conflicts))
-        return _Checked(rendered, found.copies, found.trusted(findings))
+        claims = found.by_id(findings)
+        rendered, inputs = await self._render(found, report, claims, len(conflicts))
+        return _Checked(rendered, inputs, found.copies, found.trusted(findings))
 
     async def _check_table(self, found: _Evidence, form: RunForm, rows: list[RowState]) -> _Checked:
         """Make the report of a table: by code, since every cell has its evidence already."""
         report = table_report(brief_of(found.run), forms.columns_of(form), rows)
         conflicts = sum(bool(cell.conflict) for row in rows for cell in row.cells)
-        return _Checked(await self._render(found, report, _by_id(found.claims), conflicts), found.copies)
+        rendered, inputs = await self._render(found, report, _by_id(found.claims), conflicts)
+        return _Checked(rendered, inputs, found.copies)
 
     async def _render(
         self, found: _Evidence, report: Report, claims: dict[str, Claim], conflicts: int
-    ) -> RenderedReport:
+    ) -> tuple[RenderedReport, ReportInputs]:
         hashes = sorted({claim.source.snapshot_sha256 for claim in claims.values()})
         async with self._db.transaction(found.run.org_id) as session:
             refs = await snapshots.snapshot_refs(session, found.run.org_id, hashes)
         texts = {ref.sha256: (await self._objects.get(ref)).decode() for ref in refs}
-        # Seconds of work in a large run: on the event loop it would hold up every heartbeat of this process.
-        return await asyncio.to_thread(
-            render_report,
-            report,
-            claims,
-            texts.__getitem__,
+        inputs = ReportInputs(
+            report=report,
+            claims=tuple(claims.values()),
             brief=brief_of(found.run),
             conflicts=conflicts,
             sources_read=found.sources_read,
         )
+        # Seconds of work in a large run: on the event loop it would hold up every heartbeat of this process.
+        return await asyncio.to_thread(render_again, inputs, texts.__getitem__), inputs
 
     async def _stage(
         self,
@@ -326,13 +328,14 @@ class ReportActivities:
     ) -> RenderReportResult:
         quality = checked.rendered.quality
         org_id, run_id = input.org_id, input.run_id
+        kept = await self._put(org_id, "steps", checked.inputs.model_dump_json().encode(), "application/json")
         async with self._db.transaction(org_id) as session:
             await steps.open_attempt(await driver_of(session), org_id, run_id, input.attempt)
             run = await runs.lock_run(session, org_id, run_id)
             ids = [await artifacts.put_artifact(session, org_id, run_id, new) for new in stored]
             await research.judge_sources(session, org_id, run_id, copies=checked.copies, trusted=checked.trusted)
             await research.number_sources(session, org_id, run_id, _numbers(checked.rendered))
-            result = RenderReportResult(artifact_id=ids[0])
+            result = RenderReportResult(artifact_id=ids[0], value=kept)
             if await agents.record_step(session, org_id, _with_output(step, result.model_dump(mode="json"))):
                 run.quality = quality.model_dump(mode="json")
                 await session.flush()

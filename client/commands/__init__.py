@@ -2,13 +2,27 @@
 
 import typer
 
-from client.commands import approvals, audit, billing, corpus, dead_letters, files, keys, people, runs, sources, tables
+from client.commands import (
+    approvals,
+    audit,
+    billing,
+    corpus,
+    dead_letters,
+    exports,
+    files,
+    keys,
+    people,
+    runs,
+    sources,
+    tables,
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("run")(runs.run)
     app.add_typer(runs.app, name="runs")
+    app.command("export")(exports.export)
     app.command("sources")(sources.sources)
     app.command("table")(tables.table)
     app.add_typer(sources.app, name="domains")

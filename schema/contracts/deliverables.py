@@ -11,7 +11,8 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, Field
 
 from schema.contracts.common import Contract, ObjectRef
-from schema.contracts.research import Quality
+from schema.contracts.research import Brief, Claim, Quality, Report
+from schema.policies import SLIDES_DEFAULT
 
 RECORD_FORMAT = "swissbrain.run"
 RECORD_VERSION = 1
@@ -29,12 +30,37 @@ class ExportFormat(StrEnum):
     ZIP = "zip"
 
 
+class ExportOptions(Contract):
+    """What an export holds, beside the report."""
+
+    include_artifacts: bool = False
+    """The run's artifacts: in a `zip` the files themselves, elsewhere their list with sizes and hashes."""
+    include_logs: bool = False
+    """The run's log."""
+    max_slides: int = SLIDES_DEFAULT
+    """Of a `pptx`; title, agenda and sources count."""
+
+
 class Statement(Contract):
     """One sentence, list item or cell as the report has it, without Markdown."""
 
     text: str
     marks: tuple[int, ...] = ()
     """Numbers of the sources that it cites, in their order; empty: it speaks of the run, or is a label."""
+
+
+class ReportInputs(Contract):
+    """All that a report was made of but the texts of its sources: with them it can be made again, byte for byte.
+
+    Kept when the report is rendered; `activities/research/citations.py: render_report` takes exactly this.
+    """
+
+    report: Report
+    claims: tuple[Claim, ...]
+    """With the trust that agreement gave their sources."""
+    brief: Brief
+    conflicts: int
+    sources_read: int
 
 
 class Paragraph(Contract):
@@ -199,7 +225,8 @@ class Theme(Contract):
     footer: str | None = Field(default=None, max_length=120)
     """Stands on every page and slide: a name, a notice."""
     logo: ObjectRef | None = None
-    """A PNG or JPEG."""
+    logo_mime: str | None = None
+    """`image/png` or `image/jpeg`."""
 
 
 class RunRecord(Contract):

@@ -16,6 +16,7 @@ class ReconcileResult(Contract):
     expired_unstarted: int = 0
     documents_restarted: int = 0
     files_restarted: int = 0
+    exports_restarted: int = 0
     keys_deleted: int = 0
     approvals_told: int = 0
     """Decisions whose agents had not heard of them."""

@@ -235,6 +235,8 @@ class RenderReportResult(Contract):
     """The stored report."""
 
     artifact_id: str
+    value: ObjectRef | None = None
+    """JSON: what it was made of (`ReportInputs`); None in results from before this was kept."""
 
 
 class TransitionRunResult(Contract):

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from schema.contracts.common import ObjectRef
 from schema.contracts.research import Subtask
 from schema.ids import agent_id, step_id, task_id
 from schema.states import AgentStatus, StepStatus
@@ -141,6 +142,15 @@ async def find_step(session: AsyncSession, org_id: str, operation_key: str) -> S
     """Return the step that an operation key names, if it was recorded."""
     query = select(Step).where(Step.org_id == org_id, Step.operation_key == operation_key)
     return (await session.execute(query)).scalar_one_or_none()
+
+
+async def report_inputs(session: AsyncSession, org_id: str, run_id: str) -> ObjectRef | None:
+    """Return what the run's latest report was made of (`ReportInputs`); None where that was not kept."""
+    query = select(Step).where(Step.org_id == org_id, Step.run_id == run_id, Step.kind == "render")
+    latest = query.order_by(col(Step.attempt).desc(), col(Step.sequence_number).desc()).limit(1)
+    step = (await session.execute(latest)).scalar_one_or_none()
+    value = (step.output or {}).get("value") if step is not None else None
+    return ObjectRef.model_validate(value) if value is not None else None
 
 
 async def list_acts(

@@ -25,9 +25,14 @@ class NewArtifact:
 
 
 async def put_artifact(session: AsyncSession, org_id: str, run_id: str, new: NewArtifact) -> str:
-    """Record an artifact; a later one of the same name (a retry of the run) replaces it. Returns its id."""
+    """Record an artifact; a later one of the same name (a retry of the run) replaces it. Returns its id.
+
+    Idempotency key: run and name. The object of a replaced one is asked to be deleted.
+    """
     kept_for = await retention.artifacts_kept_for(session, org_id)
     artifact_id = derived_id(ARTIFACT, run_id, new.name)
+    before = select(col(Artifact.object_key)).where(Artifact.org_id == org_id, Artifact.id == artifact_id)
+    replaced = (await session.execute(before.with_for_update())).scalar_one_or_none()
     values = {
         "description": new.description,
         "mime_type": new.mime_type,
@@ -39,6 +44,8 @@ async def put_artifact(session: AsyncSession, org_id: str, run_id: str, new: New
     }
     statement = upsert(Artifact).values(id=artifact_id, org_id=org_id, run_id=run_id, name=new.name, **values)
     await session.execute(statement.on_conflict_do_update(index_elements=["org_id", "run_id", "name"], set_=values))
+    if replaced is not None and replaced != new.object.key:
+        await retention.ask_for_deletion(session, org_id, [replaced])
     return artifact_id
 
 

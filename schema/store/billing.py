@@ -531,6 +531,18 @@ async def list_ledger(
     return rows[:limit], str(rows[limit - 1].version) if len(rows) > limit else None
 
 
+async def ledger_of_run(session: AsyncSession, org_id: str, run_id: str) -> list[LedgerEntry]:
+    """Return every entry that is a run's, oldest first."""
+    query = select(LedgerEntry).where(LedgerEntry.org_id == org_id, LedgerEntry.run_id == run_id)
+    return list((await session.execute(query.order_by(col(LedgerEntry.version)))).scalars())
+
+
+async def usage_of_run(session: AsyncSession, org_id: str, run_id: str) -> list[Usage]:
+    """Return all metered use of a run, by its operation keys."""
+    query = select(Usage).where(Usage.org_id == org_id, Usage.run_id == run_id)
+    return list((await session.execute(query.order_by(col(Usage.operation_key)))).scalars())
+
+
 async def list_usage(
     session: AsyncSession, org_id: str, *, limit: int, cursor: str | None = None, run_id: str | None = None
 ) -> tuple[list[Usage], str | None]:

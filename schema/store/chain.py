@@ -88,6 +88,18 @@ async def read_chain(
         after, skip = (last - 1, at_last) if last - 1 > after else (after, skip + len(rows))
 
 
+async def ledger_of_run(session: AsyncSession, org_id: str, run_id: str) -> list[tuple[Link, bytes]]:
+    """Return a run's entries of the ledger, by rising number, each with the hash of the entry before it."""
+    # Names are the constants above.
+    query = text(
+        f"select version, form, hash, array[{_FIELDS[Log.LEDGER]}], (select p.hash from billing_ledger p"  # noqa: S608
+        " where p.org_id = b.org_id and p.version = b.version - 1)"
+        " from billing_ledger b where org_id = :org_id and run_id = :run_id order by version"
+    )
+    rows = await session.execute(query, {"org_id": org_id, "run_id": run_id})
+    return [(Link(seq, form, tuple(fields), own), before or GENESIS) for seq, form, own, fields, before in rows]
+
+
 async def last_checkpoint(session: AsyncSession, org_id: str) -> AuditCheckpoint | None:
     """Return the newest checkpoint that the database knows of."""
     query = select(AuditCheckpoint).where(AuditCheckpoint.org_id == org_id)

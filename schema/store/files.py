@@ -169,6 +169,19 @@ async def require_files(
     return [found[file_id] for file_id in file_ids]
 
 
+async def data_files(session: AsyncSession, org_id: str, file_ids: Sequence[str]) -> list[File]:
+    """Return those of the files that are data, read, and still there, in the order given."""
+    query = select(File).where(
+        File.org_id == org_id,
+        col(File.id).in_(list(file_ids)),
+        File.kind == FileKind.DATA.value,
+        File.status == "ready",
+        col(File.deleted_at).is_(None),
+    )
+    found = {file.id: file for file in (await session.execute(query)).scalars()}
+    return [found[file_id] for file_id in file_ids if file_id in found]
+
+
 async def complete_upload(session: AsyncSession, org_id: str, file_id: str, *, sha256: str | None = None) -> File:
     """Note that all of a file is here; a repeat changes nothing.
 

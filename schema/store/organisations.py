@@ -5,9 +5,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from schema.contracts.deliverables import Theme
 from schema.contracts.policy import ToolPolicy
 from schema.errors import NotFound
-from schema.store import audit, billing
+from schema.store import audit, billing, retention
 from schema.store.audit import Actor
 from schema.tables.organisations import Membership, Organisation, User
 
@@ -117,4 +118,38 @@ async def set_tool_policy(session: AsyncSession, org_id: str, policy: ToolPolicy
         resource_type="organisation",
         resource_id=org_id,
         details=details,
+    )
+
+
+async def theme(session: AsyncSession, org_id: str) -> Theme:
+    """Return how the organisation's documents look."""
+    query = select(col(Organisation.theme)).where(Organisation.id == org_id)
+    return Theme.model_validate((await session.execute(query)).scalar_one_or_none() or {})
+
+
+async def set_theme(session: AsyncSession, org_id: str, wanted: Theme, *, actor: Actor) -> None:
+    """Set how the organisation's documents look from now on; the logo of before is asked to be deleted.
+
+    Raises:
+        NotFound: there is no such organisation.
+    """
+    before = await theme(session, org_id)
+    changed = (
+        update(Organisation)
+        .where(col(Organisation.id) == org_id)
+        .values(theme=wanted.model_dump(mode="json"))
+        .returning(col(Organisation.id))
+    )
+    if (await session.execute(changed)).scalar_one_or_none() is None:
+        raise NotFound(f"There is no organisation {org_id}.")
+    if before.logo is not None and (wanted.logo is None or wanted.logo.key != before.logo.key):
+        await retention.ask_for_deletion(session, org_id, [before.logo.key])
+    await audit.record(
+        session,
+        org_id,
+        actor=actor,
+        action="organisation.theme_changed",
+        resource_type="organisation",
+        resource_id=org_id,
+        details={name: True for name, value in wanted.model_dump(mode="json").items() if value is not None},
     )

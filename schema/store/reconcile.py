@@ -25,7 +25,7 @@ class RunMark:
 
 @dataclass(frozen=True)
 class DocumentMark:
-    """A document, or a file."""
+    """A document, a file, or an export."""
 
     org_id: str
     id: str
@@ -69,6 +69,12 @@ async def processing_files(session: AsyncSession, *, older_than: timedelta, limi
     return [DocumentMark(**row) for row in rows.mappings()]
 
 
+async def processing_exports(session: AsyncSession, *, older_than: timedelta, limit: int) -> list[DocumentMark]:
+    """Return exports of runs that should have ended by now, in random order."""
+    rows = await session.execute(_PROCESSING_EXPORTS, {"age": older_than, "limit": limit})
+    return [DocumentMark(**row) for row in rows.mappings()]
+
+
 async def expired_holds(session: AsyncSession, *, limit: int, grace: timedelta) -> list[HoldMark]:
     """Return open holds past their deadline by more than `grace`."""
     rows = await session.execute(_EXPIRED_HOLDS, {"age": grace, "limit": limit})
@@ -100,6 +106,7 @@ _LIVE_RUNS = text("select * from across_live_runs(:age, :limit)")
 _UNSTARTED_RUNS = text("select * from across_unstarted_runs(:age, :limit)")
 _PROCESSING_DOCUMENTS = text("select * from across_processing_documents(:age, :limit)")
 _PROCESSING_FILES = text("select * from across_processing_files(:age, :limit)")
+_PROCESSING_EXPORTS = text("select * from across_processing_exports(:age, :limit)")
 _EXPIRED_HOLDS = text("select * from across_expired_holds(:age, :limit)")
 _UNTOLD_APPROVALS = text("select * from across_untold_approvals(:age, :limit)")
 _FORGET_ANSWERS = text("select across_forget_answers(:age)")

@@ -281,6 +281,7 @@ _REFERENCED = text(
     " or artifacts ->> 'key' = :key))"
     " or exists (select from data_exports where org_id = :org_id and object_key = :key)"
     " or exists (select from files where org_id = :org_id and object_key = :key)"
+    " or exists (select from organisations where id = :org_id and theme #>> '{logo,key}' = :key)"
     " or exists (select from files where org_id = :org_id and content_sha256 = split_part(:key, '/', 3)"
     " and :key like '%/readings/%')"
 )

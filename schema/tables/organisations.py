@@ -24,6 +24,8 @@ class Organisation(Table, table=True):
     """A run paused longer than this is cancelled, seconds."""
     tool_policy: dict[str, Any] | None = json_field()
     """What agents may do by default (`schema/contracts/policy.py`); None: the product's defaults."""
+    theme: dict[str, Any] | None = json_field()
+    """How its documents and decks look (`schema/contracts/deliverables.py: Theme`); None: the product's own look."""
     created_at: Timestamp = created_at_field()
 
 

@@ -261,7 +261,7 @@ class DeadLetter(Table, table=True):
 
 
 class Export(Table, table=True):
-    """An export of a run into another format."""
+    """An export of a run into another format; its file is an artifact of the run."""
 
     __tablename__ = "exports"
     __table_args__ = (
@@ -269,6 +269,8 @@ class Export(Table, table=True):
         CheckConstraint("status in ('processing','completed','failed','cancelled')", name="status"),
         ForeignKeyConstraint(["org_id", "run_id"], ["runs.org_id", "runs.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(["org_id", "artifact_id"], ["artifacts.org_id", "artifacts.id"]),
+        Index("ix_exports_org_id_run_id", "org_id", "run_id"),
+        Index("ix_exports_processing", "created_at", postgresql_where=text("status = 'processing'")),
     )
 
     id: str = Field(primary_key=True, sa_type=Text)
@@ -276,8 +278,11 @@ class Export(Table, table=True):
     run_id: str = Field(sa_type=Text)
     format: str = Field(sa_type=Text)
     options: dict[str, Any] = json_field(nullable=False)
+    """`schema/contracts/deliverables.py: ExportOptions`."""
     status: str = Field(default="processing", sa_type=Text)
     artifact_id: str | None = Field(default=None, sa_type=Text)
     error: dict[str, Any] | None = json_field()
+    created_by: str | None = Field(default=None, sa_type=Text)
+    """The user; None: the run itself, which was asked for it when it was created."""
     created_at: Timestamp = created_at_field()
     completed_at: Timestamp | None = timestamp_field()

@@ -82,7 +82,8 @@ def test_prefixes_are_frozen() -> None:
         "INVITATION": "inv",
         "APPROVAL": "appr",
         "ERASURE": "erase",
-        "DATA_EXPORT": "export",
+        "EXPORT": "export",
+        "DATA_EXPORT": "dataexport",
         "CONNECTOR": "conn",
     }
 

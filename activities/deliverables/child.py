@@ -1,0 +1,73 @@
+"""Builds a file of an export, inside the sandbox: the target of a job of `building.py`.
+
+Input: one line of JSON (`format`, `max_slides`, `theme`, sizes of the `record`, the `logo` and every picture), then
+their bytes. Answer: the file; exit status 0, or 3 with `code` and `detail` of a refusal as JSON.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+REFUSED = 3
+
+
+def main(answer: int) -> int:
+    """Build what comes on the input."""
+    from schema.errors import SwissbrainError
+
+    header = json.loads(sys.stdin.buffer.readline())
+    try:
+        built = _build(header)
+    except SwissbrainError as error:
+        return _refuse(answer, error.code, error.detail)
+    except (MemoryError, RecursionError):
+        return _refuse(
+            answer, "payload_too_large", "The report is too large for this format; export it as json or zip."
+        )
+    with os.fdopen(answer, "wb") as out:
+        out.write(built)
+    return 0
+
+
+def _build(header: dict[str, Any]) -> bytes:
+    from activities.deliverables.look import Look, Picture
+    from schema.contracts.deliverables import ExportFormat, RunRecord, Theme
+
+    read = sys.stdin.buffer.read
+    record = RunRecord.model_validate_json(read(header["record"]))
+    logo = read(header["logo"]) if header["logo"] else None
+    pictures = {name: Picture(png=read(png), svg=read(svg)) for name, png, svg in header["pictures"]}
+    look = Look(theme=Theme.model_validate(header["theme"]), logo=logo, pictures=pictures)
+    format = ExportFormat(header["format"])
+    if format is ExportFormat.PPTX:
+        from activities.deliverables.deck import to_pptx
+
+        return to_pptx(record, look, header["max_slides"])
+    return _writer(format)(record, look)
+
+
+def _writer(format: Any) -> "Callable[[Any, Any], bytes]":
+    """Return what writes a document; each brings libraries of its own, so that only one is loaded."""
+    if format.value == "md":
+        from activities.deliverables.markdown import to_markdown
+
+        return to_markdown
+    if format.value == "html":
+        from activities.deliverables.html import to_html
+
+        return to_html
+    if format.value == "docx":
+        from activities.deliverables.docx import to_docx
+
+        return to_docx
+    from activities.deliverables.pdf import to_pdf
+
+    return to_pdf
+
+
+def _refuse(answer: int, code: str, detail: str) -> int:
+    with os.fdopen(answer, "wb") as out:
+        out.write(json.dumps({"code": code, "detail": detail}).encode())
+    return REFUSED
