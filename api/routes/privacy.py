@@ -103,27 +103,27 @@ async def get_erasure(erasure_id: ErasureId, caller: DataAdmin, api: Api) -> Res
     return JsonAnswer(views.erasure_view(erasure))
 
 
-@router.post("/data-exports", status_code=202, response_model=views.ExportView)
-async def export_data(caller: DataAdmin, asked: Idempotent, body: views.CreateExport, api: Api) -> Response:
+@router.post("/data-exports", status_code=202, response_model=views.DataExportView)
+async def export_data(caller: DataAdmin, asked: Idempotent, body: views.CreateDataExport, api: Api) -> Response:
     """Have a person's data, or the whole organisation's, put into a ZIP: JSON lines per table, and their files."""
     started: list[ExportDataInput] = []
 
     async def work(session: AsyncSession) -> Outcome:
         made = await data_exports.create_export(session, caller.org_id, body.user_id, actor=caller.actor)
         started.append(ExportDataInput(org_id=caller.org_id, export_id=made.id, user_id=made.user_id))
-        return Outcome(202, views.export_view(made, None), location=f"/api/v1/data-exports/{made.id}")
+        return Outcome(202, views.data_export_view(made, None), location=f"/api/v1/data-exports/{made.id}")
 
     answer, _ = await once(api.database, caller.org_id, asked, work)
     await _start(api, started)
     return answer
 
 
-@router.get("/data-exports/{export_id}", response_model=views.ExportView)
-async def get_export(export_id: DataExportId, caller: DataAdmin, api: Api) -> Response:
+@router.get("/data-exports/{data_export_id}", response_model=views.DataExportView)
+async def get_data_export(data_export_id: DataExportId, caller: DataAdmin, api: Api) -> Response:
     """Read how far an export is, and where; its `s3_url` ends after some minutes."""
     async with api.database.transaction(caller.org_id) as session:
-        export = await data_exports.get_export(session, caller.org_id, export_id)
-    return JsonAnswer(views.export_view(export, await _exported(api.objects, export)))
+        export = await data_exports.get_export(session, caller.org_id, data_export_id)
+    return JsonAnswer(views.data_export_view(export, await _exported(api.objects, export)))
 
 
 async def _exported(objects: ObjectStore, export: DataExport) -> views.ArchivedFile | None:

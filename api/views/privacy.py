@@ -110,13 +110,13 @@ class ErasurePage(Listing):
     erasures: list[ErasureView]
 
 
-class CreateExport(Ask):
+class CreateDataExport(Ask):
     """Whose data shall be exported; null, or not there: the whole organisation's."""
 
     user_id: UserId | None = None
 
 
-class ExportView(View):
+class DataExportView(View):
     """A copy of data to take away."""
 
     id: str
@@ -170,10 +170,10 @@ def erasure_view(erasure: Erasure) -> ErasureView:
     )
 
 
-def export_view(export: DataExport, file: ArchivedFile | None) -> ExportView:
+def data_export_view(export: DataExport, file: ArchivedFile | None) -> DataExportView:
     """Show an export."""
     names = ("id", "user_id", "status", "error", "created_at", "completed_at", "expires_at")
-    return ExportView(
+    return DataExportView(
         **{name: getattr(export, name) for name in names},
         file=file,
         links={"self": f"/api/v1/data-exports/{export.id}"},

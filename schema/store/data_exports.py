@@ -39,6 +39,7 @@ TABLES: dict[str, str] = {
     "steps": _RUN,
     "approvals": _RUN,
     "artifacts": _RUN,
+    "exports": _RUN,
     "sources": _RUN,
     "claims": _RUN,
     "run_forms": _RUN,

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from schema.contracts.common import ObjectRef
 from schema.contracts.deliverables import ExportFormat, ExportOptions
 from schema.contracts.exports import ExportRunInput
-from schema.errors import Conflict, Gone, NotFound
+from schema.errors import Conflict, NotFound
 from schema.ids import EXPORT, new_id
 from schema.states import TERMINAL, RunStatus
 from schema.store import artifacts, audit, retention, runs
@@ -94,11 +94,12 @@ async def citations_of(session: AsyncSession, org_id: str, run_id: str) -> Artif
     """Return the machine-readable citations of a run's report.
 
     Raises:
+        NotFound: the run has none.
         Gone: they have expired.
     """
     found = await _artifact_of(session, org_id, run_id, CITATIONS_NAME)
     if found is None:
-        raise Gone("The citations of this run are not there any more.")
+        raise NotFound(f"The run {run_id} has no citations.")
     return await artifacts.get_artifact(session, org_id, found.id)
 
 

@@ -267,6 +267,7 @@ class Export(Table, table=True):
     __table_args__ = (
         UniqueConstraint("org_id", "id"),
         CheckConstraint("status in ('processing','completed','failed','cancelled')", name="status"),
+        CheckConstraint("(status = 'completed') = (artifact_id is not null)", name="file"),
         ForeignKeyConstraint(["org_id", "run_id"], ["runs.org_id", "runs.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(["org_id", "artifact_id"], ["artifacts.org_id", "artifacts.id"]),
         Index("ix_exports_org_id_run_id", "org_id", "run_id"),

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import schema.store
 from infra.database import Database
 from schema.contracts.common import ObjectRef
+from schema.contracts.deliverables import ExportFormat, ExportOptions
 from schema.contracts.files import FileKind, Inspection, Portion
 from schema.contracts.research import Claim, ConsideredSource, Outcome, Score, SourceKind, SourceRef, Subtask
 from schema.contracts.tables import Column, TableSpec
@@ -36,10 +37,12 @@ from schema.store import (
     approvals,
     artifacts,
     billing,
+    chain,
     dead_letters,
     documents,
     domains,
     events,
+    exports,
     files,
     forms,
     idempotency,
@@ -66,7 +69,7 @@ from schema.store.steps import FinishedStep, Opening
 from schema.tables.approvals import Approval
 from schema.tables.collaboration import Workspace
 from schema.tables.files import FileQuestion
-from schema.tables.runs import Run
+from schema.tables.runs import Export, Run
 from tests.integration.conftest import Org, make_org
 from tests.support.ledger import assert_sound, pcr, rows_of, run_in, step, use
 
@@ -90,6 +93,7 @@ MET = ConsideredSource(
 )
 CLAIM = Claim(id="clm_secret", agent_number=1, text="text", source=SOURCE, start=0, end=4, quote="text")
 REPORT = NewArtifact("research_report.md", "text/markdown", SNAPSHOT)
+CITATIONS = NewArtifact("citations.json", "application/json", SNAPSHOT)
 TABLE = TableSpec(items=("secret",), columns=(Column(name="secret"),))
 INSPECTION = Inspection(
     kind=FileKind.DATA,
@@ -102,6 +106,13 @@ INSPECTION = Inspection(
     reader="r",
 )
 READ = ReadDocument("secret", "text/plain", SNAPSHOT, 4, "en", "english", None, None)
+
+
+async def an_export(session: AsyncSession, org_id: str, run_id: str) -> Export:
+    """Ask for an export of a run."""
+    return await exports.create_export(
+        session, org_id, run_id, ExportFormat.MD, ExportOptions(), created_by=None, actor=SYSTEM
+    )
 
 
 @dataclass(frozen=True)
@@ -117,8 +128,10 @@ class Theirs:
     charge: str
     agent: str
     artifact: str
+    export: str
     document: str
     file: str
+    read_file: str
     question: str
     key: str
     workspace: str
@@ -144,6 +157,9 @@ async def furnish(db: Database, org: Org) -> Theirs:
         await steps.record(connection, org.id, opening, a_finished_step(running, operation))
     async with db.transaction(org.id) as session:
         await approvals.request(session, org.id, a_call(running, operation))
+        report = a_step(running, operation_key(running, 1, 0, 4, "render"))
+        kept = {"value": SNAPSHOT.model_dump()}
+        await agents.record_step(session, org.id, replace(report, kind="render", agent_number=0, output=kept))
         await forms.create_table(session, org.id, running, TABLE)
         ids = {name: await run_in(session, org, RunStatus(name)) for name in ("created", "paused", "failed")}
         [artifact] = await artifacts.list_artifacts(session, org.id, running)
@@ -151,6 +167,9 @@ async def furnish(db: Database, org: Org) -> Theirs:
         items = [use(completed, amount_pcr=pcr(1))]
         await billing.meter(session, org.id, run_id=completed, attempt=1, agent_number=1, items=items)
         await step(session, org.id, completed, RunStatus.COMPLETED)
+        await artifacts.put_artifact(session, org.id, completed, CITATIONS)
+        await artifacts.put_artifact(session, org.id, completed, REPORT)
+        export = await an_export(session, org.id, completed)
         charges, _ = await billing.list_ledger(session, org.id, limit=9, type="charge")
         upload = {"name": "secret.txt", "mime_type": "text/plain", "object": SNAPSHOT}
         document, _ = await documents.create_document(session, org.id, **upload)
@@ -158,6 +177,10 @@ async def furnish(db: Database, org: Org) -> Theirs:
         file = await files.create_file(session, org.id, files.new_file_id(), NewFile("secret.csv", "text/csv", 4))
         await files.complete_upload(session, org.id, file.id, sha256=SHA256)
         await files.begin(session, org.id, file.id, 1, INSPECTION)
+        read = await files.create_file(session, org.id, files.new_file_id(), NewFile("read.csv", "text/csv", 4))
+        await files.complete_upload(session, org.id, read.id, sha256=SHA256)
+        await files.begin(session, org.id, read.id, 1, INSPECTION)
+        await files.finish(session, org.id, read.id, 1, INSPECTION, Finished(SNAPSHOT, [], None))
         session.add(question := FileQuestion(id=new_id("ask"), org_id=org.id, file_id=file.id, question="secret?"))
         key, _ = await api_keys.create_key(session, org.id, user_id=org.owner_id, name="secret", scopes=[])
         workspace = Workspace(id=new_id("ws"), org_id=org.id, name="secret", owner_id=org.owner_id)
@@ -171,8 +194,10 @@ async def furnish(db: Database, org: Org) -> Theirs:
             charge=charges[0].id,
             agent=(await runs.list_agents(session, org.id, running))[0].id,
             artifact=artifact.id,
+            export=export.id,
             document=document.id,
             file=file.id,
+            read_file=read.id,
             question=question.id,
             key=key.id,
             workspace=workspace.id,
@@ -265,6 +290,9 @@ NOT_FOUND: dict[str, Call] = {
     "documents.reopen": lambda s, o, t, m: documents.reopen(s, o, t.document, actor=SYSTEM),
     "events.append": lambda s, o, t, m: events.append(s, o, t.running, NewEvent(EventType.AGENT_THOUGHT, "x")),
     "billing.refund": lambda s, o, t, m: billing.refund(s, o, charge_id=t.charge, amount_ucr=1, idempotency_key="a"),
+    "exports.create_export": lambda s, o, t, m: an_export(s, o, t.completed),
+    "exports.get_export": lambda s, o, t, m: exports.get_export(s, o, t.export),
+    "exports.citations_of": lambda s, o, t, m: exports.citations_of(s, o, t.completed),
     "artifacts.get_artifact": lambda s, o, t, m: artifacts.get_artifact(s, o, t.artifact),
     "files.get_file": lambda s, o, t, m: files.get_file(s, o, t.file),
     "files.require_files": lambda s, o, t, m: files.require_files(s, o, [t.file]),
@@ -331,6 +359,14 @@ NOTHING: dict[str, tuple[Any, Call]] = {
         lambda s, o, t, m: agents.advance(s, o, t.running, AgentProgress(1, 9, AgentStatus.FAILED, 9)),
     ),
     "agents.add_tokens": (None, lambda s, o, t, m: agents.add_tokens(s, o, t.running, 1)),
+    "exports.list_exports": (([], None), lambda s, o, t, m: exports.list_exports(s, o, t.completed, limit=9)),
+    "exports.own_artifacts": ([], lambda s, o, t, m: exports.own_artifacts(s, o, t.completed)),
+    "exports.fail_export": (None, lambda s, o, t, m: exports.fail_export(s, o, t.export, code="x", detail="x")),
+    "agents.report_inputs": (None, lambda s, o, t, m: agents.report_inputs(s, o, t.running)),
+    "billing.ledger_of_run": ([], lambda s, o, t, m: billing.ledger_of_run(s, o, t.completed)),
+    "billing.usage_of_run": ([], lambda s, o, t, m: billing.usage_of_run(s, o, t.completed)),
+    "chain.ledger_of_run": ([], lambda s, o, t, m: chain.ledger_of_run(s, o, t.completed)),
+    "files.data_files": ([], lambda s, o, t, m: files.data_files(s, o, [t.read_file])),
     "artifacts.list_artifacts": ([], lambda s, o, t, m: artifacts.list_artifacts(s, o, t.running)),
     "dead_letters.list_dead_letters": (([], None), lambda s, o, t, m: dead_letters.list_dead_letters(s, o, limit=9)),
     "dead_letters.count_of": (0, lambda s, o, t, m: dead_letters.count_of(s, o, kind="run", subject_id=t.failed)),
@@ -425,7 +461,7 @@ REFUSED_BY_KEYS: dict[str, Call] = {
 """Written by activities after they locked the run; composite foreign keys stop them without that too."""
 
 NAMES_NOTHING_OF_ANOTHER = {
-    *("organisations.tool_policy", "organisations.set_tool_policy"),
+    *("organisations.tool_policy", "organisations.set_tool_policy", "organisations.theme", "organisations.set_theme"),
     *("billing.open_account", "billing.get_balance", "billing.purchase", "billing.adjust"),
     *("runs.get_organisation", "organisations.get_organisation", "organisations.create_organisation"),
     *(
@@ -471,6 +507,8 @@ TRIED_ELSEWHERE = {
     "erasures.fail_erasure",
     *("data_exports.create_export", "data_exports.get_export", "data_exports.complete_export"),
     "data_exports.expire_export",
+    # tests/integration/test_exports.py; in an organisation of its own it asks for the deletion of the file it was given
+    "exports.complete_export",
     # tests/integration/test_secrets.py
     *("data_keys.newest_key", "data_keys.get_key", "data_keys.add_key", "data_keys.keys_not_of"),
     "data_keys.put_wrapped",
@@ -557,7 +595,7 @@ async def test_the_same_calls_reach_what_is_ones_own(db: Database, org: Org) -> 
             assert name
     expected_none = {"agents.advance", "agents.add_tokens", "research.number_sources", "api_keys.touch_key"}
     expected_none |= {"research.judge_sources"}
-    expected_none |= {"forms.put_cells", "forms.put_output"}
+    expected_none |= {"forms.put_cells", "forms.put_output", "exports.fail_export"}
     expected_none |= {"dead_letters.mark_subject_replayed", "events.append_new", "files.portion_done"}
     expected_none |= {"dead_letters.mark_replayed", "billing.was_raised", "approvals.withdraw"}
     for name, (nothing, work) in NOTHING.items():

@@ -19,6 +19,9 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("exports", sa.Column("created_by", sa.Text(), nullable=True))
     op.add_column("organisations", sa.Column("theme", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
+    op.create_check_constraint(
+        op.f("ck_exports_file"), "exports", "(status = 'completed') = (artifact_id is not null)"
+    )
     op.create_index("ix_exports_org_id_run_id", "exports", ["org_id", "run_id"])
     op.create_index("ix_exports_processing", "exports", ["created_at"], postgresql_where=sa.text("status = 'processing'"))
     define_across(
@@ -34,5 +37,6 @@ def downgrade() -> None:
     op.execute("drop function across_processing_exports")
     op.drop_index("ix_exports_processing", "exports")
     op.drop_index("ix_exports_org_id_run_id", "exports")
+    op.drop_constraint(op.f("ck_exports_file"), "exports")
     op.drop_column("organisations", "theme")
     op.drop_column("exports", "created_by")

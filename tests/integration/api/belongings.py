@@ -7,7 +7,7 @@ from typing import Any
 from infra.database import Database, driver_of
 from infra.objects import ObjectStore
 from schema.contracts.research import ConsideredSource, Outcome, Score, SourceKind
-from schema.ids import FILE_QUESTION, SOURCE, agent_id, derived_id, new_id
+from schema.ids import EXPORT, FILE_QUESTION, SOURCE, agent_id, derived_id, new_id
 from schema.permissions import Role
 from schema.store import (
     api_keys,
@@ -29,7 +29,7 @@ from schema.store.audit import SYSTEM
 from schema.store.files import NewFile
 from schema.tables.files import FileQuestion
 from schema.tables.retention import RunArchive
-from schema.tables.runs import Agent
+from schema.tables.runs import Agent, Export
 from tests.integration.api.conftest import Caller
 
 MET = "https://met.example/"
@@ -49,6 +49,7 @@ NOWHERE: dict[str, str] = {
     "source_id": f"src_{MISSING}",
     "approval_id": f"appr_{MISSING}",
     "erasure_id": f"erase_{MISSING}",
+    "data_export_id": f"dataexport_{MISSING}",
     "export_id": f"export_{MISSING}",
     "domain": "nothing.example",
     "code": "not_found",
@@ -98,7 +99,9 @@ async def belongings(caller: Caller, owner_db: Database, objects: ObjectStore, u
         account = await members.create_service_account(session, org_id, name="s", role=Role.VIEWER, actor=SYSTEM)
         leaver = await members.create_service_account(session, org_id, name="s", role=Role.VIEWER, actor=SYSTEM)
         erasure = await erasures.create_erasure(session, org_id, leaver.user.id, actor=SYSTEM)
-        export = await data_exports.create_export(session, org_id, None, actor=SYSTEM)
+        data_export = await data_exports.create_export(session, org_id, None, actor=SYSTEM)
+        export = Export(id=new_id(EXPORT), org_id=org_id, run_id=run_id, format="pdf", options={})
+        session.add(export)
         return {
             "run_id": run_id,
             "agent_id": agent_id(run_id, 1),
@@ -112,6 +115,7 @@ async def belongings(caller: Caller, owner_db: Database, objects: ObjectStore, u
             "letter_id": letters[0].id,
             "approval_id": approval.id,
             "erasure_id": erasure.id,
+            "data_export_id": data_export.id,
             "export_id": export.id,
             "source_id": derived_id(SOURCE, run_id, "met", MET),
             "domain": domain,

@@ -49,6 +49,7 @@ async def test_nobody_gets_in_without_a_key(api: Running, anonymous: Caller) -> 
 
 BODIES: dict[str, Any] = {
     "approve": {"arguments_sha256": "0" * 64},
+    "export": {"format": "pdf"},
     "questions": {"question": "How many rows?"},
     "relations": {"files": [f"file_{'0' * 32}"]},
 }

@@ -40,9 +40,14 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "POST /api/v1/runs/{run_id}/resume",
         "POST /api/v1/runs/{run_id}/cancel",
         "POST /api/v1/runs/{run_id}/finish",
+        "POST /api/v1/runs/{run_id}/export",
         "POST /api/v1/dead-letters/{letter_id}/replay",
     ),
     "runs:read": (
+        "GET /api/v1/runs/{run_id}/exports",
+        "GET /api/v1/exports/{export_id}",
+        "GET /api/v1/exports/{export_id}/download",
+        "GET /api/v1/theme",
         "GET /api/v1/runs",
         "GET /api/v1/runs/{run_id}",
         "GET /api/v1/runs/{run_id}/status-changes",
@@ -120,7 +125,10 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "GET /api/v1/organisation",
         "GET /api/v1/session",
     ),
-    "organisation:admin": ("PATCH /api/v1/organisation",),
+    "organisation:admin": (
+        "PATCH /api/v1/theme",
+        "PATCH /api/v1/organisation",
+    ),
     "members:read": (
         "GET /api/v1/members",
         "GET /api/v1/members/{user_id}",
@@ -164,7 +172,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "GET /api/v1/erasures",
         "GET /api/v1/erasures/{erasure_id}",
         "POST /api/v1/data-exports",
-        "GET /api/v1/data-exports/{export_id}",
+        "GET /api/v1/data-exports/{data_export_id}",
     ),
     "operator": (
         "GET /codec/sign-in",
@@ -176,6 +184,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/approvals/{approval_id}/approve": {"arguments_sha256": "0" * 64},
     "PATCH /api/v1/members/{user_id}": {"role": "viewer"},
     "PUT /api/v1/domains/{domain}": {"trust": 0.5},
+    "POST /api/v1/runs/{run_id}/export": {"format": "pdf"},
     "POST /api/v1/files/{file_id}/questions": {"question": "How many rows are there?"},
     "POST /api/v1/files/{file_id}/relations": {"files": [f"file_{'0' * 32}"]},
 }
