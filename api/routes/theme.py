@@ -54,10 +54,10 @@ async def _copied(api: Services, file: File) -> ObjectRef:
     """
     if file.status != "ready" or file.kind != FileKind.IMAGE or file.mime_type not in _LOGOS:
         detail = f"The file is {file.status}, {file.mime_type}; a logo is a file that is ready, PNG or JPEG."
-        raise ValidationFailed(detail, errors=[{"field": "logo_file_id", "message": detail}])
+        raise ValidationFailed(detail, field="logo_file_id")
     if file.size_bytes > THEME_LOGO_BYTES_MAX:
         detail = f"A logo may have {THEME_LOGO_BYTES_MAX:,} bytes; this file has {file.size_bytes:,}."
-        raise ValidationFailed(detail, errors=[{"field": "logo_file_id", "message": detail}])
+        raise ValidationFailed(detail, field="logo_file_id")
     content = files.content_of(file)
     data = await api.objects.get(content)
     return await api.objects.put(f"{file.org_id}/theme/{content.sha256}", data, file.mime_type)

@@ -15,6 +15,8 @@ from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.boundary import Boundary
+from activities.deliverables.activities import RunExportActivities
 from activities.files.activities import FileActivities
 from activities.files.asking import QuestionActivities
 from activities.files.copies import LocalCopies
@@ -32,6 +34,8 @@ from tests.integration.api.stub_run import StubActivities, StubIngestDocument, S
 from tests.integration.conftest import Org, make_org
 from worker import file_readers
 from workflows.ask_file import AskFileWorkflow
+from workflows.boundary import WorkflowBoundary
+from workflows.export import ExportRunWorkflow
 from workflows.ingest_file import IngestFileWorkflow
 from workflows.retention import EraseWorkflow, ExportDataWorkflow
 
@@ -132,17 +136,23 @@ async def api(api_settings: Settings) -> AsyncIterator[Running]:
 @asynccontextmanager
 async def working(settings: Settings, client: Client, db: Database, objects: ObjectStore) -> AsyncIterator[None]:
     """Run workers in this process: stubs of what needs models and tools; erasures, exports and files as they are."""
+    boundaries = [Boundary(), WorkflowBoundary()]
     stubs, orchestrator = StubActivities(db), Orchestrator(client, settings)
-    erase, exports = EraseActivities(db, objects, orchestrator), ExportActivities(db, objects)
+    erase, data_exports = EraseActivities(db, objects, orchestrator), ExportActivities(db, objects)
+    run_exports = RunExportActivities(db, objects)
     copies = LocalCopies(objects)
     questions = QuestionActivities(db, copies)
     files = FileActivities(db, objects, file_readers(MediaConfig(speech="whisper-tiny.en")), copies)
     runs = Worker(
         client,
         task_queue=settings.task_queue(TaskQueue.RUNS),
-        workflows=[StubRun, StubIngestDocument, EraseWorkflow, ExportDataWorkflow, IngestFileWorkflow, AskFileWorkflow],
+        workflows=[
+            *(StubRun, StubIngestDocument, EraseWorkflow, ExportDataWorkflow, ExportRunWorkflow),
+            *(IngestFileWorkflow, AskFileWorkflow),
+        ],
         activities=[stubs.project, stubs.close, stubs.ingest],
         workflow_runner=UnsandboxedWorkflowRunner(),
+        interceptors=boundaries,
     )
     billing = Worker(
         client,
@@ -155,12 +165,16 @@ async def working(settings: Settings, client: Client, db: Database, objects: Obj
             files.begin,
             files.fail,
             questions.refuse,
+            run_exports.finish,
+            run_exports.fail,
         ],
+        interceptors=boundaries,
     )
     tools = Worker(
         client,
         task_queue=settings.task_queue(TaskQueue.TOOLS_CPU),
-        activities=[exports.build, files.inspect, files.read, files.finish, questions.ask],
+        activities=[data_exports.build, run_exports.build, files.inspect, files.read, files.finish, questions.ask],
+        interceptors=boundaries,
         max_concurrent_activities=1,  # In the process that answers requests.
     )
     try:
