@@ -154,7 +154,8 @@ async def test_a_pack_needs_what_the_report_was_made_of(
     failed = await exported(caller, run_id, format="zip")
     assert (failed["status"], failed["error"]["code"], failed["name"]) == ("failed", "gone", None)
     answer = await caller.get(failed["_links"]["download"])
-    assert (answer.status_code, answer.json()["status"]) == (409, "failed")
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert "failed" in answer.json()["detail"]
 
 
 async def test_the_theme_is_changed_part_by_part(caller: Caller) -> None:
