@@ -1,6 +1,6 @@
 """What a document of a run shows, in its order: numbered sections, tables, figures and sources. No format is in here.
 
-Markdown, HTML, PDF and DOCX are all written from a `Contents`, so that "[7]", "Table 3" and "4.2" mean the same in each.
+Markdown, HTML, PDF and DOCX are all written from a `Contents`, so that "[7]" and "Table 3" mean the same in each.
 """
 
 import json
@@ -29,6 +29,7 @@ _MONTHS = (
     "December",
 )  # fmt: skip
 _TOOLTIP_CHARACTERS = 300
+_TAIL_CHARACTERS = 24
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,17 @@ class Words:
     """`ltr` or `rtl`."""
     language: str | None
     """BCP 47; None: the document's."""
+
+    @property
+    def head(self) -> str:
+        """Return the text before `tail`."""
+        return self.text[: len(self.text) - len(self.tail)]
+
+    @property
+    def tail(self) -> str:
+        """Return the end of the text that no line break may part from a citation behind it."""
+        last = self.text.rsplit(" ", 1)[-1]
+        return last if len(last) <= _TAIL_CHARACTERS else self.text[-2:]
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,11 @@ class Table:
     def anchor(self) -> str:
         """Return the name by which it is linked to."""
         return f"table-{self.number}" if self.number else ""
+
+    @property
+    def cited(self) -> bool:
+        """Tell whether any cell cites a source."""
+        return any(cell.cites for row in self.rows for cell in row)
 
     @property
     def numeric(self) -> tuple[bool, ...]:
@@ -438,7 +455,7 @@ def _quality(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "Sources cited", f"{quality.sources_cited:,}"
     yield "Claims drawn from them", f"{quality.claims:,}"
     yield "Cited statements, each checked against its source", f"{quality.supported:,}"
-    yield "of these replaced by the quotation that they cite", f"{quality.repaired:,}"
+    yield "Of these, replaced by the quotation that they cite", f"{quality.repaired:,}"
     yield "Statements left out, because nothing showed them", f"{quality.dropped:,}"
     yield "Contradictions between sources", f"{quality.conflicts:,}"
     for name, count in quality.drawn_by.items():

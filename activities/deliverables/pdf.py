@@ -1,13 +1,17 @@
 """The report as a PDF: the HTML of `html.py`, paged by WeasyPrint, which asks the system for Pango and fonts."""
 
+import contextlib
 import ctypes
 import io
 import mimetypes
 import os
+import shutil
+import tempfile
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from activities.deliverables.contents import contents
@@ -47,7 +51,12 @@ def to_pdf(record: RunRecord, look: Look) -> bytes:
 def _settle() -> None:
     """Make what the libraries read of the system the same everywhere; in the sandbox little of it is there."""
     mimetypes.knownfiles.clear()
-    os.environ["FONTCONFIG_FILE"] = str(files("activities.deliverables").joinpath("templates", "fonts.conf"))
+    fonts = Path(str(files("activities.deliverables").joinpath("templates", "fonts.conf")))
+    if not os.access(fonts, os.R_OK):
+        # Fontconfig asks that of the real user, who in the sandbox may be one that cannot reach our packages.
+        with contextlib.suppress(OSError):
+            fonts = Path(shutil.copyfile(fonts, Path(tempfile.gettempdir(), fonts.name)))
+    os.environ["FONTCONFIG_FILE"] = str(fonts)
 
 
 @lru_cache
