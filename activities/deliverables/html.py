@@ -8,7 +8,7 @@ from hashlib import sha256
 from importlib.resources import files
 
 from jinja2 import DictLoader, Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from activities.deliverables.colours import legible, mixed
 from activities.deliverables.contents import MADE_BY, Contents, contents
@@ -25,6 +25,9 @@ from activities.deliverables.text import shortened
 from schema.contracts.deliverables import RunRecord
 
 _PROPERTY = re.compile(r"var\(--(\w+)\)")
+_WORD_CHARACTERS = 40
+_LATIN = "[!-~\u00a1-\u024f]"
+_LONG_WORD = re.compile(rf"{_LATIN}{{{_WORD_CHARACTERS}}}(?={_LATIN})|\S{{400}}(?=\S)")
 _TEMPLATE = "document.html.j2"
 _SHORT_TITLE_CHARACTERS = 80
 _KINDS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
@@ -113,10 +116,19 @@ def _resource(name: str) -> str:
 
 @lru_cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=DictLoader({_TEMPLATE: _resource(_TEMPLATE)}),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["soft"] = _soft
+    return environment
+
+
+def _soft(text: str) -> Markup:
+    """Return a text that may be broken within words that are no words; to set those whole takes minutes."""
+    if len(text) <= _WORD_CHARACTERS:
+        return escape(text)
+    return Markup("<wbr>").join(_LONG_WORD.sub("\\g<0>\0", text).split("\0"))
