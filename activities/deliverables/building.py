@@ -28,7 +28,7 @@ from schema.policies import (
 )
 
 TARGET = "activities.deliverables.child"
-PACKAGES = ("activities.deliverables", "schema")
+PACKAGES = ("activities.deliverables", "activities.research", "schema")
 REFUSED = 3
 LIMITS = Limits(
     wall_s=EXPORT_WALL.total_seconds(),
