@@ -30,6 +30,7 @@ class SlideKind(StrEnum):
 class VisualKind(StrEnum):
     """How a slide shows what it says, beside text."""
 
+    KEY_FIGURES = "key_figures"
     CHART = "chart"
     TABLE = "table"
     TIMELINE = "timeline"
@@ -48,8 +49,8 @@ class Visual(Contract):
     """Of a chart without a figure: the table's column of numbers."""
     caption: str = ""
     """Where it is from, or which part of the whole it shows."""
-    dates: tuple[str, ...] = ()
-    """Of a timeline: when, one per statement, in the statements' own words and in the order of time."""
+    labels: tuple[str, ...] = ()
+    """One per statement, in its own words. Of a timeline: when, in the order of time. Of key figures: how much."""
 
 
 class SlidePlan(Contract):

@@ -17,6 +17,7 @@ from activities.deliverables.deck import geometry
 from activities.deliverables.deck import master as layouts
 from activities.deliverables.deck.drawing import draw_chart, draw_picture, has_picture
 from activities.deliverables.deck.diagrams import draw_process, draw_timeline
+from activities.deliverables.deck.keyfigures import draw_key_figures
 from activities.deliverables.deck.metrics import OTHER_FONT
 from activities.deliverables.deck.package import settled
 from activities.deliverables.deck.packing import fitted_line, fitted_text, marks_text
@@ -26,8 +27,10 @@ from activities.deliverables.deck.sections import clean
 from activities.deliverables.deck.tables import draw_table
 from activities.deliverables.deck.writing import (
     Citations,
+    align_left,
     direct,
     first_paragraph,
+    is_rtl,
     jump,
     link,
     write_marks,
@@ -100,7 +103,7 @@ def _layout(planned: SlidePlan, pictured: set[str]) -> str:
         return "Closing" if planned.kind == SlideKind.CONCLUSION else "Title and content"
     if visual.kind == VisualKind.CHART:
         return "Picture" if visual.figure in pictured else "Chart"
-    return {VisualKind.TABLE: "Table"}.get(visual.kind, "Diagram")
+    return {VisualKind.TABLE: "Table", VisualKind.KEY_FIGURES: "Key figures"}.get(visual.kind, "Diagram")
 
 
 class _Builder:
@@ -165,7 +168,7 @@ class _Builder:
             paragraph = frame.paragraphs[0] if place == 0 else frame.add_paragraph()
             run = write_text(paragraph, entry.text)
             jump(slide, run, self._slides[target - 1])
-            write_text(paragraph, f"   {target}").font.bold = True
+            write_text(paragraph, f"   {target}")
             direct(paragraph, entry.text)
 
     def _references(self, slide: Slide, planned: SlidePlan) -> None:
@@ -195,9 +198,12 @@ class _Builder:
         if visual is None:
             self._list(slide, planned, geometry.BODY)
         elif visual.kind == VisualKind.TIMELINE:
-            draw_timeline(slide, planned.statements, visual.dates, self._citations, self._factor)
+            draw_timeline(slide, planned.statements, visual.labels, self._citations, self._factor)
         elif visual.kind == VisualKind.PROCESS:
             draw_process(slide, planned.statements, self._citations, self._factor)
+        elif visual.kind == VisualKind.KEY_FIGURES:
+            place = _at(slide, layouts.CONTENT_IDX)
+            draw_key_figures(slide, place, planned, visual.labels, self._citations, self._factor)
         elif visual.kind == VisualKind.TABLE and visual.grid is not None:
             draw_table(slide, _at(slide, layouts.CONTENT_IDX), visual.grid, self._citations, self._factor)
         else:
@@ -217,6 +223,9 @@ class _Builder:
             paragraph = frame.paragraphs[0] if place == 0 else frame.add_paragraph()
             text = fitted_text(each, box, planned.size_pt, self._factor) if len(planned.statements) == 1 else each.text
             write_statement(slide, paragraph, each, self._citations, text=text, size=size, emphasis=True)
+        if any(is_rtl(each.text) for each in planned.statements):
+            for paragraph in frame.paragraphs:
+                align_left(paragraph)
 
 
 def _at(slide: Slide, idx: int) -> SlidePlaceholder:

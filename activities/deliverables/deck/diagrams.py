@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pptx.enum.dml import MSO_THEME_COLOR
 from pptx.enum.shapes import MSO_SHAPE
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
+from pptx.oxml.ns import qn
 from pptx.shapes.autoshape import Shape
 from pptx.shapes.group import GroupShape
 from pptx.slide import Slide
@@ -19,7 +20,7 @@ from schema.contracts.deliverables import Statement
 
 HEAD = 46.0
 """Height of the row of dates or arrows above the cards."""
-LARGE_DIAGRAM_PT = 16.0
+DIAGRAM_PTS = (20.0, 18.0, 16.0, DIAGRAM_PT)
 
 
 def draw_timeline(
@@ -63,11 +64,10 @@ def draw_process(slide: Slide, statements: Sequence[Statement], citations: Citat
 def _cards(
     slide: Slide, group: GroupShape, statements: Sequence[Statement], top: float, citations: Citations, factor: float
 ) -> None:
-    count, size = len(statements), LARGE_DIAGRAM_PT
-    texts = [each.text + marks_text(each) for each in statements]
-    if max(card_height(text, count, size, factor) for text in texts) > EVENT_HEIGHT:
-        size = DIAGRAM_PT
-    high = min(EVENT_HEIGHT, max(card_height(text, count, size, factor) for text in texts) + 8)
+    count, texts = len(statements), [each.text + marks_text(each) for each in statements]
+    heights = {size: max(card_height(text, count, size, factor) for text in texts) for size in DIAGRAM_PTS}
+    size = next((size for size in DIAGRAM_PTS if heights[size] <= EVENT_HEIGHT), DIAGRAM_PTS[-1])
+    high = min(EVENT_HEIGHT, heights[size] + 8)
     for number, each in enumerate(statements):
         box = Box(_left(number, count), top, column_width(count), high)
         card = _shape(group, MSO_SHAPE.RECTANGLE, box, f"Card {number + 1}")
@@ -96,7 +96,8 @@ def _shape(group: GroupShape, kind: MSO_SHAPE, box: Box, name: str) -> Shape:
     shape = group.shapes.add_shape(kind, Pt(box.x), Pt(box.y), Pt(box.width), Pt(box.height))
     shape.name = name
     shape.line.fill.background()
-    shape.shadow.inherit = False
+    # The template's style of shapes has shadows and gradients.
+    shape._element.remove(shape._element.find(qn("p:style")))
     return shape
 
 

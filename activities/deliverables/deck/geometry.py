@@ -49,16 +49,16 @@ COVER_FACTS = Box(MARGIN + 24, 446, 620, 40)
 COVER_LOGO = Box(SLIDE_WIDTH - MARGIN - 190, 440, 190, 56)
 
 TITLE_PT, COVER_TITLE_PT, COVER_TEXT_PT = 24.0, 36.0, 18.0
-BODY_PTS = (24.0, 20.0, 18.0, 16.0, 14.0)
+BODY_PTS = (26.0, 24.0, 22.0, 20.0, 18.0, 16.0, 14.0)
 """From the largest that few words get to the smallest that a long statement gets."""
-BESIDE_PTS = (16.0, 14.0)
+BESIDE_PTS = (18.0, 16.0, 14.0)
 SMALL_PT = 10.0
 """Captions, the topic above a title, footers."""
 TABLE_PTS = (14.0, 12.0, 11.0)
-SOURCE_PTS = (12.0, 10.5, 9.0)
+SOURCE_PTS = (14.0, 12.0, 10.5, 9.0)
 BULLET = 20.0
 """How far text stands from its bullet's edge."""
-GAP = 0.6
+GAP = 0.7
 """Space before a paragraph over its size."""
-CELL_X, CELL_Y = 7.0, 4.0
+CELL_X, CELL_Y = 9.0, 5.0
 """Margins of a cell."""

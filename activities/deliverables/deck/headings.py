@@ -32,7 +32,7 @@ def heading_of(statements: Sequence[Statement], fallback: str, factor: float = 1
     adds to it names the slide and stays below in full.
     """
     if len(statements) > 1:
-        for place, each in enumerate(statements[:2]):
+        for place, each in enumerate(statements):
             whole = each.text.rstrip(" .。")
             if each.marks and shortened(each.text) == whole and fits_title(whole, marks_text(each), factor):
                 return Heading(whole, each, (*statements[:place], *statements[place + 1 :]))

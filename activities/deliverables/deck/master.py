@@ -31,9 +31,9 @@ TITLE_IDX, BODY_IDX, SECOND_IDX, FOOTER_IDX, NUMBER_IDX = 0, 1, 2, 11, 12
 CONTENT_IDX, CAPTION_IDX, TOPIC_IDX, FACTS_IDX = 13, 14, 15, 16
 LAYOUTS = (
     "Title", "Title and content", "Two content", "Chart", "Table", "Section", "Sources", "Closing", "Diagram",
-    "Picture",
+    "Picture", "Key figures",
 )  # fmt: skip
-_TYPES = ("title", "obj", "twoObj", None, None, "secHead", None, None, "titleOnly", None)
+_TYPES = ("title", "obj", "twoObj", None, None, "secHead", None, None, "titleOnly", None, None)
 LOGO_PIXELS_MAX = 40_000_000
 
 
@@ -285,6 +285,7 @@ def _content_shapes(name: str) -> str:
         + _placeholder(3, "Text", f'type="body" sz="quarter" idx="{BODY_IDX}"', grid.BESIDE)
         + caption,
         "Table": _placeholder(7, "Table", f'type="tbl" idx="{CONTENT_IDX}"', grid.TABLE) + caption,
+        "Key figures": _placeholder(7, "Key figures", f'type="tbl" idx="{CONTENT_IDX}"', grid.BODY),
         "Diagram": caption,
         "Sources": _placeholder(3, "Left", f'type="body" sz="half" idx="{BODY_IDX}"', grid.LEFT, small)
         + _placeholder(4, "Right", f'type="body" sz="half" idx="{SECOND_IDX}"', grid.RIGHT, small),

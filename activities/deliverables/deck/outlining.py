@@ -4,7 +4,8 @@ from collections import Counter
 
 from activities.deliverables.deck import geometry
 from activities.deliverables.deck.headings import fits_title, heading_of
-from activities.deliverables.deck.packing import pack
+from activities.deliverables.deck.keyfigures import key_figures_of
+from activities.deliverables.deck.packing import pack, size_for
 from activities.deliverables.deck.sections import Material, clean, same, sort_statements
 from activities.deliverables.deck.wording import TITLE_CHARACTERS_MAX, elided, shown_by
 from schema.contracts.deliverables import RunRecord, Statement
@@ -56,7 +57,10 @@ def outlined(outline: Outline, material: Material, factor: float = 1.0) -> dict[
             title = clean(proposed.title)
             if place == 0 and _holds(title, packed.statements, topic, factor):
                 plan = plan.model_copy(
-                    update={"title": title, "headline": None, "statements": packed.statements}
+                    update={
+                        "title": title, "headline": None, "statements": packed.statements, "size_pt": packed.size_pt,
+                        "visual": key_figures_of(packed.statements, factor),
+                    }
                 )
             notes = elided(clean(proposed.notes), NOTES_CHARACTERS_MAX)
             if place == 0 and notes and shown_by(notes, statements, [topic]):
@@ -76,7 +80,9 @@ def _slide(
 ) -> SlidePlan:
     heading = heading_of(statements, topic, factor)
     return SlidePlan(
-        kind=kind, title=heading.title, topic=topic, headline=heading.headline, statements=heading.below, size_pt=size_pt
+        kind=kind, title=heading.title, topic=topic, headline=heading.headline, statements=heading.below,
+        size_pt=size_for(heading.below, geometry.BODY, factor=factor) or size_pt,
+        visual=key_figures_of(heading.below, factor),
     )
 
 

@@ -44,7 +44,7 @@ def size_for(
     statements: Sequence[Statement], box: grid.Box, sizes: Sequence[float] = grid.BODY_PTS, factor: float = 1.0
 ) -> float | None:
     """Return the size at which a list fits a box: a few statements larger than many; None where it does not fit."""
-    largest = {1: 24.0, 2: 24.0, 3: 20.0}.get(len(statements), 18.0)
+    largest = {1: 26.0, 2: 24.0, 3: 22.0}.get(len(statements), 20.0)
     if words_of(statements) > WORDS_MAX:
         return None
     for size in sizes:

@@ -4,6 +4,7 @@ Title, agenda, findings, analysis, recommendations, conclusion, sources. Everyth
 here, so that what is planned fits and the builder only draws. A statement stands on one slide, with its citation.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -11,9 +12,10 @@ from itertools import zip_longest
 from activities.deliverables.deck import geometry
 from activities.deliverables.deck.figures import marks_of
 from activities.deliverables.deck.headings import heading_of
+from activities.deliverables.deck.keyfigures import key_figures_of
 from activities.deliverables.deck.notes import source_notes, statement_notes
 from activities.deliverables.deck.outlining import outlined
-from activities.deliverables.deck.packing import pack
+from activities.deliverables.deck.packing import pack, size_for
 from activities.deliverables.deck.referencing import day, source_pages
 from activities.deliverables.deck.sections import (
     EXECUTIVE_SUMMARY,
@@ -138,10 +140,12 @@ def _texts(
     slides = list[SlidePlan]()
     for packed in pack(statements, geometry.BODY, factor=factor):
         heading = heading_of(packed.statements, fallback, factor)
+        below = heading.below
         slides.append(
             SlidePlan(
-                kind=kind, title=heading.title, topic=topic, headline=heading.headline, statements=heading.below,
-                size_pt=packed.size_pt,
+                kind=kind, title=heading.title, topic=topic, headline=heading.headline, statements=below,
+                size_pt=size_for(below, geometry.BODY, factor=factor) or packed.size_pt,
+                visual=key_figures_of(below, factor),
             )
         )  # fmt: skip
     return slides
@@ -223,13 +227,13 @@ def _distinct(slides: Sequence[SlidePlan]) -> list[SlidePlan]:
         if content not in known:
             known.add(content)
             kept.append(slide)
-    titles = [slide.title for slide in kept]
-    seen = dict[str, int]()
+    titles = Counter((slide.topic, slide.title) for slide in kept)
+    seen = Counter[tuple[str, str]]()
     for place, slide in enumerate(kept):
-        if titles.count(slide.title) > 1:
-            seen[slide.title] = seen.get(slide.title, 0) + 1
-            numbered = f"{slide.title} ({seen[slide.title]} of {titles.count(slide.title)})"
-            kept[place] = slide.model_copy(update={"title": numbered})
+        key = (slide.topic, slide.title)
+        if titles[key] > 1:
+            seen[key] += 1
+            kept[place] = slide.model_copy(update={"title": f"{slide.title} ({seen[key]} of {titles[key]})"})
     return kept
 
 

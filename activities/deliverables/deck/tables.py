@@ -30,7 +30,7 @@ def draw_table(slide: Slide, placeholder: TablePlaceholder, grid: Grid, citation
     frame = placeholder.insert_table(rows=len(grid.rows) + 1, cols=len(grid.heading))
     frame._element.nvGraphicFramePr.cNvPr.set("descr", describe(grid))
     table: Table = frame.table
-    _use_style(table)
+    use_no_style(table)
     for column, wide in enumerate(measured.columns):
         table.columns[column].width = Pt(wide)
     for row, high in enumerate(measured.rows):
@@ -104,7 +104,8 @@ def _prepared(cell: _Cell, fill: MSO_THEME_COLOR) -> _Cell:
     return cell
 
 
-def _use_style(table: Table) -> None:
+def use_no_style(table: Table) -> None:
+    """Let a table have no borders and fills but its cells' own."""
     properties = table._tbl.tblPr
     style = properties.find(qn("a:tableStyleId"))
     if style is None:

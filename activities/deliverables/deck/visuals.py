@@ -58,7 +58,7 @@ def timeline_in(topic: Topic, factor: float) -> tuple[SlidePlan, list[Statement]
         return None
     first, last = chosen[0][0][1], chosen[-1][0][1]
     shown = tuple(each for _, each in chosen)
-    visual = Visual(kind=VisualKind.TIMELINE, dates=tuple(when[1] for when, _ in chosen))
+    visual = Visual(kind=VisualKind.TIMELINE, labels=tuple(when[1] for when, _ in chosen))
     title = f"{elided(topic.title, 60)}: from {first} to {last}"
     plan = SlidePlan(
         kind=SlideKind.ANALYSIS, title=title, topic=topic.title, statements=shown, visual=visual, size_pt=DIAGRAM_PT

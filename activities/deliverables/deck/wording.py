@@ -106,3 +106,48 @@ def steps_in(statements: Sequence[Statement]) -> tuple[int, int]:
         if end - start >= 3:
             return start, end
     return 0, 0
+
+
+FIGURE = re.compile(
+    r"(?<![\w.,-])(?:[€$£¥]\s?)?\d{1,3}(?:[., \u202f]\d{3})+(?:[.,]\d+)?(?:\s?(?:%|percent\b|million\b|billion\b))?"
+    r"|(?<![\w.,-])(?:[€$£¥]\s?)?\d+(?:[.,]\d+)?\s?(?:%|percent\b|million\b|billion\b|GWh\b|MW\b|km\b|°C)"
+)
+"""Figures that are set off in text: with a separator of thousands, a percentage or a unit; never a year."""
+_KEY = re.compile(
+    r"(?P<before>[^\W\d_]+[ \u00a0])?(?P<figure>(?<![\w.,/-])(?:[€$£¥]\s?)?\d+(?:[.,]\d+)*"
+    r"(?:\s?%|(?P<unit>(?: (?:thousand|million|billion|trillion|square|cubic))? (?P<noun>[^\W\d_]+))|(?=[\s.,;)])))"
+)
+_HEDGES = frozenset(
+    "about around nearly almost roughly approximately than least most to under over below above not no only some circa "
+    "up ca etwa rund fast knapp über environ près".split()
+)
+_NO_NOUN = frozenset(
+    "in of and to per the a an by on at for from or with was is were are has had will would can as after before out "
+    "und der die das von im am bis et de la le les du en au january february march april may june july august september "
+    "october november december".split()
+)
+
+
+def key_figure(text: str) -> str | None:
+    """Return what a statement's row is headed by: its first figure with what it counts, or else its only date.
+
+    A figure that is hedged, that belongs to a name or that is a year is none.
+    """
+    for found in _KEY.finditer(text):
+        figure, noun, before = found["figure"], (found["noun"] or "").casefold(), (found["before"] or "").strip()
+        is_money_or_share = figure[0] in "€$£¥" or figure.endswith("%")
+        if before.casefold() in _HEDGES or (before[:1].isupper() and found.start() > 0):
+            continue
+        if noun in _NO_NOUN and is_money_or_share:
+            figure = figure[: -len(found["unit"])]
+        elif noun in _NO_NOUN or (not noun and not is_money_or_share) or _is_rtl(noun):
+            continue
+        if re.fullmatch(r"(?:1[5-9]|20)\d\d(?: .*)?", figure):
+            continue
+        return figure
+    when = dated(text)
+    return when[1] if when else None
+
+
+def _is_rtl(word: str) -> bool:
+    return any("\u0590" <= character <= "\u08ff" for character in word)

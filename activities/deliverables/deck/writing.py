@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from lxml import etree
 from pptx.opc.constants import RELATIONSHIP_TYPE as RELATION
@@ -12,6 +13,7 @@ from pptx.slide import Slide
 from pptx.text.text import TextFrame, _Paragraph, _Run
 from pptx.util import Pt
 
+from activities.deliverables.deck.wording import FIGURE
 from activities.deliverables.look import CJK_FONT, HEBREW_FONT
 from schema.contracts.deliverables import Statement
 
@@ -90,18 +92,19 @@ def write_text(paragraph: _Paragraph, text: str, *, size: float | None = None, b
 
 
 def direct(paragraph: _Paragraph, text: str) -> None:
-    """Set a paragraph's direction by its text."""
-    if is_rtl(text):
-        properties = paragraph._p.get_or_add_pPr()
+    """Set a paragraph's direction by its text; said of every paragraph, since LibreOffice hands it on to the next."""
+    properties = paragraph._p.get_or_add_pPr()
+    rtl = is_rtl(text)
+    properties.set("rtl", "1" if rtl else "0")
+    if rtl:
         properties.set("algn", "r")
-        properties.set("rtl", "1")
 
 
-_FIGURE = re.compile(
-    r"(?<![\w.,-])(?:[€$£¥]\s?)?\d{1,3}(?:[., \u202f]\d{3})+(?:[.,]\d+)?(?:\s?(?:%|percent\b|million\b|billion\b))?"
-    r"|(?<![\w.,-])(?:[€$£¥]\s?)?\d+(?:[.,]\d+)?\s?(?:%|percent\b|million\b|billion\b|GWh\b|MW\b|km\b|°C)"
-)
-"""Figures that are set off: with a separator of thousands, a percentage or a unit; never a year or a number of a name."""
+def align_left(paragraph: _Paragraph) -> None:
+    """Align a paragraph that reads from left to right beside others that do not."""
+    properties = paragraph._p.get_or_add_pPr()
+    if properties.get("rtl") != "1":
+        properties.set("algn", "l")
 
 
 def write_statement(
@@ -118,7 +121,7 @@ def write_statement(
     """Write a statement and its marks, each a link to the slide that lists the source."""
     said = statement.text if text is None else text
     at = 0
-    for found in _FIGURE.finditer(said) if emphasis else ():
+    for found in FIGURE.finditer(said) if emphasis else ():
         if found.start() > at:
             write_text(paragraph, said[at : found.start()], size=size, bold=bold)
         write_text(paragraph, found.group(), size=size, bold=True)
@@ -132,12 +135,19 @@ def write_statement(
 def write_marks(
     slide: Slide, paragraph: _Paragraph, marks: Sequence[int], citations: Citations, *, size: float | None = None
 ) -> None:
-    """Add `[n]` for every mark, raised."""
-    for mark in marks:
-        run = write_text(paragraph, f"[{mark}]", size=size, bold=False)
-        run._r.get_or_add_rPr().set("baseline", MARK_RAISE)
-        if (target := citations.slides.get(mark)) is not None:
+    """Add `[n]` for every mark, raised; marks whose sources stand on one slide are one link."""
+    for target, group in groupby(marks, citations.slides.get):
+        # Keeps a mark on its statement's last line; and LibreOffice takes links that touch for one.
+        _raised(paragraph, "\u00a0", size)
+        run = _raised(paragraph, "".join(f"[{mark}]" for mark in group), size)
+        if target is not None:
             jump(slide, run, target)
+
+
+def _raised(paragraph: _Paragraph, text: str, size: float | None) -> _Run:
+    run = write_text(paragraph, text, size=size, bold=False)
+    run._r.get_or_add_rPr().set("baseline", MARK_RAISE)
+    return run
 
 
 def jump(slide: Slide, run: _Run, target: Slide) -> None:
