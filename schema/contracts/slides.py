@@ -49,6 +49,8 @@ class Visual(Contract):
     """Of a chart without a figure: the table's column of numbers."""
     caption: str = ""
     """Where it is from, or which part of the whole it shows."""
+    marks: tuple[int, ...] = ()
+    """Sources of what is drawn; they stand behind the caption."""
     labels: tuple[str, ...] = ()
     """One per statement, in its own words. Of a timeline: when, in the order of time. Of key figures: how much."""
 

@@ -164,11 +164,12 @@ class _Builder:
     def _agenda(self, slide: Slide, planned: SlidePlan) -> None:
         frame = _at(slide, layouts.BODY_IDX).text_frame
         frame.clear()
+        size = 24.0 if len(planned.targets) <= 7 else 20.0
         for place, (entry, target) in enumerate(zip(planned.statements, planned.targets, strict=True)):
             paragraph = frame.paragraphs[0] if place == 0 else frame.add_paragraph()
-            run = write_text(paragraph, entry.text)
+            run = write_text(paragraph, entry.text, size=size)
             jump(slide, run, self._slides[target - 1])
-            write_text(paragraph, f"   {target}")
+            write_text(paragraph, f"   {target}", size=size)
             direct(paragraph, entry.text)
 
     def _references(self, slide: Slide, planned: SlidePlan) -> None:
@@ -195,6 +196,7 @@ class _Builder:
         visual = planned.visual
         if visual is not None and visual.caption:
             self._line(slide, layouts.CAPTION_IDX, visual.caption, geometry.SMALL_PT, geometry.CAPTION)
+            write_marks(slide, _at(slide, layouts.CAPTION_IDX).text_frame.paragraphs[0], visual.marks, self._citations)
         if visual is None:
             self._list(slide, planned, geometry.BODY)
         elif visual.kind == VisualKind.TIMELINE:

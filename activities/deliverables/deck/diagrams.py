@@ -13,6 +13,7 @@ from pptx.util import Pt
 
 from activities.deliverables.deck import geometry
 from activities.deliverables.deck.geometry import Box
+from activities.deliverables.deck.metrics import SPACING
 from activities.deliverables.deck.packing import marks_text
 from activities.deliverables.deck.visuals import CARD_MARGIN, COLUMN_GAP, DIAGRAM_PT, EVENT_HEIGHT, card_height, column_width
 from activities.deliverables.deck.writing import Citations, first_paragraph, write_statement, write_text
@@ -74,7 +75,7 @@ def _cards(
         _fill(card, MSO_THEME_COLOR.BACKGROUND_2)
         _text(card, MSO_ANCHOR.TOP, CARD_MARGIN)
         paragraph = first_paragraph(card.text_frame)
-        paragraph.line_spacing = 0.9
+        paragraph.line_spacing = SPACING
         paragraph.alignment = PP_ALIGN.LEFT
         write_statement(slide, paragraph, each, citations, size=size)
         for run in paragraph.runs:

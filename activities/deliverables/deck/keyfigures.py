@@ -11,18 +11,19 @@ from pptx.table import _Cell
 from pptx.util import Pt
 
 from activities.deliverables.deck import geometry
-from activities.deliverables.deck.metrics import text_height, width
+from activities.deliverables.deck.metrics import SPACING, line_height, text_height, width
 from activities.deliverables.deck.packing import marks_text
 from activities.deliverables.deck.tables import use_no_style
-from activities.deliverables.deck.wording import key_figure
+from activities.deliverables.deck.wording import dated, key_figure
 from activities.deliverables.deck.writing import Citations, direct, first_paragraph, write_statement, write_text
 from schema.contracts.deliverables import Statement
 from schema.contracts.slides import SlidePlan, Visual, VisualKind
 
 FIGURE_WIDTH = 218.0
-FIGURE_PTS = (28.0, 24.0, 20.0)
+FIGURE_PTS = (30.0, 26.0, 22.0, 20.0)
+UNIT_PT = 14.0
 TEXT_PTS = (20.0, 18.0, 16.0)
-ROW_LEAST, ROW_MOST = 54.0, 92.0
+ROW_MOST = 96.0
 MARGIN_X, MARGIN_Y = 6.0, 7.0
 _TEXT_WIDTH = geometry.BODY.width - FIGURE_WIDTH
 
@@ -33,28 +34,56 @@ def key_figures_of(statements: Sequence[Statement], factor: float = 1.0) -> Visu
     found = [each for each in labels if each]
     if not 2 <= len(statements) <= 5 or len(found) < len(labels) or len(set(found)) < len(found):
         return None
-    if _figure_size(found, factor) is None or _text_size(statements, factor) is None:
+    large = _figure_size(found, factor)
+    if large is None or _text_size(statements, found, large, factor) is None:
         return None
     return Visual(kind=VisualKind.KEY_FIGURES, labels=tuple(found))
 
 
+def _split(label: str) -> tuple[str, str]:
+    """Return a figure and what it counts; a date is not cut."""
+    number, _, unit = label.partition(" ")
+    return (label, "") if dated(label) or not unit[:1].isalpha() else (number, unit)
+
+
 def _figure_size(labels: Sequence[str], factor: float) -> float | None:
-    room = FIGURE_WIDTH - 2 * MARGIN_X - 4
-    widest = {size: max(width(each, size, bold=True, factor=factor) for each in labels) for size in FIGURE_PTS}
-    return next((size for size in FIGURE_PTS if widest[size] <= room), None)
+    room, parts = FIGURE_WIDTH - 2 * MARGIN_X - 4, [_split(each) for each in labels]
+    if any(width(unit, UNIT_PT, factor=factor) > room for _, unit in parts):
+        return None
+    high = 0.97 * geometry.BODY.height / len(labels)
+    return next(
+        (
+            size
+            for size in FIGURE_PTS
+            if all(width(number, size, bold=True, factor=factor) <= room for number, _ in parts)
+            and max(_label_height(each, size) for each in labels) <= high
+        ),
+        None,
+    )
 
 
-def _row_heights(statements: Sequence[Statement], size: float, factor: float) -> list[float]:
+def _label_height(label: str, size: float) -> float:
+    number, unit = _split(label)
+    return line_height(number, size) + (line_height(unit, UNIT_PT) if unit else 0) + 2 * MARGIN_Y + 1
+
+
+def _row_heights(
+    statements: Sequence[Statement], labels: Sequence[str], size: float, large: float, factor: float
+) -> list[float]:
     room = _TEXT_WIDTH - 2 * MARGIN_X - 2
     return [
-        max(ROW_LEAST, text_height(each.text + marks_text(each), size, room, factor=factor) + 2 * MARGIN_Y + 1)
-        for each in statements
+        max(
+            _label_height(label, large),
+            text_height(each.text + marks_text(each), size, room, factor=factor) + 2 * MARGIN_Y + 1,
+        )
+        for each, label in zip(statements, labels, strict=True)
     ]
 
 
-def _text_size(statements: Sequence[Statement], factor: float) -> float | None:
+def _text_size(statements: Sequence[Statement], labels: Sequence[str], large: float, factor: float) -> float | None:
+    room = 0.97 * geometry.BODY.height
     return next(
-        (size for size in TEXT_PTS if sum(_row_heights(statements, size, factor)) <= 0.97 * geometry.BODY.height), None
+        (size for size in TEXT_PTS if sum(_row_heights(statements, labels, size, large, factor)) <= room), None
     )
 
 
@@ -68,9 +97,9 @@ def draw_key_figures(
 ) -> None:
     """Fill a table's placeholder with a row per statement."""
     statements = planned.statements
-    size = _text_size(statements, factor) or TEXT_PTS[-1]
     large = _figure_size(labels, factor) or FIGURE_PTS[-1]
-    heights = _row_heights(statements, size, factor)
+    size = _text_size(statements, labels, large, factor) or TEXT_PTS[-1]
+    heights = _row_heights(statements, labels, size, large, factor)
     even = min(ROW_MOST, geometry.BODY.height * 0.97 / len(heights))
     if max(heights) <= even:
         heights = [even] * len(heights)
@@ -82,16 +111,28 @@ def draw_key_figures(
     table.columns[0].width, table.columns[1].width = Pt(FIGURE_WIDTH), Pt(_TEXT_WIDTH)
     for row, (statement, label, high) in enumerate(zip(statements, labels, heights, strict=True)):
         table.rows[row].height = Pt(high)
-        paragraph = first_paragraph(_prepared(table.cell(row, 0)).text_frame)
-        run = write_text(paragraph, label, size=large, bold=True)
-        run.font.color.theme_color = MSO_THEME_COLOR.TEXT_2
-        direct(paragraph, label)
+        _write_label(_prepared(table.cell(row, 0)), label, large)
         paragraph = first_paragraph(_prepared(table.cell(row, 1)).text_frame)
+        paragraph.line_spacing = SPACING
         write_statement(slide, paragraph, statement, citations, size=size)
         for cell in (table.cell(row, 0), table.cell(row, 1)):
             _underline(cell)
     frame.left, frame.top = Pt(geometry.BODY.x), Pt(geometry.BODY.y)
     frame.width, frame.height = Pt(geometry.BODY.width), Pt(sum(heights))
+
+
+def _write_label(cell: _Cell, label: str, large: float) -> None:
+    number, unit = _split(label)
+    paragraph = first_paragraph(cell.text_frame)
+    run = write_text(paragraph, number, size=large, bold=True)
+    run.font.color.theme_color = MSO_THEME_COLOR.TEXT_2
+    paragraph.line_spacing = SPACING
+    direct(paragraph, label)
+    if unit:
+        paragraph = cell.text_frame.add_paragraph()
+        write_text(paragraph, unit, size=UNIT_PT)
+        paragraph.line_spacing = SPACING
+        direct(paragraph, label)
 
 
 def _prepared(cell: _Cell) -> _Cell:

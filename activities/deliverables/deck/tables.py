@@ -12,7 +12,7 @@ from pptx.util import Pt
 from activities.deliverables.deck import geometry
 from activities.deliverables.deck.figures import numbers_in
 from activities.deliverables.deck.gridding import measure_grid, size_of
-from activities.deliverables.deck.metrics import text_height
+from activities.deliverables.deck.metrics import SPACING, text_height
 from activities.deliverables.deck.packing import marks_text
 from activities.deliverables.deck.wording import elided
 from activities.deliverables.deck.writing import Citations, direct, first_paragraph, write_statement, write_text
@@ -43,12 +43,14 @@ def draw_table(slide: Slide, placeholder: TablePlaceholder, grid: Grid, citation
         paragraph = first_paragraph(cell.text_frame)
         run = write_text(paragraph, name, size=size, bold=True)
         run.font.color.theme_color = MSO_THEME_COLOR.BACKGROUND_1
+        paragraph.line_spacing = SPACING
         direct(paragraph, name)
         _align(paragraph, column in right)
     for number, row in enumerate(grid.rows, 1):
         for column, said in enumerate(row):
             fill = MSO_THEME_COLOR.BACKGROUND_2 if number % 2 == 0 else MSO_THEME_COLOR.BACKGROUND_1
             paragraph = first_paragraph(_prepared(table.cell(number, column), fill).text_frame)
+            paragraph.line_spacing = SPACING
             write_statement(slide, paragraph, said, citations, size=size, bold=column == 0 or None)
             _align(paragraph, column in right)
 

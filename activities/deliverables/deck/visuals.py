@@ -117,7 +117,7 @@ def _chart_of(grid: Grid, topic: str) -> SlidePlan | None:
     )
     visual = Visual(
         kind=VisualKind.CHART, grid=cut, column=1,
-        caption="Drawn from the report's table" + marks_text(Statement(text="", marks=marks_of(cut.rows))),
+        caption="Drawn from the report's table", marks=marks_of(cut.rows),
     )  # fmt: skip
     title = elided(f"{grid.heading[column]}: {best[0].text} leads with {best[1].text}", 84)
     return SlidePlan(kind=SlideKind.ANALYSIS, title=title, topic=topic, statements=said, visual=visual, size_pt=16)

@@ -131,20 +131,21 @@ _NO_NOUN = frozenset(
 def key_figure(text: str) -> str | None:
     """Return what a statement's row is headed by: its first figure with what it counts, or else its only date.
 
-    A figure that is hedged, that belongs to a name or that is a year is none.
+    A year is no figure; one that is hedged, that counts nothing or that belongs to a name tells too little alone.
     """
     for found in _KEY.finditer(text):
         figure, noun, before = found["figure"], (found["noun"] or "").casefold(), (found["before"] or "").strip()
-        is_money_or_share = figure[0] in "€$£¥" or figure.endswith("%")
-        if before.casefold() in _HEDGES or (before[:1].isupper() and found.start() > 0):
+        if re.match(r"(?:1[5-9]|20)\d\d(?![\d.,])", figure) or noun in _MONTHS:
             continue
-        if noun in _NO_NOUN and is_money_or_share:
-            figure = figure[: -len(found["unit"])]
-        elif noun in _NO_NOUN or (not noun and not is_money_or_share) or _is_rtl(noun):
-            continue
-        if re.fullmatch(r"(?:1[5-9]|20)\d\d(?: .*)?", figure):
-            continue
-        return figure
+        is_name = before[:1].isupper() and before.casefold() not in ("the", "a", "an", "some")
+        if before.casefold() in _HEDGES or is_name or _is_rtl(noun):
+            break
+        if noun in _NO_NOUN:
+            figure = figure[: -len(found["noun"])].rstrip()
+            noun = ""
+        if noun or figure[0] in "€$£¥" or figure.endswith("%"):
+            return figure
+        break
     when = dated(text)
     return when[1] if when else None
 
