@@ -1,0 +1,1 @@
+"""Decks: a run's record as native, editable PowerPoint slides."""

@@ -1,0 +1,165 @@
+"""What a figure's numbers say in a line, and the numbers themselves out of its specification."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from activities.deliverables.deck.sections import clean
+from schema.contracts.deliverables import Figure, Grid, Statement
+
+Points = list[dict[str, Any]]
+POINTS_MAX = 2_000
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What a chart's axes are called."""
+
+    x: str
+    y: str
+
+
+def points_of(figure: Figure) -> Points:
+    """Return a figure's data: fields `x`, `y` (lines, bars, dots), `from`, `to`, `y` (histograms), or boxes' figures."""
+    data = figure.spec.get("data")
+    values = data.get("values") if isinstance(data, dict) else None
+    points = [point for point in values if isinstance(point, dict)] if isinstance(values, list) else []
+    needed = {"histogram": ("from", "to", "y"), "box": ("x", "low", "q1", "median", "q3", "high")}
+    fields = needed.get(figure.kind, ("x", "y"))
+    numbers = fields if figure.kind in ("histogram", "scatter") else fields[1:]
+    whole = [
+        point for point in points
+        if all(field in point for field in fields) and all(_is_number(point[field]) for field in numbers)
+    ]  # fmt: skip
+    return whole[:POINTS_MAX]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+
+
+def axes_of(figure: Figure) -> Axes:
+    """Return the names of the axes, as the specification has them; a lying bar's names stand on its y."""
+    encoding = figure.spec.get("encoding")
+    names = dict[str, str]()
+    if isinstance(encoding, dict):
+        for axis in ("x", "y"):
+            channel = encoding.get(axis)
+            if isinstance(channel, dict):
+                names[axis] = clean(str(channel.get("title") or ""))[:60]
+    return Axes(names.get("x", ""), names.get("y", ""))
+
+
+def number_text(value: float) -> str:
+    """Return a number as a reader wants it: 1,234; 12.3; 0.0421; 1.2 million."""
+    size = abs(value)
+    for limit, word in ((1e12, " trillion"), (1e9, " billion"), (1e6, " million")):
+        if size >= limit:
+            return f"{value / limit:,.2f}".rstrip("0").rstrip(".") + word
+    if value == int(value):
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if size >= 1000 else f"{value:,.1f}" if size >= 10 else f"{value:.3g}"
+
+
+def when_of(value: object) -> date | None:
+    """Return a point's date; None where it is none."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return datetime.fromisoformat(value.replace("Z", "+00:00")).date()
+    except ValueError:
+        return None
+
+
+def _name(value: object) -> str:
+    moment = when_of(value)
+    if moment is not None:
+        return f"{moment:%b %Y}" if moment.day == 1 else f"{moment.day} {moment:%b %Y}"
+    return clean(str(value))[:40]
+
+
+def takeaways(figure: Figure) -> tuple[Statement, ...]:
+    """Say what a figure's numbers show, each computed from the points that are drawn."""
+    points = points_of(figure)
+    if len(points) < 2:
+        return ()
+    said = {"line": _of_line, "bar": _of_bars, "histogram": _of_bins, "scatter": _of_dots, "box": _of_boxes}
+    return tuple(Statement(text=text) for text in said.get(figure.kind, lambda _: [])(points))
+
+
+def _of_line(points: Points) -> list[str]:
+    first, last = points[0], points[-1]
+    top, low = max(points, key=lambda each: each["y"]), min(points, key=lambda each: each["y"])
+    change = f" ({(last['y'] / first['y'] - 1) * 100:+.0f} %)" if first["y"] > 0 and last["y"] >= 0 else ""
+    return [
+        f"From {number_text(first['y'])} ({_name(first['x'])}) to {number_text(last['y'])} ({_name(last['x'])}){change}",
+        f"Highest: {number_text(top['y'])} ({_name(top['x'])})",
+        f"Lowest: {number_text(low['y'])} ({_name(low['x'])})",
+    ]
+
+
+def _of_bars(points: Points) -> list[str]:
+    named = [each for each in points if not (isinstance(each.get("order"), int) and each["order"] >= 10)] or points
+    top, low = max(named, key=lambda each: each["y"]), min(named, key=lambda each: each["y"])
+    said = [f"Highest: {_name(top['x'])} with {number_text(top['y'])}"]
+    if low is not top:
+        said.append(f"Lowest: {_name(low['x'])} with {number_text(low['y'])}")
+    total = sum(each["y"] for each in points)
+    if all(each["y"] >= 0 for each in points) and total > 0 and len(points) > 2:
+        said.append(f"{_name(top['x'])} is {top['y'] / total * 100:.0f} % of what is drawn")
+    return said
+
+
+def _of_bins(points: Points) -> list[str]:
+    top, total = max(points, key=lambda each: each["y"]), sum(each["y"] for each in points)
+    said = [f"{number_text(total)} rows, {number_text(points[0]['from'])} to {number_text(points[-1]['to'])}"]
+    if total:
+        share = top["y"] / total * 100
+        said.append(f"Most often {number_text(top['from'])} to {number_text(top['to'])}: {share:.0f} % of the rows")
+    return said
+
+
+def _of_dots(points: Points) -> list[str]:
+    count = len(points)
+    mean_x, mean_y = (sum(each[axis] for each in points) / count for axis in ("x", "y"))
+    across = sum((each["x"] - mean_x) * (each["y"] - mean_y) for each in points)
+    spread = sum((each["x"] - mean_x) ** 2 for each in points) * sum((each["y"] - mean_y) ** 2 for each in points)
+    said = [f"{count:,} points"]
+    if spread > 0:
+        said.append(f"Correlation of what is drawn (Pearson): {across / spread**0.5:+.2f}")
+    return said
+
+
+def _of_boxes(points: Points) -> list[str]:
+    top, low = max(points, key=lambda each: each["median"]), min(points, key=lambda each: each["median"])
+    return [f"{word} median: {_name(each['x'])} with {number_text(each['median'])}" for word, each in
+            (("Highest", top), ("Lowest", low))]  # fmt: skip
+
+
+def numbers_in(grid: Grid, column: int) -> list[float] | None:
+    """Return a column's numbers, one a row; None where a cell is none, or where they are years or all the same."""
+    values = list[float]()
+    for row in grid.rows:
+        text = row[column].text.replace(",", "").replace("\u202f", "").replace(" ", "").rstrip("%")
+        try:
+            values.append(float(text))
+        except ValueError:
+            return None
+    if any(value != value or abs(value) > 1e300 for value in values):
+        return None
+    is_years = all(value == int(value) and 1500 <= value <= 2100 for value in values)
+    return None if is_years or len(set(values)) < 2 else values
+
+
+def column_to_draw(grid: Grid) -> int | None:
+    """Return the column of a table that is worth a chart: the first one of numbers, of 3 to 14 rows with names."""
+    names = [row[0].text for row in grid.rows]
+    if not 3 <= len(grid.rows) <= 14 or len(set(names)) < len(names) or not all(names):
+        return None
+    return next((each for each in range(1, len(grid.heading)) if numbers_in(grid, each)), None)
+
+
+def marks_of(rows: Sequence[Sequence[Statement]]) -> tuple[int, ...]:
+    """Return every source that cells cite, by number."""
+    return tuple(sorted({mark for row in rows for cell in row for mark in cell.marks}))

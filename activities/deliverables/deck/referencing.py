@@ -1,0 +1,100 @@
+"""Entries of sources: what is said of one, and how many go onto a slide."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote, urlsplit
+
+from activities.deliverables.deck import geometry as grid
+from activities.deliverables.deck.metrics import text_height
+from activities.deliverables.deck.sections import clean
+from activities.deliverables.deck.wording import elided
+from schema.contracts.deliverables import RecordedSource
+
+TITLE_MOST = 110
+LINK_CHARACTERS_MAX = 2_000
+
+
+def day(moment: datetime) -> str:
+    """Return a date in words."""
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def link_of(uri: str) -> str | None:
+    """Return a source's address as a file may link to it; None for what is not on the web."""
+    text = clean(uri)
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError:
+        return None
+    if parts.scheme.lower() not in ("http", "https") or not host or len(text) > LINK_CHARACTERS_MAX:
+        return None
+    return quote(text, safe="%/:=&?~#+!$,;'@()*[]")
+
+
+def label_of(source: RecordedSource) -> str:
+    """Return a source's title."""
+    return elided(clean(source.title) or clean(source.uri), TITLE_MOST)
+
+
+def details_of(source: RecordedSource) -> str:
+    """Return where a source is from, when it was published and where in it the words stand."""
+    said = list[str]()
+    if (link := link_of(source.uri)) is not None:
+        said.append((urlsplit(link).hostname or "").removeprefix("www.")[:48])
+    else:
+        said.append("own document")
+    if source.published_at:
+        try:
+            said.append(day(datetime.fromisoformat(source.published_at)))
+        except ValueError:
+            said.append(clean(source.published_at)[:20])
+    if source.pages:
+        said.append(("p. " if len(source.pages) == 1 else "pp. ") + ", ".join(map(str, source.pages[:4])))
+    if source.seconds:
+        said.append("at " + ", ".join(f"{int(each) // 60}:{int(each) % 60:02}" for each in source.seconds[:4]))
+    return ", ".join(said)
+
+
+def entry_text(source: RecordedSource) -> str:
+    """Return an entry as it is measured."""
+    return f"[{source.n}] {label_of(source)}  {details_of(source)}"
+
+
+@dataclass(frozen=True)
+class SourcePage:
+    """The sources of one slide, in two columns."""
+
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    size_pt: float
+
+
+def source_pages(sources: Sequence[RecordedSource], pages_max: int, factor: float = 1.0) -> list[SourcePage]:
+    """Arrange entries on as few slides as needed, smaller where there are many; as many as it takes at the smallest."""
+    pages = list[SourcePage]()
+    for size in grid.SOURCE_PTS:
+        pages = _pages(sources, size, factor)
+        if len(pages) <= pages_max:
+            break
+    return pages
+
+
+def _pages(sources: Sequence[RecordedSource], size: float, factor: float) -> list[SourcePage]:
+    columns, used = [list[int]()], 0.0
+    for source in sources:
+        high = text_height(entry_text(source), size, grid.LEFT.width - 4, factor=factor) + grid.GAP / 2 * size
+        if used + high > 0.96 * grid.LEFT.height and columns[-1]:
+            columns.append([])
+            used = 0.0
+        columns[-1].append(source.n)
+        used += high
+    if len(columns) == 1 and len(columns[0]) > 6:
+        half = (len(columns[0]) + 1) // 2
+        columns = [columns[0][:half], columns[0][half:]]
+    return [
+        SourcePage(tuple(columns[at]), tuple(columns[at + 1]) if at + 1 < len(columns) else (), size)
+        for at in range(0, len(columns), 2)
+        if columns[at]
+    ]
