@@ -1,9 +1,10 @@
-"""Builds the file of an export: documents and decks in a sandboxed child, JSON and packs here.
+"""Builds the file of an export: documents and decks in a sandboxed child, text here.
 
 A record is foreign text through and through: what lays it out may be slow, or die of it, and so does that where it can
 be stopped, without network and with a limit of memory. The same record and look give the same bytes.
 """
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from activities.deliverables.formats import PICTURED
 from activities.deliverables.look import Look, Picture
+from activities.deliverables.markdown import to_markdown
 from activities.insights.analysing import render
 from infra.sandbox.launch import launch
 from infra.sandbox.levels import Job, Limits
@@ -59,6 +61,8 @@ async def build(format: ExportFormat, record: RunRecord, look: Look, *, max_slid
     """
     if format is ExportFormat.JSON:
         return to_json(record)
+    if format is ExportFormat.MD:
+        return await asyncio.to_thread(to_markdown, record, look)
     walls = await sandbox()
     walls.require(walls.minimum)
     outcome = await launch(

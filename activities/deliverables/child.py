@@ -7,7 +7,6 @@ their bytes. Answer: the file; exit status 0, or 3 with `code` and `detail` of a
 import json
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
 REFUSED = 3
@@ -40,31 +39,26 @@ def _build(header: dict[str, Any]) -> bytes:
     logo = read(header["logo"]) if header["logo"] else None
     pictures = {name: Picture(png=read(png), svg=read(svg)) for name, png, svg in header["pictures"]}
     look = Look(theme=Theme.model_validate(header["theme"]), logo=logo, pictures=pictures)
-    format = ExportFormat(header["format"])
-    if format is ExportFormat.PPTX:
-        from activities.deliverables.deck import to_pptx
+    # Each format brings libraries of its own: only one of them is loaded.
+    match ExportFormat(header["format"]):
+        case ExportFormat.HTML:
+            from activities.deliverables.html import to_html
 
-        return to_pptx(record, look, header["max_slides"])
-    return _writer(format)(record, look)
+            return to_html(record, look)
+        case ExportFormat.PDF:
+            from activities.deliverables.pdf import to_pdf
 
+            return to_pdf(record, look)
+        case ExportFormat.DOCX:
+            from activities.deliverables.docx import to_docx
 
-def _writer(format: Any) -> "Callable[[Any, Any], bytes]":
-    """Return what writes a document; each brings libraries of its own, so that only one is loaded."""
-    if format.value == "md":
-        from activities.deliverables.markdown import to_markdown
+            return to_docx(record, look)
+        case ExportFormat.PPTX:
+            from activities.deliverables.deck.building import to_pptx
 
-        return to_markdown
-    if format.value == "html":
-        from activities.deliverables.html import to_html
-
-        return to_html
-    if format.value == "docx":
-        from activities.deliverables.docx import to_docx
-
-        return to_docx
-    from activities.deliverables.pdf import to_pdf
-
-    return to_pdf
+            return to_pptx(record, look, header["max_slides"])
+        case other:
+            raise ValueError(f"{other} is not built here")
 
 
 def _refuse(answer: int, code: str, detail: str) -> int:
