@@ -170,7 +170,7 @@ class Station:
 
 def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     """Return what each task queue needs; the one place that wires activities to their dependencies."""
-    run = RunActivities(parts.db, parts.live)
+    run = RunActivities(parts.db, parts.live, parts.orchestrator)
     plan = PlanActivities(parts.db, parts.live, parts.reasoner, offer_of(parts))
     report = ReportActivities(parts.db, parts.objects, parts.live, parts.reasoner, parts.canaries)
     think = ThinkActivities(parts.db, parts.objects, parts.live, parts.reasoner)

@@ -5,9 +5,10 @@ from temporalio import activity
 
 from infra.database import Database
 from infra.live import Live
+from infra.orchestrator import Orchestrator
 from schema.contracts.run import BeginRunInput, SettleRunInput, SettleRunResult, TransitionRunInput, TransitionRunResult
 from schema.states import RunStatus
-from schema.store import billing, runs
+from schema.store import billing, exports, runs
 from schema.store.audit import workflow_actor
 from schema.store.runs import Ending, Projection
 
@@ -15,9 +16,10 @@ from schema.store.runs import Ending, Projection
 class RunActivities:
     """What the Run workflow writes of itself."""
 
-    def __init__(self, db: Database, live: Live) -> None:
+    def __init__(self, db: Database, live: Live, orchestrator: Orchestrator) -> None:
         self._db = db
         self._live = live
+        self._orchestrator = orchestrator
 
     @activity.defn(name="run.begin")
     async def begin(self, input: BeginRunInput) -> None:
@@ -54,14 +56,23 @@ class RunActivities:
 
     @activity.defn(name="run.settle")
     async def settle(self, input: SettleRunInput) -> SettleRunResult:
-        """Capture, release and close in one transaction; a repeat returns what the first one moved."""
+        """Capture, release and close in one transaction; a repeat returns what the first one moved.
+
+        A completed run's deliverables are asked for in the same transaction; what cannot be started now, the
+        reconciler starts.
+        """
         error = {"code": input.error_code, "detail": input.error_detail} if input.error_code else None
         ending = Ending(input.attempt, input.seq, input.status, input.message, error)
         async with self._db.transaction(input.org_id) as session:
-            moved = await runs.close(session, input.org_id, input.run_id, ending, actor=workflow_actor(input.run_id))
+            actor = workflow_actor(input.run_id)
+            moved = await runs.close(session, input.org_id, input.run_id, ending, actor=actor)
             run = await runs.get_run(session, input.org_id, input.run_id)
             status = RunStatus(run.status) if run.attempt == input.attempt else input.status
+            asked = await exports.create_deliverables(session, input.org_id, input.run_id, actor=actor)
+            organisation = await runs.get_organisation(session, input.org_id) if asked else None
         await self._live.publish(input.run_id)
+        for export in asked if organisation is not None else ():
+            await self._orchestrator.try_export(exports.order_of(export), organisation)
         return SettleRunResult(status=status, charged_ucr=moved.charged_ucr, released_ucr=moved.released_ucr)
 
 

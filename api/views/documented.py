@@ -41,7 +41,7 @@ def _context() -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {"sources": {"type": "array", "minItems": 1, "uniqueItems": True, "items": kinds}},
-        "propertyNames": {**_TEXT, "not": {"const": "max_credits"}},
+        "propertyNames": {**_TEXT, "not": {"enum": ["max_credits", "deliverables"]}},
         "additionalProperties": {"$ref": _COMPONENT + "StorableJson"},
     }
 

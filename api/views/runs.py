@@ -5,12 +5,13 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from api.serialisation import Credits, Instant
 from api.views.asked import AskedTable
 from api.views.base import Ask, FilledText, Listing, Text, View, storable_json
 from api.views.tool_policy import ToolNames, ToolPolicyView, policy_of
+from schema.contracts.deliverables import ExportFormat
 from schema.contracts.policy import ToolPolicy
 from schema.contracts.research import SourceKind
 from schema.errors import ValidationFailed
@@ -81,6 +82,23 @@ _ONE_FORM: dict[str, Any] = {
 """A table or an output schema, not both: for the OpenAPI document."""
 
 
+BESIDE_CONTEXT = ("max_credits", "deliverables")
+"""Fields of a run that are kept in its context, and are not given there."""
+
+
+def _each_once(formats: list[ExportFormat]) -> list[ExportFormat]:
+    if len(set(formats)) != len(formats):
+        raise ValueError("must name each format once")
+    return formats
+
+
+Deliverables = Annotated[
+    list[Annotated[ExportFormat, Field(strict=False)]],
+    Field(json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_each_once),
+]
+
+
 class CreateRun(Ask):
     """A run to create. Nothing is held until it is started."""
 
@@ -121,6 +139,12 @@ class CreateRun(Ask):
         description="A JSON Schema (a documented subset): the run delivers `output.json`, with evidence per value.",
     )
 
+    deliverables: Deliverables = Field(
+        default_factory=list,
+        max_length=len(ExportFormat),
+        description="Formats that the run is exported to once it has completed, as `POST /runs/{id}/export` would; "
+        "they are at `GET /runs/{id}/exports`.",
+    )
     tools: ToolNames | None = Field(
         default=None,
         min_length=1,
@@ -183,8 +207,9 @@ class CreateRun(Ask):
         storable_json(context)
         if len(json.dumps(context, ensure_ascii=False).encode()) > CONTEXT_BYTES_MAX:
             raise ValueError(f"must not be larger than {CONTEXT_BYTES_MAX} bytes of JSON")
-        if "max_credits" in context:
-            raise ValueError("give `max_credits` beside `context`, not in it")
+        for name in BESIDE_CONTEXT:
+            if name in context:
+                raise ValueError(f"give `{name}` beside `context`, not in it")
         if "sources" in context:
             _check_sources(context["sources"])
         if "files" in context:
@@ -198,8 +223,13 @@ class CreateRun(Ask):
 
     @property
     def stored_context(self) -> dict[str, Any]:
-        """Return the context with the ceiling in it, as text, which keeps it exact."""
-        return self.context if self.max_credits is None else {**self.context, "max_credits": str(self.max_credits)}
+        """Return the context with what is kept in it: the ceiling, as text, which keeps it exact, and deliverables."""
+        kept: dict[str, Any] = {}
+        if self.max_credits is not None:
+            kept["max_credits"] = str(self.max_credits)
+        if self.deliverables:
+            kept["deliverables"] = [each.value for each in self.deliverables]
+        return {**self.context, **kept}
 
 
 def _check_sources(sources: object) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from client.client import Client
 from client.commands.common import DataDir, connected, err, out
 from schema.contracts.deliverables import ExportFormat
 
@@ -24,13 +25,23 @@ def export(
         made = client.export_run(
             run_id, format.value, include_artifacts=artifacts, include_logs=logs, max_slides=max_slides
         )
-        made = client.wait_for_export(made["id"])
-        if made["status"] != "completed":
-            err.print(f"[red]{made['status']}[/red] {escape(str((made['error'] or {}).get('detail', '')))}")
-            raise typer.Exit(1)
-        path = target or Path()
-        if path.is_dir():
-            # The name is the server's: no folder in it counts here.
-            path /= Path(made["name"]).name
-        path.write_bytes(client.download_export(made["id"]))
+        save(client, made["id"], target or Path())
+
+
+def save_all(client: Client, run_id: str, folder: Path) -> None:
+    """Wait for every export of a run and save its file in a folder; status 1 where one has none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for export in list(client.list_exports(run_id)):
+        save(client, export["id"], folder)
+
+
+def save(client: Client, export_id: str, target: Path) -> None:
+    """Wait for an export and save its file, as `target` or in the folder `target`."""
+    made = client.wait_for_export(export_id)
+    if made["status"] != "completed":
+        err.print(f"[red]{made['status']}[/red] {escape(str((made['error'] or {}).get('detail', '')))}")
+        raise typer.Exit(1)
+    # The name is the server's: no folder in it counts here.
+    path = target / Path(made["name"]).name if target.is_dir() else target
+    path.write_bytes(client.download_export(made["id"]))
     out.print(f"{path} ({made['file_size_bytes']:,} bytes, SHA-256 {made['sha256']})", highlight=False, markup=False)

@@ -9,8 +9,10 @@ from rich.markup import escape
 
 from client.client import Client
 from client.commands.common import AsJson, DataDir, connected, err, out, show_json, show_table
+from client.commands.exports import save_all
 from client.commands.files import bring
 from client.commands.tables import read_columns, read_items
+from schema.contracts.deliverables import ExportFormat
 
 app = typer.Typer(help="Runs: list, show, command, follow, read.", no_args_is_help=True)
 
@@ -34,6 +36,11 @@ def run(
         str | None, typer.Option(help="Columns of the table: `founded:integer, revenue:number[million CHF]`, or JSON.")
     ] = None,
     output_schema: Annotated[Path | None, typer.Option(help="File with a JSON Schema: deliver output.json.")] = None,
+    deliver: Annotated[
+        list[ExportFormat] | None,
+        typer.Option("--deliver", help="A format that the run is exported to; saved in --out."),
+    ] = None,
+    folder: Annotated[Path, typer.Option("--out", help="Folder for what is delivered.", file_okay=False)] = Path(),
     follow: Annotated[bool, typer.Option(help="Follow the log and print the report.")] = True,
     data_dir: DataDir = None,
 ) -> None:
@@ -55,6 +62,7 @@ def run(
             context=context or None,
             table=table,
             output_schema=schema,
+            deliverables=[each.value for each in deliver] if deliver else None,
         )
         client.start_run(made["id"])
         if not follow:
@@ -68,6 +76,8 @@ def run(
             raise typer.Exit(1)
         out.print(client.report(made["id"]), markup=False, highlight=False)
         err.print(f"{ended['credits_charged']} credits charged")
+        if deliver:
+            save_all(client, made["id"], folder)
 
 
 def _file_id(client: Client, given: str) -> str:

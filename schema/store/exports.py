@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -10,7 +11,7 @@ from schema.contracts.common import ObjectRef
 from schema.contracts.deliverables import ExportFormat, ExportOptions
 from schema.contracts.exports import ExportRunInput
 from schema.errors import Conflict, NotFound
-from schema.ids import EXPORT, new_id
+from schema.ids import EXPORT, dated_id, new_id
 from schema.states import TERMINAL, RunStatus
 from schema.store import artifacts, audit, retention, runs
 from schema.store.artifacts import NewArtifact
@@ -61,18 +62,56 @@ async def create_export(
     )
     session.add(made)
     await session.flush()
+    await _record(session, org_id, run_id, made.id, format, options, actor)
+    await session.refresh(made)
+    return made
+
+
+async def create_deliverables(session: AsyncSession, org_id: str, run_id: str, *, actor: Actor) -> list[Export]:
+    """Ask for the exports that a run was created with, once it has completed; a repeat returns the same ones.
+
+    Idempotency key: run, attempt and format, of which an export's id is made.
+    """
+    run = await runs.get_run(session, org_id, run_id)
+    wanted = [ExportFormat(each) for each in run.context.get("deliverables", ())]
+    if run.status != RunStatus.COMPLETED or run.completed_at is None or not wanted:
+        return []
+    made = {dated_id(EXPORT, run.completed_at, run.id, run.attempt, format.value): format for format in wanted}
+    for export_id, format in made.items():
+        row = upsert(Export).values(
+            id=export_id,
+            org_id=org_id,
+            run_id=run_id,
+            format=format.value,
+            options=ExportOptions().model_dump(mode="json"),
+            status="processing",
+        )
+        new = row.on_conflict_do_nothing(index_elements=["id"]).returning(col(Export.id))
+        if (await session.execute(new)).scalar_one_or_none() is not None:
+            await _record(session, org_id, run_id, export_id, format, ExportOptions(), actor)
+    query = select(Export).where(Export.org_id == org_id, col(Export.id).in_(made), Export.status == "processing")
+    return list((await session.execute(query.order_by(col(Export.id)))).scalars())
+
+
+async def _record(
+    session: AsyncSession,
+    org_id: str,
+    run_id: str,
+    export_id: str,
+    format: ExportFormat,
+    options: ExportOptions,
+    actor: Actor,
+) -> None:
     await audit.record(
         session,
         org_id,
         actor=actor,
         action="run.exported",
         resource_type="export",
-        resource_id=made.id,
+        resource_id=export_id,
         run_id=run_id,
-        details={"format": format.value, **made.options},
+        details={"format": format.value, **options.model_dump(mode="json")},
     )
-    await session.refresh(made)
-    return made
 
 
 async def require_report(session: AsyncSession, run: Run) -> Artifact:

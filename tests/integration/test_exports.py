@@ -1,9 +1,11 @@
 """Exports by the real workflow: every format of a real run, packs that verify far from here, refusals, kept once."""
 
 import asyncio
+import html
 import io
 import json
 import random
+import re
 import subprocess
 import sys
 import zipfile
@@ -13,6 +15,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import docx
+import pptx
+import pypdfium2
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
@@ -38,6 +43,9 @@ from tests.support.texts import PLANTED, python_topics
 
 _EXPIRE = text("update artifacts set expires_at = expires_at + cast(:by as interval) where id = :id")
 TASK = "How tall is Mount Kestrel, and how does Python's with statement call __exit__?"
+
+
+DELIVERED = ("md", "json")
 
 
 @dataclass
@@ -97,11 +105,61 @@ async def stage(settings: Settings, temporal_client: Client, owner_db: Database)
     async with platform(settings, temporal_client, f"{new_id('test')}-") as running:
         topics = python_topics()
         await running.upload(org.id, {name: topics[name] for name in sorted(topics)[:25]} | PLANTED)
-        run_id = await running.create(org.id, org.owner_id, TASK)
+        run_id = await running.create(org.id, org.owner_id, TASK, context={"deliverables": list(DELIVERED)})
         await running.start(org.id, run_id)
         run = await running.until(org.id, run_id)
         assert run.status == RunStatus.COMPLETED, run.last_error
         yield Stage(running, org, run_id)
+
+
+async def test_a_run_delivers_what_it_was_created_with(stage: Stage) -> None:
+    """Asked for in the transaction that completes it, once, however often that is repeated."""
+    db, org_id = stage.platform.db, stage.org.id
+    async with db.transaction(org_id) as session:
+        found, _ = await exports.list_exports(session, org_id, stage.run_id, limit=50)
+        again = await exports.create_deliverables(session, org_id, stage.run_id, actor=SYSTEM)
+        after, _ = await exports.list_exports(session, org_id, stage.run_id, limit=50)
+    own = [each for each in found if each.export.created_by is None]
+    assert sorted(each.export.format for each in own) == sorted(DELIVERED)
+    assert {export.id for export in again} <= {each.export.id for each in own}
+    assert len(after) == len(found)
+    for each in own:
+        assert (await stage.ended(each.export.id)).export.status == "completed"
+
+
+TEXTS = {
+    ExportFormat.MD: lambda data: data.decode(),
+    ExportFormat.HTML: lambda data: html.unescape(re.sub(r"<[^>]+>", " ", data.decode())),
+    ExportFormat.PDF: lambda data: "\n".join(
+        page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(data)
+    ),
+    ExportFormat.DOCX: lambda data: "\n".join(each.text for each in docx.Document(io.BytesIO(data)).paragraphs),
+    ExportFormat.PPTX: lambda data: "\n".join(
+        shape.text_frame.text
+        for slide in pptx.Presentation(io.BytesIO(data)).slides
+        for shape in (*slide.shapes, *slide.notes_slide.shapes)
+        if shape.has_text_frame
+    ),
+}
+
+
+@pytest.mark.parametrize("format", TEXTS, ids=lambda each: each.value)
+async def test_every_document_opens_and_says_what_the_report_says(stage: Stage, format: ExportFormat) -> None:
+    """Read by other libraries: the planted fact, its source, the title."""
+    text = re.sub(r"\s+", " ", TEXTS[format](await stage.content(await stage.ask(format))))
+    assert "Mount Kestrel" in text
+    record = RunRecord.model_validate_json(await stage.content(await stage.ask(ExportFormat.JSON)))
+    cited = [
+        each.text
+        for part in record.document.parts
+        for block in part.blocks
+        for each in (block.items if block.kind == "bullets" else ())
+        if each.marks
+    ]
+    assert cited
+    squeezed = re.sub(r"[\s\\]|(?:&[a-z]+;)", "", text)
+    for statement in cited[:3]:
+        assert re.sub(r"\s", "", statement)[:40] in squeezed, statement
 
 
 async def test_json_is_the_run_with_its_evidence(stage: Stage) -> None:
