@@ -22,16 +22,18 @@ from infra.embedded.supervisor import EmbeddedServers
 from infra.objects import ObjectStore, sha256_of
 from infra.temporal import connect
 from schema import policies
+from schema.contracts.deliverables import ExportFormat, ExportOptions
 from schema.contracts.documents import IngestDocumentInput
+from schema.contracts.exports import ExportRunInput
 from schema.contracts.files import AskFileInput, IngestFileInput
 from schema.contracts.policy import ToolPolicy
 from schema.contracts.retention import EraseInput, ExportDataInput
 from schema.contracts.run import CancelRunInput, FinishRunInput, PauseRunInput, ResumeRunInput, RunWorkflow
 from schema.contracts.tables import Column, ColumnType, TableSpec
 from schema.errors import ProviderRefused, ProviderUnavailable
-from schema.ids import FILE_QUESTION, USER, agent_workflow_id, lane_workflow_id, new_id
+from schema.ids import EXPORT, FILE_QUESTION, USER, agent_workflow_id, lane_workflow_id, new_id
 from schema.states import RunStatus
-from schema.store import approvals, data_exports, erasures, files, forms
+from schema.store import approvals, data_exports, erasures, exports, files, forms, runs
 from schema.store.audit import SYSTEM
 from schema.store.files import NewFile
 from schema.tables.approvals import Approval
@@ -325,9 +327,37 @@ async def filed(recorder: Recorder, script: ScriptedReasoner) -> None:
     await recorder.keep("file-asked", question_id)
 
 
+async def exported(recorder: Recorder, script: ScriptedReasoner) -> None:
+    """An export that is made, one that is refused, one that is cancelled."""
+    stage, org = recorder.stage, recorder.org
+    run_id, handle = await recorder.run()
+    await handle.result()
+
+    async def ask(format: ExportFormat) -> str:
+        async with stage.db.transaction(org.id) as session:
+            export = await exports.create_export(
+                session, org.id, run_id, format, ExportOptions(), created_by=None, actor=SYSTEM
+            )
+            organisation = await runs.get_organisation(session, org.id)
+        await stage.orchestrator.export(exports.order_of(export), organisation)
+        return export.id
+
+    export_id = await ask(ExportFormat.JSON)
+    await stage.client.get_workflow_handle(export_id).result()
+    await recorder.keep("export-made", export_id)
+    export_id = await ask(ExportFormat.HTML)
+    await stage.client.get_workflow_handle(export_id).cancel()
+    await _ended(stage.client.get_workflow_handle(export_id))
+    await recorder.keep("export-cancelled", export_id)
+    lost = ExportRunInput(org_id=org.id, run_id=run_id, export_id=new_id(EXPORT), format=ExportFormat.JSON)
+    queue = stage.settings.task_queue(policies.TaskQueue.RUNS)
+    await stage.client.execute_workflow("ExportRun", lost, id=lost.export_id, task_queue=queue)
+    await recorder.keep("export-refused", lost.export_id)
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     *(completed, paused, cancelled, failed, starved, tabled),
-    *(ingested, audited, approved, kept, filed),
+    *(ingested, audited, approved, kept, filed, exported),
 )
 
 
