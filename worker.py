@@ -57,6 +57,7 @@ from activities.research.vendor import load_litellm
 from activities.retention.activities import RetentionActivities
 from activities.retention.erasing import EraseActivities
 from activities.retention.exporting import ExportActivities
+from activities.retention.orphans import OrphanActivities
 from activities.runs.lifecycle import RunActivities
 from activities.runs.planning import Offer, PlanActivities
 from activities.runs.reporting import ReportActivities
@@ -90,6 +91,7 @@ from schema.contracts.tools import SourceNote
 from schema.errors import SwissbrainError
 from schema.policies import (
     AUDIT_MAINTAIN_EVERY,
+    ORPHANS_EVERY,
     PRIORITY_SCHEDULED,
     RECONCILE_EVERY,
     RETENTION_EVERY,
@@ -105,7 +107,7 @@ from workflows.ingest import IngestDocumentWorkflow
 from workflows.ingest_file import IngestFileWorkflow
 from workflows.lane import LaneWorkflow
 from workflows.reconcile import ReconcileWorkflow
-from workflows.retention import EraseWorkflow, ExportDataWorkflow, RetentionWorkflow
+from workflows.retention import EraseWorkflow, ExportDataWorkflow, OrphansWorkflow, RetentionWorkflow
 from workflows.run import RunWorkflow
 
 log = structlog.get_logger(__name__)
@@ -116,7 +118,7 @@ HEARTBEAT_THROTTLE = timedelta(seconds=2)
 WORKFLOWS: tuple[type, ...] = (
     *(RunWorkflow, LaneWorkflow, AgentWorkflow, IngestDocumentWorkflow, IngestFileWorkflow, AskFileWorkflow),
     *(ExportRunWorkflow, ReconcileWorkflow, CheckpointAuditWorkflow, MaintainAuditWorkflow),
-    *(RetentionWorkflow, EraseWorkflow, ExportDataWorkflow),
+    *(RetentionWorkflow, OrphansWorkflow, EraseWorkflow, ExportDataWorkflow),
 )
 RECONCILER_ID = "reconciler"
 RETENTION_ID = "retention"
@@ -181,6 +183,7 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     reconcile = ReconcileActivities(parts.db, parts.orchestrator)
     audit = AuditActivities(parts.db, parts.evidence)
     retention = RetentionActivities(parts.db, parts.objects, parts.orchestrator)
+    orphans = OrphanActivities(parts.db, parts.objects)
     erase = EraseActivities(parts.db, parts.objects, parts.orchestrator)
     data_exports = ExportActivities(parts.db, parts.objects)
     run_exports = RunExportActivities(parts.db, parts.objects)
@@ -212,7 +215,7 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
                 *(run.begin, run.transition, run.settle, close.close, documents.give_up, files.begin, files.fail),
                 *(questions.refuse, run_exports.finish, run_exports.fail),
                 *(reconcile.sweep, audit.checkpoint, audit.maintain),
-                *(retention.sweep, erase.stop_runs, erase.erase_batch, erase.finish, erase.fail),
+                *(retention.sweep, orphans.find, erase.stop_runs, erase.erase_batch, erase.finish, erase.fail),
             ],
             slots=20,
         ),
@@ -280,6 +283,7 @@ async def ensure_schedules(client: Client, settings: Settings) -> None:
     for name, workflow, every in (
         (RECONCILER_ID, ReconcileWorkflow, RECONCILE_EVERY),
         (RETENTION_ID, RetentionWorkflow, RETENTION_EVERY),
+        ("orphans", OrphansWorkflow, ORPHANS_EVERY),
         ("audit-checkpoints", CheckpointAuditWorkflow, checkpoint_every),
         ("audit-upkeep", MaintainAuditWorkflow, AUDIT_MAINTAIN_EVERY),
     ):

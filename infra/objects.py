@@ -10,18 +10,25 @@ import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
+import structlog
 import urllib3
 from minio import Minio
+from minio.commonconfig import ENABLED, Filter
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from minio.lifecycleconfig import AbortIncompleteMultipartUpload, LifecycleConfig, Rule
 
 from infra.settings import Settings
 from schema.contracts.common import ObjectRef
 from schema.errors import Conflict, InvariantViolated, NotFound, StorageUnavailable
+from schema.policies import UPLOADS_KEPT_DAYS
+
+log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 30.0
@@ -33,6 +40,16 @@ PRESIGN_EXPIRES_MAX = timedelta(hours=1)
 _PART_BYTES = 16 * 1024 * 1024
 _SHA256_HEADER = "x-amz-meta-sha256"
 _MISSING = {"NoSuchKey", "NoSuchObject", "NoSuchUpload", "ResourceNotFound"}
+_LIFECYCLE = LifecycleConfig(
+    [
+        Rule(
+            ENABLED,
+            rule_filter=Filter(prefix=""),
+            rule_id="swissbrain-uploads",
+            abort_incomplete_multipart_upload=AbortIncompleteMultipartUpload(days_after_initiation=UPLOADS_KEPT_DAYS),
+        )
+    ]
+)
 _NO_CONDITIONS = {"NotImplemented", "MethodNotAllowed"}
 
 
@@ -47,6 +64,14 @@ class Stored:
 
     data: bytes
     content_type: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as a listing shows it."""
+
+    key: str
+    changed_at: datetime
 
 
 class ObjectStore:
@@ -159,6 +184,11 @@ class ObjectStore:
         found: list[str] = await self._run(self._keys, prefix)
         return found
 
+    async def page(self, after: str, limit: int) -> list[Listed]:
+        """Return up to `limit` objects whose keys come after `after`, in order of their keys."""
+        found: list[Listed] = await self._run(self._page, after, limit)
+        return found
+
     async def stream(self, ref: ObjectRef, chunk_size_bytes: int = CHUNK_SIZE_BYTES) -> AsyncIterator[bytes]:
         """Yield the content in chunks; raise as `get` does, a wrong content after its last chunk."""
         response = await self._run(self._client.get_object, self.bucket, ref.key)
@@ -232,8 +262,17 @@ class ObjectStore:
             return
 
     async def ensure_bucket(self) -> None:
-        """Make the bucket unless it exists."""
+        """Make the bucket unless it exists; where it has no lifecycle rules, one ends uploads that nobody completes.
+
+        An operator's own rules stay. A store without such rules keeps the parts; the rows of their files end all the
+        same.
+        """
         await self._run(self._ensure_bucket)
+        try:
+            if await self._run(self._client.get_bucket_lifecycle, self.bucket) is None:
+                await self._run(self._client.set_bucket_lifecycle, self.bucket, _LIFECYCLE)
+        except (StorageUnavailable, NotFound) as error:
+            log.info("objects.no_lifecycle", bucket=self.bucket, error=str(error))
 
     async def ping(self) -> None:
         """Raise StorageUnavailable unless the store answers and has the bucket."""
@@ -312,6 +351,10 @@ class ObjectStore:
     def _keys(self, prefix: str) -> list[str]:
         listed = self._client.list_objects(self.bucket, prefix=prefix, recursive=True)
         return sorted(item.object_name for item in listed if not item.is_dir)
+
+    def _page(self, after: str, limit: int) -> list[Listed]:
+        listed = self._client.list_objects(self.bucket, recursive=True, start_after=after)
+        return [Listed(item.object_name, item.last_modified) for item in islice(listed, limit)]
 
     def _ensure_bucket(self) -> None:
         if self._client.bucket_exists(self.bucket):

@@ -483,3 +483,12 @@ EXPORT_LOG_LINES_MAX = 20_000
 EXPORT_GRACE = timedelta(minutes=2)
 """An export that is older and unfinished may have lost its workflow: the reconciler starts it again."""
 THEME_LOGO_BYTES_MAX = 2 * 1024**2
+UPLOADS_KEPT_DAYS = 7
+"""Parts of an upload that nobody completed, in the bucket's lifecycle rules."""
+ORPHANS_EVERY = timedelta(days=1)
+ORPHAN_AFTER = timedelta(days=1)
+"""An object that no row points to for so long is a leftover of work that died, not of work that is under way."""
+ORPHANS_PAGE = 1_000
+ORPHANS_TIMEOUT = timedelta(hours=6)
+ORPHAN_FOLDERS = ("artifacts", "archives", "exports", "theme")
+"""Kinds of objects of which each is to have a row of its own."""

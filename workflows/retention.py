@@ -11,11 +11,13 @@ with workflow.unsafe.imports_passed_through():
         EraseInput,
         ExportDataInput,
         FailErasureInput,
+        OrphansResult,
         RetentionResult,
     )
     from schema.policies import (
         ERASURE_CANCEL_POLL,
         ERASURE_CANCEL_WITHIN,
+        ORPHANS_TIMEOUT,
         RETENTION_PASSES_MAX,
         RETENTION_TIMEOUT,
         TaskQueue,
@@ -49,6 +51,23 @@ class RetentionWorkflow:
             if not done.more:
                 break
         return total
+
+
+@workflow.defn(name="Orphans")
+class OrphansWorkflow:
+    """Finds objects that lost their row, or never had one."""
+
+    @workflow.run
+    async def run(self) -> OrphansResult:
+        """Walk through the bucket once; what is found, the next sweep deletes."""
+        options = tool_options(ORPHANS_TIMEOUT)
+        return await workflow.execute_activity(
+            contract.find_orphans,
+            task_queue=queue(TaskQueue.BILLING),
+            start_to_close_timeout=options.start_to_close,
+            heartbeat_timeout=options.heartbeat,
+            retry_policy=options.retry,
+        )
 
 
 @workflow.defn(name="Erase")

@@ -40,6 +40,30 @@ async def sweep() -> RetentionResult:
     raise NotImplementedError
 
 
+class OrphansResult(Contract):
+    """What a walk through the bucket found."""
+
+    looked_at: int = 0
+    asked: int = 0
+    """Objects that no row points to, and whose deletion was asked for."""
+
+
+@workflow.defn(name="Orphans")
+class OrphansWorkflow:
+    """Stub of the workflow that a daily schedule starts."""
+
+    @workflow.run
+    async def run(self) -> OrphansResult:
+        """Walk through the bucket once."""
+        raise NotImplementedError
+
+
+@activity.defn(name="retention.orphans")
+async def find_orphans() -> OrphansResult:
+    """Ask for the deletion of objects that no row points to; goes on from its heartbeat where it was stopped."""
+    raise NotImplementedError
+
+
 class EraseInput(Contract):
     """One erasure, as its row says."""
 

@@ -216,6 +216,12 @@ async def is_referenced(session: AsyncSession, org_id: str, object_key: str) -> 
     return bool((await session.execute(_REFERENCED, {"org_id": org_id, "key": object_key})).scalar_one())
 
 
+async def unreferenced(session: AsyncSession, org_id: str, object_keys: Sequence[str]) -> list[str]:
+    """Return those of an organisation's objects that no row points to."""
+    rows = await session.execute(_UNREFERENCED, {"org_id": org_id, "keys": list(object_keys)})
+    return sorted(rows.scalars())
+
+
 async def forget_deletion(session: AsyncSession, org_id: str, object_key: str) -> None:
     """Take back the wish to delete an object: it was done, or something points to it."""
     await session.execute(_FORGET, {"org_id": org_id, "key": object_key})
@@ -272,18 +278,23 @@ _EXPIRE_ARTIFACTS = text(
     "update artifacts set deleted_at = clock_timestamp() where org_id = :org_id and run_id = :run_id"
     " and deleted_at is null returning object_key"
 )
-_REFERENCED = text(
-    "select exists (select from artifacts where org_id = :org_id and object_key = :key and deleted_at is null)"  # noqa: S608
-    " or exists (select from documents where org_id = :org_id and object_key = :key)"
-    " or exists (select from snapshots where org_id = :org_id and object_key = :key)"
-    f" or exists (select from steps where org_id = :org_id and {_STEP_OBJECT} = :key)"
-    " or exists (select from run_archives where org_id = :org_id and (bundle ->> 'key' = :key"
-    " or artifacts ->> 'key' = :key))"
-    " or exists (select from data_exports where org_id = :org_id and object_key = :key)"
-    " or exists (select from files where org_id = :org_id and object_key = :key)"
-    " or exists (select from organisations where id = :org_id and theme #>> '{logo,key}' = :key)"
-    " or exists (select from files where org_id = :org_id and content_sha256 = split_part(:key, '/', 3)"
-    " and :key like '%/readings/%')"
+_POINTS = (
+    "exists (select from artifacts where org_id = :org_id and object_key = @key and deleted_at is null)"  # noqa: S608
+    " or exists (select from documents where org_id = :org_id and object_key = @key)"
+    " or exists (select from snapshots where org_id = :org_id and object_key = @key)"
+    f" or exists (select from steps where org_id = :org_id and {_STEP_OBJECT} = @key)"
+    " or exists (select from run_archives where org_id = :org_id and (bundle ->> 'key' = @key"
+    " or artifacts ->> 'key' = @key))"
+    " or exists (select from data_exports where org_id = :org_id and object_key = @key)"
+    " or exists (select from files where org_id = :org_id and object_key = @key)"
+    " or exists (select from organisations where id = :org_id and theme #>> '{logo,key}' = @key)"
+    " or exists (select from files where org_id = :org_id and content_sha256 = split_part(@key, '/', 3)"
+    " and @key like '%/readings/%')"
 )
+"""Tells whether a row points to the object `@key`."""
+_REFERENCED = text(f"select {_POINTS.replace('@key', 'cast(:key as text)')}")
+_UNREFERENCED = text(
+    f"select wanted.key from unnest(:keys) as wanted (key) where not ({_POINTS.replace('@key', 'wanted.key')})"  # noqa: S608
+).bindparams(_KEYS)
 _FORGET = text("delete from object_deletions where org_id = :org_id and object_key = :key")
 _ASKED = text("select object_key from object_deletions where org_id = :org_id order by requested_at limit :limit")

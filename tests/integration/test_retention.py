@@ -14,7 +14,9 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
 
+from activities.retention.orphans import OrphanActivities
 from infra.archive import read_bundle, write_bundle, write_zip
 from infra.database import Database
 from infra.settings import Settings
@@ -23,7 +25,8 @@ from schema.errors import Conflict, InvariantViolated, NotFound
 from schema.ids import USER, new_id
 from schema.policies import TaskQueue
 from schema.states import RunStatus
-from schema.store import api_keys, archives, data_exports, erasures, retention
+from schema.store import api_keys, archives, artifacts, data_exports, erasures, retention
+from schema.store.artifacts import NewArtifact
 from schema.store.audit import SYSTEM
 from tests.integration.api.conftest import Caller, Running, eventually, make_key, serving
 from tests.integration.conftest import Org
@@ -436,3 +439,36 @@ async def test_nothing_of_another_organisation(
     async with db.transaction(org.id) as session:
         with pytest.raises(Conflict):
             await erasures.create_erasure(session, org.id, org.owner_id, actor=SYSTEM)
+
+
+async def test_objects_without_a_row_are_found_and_deleted(stage: Platform, org: Org) -> None:
+    """What died between object and row; what a row points to, is young, or is of another kind stays."""
+    objects, db = stage.parts.objects, stage.db
+    run_id = await finished_run(stage, org)
+    orphan, kept, step = (f"{org.id}/{kind}/{uuid.uuid4().hex * 2}" for kind in ("artifacts", "artifacts", "steps"))
+    for key in (orphan, kept, step):
+        ref = await objects.put(key, key.encode())
+        if key == kept:
+            async with db.transaction(org.id) as session:
+                await artifacts.put_artifact(session, org.id, run_id, NewArtifact("kept.txt", "text/plain", ref))
+    young = OrphanActivities(db, objects)
+    await ActivityEnvironment().run(young.find)
+    assert await wished(db, org) == []
+    found = await ActivityEnvironment().run(OrphanActivities(db, objects, timedelta(0)).find)
+    assert found.looked_at >= 3
+    assert await wished(db, org) == [orphan]
+    await sweep(stage)
+    assert [await objects.exists(key) for key in (orphan, kept, step)] == [False, True, True]
+
+
+async def wished(db: Database, org: Org) -> list[str]:
+    """Return the keys whose deletion was asked for."""
+    async with db.transaction(org.id) as session:
+        return [mark.id for mark in await retention.asked_for_deletion(session, org.id, limit=100)]
+
+
+async def test_the_bucket_ends_uploads_that_nobody_completes(stage: Platform) -> None:
+    """By a rule of its own, set where there was none; the store here takes it."""
+    found = await stage.parts.objects.vendor(lambda client: client.get_bucket_lifecycle(stage.parts.objects.bucket))
+    assert found is not None
+    assert [rule.rule_id for rule in found.rules] == ["swissbrain-uploads"]

@@ -500,7 +500,7 @@ TRIED_ELSEWHERE = {
     ),
     *("retention.get_policy", "retention.artifacts_kept_for", "retention.set_policy", "retention.delete_run_rows"),
     *("retention.delete_snapshots", "retention.delete_document_rows", "retention.mark_artifacts_deleted"),
-    *("retention.ask_for_deletion", "retention.is_referenced", "retention.forget_deletion"),
+    *("retention.ask_for_deletion", "retention.is_referenced", "retention.forget_deletion", "retention.unreferenced"),
     *("retention.asked_for_deletion", "retention.delete_file_rows", "erasures.erase_files"),
     *("erasures.create_erasure", "erasures.get_erasure", "erasures.list_erasures", "erasures.live_runs_of"),
     *("erasures.runs_of", "erasures.erase_run", "erasures.erase_documents", "erasures.erase_person"),
