@@ -15,6 +15,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 from infra.archive import write_zip
@@ -102,8 +103,19 @@ def write_pack(
     ]
     if record.log:
         members.append(("log.jsonl", _lines(record.log)))
-    head = {"format": FORMAT, "version": VERSION, "run_id": record.run.id, "org_id": _org_of(entries)}
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        "made_by": made_by(),
+        "run_id": record.run.id,
+        "org_id": _org_of(entries),
+    }
     return sealed(write_zip(members, head))
+
+
+def made_by() -> str:
+    """Return the product's version, which words and ranks as it does."""
+    return version("swissbrain")
 
 
 def sealed(archive: bytes) -> bytes:

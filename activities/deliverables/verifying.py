@@ -14,7 +14,16 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from activities.deliverables.pack import COMMENT, FORMAT, MANIFEST, SNAPSHOTS, VERSION, PackedEntry, PackedUsage
+from activities.deliverables.pack import (
+    COMMENT,
+    FORMAT,
+    MANIFEST,
+    SNAPSHOTS,
+    VERSION,
+    PackedEntry,
+    PackedUsage,
+    made_by,
+)
 from activities.research.citations import Sidecar, check_citations, render_again
 from schema.chain import Log, link_hash
 from schema.contracts.deliverables import ReportInputs, RunRecord
@@ -47,6 +56,8 @@ class Verified:
     sha256: str
     """Of the whole pack: what `GET /exports/{id}` shows for it."""
     run_id: str = ""
+    made_by: str = ""
+    """Version of the product that made it."""
     members: int = 0
     sentences: int = 0
     """Cited sentences, each of which its spans show."""
@@ -118,7 +129,7 @@ def _manifest(read: dict[str, bytes], found: Verified) -> dict[str, tuple[int, s
         manifest: dict[str, Any] = json.loads(read[MANIFEST])
         if (manifest["format"], manifest["version"]) != (FORMAT, VERSION):
             raise ValueError(f"it is a {manifest['format']} of version {manifest['version']}")
-        found.run_id = str(manifest["run_id"])
+        found.run_id, found.made_by = str(manifest["run_id"]), str(manifest.get("made_by", ""))
         return {str(each["name"]): (int(each["size_bytes"]), str(each["sha256"])) for each in manifest["files"]}
     except (KeyError, TypeError, ValueError) as error:
         if not any(fault.member == MANIFEST for fault in found.faults):
@@ -155,7 +166,8 @@ def _check_report(members: dict[str, bytes], found: Verified) -> None:
     again = render_again(inputs, texts.__getitem__)
     if again.markdown.encode() != members["report.md"]:
         line = _first_difference(again.markdown, members["report.md"].decode("utf-8", "replace"))
-        found.faults.append(Fault("report.md", f"Made anew, the report differs, first in line {line}."))
+        other = f" It was made by version {found.made_by}, this is {made_by()}." if found.made_by != made_by() else ""
+        found.faults.append(Fault("report.md", f"Made anew, the report differs, first in line {line}.{other}"))
     if again.sidecar != sidecar:
         found.faults.append(Fault("citations.json", "Made anew, the citations differ."))
     problems = check_citations(members["report.md"].decode("utf-8", "replace"), sidecar, texts.__getitem__)

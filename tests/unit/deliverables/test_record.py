@@ -1,0 +1,84 @@
+"""The record: its documented schema, and the report read back into its parts."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+
+from activities.deliverables.reading import read_report
+from schema.contracts.deliverables import Bullets, Grid, Paragraph, RunRecord
+from tests.support.records import Shape, made_record
+
+SCHEMA = Path("docs/run-record.schema.json")
+
+
+def test_the_documented_schema_is_the_records() -> None:
+    """Regenerate it: `python -m tests.unit.deliverables.test_record`."""
+    assert json.loads(SCHEMA.read_text()) == RunRecord.model_json_schema()
+
+
+def test_a_record_is_valid_by_its_schema() -> None:
+    """With everything that one can hold."""
+    record = made_record(3, Shape(events=3, scripts=("ar", "zh")))
+    jsonschema.validate(json.loads(record.model_dump_json()), RunRecord.model_json_schema())
+    assert RunRecord.model_validate_json(record.model_dump_json()) == record
+
+
+REPORT = r"""# What the \*tides\* do
+
+## Executive summary
+
+The range is 14 metres. [1]
+It was measured in 1849 \[sic\]. [2][3]
+
+## Key findings
+
+- A barrage was proposed. [1]
+- Costs are \| unknown \[4\].
+
+## Analysis
+
+### Range
+
+| Row | Height |
+| --- | --- |
+| Avonmouth | 14.0 m [1] |
+| Port \| Quay | – |
+
+## Citations
+
+[1] A page (web). <https://tides.example/> Snapshot `00`, characters 1–2.
+"""
+
+
+def test_a_report_is_read_back_into_its_parts() -> None:
+    """Sentences a line, marks at their ends only, escaped brackets as text, the list of citations left out."""
+    document = read_report(REPORT)
+    assert document.title == "What the *tides* do"
+    assert [(part.title, part.level) for part in document.parts] == [
+        ("Executive summary", 2),
+        ("Key findings", 2),
+        ("Analysis", 2),
+        ("Range", 3),
+    ]
+    (summary,), (findings,), _, (grid,) = (part.blocks for part in document.parts if part.blocks or part.title)
+    assert isinstance(summary, Paragraph)
+    assert [(each.text, each.marks) for each in summary.sentences] == [
+        ("The range is 14 metres.", (1,)),
+        ("It was measured in 1849 [sic].", (2, 3)),
+    ]
+    assert isinstance(findings, Bullets)
+    assert [(each.text, each.marks) for each in findings.items] == [
+        ("A barrage was proposed.", (1,)),
+        ("Costs are | unknown [4].", ()),
+    ]
+    assert isinstance(grid, Grid)
+    assert grid.heading == ("Row", "Height")
+    assert [[(cell.text, cell.marks) for cell in row] for row in grid.rows] == [
+        [("Avonmouth", ()), ("14.0 m", (1,))],
+        [("Port | Quay", ()), ("–", ())],
+    ]
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(json.dumps(RunRecord.model_json_schema(), indent=1) + "\n")
