@@ -13,6 +13,7 @@ from pathlib import Path
 from activities.deliverables.formats import PICTURED
 from activities.deliverables.look import Look, Picture
 from activities.deliverables.markdown import to_markdown
+from activities.deliverables.spoken import to_wav
 from activities.insights.analysing import render
 from infra.sandbox.launch import launch
 from infra.sandbox.levels import Job, Limits
@@ -54,7 +55,8 @@ async def build(format: ExportFormat, record: RunRecord, look: Look, *, max_slid
         look: the theme, the logo and the pictures of the record's figures (`draw`).
 
     Raises:
-        PartMissing: a library of the system is not there; the detail says which command brings it.
+        PartMissing: a library of the system, or an extra, is not there; the detail says which command brings it.
+        UnsupportedFormat: the report cannot be read aloud.
         PayloadTooLarge: the file would be larger than one may be.
         SourceUnavailable: it took more time or memory than it may.
         SandboxUnavailable: no sandbox here is strong enough.
@@ -63,6 +65,8 @@ async def build(format: ExportFormat, record: RunRecord, look: Look, *, max_slid
         return to_json(record)
     if format is ExportFormat.MD:
         return await asyncio.to_thread(to_markdown, record, look)
+    if format is ExportFormat.WAV:
+        return await to_wav(record)
     walls = await sandbox()
     walls.require(walls.minimum)
     outcome = await launch(

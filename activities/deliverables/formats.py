@@ -23,6 +23,7 @@ FORMS = {
     ExportFormat.PPTX: Form("presentation", f"{_OFFICE}.presentationml.presentation"),
     ExportFormat.JSON: Form("run", "application/json"),
     ExportFormat.ZIP: Form("run", "application/zip"),
+    ExportFormat.WAV: Form("report", "audio/wav"),
 }
 PICTURED = frozenset({ExportFormat.HTML, ExportFormat.PDF, ExportFormat.DOCX, ExportFormat.PPTX})
 """Formats that show the run's charts, and the organisation's logo."""

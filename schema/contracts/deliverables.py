@@ -28,6 +28,7 @@ class ExportFormat(StrEnum):
     PPTX = "pptx"
     JSON = "json"
     ZIP = "zip"
+    WAV = "wav"
 
 
 class ExportOptions(Contract):

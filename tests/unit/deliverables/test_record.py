@@ -6,7 +6,9 @@ from pathlib import Path
 import jsonschema
 
 from activities.deliverables.reading import read_report
+from activities.deliverables.spoken import script_of
 from schema.contracts.deliverables import Bullets, Grid, Paragraph, RunRecord
+from schema.policies import SPEECH_CHARACTERS_MAX
 from tests.support.records import Shape, made_record
 
 SCHEMA = Path("docs/run-record.schema.json")
@@ -78,6 +80,18 @@ def test_a_report_is_read_back_into_its_parts() -> None:
         [("Avonmouth", ()), ("14.0 m", (1,))],
         [("Port | Quay", ()), ("–", ())],
     ]
+
+
+def test_what_is_read_aloud() -> None:
+    """Title, summary and findings, each sentence once, with its first source; no more than is spoken at once."""
+    script = script_of(made_record(3)).splitlines()
+    record = made_record(3)
+    assert script[0] == record.document.title
+    assert len(script) == len(set(script))
+    assert all(line.split(" Source ")[1].rstrip(".").isdigit() for line in script[1:])
+    assert len("\n".join(script)) <= SPEECH_CHARACTERS_MAX
+    long = made_record(4, Shape(subtasks=60, findings=12))
+    assert SPEECH_CHARACTERS_MAX * 0.9 < len(script_of(long)) <= SPEECH_CHARACTERS_MAX
 
 
 if __name__ == "__main__":
