@@ -102,10 +102,13 @@ _NAMELESS = re.compile(
 
 
 def report_title(brief: Brief) -> str:
-    """Return the task cut to a line; the run's name where it says more than that it is a run (First, test 2)."""
-    name = " ".join(brief.name.split())
-    says = len(name.split()) >= 2 and not _NAMELESS.fullmatch(name)
-    text = name if says else " ".join(brief.task.split()) or name
+    """Return the task cut to a line; the run's name where it says more than that it is a run (First, test 2).
+
+    A name that is the task's beginning was made of it: the task says where it ends.
+    """
+    name, task = " ".join(brief.name.split()), " ".join(brief.task.split())
+    says = len(name.split()) >= 2 and not _NAMELESS.fullmatch(name) and not task.startswith(name)
+    text = name if says else task or name
     if len(text) <= TITLE_CHARACTERS_MAX:
         return text
     return text[: TITLE_CHARACTERS_MAX - 1].rsplit(" ", 1)[0] + "…"
