@@ -18,6 +18,8 @@ LATIN_LINE, CJK_LINE, ARABIC_LINE = 1.362, 1.448, 2.112
 OTHER_FONT = 1.1
 """How much wider than Noto Sans another font may be (DejaVu Sans, which replaces what is missing, is 7 percent)."""
 SAFETY = 1.03
+CHARACTERS_MAX = 6_000
+"""Of a text that is measured; what is longer fits no slide at any size."""
 JOINED = 0.8
 """Arabic letters within a word over their isolated forms."""
 
@@ -76,7 +78,7 @@ def line_height(text: str, size: float) -> float:
 
 def count_lines(text: str, size: float, room: float, *, bold: bool = False, factor: float = 1.0) -> int:
     """Return how many lines `text` takes in a box that is `room` points wide; a word that is wider is broken."""
-    lines, used = 1, 0.0
+    lines, used, text = 1, 0.0, text[:CHARACTERS_MAX]
     for piece, gap in _pieces(text):
         wide = width(piece, size, bold=bold, factor=factor)
         before = width(" ", size, bold=bold, factor=factor) if gap and used else 0.0

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from activities.deliverables.deck import geometry as grid
-from activities.deliverables.deck.metrics import count_lines, line_height, text_height
+from activities.deliverables.deck.metrics import CHARACTERS_MAX, count_lines, line_height, text_height
 from activities.deliverables.deck.wording import elided
 from schema.contracts.deliverables import Statement
 
@@ -105,7 +105,7 @@ def fitted_text(statement: Statement, box: grid.Box, size: float, factor: float 
 
 
 def _longest(text: str, fits: Callable[[str], bool]) -> str:
-    low, high = 1, len(text)
+    low, high = 1, min(len(text), CHARACTERS_MAX)
     while low < high:
         middle = (low + high + 1) // 2
         if fits(elided(text, middle)):

@@ -8,6 +8,8 @@ from schema.contracts.deliverables import Statement
 
 TITLE_CHARACTERS_MAX = 96
 """Two lines of a slide's title."""
+STATEMENT_CHARACTERS_MAX = 600
+"""Of a statement whose figures and dates are looked for; a longer one is no row of a diagram."""
 _TAIL = re.compile(
     r"(?:;| – | — |, (?:according to|which|who|as reported|where|says|said|reported|laut|so|welche[rs]?|selon|d'après) ).*",
     re.IGNORECASE,
@@ -68,7 +70,7 @@ _DATE = re.compile(
 
 def dated(text: str) -> tuple[date, str] | None:
     """Return when something was, with the words that say it; None without a date, or with more than one."""
-    found = list(_DATE.finditer(text))
+    found = list(_DATE.finditer(text)) if len(text) <= STATEMENT_CHARACTERS_MAX else []
     if len(found) != 1:
         return None
     said = found[0].groupdict()
@@ -114,7 +116,7 @@ FIGURE = re.compile(
 )
 """Figures that are set off in text: with a separator of thousands, a percentage or a unit; never a year."""
 _KEY = re.compile(
-    r"(?P<before>[^\W\d_]+[ \u00a0])?(?P<figure>(?<![\w.,/-])(?:[€$£¥]\s?)?\d+(?:[.,]\d+)*"
+    r"(?P<before>(?<![^\W\d_])[^\W\d_]{1,40}[ \u00a0])?(?P<figure>(?<![\w.,/-])(?:[€$£¥]\s?)?\d+(?:[.,]\d+)*"
     r"(?:\s?%|(?P<unit>(?: (?:thousand|million|billion|trillion|square|cubic))? (?P<noun>[^\W\d_]+))|(?=[\s.,;)])))"
 )
 _HEDGES = frozenset(
@@ -133,6 +135,8 @@ def key_figure(text: str) -> str | None:
 
     A year is no figure; one that is hedged, that counts nothing or that belongs to a name tells too little alone.
     """
+    if len(text) > STATEMENT_CHARACTERS_MAX:
+        return None
     for found in _KEY.finditer(text):
         figure, noun, before = found["figure"], (found["noun"] or "").casefold(), (found["before"] or "").strip()
         if re.match(r"(?:1[5-9]|20)\d\d(?![\d.,])", figure) or noun in _MONTHS:
