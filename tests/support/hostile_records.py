@@ -2,7 +2,16 @@
 
 from activities.insights import specs
 from schema.contracts.deliverables import (
-    Bullets, Document, Figure, Grid, Paragraph, Part, Quotation, RecordedSource, RunRecord, Statement,
+    Bullets,
+    Document,
+    Figure,
+    Grid,
+    Paragraph,
+    Part,
+    Quotation,
+    RecordedSource,
+    RunRecord,
+    Statement,
 )  # fmt: skip
 from tests.support.records import Shape, made_record
 
@@ -10,7 +19,8 @@ HOSTILE = (
     "=cmd|' /C calc'!A0", "<script>alert(1)</script>", "{{ 7 * 7 }} {% raw %}", "javascript:alert(1) said so.",
     "Bell\x07 null\x00 escape\x1b and \ufffe stay out.", "\u202egnihtyna sdaer siht\u202c", "_x0041_ is no letter",
     "Emoji 👩‍👩‍👧‍👦 and 🇨🇭 and \U0001f9ea count 12 units.", "W" * 50_000, "A " * 4_000, "漢" * 3_000, "ا" * 2_000,
-    "https://reports.example/" + "a" * 900, "&amp; &lt; \" ' ]]> <!-- -->", "Zalgo t̴̢͚̗̼e̵͍̽x̸̱͑t̵͎̆", "ไทยไม่มีช่องว่างระหว่างคำในประโยคนี้เลย",
+    "https://reports.example/" + "a" * 900, "&amp; &lt; \" ' ]]> <!-- -->", "Zalgo t̴̢͚̗̼e̵͍̽x̸̱͑t̵͎̆",
+    "ไทยไม่มีช่องว่างระหว่างคำในประโยคนี้เลย",
 )  # fmt: skip
 
 
@@ -21,16 +31,21 @@ def hostile_record() -> RunRecord:
     wide = Grid(
         heading=tuple(f"Column {number} {HOSTILE[number % 6]}" for number in range(17)),
         rows=tuple(
-            tuple(Statement(text=HOSTILE[(row + column) % len(HOSTILE)], marks=(1 + column % 12,)) for column in range(17))
+            tuple(
+                Statement(text=HOSTILE[(row + column) % len(HOSTILE)], marks=(1 + column % 12,)) for column in range(17)
+            )
             for row in range(5)
         ),
     )
+    empty = Statement(text="", marks=(1,))
     parts = (
         Part(title="Executive summary", level=2, blocks=(Paragraph(sentences=tuple(said[:5])),)),
         Part(title="Key findings", level=2, blocks=(Bullets(items=tuple(said)),)),
         Part(title="Analysis", level=2),
         Part(title=HOSTILE[1] * 40, level=3, blocks=(wide, Paragraph(sentences=tuple(_again(said, "Again: "))))),
-        Part(title="", level=3, blocks=(Paragraph(sentences=(Statement(text="", marks=(1,)), *_again(said, "More: "))),)),
+        Part(
+            title="", level=3, blocks=(Paragraph(sentences=(Statement(text="", marks=(1,)), *_again(said, "More: "))),)
+        ),
         Part(title="Recommendations", level=2, blocks=(Bullets(items=tuple(_again(said, "Do: "))),)),
     )
     sources = tuple(
@@ -50,7 +65,15 @@ def hostile_record() -> RunRecord:
     )  # fmt: skip
     bars = [{"x": text[:80], "y": number, "order": number} for number, text in enumerate(HOSTILE)]
     boxes = [
-        {"x": text[:60], "low": 1, "q1": 2, "median": 3 + number, "q3": 4 + number, "high": 9 + number, "outliers": [20]}
+        {
+            "x": text[:60],
+            "low": 1,
+            "q1": 2,
+            "median": 3 + number,
+            "q3": 4 + number,
+            "high": 9 + number,
+            "outliers": [20],
+        }
         for number, text in enumerate(HOSTILE[:4])
     ]
     bins = [{"from": number * 10.0, "to": (number + 1) * 10.0, "y": number * number} for number in range(9)]

@@ -21,7 +21,8 @@ SAFETY = 1.03
 CHARACTERS_MAX = 6_000
 """Of a text that is measured; what is longer fits no slide at any size."""
 JOINED = 0.8
-"""Arabic letters within a word over their isolated forms."""
+"""Arabic letters within a word over their isolated forms; some join to one side only and stay as wide."""
+_UNJOINED = frozenset("اأإآدذرزوؤةىء")
 
 
 @lru_cache(maxsize=1)
@@ -41,7 +42,7 @@ def _widths() -> dict[bool, dict[str, int]]:
 def _advance(character: str, bold: bool) -> float:
     known = _widths()[bold].get(character)
     if known is not None:
-        return known / 1000 * (JOINED if is_arabic(character) else 1.0)
+        return known / 1000 * (JOINED if is_arabic(character) and character not in _UNJOINED else 1.0)
     if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Cf"):
         return 0.0
     if unicodedata.east_asian_width(character) in ("W", "F") or ord(character) > 0xFFFF:
@@ -54,11 +55,14 @@ def is_arabic(character: str) -> bool:
     return "\u0600" <= character <= "\u06ff" or "\u0750" <= character <= "\u077f" or "\ufb50" <= character <= "\ufdff"
 
 
+_IDEOGRAPHIC = (
+    ("\u2e80", "\u9fff"), ("\uac00", "\ud7af"), ("\uf900", "\ufaff"), ("\uff00", "\uffef"), ("\U00020000", "\U0003ffff"),
+)  # fmt: skip
+
+
 def is_ideographic(character: str) -> bool:
     """Tell whether a line may break before and after a character without a space."""
-    return "\u2e80" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7af" or (
-        "\uf900" <= character <= "\ufaff" or "\uff00" <= character <= "\uffef" or "\U00020000" <= character <= "\U0003ffff"
-    )
+    return any(first <= character <= last for first, last in _IDEOGRAPHIC)
 
 
 def width(text: str, size: float, *, bold: bool = False, factor: float = 1.0) -> float:

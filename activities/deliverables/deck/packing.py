@@ -115,7 +115,9 @@ def _longest(text: str, fits: Callable[[str], bool]) -> str:
     return elided(text, low)
 
 
-def fitted_line(text: str, size: float, box: grid.Box, *, bold: bool = False, factor: float = 1.0, tail: str = "") -> str:
+def fitted_line(
+    text: str, size: float, box: grid.Box, *, bold: bool = False, factor: float = 1.0, tail: str = ""
+) -> str:
     """Return a text as it fits a box without bullets, with an ellipsis where it had to be cut."""
     lines = max(1, int(box.height / line_height(text, size)))
 
