@@ -43,9 +43,7 @@ def hostile_record() -> RunRecord:
         Part(title="Key findings", level=2, blocks=(Bullets(items=tuple(said)),)),
         Part(title="Analysis", level=2),
         Part(title=HOSTILE[1] * 40, level=3, blocks=(wide, Paragraph(sentences=tuple(_again(said, "Again: "))))),
-        Part(
-            title="", level=3, blocks=(Paragraph(sentences=(Statement(text="", marks=(1,)), *_again(said, "More: "))),)
-        ),
+        Part(title="", level=3, blocks=(Paragraph(sentences=(empty, *_again(said, "More: "))),)),
         Part(title="Recommendations", level=2, blocks=(Bullets(items=tuple(_again(said, "Do: "))),)),
     )
     sources = tuple(

@@ -56,7 +56,8 @@ def is_arabic(character: str) -> bool:
 
 
 _IDEOGRAPHIC = (
-    ("\u2e80", "\u9fff"), ("\uac00", "\ud7af"), ("\uf900", "\ufaff"), ("\uff00", "\uffef"), ("\U00020000", "\U0003ffff"),
+    ("\u2e80", "\u9fff"), ("\uac00", "\ud7af"), ("\uf900", "\ufaff"), ("\uff00", "\uffef"),
+    ("\U00020000", "\U0003ffff"),
 )  # fmt: skip
 
 

@@ -34,8 +34,8 @@ def draw_table(slide: Slide, placeholder: TablePlaceholder, grid: Grid, citation
     use_no_style(table)
     for column, wide in enumerate(measured.columns):
         table.columns[column].width = Pt(wide)
-    for row, high in enumerate(measured.rows):
-        table.rows[row].height = Pt(high)
+    for place, high in enumerate(measured.rows):
+        table.rows[place].height = Pt(high)
     frame.height = Pt(measured.height)
     frame.left, frame.top, frame.width = Pt(geometry.TABLE.x), Pt(geometry.TABLE.y), Pt(sum(measured.columns))
     right = {column for column in range(1, len(grid.heading)) if _is_numeric(grid, column)}
