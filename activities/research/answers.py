@@ -122,6 +122,21 @@ class WrittenSummary(Answer):
     recommendations: list[WrittenSentence]
 
 
+class PlannedSlide(Answer):
+    """One slide: which statements stand on it, and what it is called."""
+
+    kind: Literal["findings", "analysis", "recommendations", "conclusion"]
+    title: str
+    statements: list[int]
+    notes: str
+
+
+class PlannedSlides(Answer):
+    """Answer to `plan_slides`."""
+
+    slides: list[PlannedSlide]
+
+
 @lru_cache(maxsize=32)
 def _schema_of(answer: type[Answer]) -> dict[str, Any]:
     whole = answer.model_json_schema()

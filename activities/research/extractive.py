@@ -32,6 +32,7 @@ from schema.contracts.research import (
     Subtask,
     ToolCall,
 )
+from schema.contracts.slides import Outline, OutlineRequest
 from schema.contracts.tables import Filled, FillRequest
 
 T = TypeVar("T")
@@ -97,6 +98,10 @@ class ExtractiveReasoner:
         report = await asyncio.to_thread(compose_report, material)
         written = [sentence.text for section in report.sections for part in section.paragraphs for sentence in part]
         return _reasoned(report, [finding.text for finding in findings], written)
+
+    async def plan_slides(self, request: OutlineRequest) -> Reasoned[Outline]:
+        """Leave it to the deck's own rules, which measure what fits (`deliverables/deck/planning.py`)."""
+        return Reasoned(value=Outline())
 
 
 def _reasoned(value: T, read: Iterable[str], written: Iterable[str]) -> Reasoned[T]:

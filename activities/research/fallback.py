@@ -28,6 +28,7 @@ from schema.contracts.research import (
     Subtask,
     ToolCall,
 )
+from schema.contracts.slides import Outline, OutlineRequest
 from schema.contracts.tables import Filled, FillRequest
 from schema.errors import ProviderAnswerInvalid
 
@@ -111,6 +112,13 @@ class FallbackReasoner:
 
         written = self._model.write_report(brief, subtasks, findings, conflicts, claims, missing)
         return _noted("write_report", await _either("write_report", written, arranged))
+
+    async def plan_slides(self, request: OutlineRequest) -> Reasoned[Outline]:
+        """Let the model group and name; the deck's rules do where it brings no slide that can be used."""
+        return _noted(
+            "plan_slides",
+            await _either("plan_slides", self._model.plan_slides(request), lambda: self._rules.plan_slides(request)),
+        )
 
 
 async def _either(

@@ -16,6 +16,7 @@ from activities.research.answers import (
     FilledCells,
     Merging,
     NextAction,
+    PlannedSlides,
     SeenConflicts,
     WrittenAnalysis,
     WrittenSummary,
@@ -46,6 +47,7 @@ from activities.research.models_reading import (
     findings_named,
     is_known,
     joined,
+    outline_of,
     report_of,
     sentence_of,
     subtasks_of,
@@ -60,6 +62,7 @@ from activities.research.models_showing import (
     passage_batches,
     passage_text,
     question_text,
+    statements_text,
     task_text,
     tools_text,
 )
@@ -81,6 +84,7 @@ from schema.contracts.research import (
     Subtask,
     ToolCall,
 )
+from schema.contracts.slides import Outline, OutlineRequest
 from schema.contracts.tables import Filled, FillRequest
 
 CLAIMS_PER_PROMPT_MAX = 12
@@ -248,6 +252,23 @@ class ModelReasoner:
         summary = await self._summary(talk, material)
         report = report_of(material, summary, sections)
         return Reasoned(value=report, tokens=talk.tokens, unusable=talk.unusable)
+
+    async def plan_slides(self, request: OutlineRequest) -> Reasoned[Outline]:
+        """Let the model group statements and name slides; numbers that do not exist or repeat are dropped."""
+        talk = self._talk()
+        answer = await talk.ask(
+            "writer",
+            "plan_slides",
+            PlannedSlides,
+            [
+                fenced("title", request.title),
+                fenced("task", request.task),
+                fenced("statements", statements_text(request, self._config.prompt_characters_max)),
+            ],
+            slides_max=request.slides_max,
+        )
+        outline = outline_of(answer, request)
+        return Reasoned(value=outline, tokens=talk.tokens, unusable=0 if outline.slides else 1)
 
     async def _analysis(self, talk: Talk, material: Material, subtask: Subtask, found: Sequence[Finding]) -> Section:
         answer = await talk.ask_if_usable(

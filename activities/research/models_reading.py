@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from activities.research.answers import Decomposition, DrawnClaim, SeenConflict, WrittenSentence
+from activities.research.answers import Decomposition, DrawnClaim, PlannedSlides, SeenConflict, WrittenSentence
 from activities.research.claims import claim_id, differ
 from activities.research.composing import (
     CITATIONS_PER_SENTENCE_MAX,
@@ -37,8 +37,10 @@ from schema.contracts.research import (
     Sentence,
     Subtask,
 )
+from schema.contracts.slides import Outline, OutlinedSlide, OutlineRequest, SlideKind
 
 STATEMENT_CHARACTERS_MAX = 600
+SLIDE_TITLE_CHARACTERS_MAX, SLIDE_NOTES_CHARACTERS_MAX = 160, 600
 
 
 def subtasks_of(answer: Decomposition, brief: Brief) -> tuple[Subtask, ...]:
@@ -162,3 +164,21 @@ def report_of(material: Material, written: Mapping[str, tuple[Sentence, ...]], s
         ),
         disclosures=gaps(material),
     )
+
+
+def outline_of(answer: PlannedSlides, request: OutlineRequest) -> Outline:
+    """Keep slides of statements that exist, each on one slide; what titles may say is the deck's to check."""
+    known, slides = {each.number for each in request.statements}, list[OutlinedSlide]()
+    for slide in answer.slides[: 2 * request.slides_max]:
+        numbers = tuple(each for each in dict.fromkeys(slide.statements) if each in known)
+        known -= set(numbers)
+        if numbers:
+            slides.append(
+                OutlinedSlide(
+                    kind=SlideKind(slide.kind),
+                    title=normalise(slide.title)[:SLIDE_TITLE_CHARACTERS_MAX],
+                    statements=numbers,
+                    notes=normalise(slide.notes)[:SLIDE_NOTES_CHARACTERS_MAX],
+                )
+            )
+    return Outline(slides=tuple(slides[: request.slides_max]))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 
 from activities.research.acting import TOOL_ARGUMENT
 from activities.research.fields_columns import Asked
@@ -9,6 +10,7 @@ from activities.research.fields_reading import Reader
 from activities.research.reasoner import ToolHint
 from activities.research.text import normalise
 from schema.contracts.research import AgentView, Brief, Finding, Passage
+from schema.contracts.slides import OutlineRequest
 
 FINDING_CHARACTERS_MAX = 500
 STEPS_SHOWN_MAX = 12
@@ -106,3 +108,20 @@ def findings_text(findings: Sequence[Finding]) -> str:
     return "\n".join(
         f"f{number}: {finding.text[:FINDING_CHARACTERS_MAX]}" for number, finding in enumerate(findings, 1)
     )
+
+
+def statements_text(request: OutlineRequest, characters_max: int) -> str:
+    """Return statements by number, as many as fit: of every kind its first ones."""
+    lines = {
+        each.number: f"{each.number} ({each.kind}) {each.topic[:60]}: {each.text[:FINDING_CHARACTERS_MAX]}"
+        for each in request.statements
+    }
+    kinds = dict.fromkeys(each.kind for each in request.statements)
+    in_turn = zip_longest(*([each.number for each in request.statements if each.kind == kind] for kind in kinds))
+    shown, used = list[int](), 0
+    for number in (each for row in in_turn for each in row if each is not None):
+        used += len(lines[number]) + 1
+        if used > characters_max:
+            break
+        shown.append(number)
+    return "\n".join(lines[number] for number in sorted(shown))

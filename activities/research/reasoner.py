@@ -1,8 +1,8 @@
 """The seam: what a reasoner can do, and which one a deployment gets.
 
 `extractive.py` works without a model, `models.py` with any model through litellm; `fallback.py` puts the two together,
-and that is what a deployment with a model gets. Planning slides and drawing insights from data join the protocol with
-the features that need them.
+and that is what a deployment with a model gets. Drawing insights from data joins the protocol with the
+feature that needs it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +23,7 @@ from schema.contracts.research import (
     Subtask,
     ToolCall,
 )
+from schema.contracts.slides import Outline, OutlineRequest
 from schema.contracts.tables import Filled, FillRequest
 
 Role = Literal["planner", "researcher", "writer"]
@@ -115,6 +116,10 @@ class Reasoner(Protocol):
         missing: tuple[str, ...],
     ) -> Reasoned[Report]:
         """Write the report; it still has to pass the citation gate (`citations.render_report`)."""
+        ...
+
+    async def plan_slides(self, request: OutlineRequest) -> Reasoned[Outline]:
+        """Group a report's statements into slides and name them; an empty outline leaves it to the deck's rules."""
         ...
 
 

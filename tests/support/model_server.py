@@ -414,6 +414,21 @@ def _summary(data: dict[str, str], call: Call) -> dict[str, Any]:
     return {"executive_summary": written[:2] + invented, "key_findings": written[2:6], "recommendations": []}
 
 
+def _slides(data: dict[str, str], call: Call) -> dict[str, Any]:
+    """Group statements in threes by kind, and name one slide after what nobody said."""
+    kinds = dict[str, list[int]]()
+    for number, kind in re.findall(r"^(\d+) \((\w+)\)", data["statements"], re.MULTILINE):
+        kinds.setdefault(kind, []).append(int(number))
+    slides = [
+        {"kind": kind, "title": f"What the {kind} come to", "statements": numbers[at : at + 3], "notes": "Look here."}
+        for kind, numbers in kinds.items()
+        for at in range(0, len(numbers), 3)
+    ]
+    for slide in slides[:1]:
+        slide["title"] = "It improves results by 73.2 percent"
+    return {"slides": [*slides, {"kind": "findings", "title": "Once more", "statements": [1, 999], "notes": ""}]}
+
+
 _ANSWERS: dict[str, Callable[[dict[str, str], Call], dict[str, Any]]] = {
     "Decomposition": _decomposition,
     "NextAction": _next_action,
@@ -423,6 +438,7 @@ _ANSWERS: dict[str, Callable[[dict[str, str], Call], dict[str, Any]]] = {
     "SeenConflicts": _conflicts,
     "WrittenAnalysis": _analysis,
     "WrittenSummary": _summary,
+    "PlannedSlides": _slides,
 }
 
 

@@ -26,6 +26,7 @@ from schema.contracts.research import (
     Subtask,
     ToolCall,
 )
+from schema.contracts.slides import Outline, OutlineRequest
 from schema.contracts.tables import Filled, FillRequest
 from schema.contracts.tools import Effect, ToolOutput
 
@@ -99,6 +100,10 @@ class ScriptedReasoner:
         """Write as the extractive reasoner does."""
         await self._enter("write_report")
         return await self._writer.write_report(brief, subtasks, findings, conflicts, claims, missing)
+
+    async def plan_slides(self, request: OutlineRequest) -> Reasoned[Outline]:
+        """Leave it to the rules, as the extractive reasoner does."""
+        return await self._writer.plan_slides(request)
 
 
 class _Nap(Arguments):

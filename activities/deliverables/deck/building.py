@@ -7,16 +7,16 @@ import io
 from collections.abc import Sequence
 from datetime import UTC
 
-from pptx.presentation import Presentation as Deck
 from pptx.oxml import parse_xml
+from pptx.presentation import Presentation as Deck
 from pptx.shapes.placeholder import SlidePlaceholder
 from pptx.slide import Slide
 from pptx.util import Pt
 
 from activities.deliverables.deck import geometry
 from activities.deliverables.deck import master as layouts
-from activities.deliverables.deck.drawing import draw_chart, draw_picture, has_picture
 from activities.deliverables.deck.diagrams import draw_process, draw_timeline
+from activities.deliverables.deck.drawing import draw_chart, draw_picture, has_picture
 from activities.deliverables.deck.keyfigures import draw_key_figures
 from activities.deliverables.deck.metrics import OTHER_FONT
 from activities.deliverables.deck.package import settled
@@ -48,9 +48,7 @@ _PML = (
 )
 
 
-def to_pptx(
-    record: RunRecord, look: Look, max_slides: int = SLIDES_DEFAULT, outline: Outline | None = None
-) -> bytes:
+def to_pptx(record: RunRecord, look: Look, max_slides: int = SLIDES_DEFAULT, outline: Outline | None = None) -> bytes:
     """Return a record as a deck of at most `max_slides` slides.
 
     Args:
@@ -76,11 +74,7 @@ def build(plan: DeckPlan, record: RunRecord, look: Look, factor: float = 1.0) ->
     deck = layouts.new_deck(look, footer)
     pictured = {figure.name for figure in record.figures if has_picture(figure, look)}
     slides = [deck.slides.add_slide(layouts.layout_named(deck, _layout(each, pictured))) for each in plan.slides]
-    listing = {
-        number: slide
-        for planned, slide in zip(plan.slides, slides, strict=True)
-        for number in planned.sources
-    }
+    listing = {number: slide for planned, slide in zip(plan.slides, slides, strict=True) for number in planned.sources}
     builder = _Builder(record, look, factor, Citations(listing), slides)
     for number, (planned, slide) in enumerate(zip(plan.slides, slides, strict=True), 1):
         builder.fill(slide, planned)

@@ -1,7 +1,10 @@
 """Native charts: the numbers are in the file, in a workbook that a presentation program opens to edit them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
+from itertools import pairwise
+from typing import Any
 
 from lxml import etree
 from pptx.chart.chart import Chart
@@ -16,35 +19,37 @@ from xlsxwriter import Workbook
 
 from activities.deliverables.deck.figures import Axes, Points, axes_of, number_text, points_of, when_of
 from activities.deliverables.deck.sections import clean
+from activities.deliverables.deck.wording import elided
 from activities.deliverables.look import MUTED
 from schema.contracts.deliverables import Figure
 
 AXIS_PT = 12
+NAME_CHARACTERS_MAX = 32
 LABELS_MAX = 12
 """Bars to which their values are written."""
 _LITERAL = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 
-class _LiteralCategories(CategoryWorkbookWriter):
+@contextmanager
+def _literal(file: Any) -> Iterator[tuple[Workbook, Any]]:
+    workbook = Workbook(file, _LITERAL)
+    yield workbook, workbook.add_worksheet()
+    workbook.close()
+
+
+class _LiteralCategories(CategoryWorkbookWriter):  # type: ignore[misc]
     """Names of categories are foreign text: in the workbook they stay text, never formulas or links."""
 
-    def _open_worksheet(self, xlsx_file):  # type: ignore[no-untyped-def] # noqa: ANN
-        from contextlib import contextmanager
-
-        @contextmanager
-        def opened():  # type: ignore[no-untyped-def]
-            workbook = Workbook(xlsx_file, _LITERAL)
-            yield workbook, workbook.add_worksheet()
-            workbook.close()
-
-        return opened()
+    def _open_worksheet(self, xlsx_file: Any) -> AbstractContextManager[tuple[Workbook, Any]]:
+        return _literal(xlsx_file)
 
 
-class _LiteralDots(XyWorkbookWriter):
-    _open_worksheet = _LiteralCategories._open_worksheet
+class _LiteralDots(XyWorkbookWriter):  # type: ignore[misc]
+    def _open_worksheet(self, xlsx_file: Any) -> AbstractContextManager[tuple[Workbook, Any]]:
+        return _literal(xlsx_file)
 
 
-class Categories(CategoryChartData):
+class Categories(CategoryChartData):  # type: ignore[misc]
     """Numbers by name."""
 
     @property
@@ -52,7 +57,7 @@ class Categories(CategoryChartData):
         return _LiteralCategories(self)
 
 
-class Dots(XyChartData):
+class Dots(XyChartData):  # type: ignore[misc]
     """Pairs of numbers."""
 
     @property
@@ -85,7 +90,7 @@ def chart_data(figure: Figure) -> Data | None:
 def bars(names: Sequence[str], values: Sequence[float], axes: Axes) -> Data:
     """Return lying bars; `axes.x` names the categories, `axes.y` the numbers."""
     data = Categories(number_format=_format(values))
-    data.categories = [name[:60] or "–" for name in names]
+    data.categories = [elided(name, NAME_CHARACTERS_MAX) or "–" for name in names]
     data.add_series(axes.y or "Value", list(values))
     return XL_CHART_TYPE.BAR_CLUSTERED, data, axes
 
@@ -128,17 +133,15 @@ def dress(chart: Chart, kind: XL_CHART_TYPE, axes: Axes, values: Sequence[float]
     chart.font.color.theme_color = MSO_THEME_COLOR.TEXT_1
     lying = kind == XL_CHART_TYPE.BAR_CLUSTERED
     number_format = _format(values)
-    for axis, name, is_value in (
-        (chart.category_axis, axes.x, kind == XL_CHART_TYPE.XY_SCATTER), (chart.value_axis, axes.y, True),
-    ):  # fmt: skip
+    for axis, name, is_numbers in ((chart.category_axis, axes.x, False), (chart.value_axis, axes.y, True)):
         axis.format.line.color.rgb = RGBColor.from_string("B6BCC3")
-        axis.has_major_gridlines = is_value and (axis is chart.value_axis)
-        if axis.has_major_gridlines:
+        axis.has_major_gridlines = is_numbers
+        if is_numbers:
             axis.major_gridlines.format.line.color.rgb = RGBColor.from_string("E6E8EB")
             axis.major_gridlines.format.line.width = Pt(0.75)
         axis.tick_labels.font.size = Pt(AXIS_PT)
         axis.tick_label_position = XL_TICK_LABEL_POSITION.LOW
-        if is_value and axis is chart.value_axis:
+        if is_numbers:
             axis.tick_labels.number_format, axis.tick_labels.number_format_is_linked = number_format, False
         if name:
             axis.has_title = True
@@ -202,7 +205,7 @@ def _dates(chart: Chart) -> None:
     for tag in ("c:majorUnit", "c:majorTimeUnit", "c:baseTimeUnit"):
         for old in axis.findall(qn(tag)):
             axis.remove(old)
-    gaps = min((b - a for a, b in zip(serials, serials[1:], strict=False)), default=1)
+    gaps = min((b - a for a, b in pairwise(serials)), default=1)
     base = "years" if gaps >= 365 else "months" if gaps >= 28 else "days"
     for tag, value in (("c:baseTimeUnit", base), ("c:majorUnit", str(step)), ("c:majorTimeUnit", unit)):
         element = etree.SubElement(axis, qn(tag))
@@ -213,4 +216,3 @@ def describe(figure: Figure, said: Sequence[str]) -> str:
     """Return the text that stands for a chart where it cannot be seen."""
     kind = {"line": "Line chart", "bar": "Bar chart", "histogram": "Histogram", "scatter": "Scatter chart"}
     return f"{kind.get(figure.kind, 'Box plot')}: {clean(figure.title)}. {'. '.join(said)}"[:900]
-

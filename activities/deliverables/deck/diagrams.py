@@ -15,7 +15,14 @@ from activities.deliverables.deck import geometry
 from activities.deliverables.deck.geometry import Box
 from activities.deliverables.deck.metrics import SPACING
 from activities.deliverables.deck.packing import marks_text
-from activities.deliverables.deck.visuals import CARD_MARGIN, COLUMN_GAP, DIAGRAM_PT, EVENT_HEIGHT, card_height, column_width
+from activities.deliverables.deck.visuals import (
+    CARD_MARGIN,
+    COLUMN_GAP,
+    DIAGRAM_PT,
+    EVENT_HEIGHT,
+    card_height,
+    column_width,
+)
 from activities.deliverables.deck.writing import Citations, first_paragraph, write_statement, write_text
 from schema.contracts.deliverables import Statement
 
@@ -51,9 +58,8 @@ def draw_process(slide: Slide, statements: Sequence[Statement], citations: Citat
     count, top = len(statements), geometry.BODY.y + 14
     for number in range(count):
         kind = MSO_SHAPE.PENTAGON if number == 0 else MSO_SHAPE.CHEVRON
-        arrow = _shape(
-            group, kind, Box(_left(number, count), top, column_width(count) + 10 * (number < count - 1), HEAD), f"Step {number + 1}"
-        )  # fmt: skip
+        reach = column_width(count) + 10 * (number < count - 1)
+        arrow = _shape(group, kind, Box(_left(number, count), top, reach, HEAD), f"Step {number + 1}")
         _fill(arrow, MSO_THEME_COLOR.TEXT_2)
         _text(arrow, MSO_ANCHOR.MIDDLE, 0)
         run = write_text(first_paragraph(arrow.text_frame), str(number + 1), size=20, bold=True)

@@ -21,7 +21,7 @@ class Axes:
 
 
 def points_of(figure: Figure) -> Points:
-    """Return a figure's data: fields `x`, `y` (lines, bars, dots), `from`, `to`, `y` (histograms), or boxes' figures."""
+    """Return a figure's data: `x`, `y` (lines, bars, dots), `from`, `to`, `y` (histograms), or boxes' figures."""
     data = figure.spec.get("data")
     values = data.get("values") if isinstance(data, dict) else None
     points = [point for point in values if isinstance(point, dict)] if isinstance(values, list) else []
@@ -88,12 +88,33 @@ def takeaways(figure: Figure) -> tuple[Statement, ...]:
     return tuple(Statement(text=text) for text in said.get(figure.kind, lambda _: [])(points))
 
 
+def heading(figure: Figure) -> str:
+    """Return a figure's title with what it comes to, where that is one thing."""
+    points, title = points_of(figure), clean(figure.title)
+    if len(points) < 2 or figure.kind not in ("line", "bar", "histogram"):
+        return title
+    if figure.kind == "line":
+        first, last = points[0], points[-1]
+        if first["y"] <= 0 or last["y"] < 0:
+            return title
+        change = (last["y"] / first["y"] - 1) * 100
+        way = "unchanged" if abs(change) < 0.5 else f"{'up' if change > 0 else 'down'} {abs(change):,.0f} %"
+        return f"{title}: {way} from {_name(first['x'])} to {_name(last['x'])}"
+    top = max(points, key=lambda each: each["y"])
+    if sum(each["y"] == top["y"] for each in points) > 1:
+        return title
+    if figure.kind == "bar":
+        return f"{title}: {_name(top['x'])} leads with {number_text(top['y'])}"
+    return f"{title}: most often {number_text(top['from'])} to {number_text(top['to'])}"
+
+
 def _of_line(points: Points) -> list[str]:
     first, last = points[0], points[-1]
     top, low = max(points, key=lambda each: each["y"]), min(points, key=lambda each: each["y"])
     change = f" ({(last['y'] / first['y'] - 1) * 100:+.0f} %)" if first["y"] > 0 and last["y"] >= 0 else ""
+    begin, end = (f"{number_text(each['y'])} ({_name(each['x'])})" for each in (first, last))
     return [
-        f"From {number_text(first['y'])} ({_name(first['x'])}) to {number_text(last['y'])} ({_name(last['x'])}){change}",
+        f"From {begin} to {end}{change}",
         f"Highest: {number_text(top['y'])} ({_name(top['x'])})",
         f"Lowest: {number_text(low['y'])} ({_name(low['x'])})",
     ]

@@ -1,4 +1,4 @@
-"""Tables on slides: which rows and columns of a table one slide shows, how wide the columns are and how high the rows."""
+"""Tables on slides: which rows and columns one slide shows, how wide the columns are and how high the rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

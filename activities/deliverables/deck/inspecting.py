@@ -76,9 +76,7 @@ class Inspected:
         if not shape.is_placeholder:
             return found
         own = shape.placeholder_format
-        for each in self.layout.placeholders:
-            if each.placeholder_format.idx == own.idx:
-                found.append(each._element)
+        found += [each._element for each in self.layout.placeholders if each.placeholder_format.idx == own.idx]
         kind = str(own.type)
         for each in self.master.placeholders:
             other = str(each.placeholder_format.type)

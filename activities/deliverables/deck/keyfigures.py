@@ -82,9 +82,7 @@ def _row_heights(
 
 def _text_size(statements: Sequence[Statement], labels: Sequence[str], large: float, factor: float) -> float | None:
     room = 0.97 * geometry.BODY.height
-    return next(
-        (size for size in TEXT_PTS if sum(_row_heights(statements, labels, size, large, factor)) <= room), None
-    )
+    return next((size for size in TEXT_PTS if sum(_row_heights(statements, labels, size, large, factor)) <= room), None)
 
 
 def draw_key_figures(

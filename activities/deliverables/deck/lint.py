@@ -171,8 +171,11 @@ class _Linter:
             if each.is_placeholder or not each.has_text_frame:
                 continue
             fill, under = self._inspected.colour_in(each._element.find(qn("p:spPr"))), box_of(each)
-            if fill and under.x <= box.x + 1 and under.right >= box.right - 1 and (
-                under.y <= box.y + 1 and under.bottom >= box.bottom - 1
+            if (
+                fill
+                and under.x <= box.x + 1
+                and under.right >= box.right - 1
+                and (under.y <= box.y + 1 and under.bottom >= box.bottom - 1)
             ):
                 return fill
         fill = self._inspected.colour_in(self._inspected.master._element.find(f".//{qn('p:bgPr')}"))
@@ -236,8 +239,11 @@ class _Linter:
     def _placed(self) -> Iterator[LintFinding]:
         top = [(shape, self._grown(shape)) for shape in self._slide.shapes]
         for shape, box in top:
-            if box.x < -TOLERANCE or box.y < -TOLERANCE or box.right > self._page.right + TOLERANCE or (
-                box.bottom > self._page.bottom + TOLERANCE
+            if (
+                box.x < -TOLERANCE
+                or box.y < -TOLERANCE
+                or box.right > self._page.right + TOLERANCE
+                or (box.bottom > self._page.bottom + TOLERANCE)
             ):
                 yield self._says(LintRule.OFF_SLIDE, shape.name, f"it reaches to {box.right:.0f}, {box.bottom:.0f} pt")
             properties = shape._element.xpath(".//p:cNvPr")[0]

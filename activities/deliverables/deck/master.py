@@ -104,7 +104,7 @@ def _themed(xml: str, look: Look, palette: Palette) -> str:
 
     def font(tag: str, family: str) -> str:
         return (
-            f'<a:{tag}><a:latin typeface={quoteattr(family)}/><a:ea typeface={quoteattr(CJK_FONT)}/>'
+            f"<a:{tag}><a:latin typeface={quoteattr(family)}/><a:ea typeface={quoteattr(CJK_FONT)}/>"
             f"<a:cs typeface={quoteattr(ARABIC_FONT)}/>{scripts}</a:{tag}>"
         )
 
@@ -162,8 +162,8 @@ def _rectangle(number: int, name: str, box: Box, colour: str) -> str:
 
 def _tree(shapes: str, background: str = "") -> str:
     return (
-        f"<p:cSld {_SPACES}%s>{background}<p:spTree><p:nvGrpSpPr><p:cNvPr id=\"1\" name=\"\"/><p:cNvGrpSpPr/><p:nvPr/>"
-        "</p:nvGrpSpPr><p:grpSpPr><a:xfrm><a:off x=\"0\" y=\"0\"/><a:ext cx=\"0\" cy=\"0\"/><a:chOff x=\"0\" y=\"0\"/>"
+        f'<p:cSld {_SPACES}%s>{background}<p:spTree><p:nvGrpSpPr><p:cNvPr id="1" name=""/><p:cNvGrpSpPr/><p:nvPr/>'
+        '</p:nvGrpSpPr><p:grpSpPr><a:xfrm><a:off x="0" y="0"/><a:ext cx="0" cy="0"/><a:chOff x="0" y="0"/>'
         f'<a:chExt cx="0" cy="0"/></a:xfrm></p:grpSpPr>{shapes}</p:spTree></p:cSld>'
     )
 
@@ -214,7 +214,8 @@ def _write_master(master: SlideMaster, footer: str) -> None:
         '<a:ea typeface="+mj-ea"/><a:cs typeface="+mj-cs"/></a:defRPr></a:lvl1pPr>'
     )
     other = (
-        '<a:lvl1pPr marL="0" algn="l"><a:defRPr sz="1800" kern="1200"><a:solidFill><a:schemeClr val="tx1"/></a:solidFill>'
+        '<a:lvl1pPr marL="0" algn="l"><a:defRPr sz="1800" kern="1200">'
+        '<a:solidFill><a:schemeClr val="tx1"/></a:solidFill>'
         '<a:latin typeface="+mn-lt"/><a:ea typeface="+mn-ea"/><a:cs typeface="+mn-cs"/></a:defRPr></a:lvl1pPr>'
     )
     styles = parse_xml(
@@ -273,9 +274,8 @@ def _content_shapes(name: str) -> str:
     small = _level(12, space=6)
     parts = {
         "Title and content": body,
-        "Closing": _rectangle(9, "Panel", Box(0, 126, grid.SLIDE_WIDTH, 370), "bg2") + _placeholder(
-            3, "Text", _BODY_PH, Box(grid.MARGIN, 140, grid.WIDTH, 342)
-        ),
+        "Closing": _rectangle(9, "Panel", Box(0, 126, grid.SLIDE_WIDTH, 370), "bg2")
+        + _placeholder(3, "Text", _BODY_PH, Box(grid.MARGIN, 140, grid.WIDTH, 342)),
         "Two content": _placeholder(3, "Left", f'sz="half" idx="{BODY_IDX}"', grid.LEFT)
         + _placeholder(4, "Right", f'sz="half" idx="{SECOND_IDX}"', grid.RIGHT),
         "Chart": _placeholder(7, "Chart", f'type="chart" idx="{CONTENT_IDX}"', grid.CHART)
@@ -298,7 +298,7 @@ def _place_logo(deck: Deck, logo: bytes, size: tuple[int, int]) -> None:
     for target, box in ((deck.slide_master, grid.LOGO), (layout_named(deck, "Title"), grid.COVER_LOGO)):
         scale = min(box.width / size[0], box.height / size[1])
         width, height = size[0] * scale, size[1] * scale
-        image, rid = target.part.get_or_add_image_part(io.BytesIO(logo))
+        _, rid = target.part.get_or_add_image_part(io.BytesIO(logo))
         frame = _frame(Box(box.right - width, box.y + (box.height - height) / 2, width, height))
         target.shapes._spTree.append(
             parse_xml(

@@ -18,8 +18,11 @@ LATIN_LINE, CJK_LINE, ARABIC_LINE = 1.362, 1.448, 2.112
 OTHER_FONT = 1.1
 """How much wider than Noto Sans another font may be (DejaVu Sans, which replaces what is missing, is 7 percent)."""
 SAFETY = 1.03
+CHARACTERS_MAX = 6_000
+"""Of a text that is measured; what is longer fits no slide at any size."""
 JOINED = 0.8
-"""Arabic letters within a word over their isolated forms."""
+"""Arabic letters within a word over their isolated forms; some join to one side only and stay as wide."""
+_UNJOINED = frozenset("اأإآدذرزوؤةىء")
 
 
 @lru_cache(maxsize=1)
@@ -39,7 +42,7 @@ def _widths() -> dict[bool, dict[str, int]]:
 def _advance(character: str, bold: bool) -> float:
     known = _widths()[bold].get(character)
     if known is not None:
-        return known / 1000 * (JOINED if is_arabic(character) else 1.0)
+        return known / 1000 * (JOINED if is_arabic(character) and character not in _UNJOINED else 1.0)
     if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Cf"):
         return 0.0
     if unicodedata.east_asian_width(character) in ("W", "F") or ord(character) > 0xFFFF:
@@ -52,11 +55,15 @@ def is_arabic(character: str) -> bool:
     return "\u0600" <= character <= "\u06ff" or "\u0750" <= character <= "\u077f" or "\ufb50" <= character <= "\ufdff"
 
 
+_IDEOGRAPHIC = (
+    ("\u2e80", "\u9fff"), ("\uac00", "\ud7af"), ("\uf900", "\ufaff"), ("\uff00", "\uffef"),
+    ("\U00020000", "\U0003ffff"),
+)  # fmt: skip
+
+
 def is_ideographic(character: str) -> bool:
     """Tell whether a line may break before and after a character without a space."""
-    return "\u2e80" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7af" or (
-        "\uf900" <= character <= "\ufaff" or "\uff00" <= character <= "\uffef" or "\U00020000" <= character <= "\U0003ffff"
-    )
+    return any(first <= character <= last for first, last in _IDEOGRAPHIC)
 
 
 def width(text: str, size: float, *, bold: bool = False, factor: float = 1.0) -> float:
@@ -76,7 +83,7 @@ def line_height(text: str, size: float) -> float:
 
 def count_lines(text: str, size: float, room: float, *, bold: bool = False, factor: float = 1.0) -> int:
     """Return how many lines `text` takes in a box that is `room` points wide; a word that is wider is broken."""
-    lines, used = 1, 0.0
+    lines, used, text = 1, 0.0, text[:CHARACTERS_MAX]
     for piece, gap in _pieces(text):
         wide = width(piece, size, bold=bold, factor=factor)
         before = width(" ", size, bold=bold, factor=factor) if gap and used else 0.0

@@ -58,7 +58,10 @@ def outlined(outline: Outline, material: Material, factor: float = 1.0) -> dict[
             if place == 0 and _holds(title, packed.statements, topic, factor):
                 plan = plan.model_copy(
                     update={
-                        "title": title, "headline": None, "statements": packed.statements, "size_pt": packed.size_pt,
+                        "title": title,
+                        "headline": None,
+                        "statements": packed.statements,
+                        "size_pt": packed.size_pt,
                         "visual": key_figures_of(packed.statements, factor),
                     }
                 )
@@ -75,12 +78,14 @@ def _topic(kind: SlideKind, topics: list[str]) -> str:
     return _TOPICS.get(kind) or Counter(topics).most_common(1)[0][0]
 
 
-def _slide(
-    kind: SlideKind, topic: str, statements: tuple[Statement, ...], size_pt: float, factor: float
-) -> SlidePlan:
+def _slide(kind: SlideKind, topic: str, statements: tuple[Statement, ...], size_pt: float, factor: float) -> SlidePlan:
     heading = heading_of(statements, topic, factor)
     return SlidePlan(
-        kind=kind, title=heading.title, topic=topic, headline=heading.headline, statements=heading.below,
+        kind=kind,
+        title=heading.title,
+        topic=topic,
+        headline=heading.headline,
+        statements=heading.below,
         size_pt=size_for(heading.below, geometry.BODY, factor=factor) or size_pt,
         visual=key_figures_of(heading.below, factor),
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from activities.deliverables.deck import geometry as grid
-from activities.deliverables.deck.metrics import count_lines, line_height, text_height
+from activities.deliverables.deck.metrics import CHARACTERS_MAX, count_lines, line_height, text_height
 from activities.deliverables.deck.wording import elided
 from schema.contracts.deliverables import Statement
 
@@ -105,7 +105,7 @@ def fitted_text(statement: Statement, box: grid.Box, size: float, factor: float 
 
 
 def _longest(text: str, fits: Callable[[str], bool]) -> str:
-    low, high = 1, len(text)
+    low, high = 1, min(len(text), CHARACTERS_MAX)
     while low < high:
         middle = (low + high + 1) // 2
         if fits(elided(text, middle)):
@@ -115,7 +115,9 @@ def _longest(text: str, fits: Callable[[str], bool]) -> str:
     return elided(text, low)
 
 
-def fitted_line(text: str, size: float, box: grid.Box, *, bold: bool = False, factor: float = 1.0, tail: str = "") -> str:
+def fitted_line(
+    text: str, size: float, box: grid.Box, *, bold: bool = False, factor: float = 1.0, tail: str = ""
+) -> str:
     """Return a text as it fits a box without bullets, with an ellipsis where it had to be cut."""
     lines = max(1, int(box.height / line_height(text, size)))
 

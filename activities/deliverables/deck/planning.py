@@ -22,8 +22,8 @@ from activities.deliverables.deck.sections import (
     KEY_FINDINGS,
     RECOMMENDATIONS,
     Material,
-    sort_statements,
     clean,
+    sort_statements,
 )
 from activities.deliverables.deck.visuals import figures_of, process_in, tables_of, timeline_in
 from activities.deliverables.deck.wording import elided

@@ -70,7 +70,7 @@ def sort_statements(record: RunRecord) -> Material:
         if above == EXECUTIVE_SUMMARY:
             summary += said
             continue
-        said = [each for each in said if each.text and not (same(each.text) in known or known.add(same(each.text)))]  # type: ignore[func-returns-value]
+        said = _new(said, known)
         if above == RECOMMENDATIONS:
             if part.title == NOT_COVERED:
                 material.remarks += said
@@ -81,7 +81,7 @@ def sort_statements(record: RunRecord) -> Material:
         else:
             material.remarks += [each for each in said if not each.marks]
             grids = [_grid(block, valid) for block in part.blocks if isinstance(block, Grid) and block.rows]
-            topic = Topic(clean(part.title), [each for each in said if each.marks], grids)
+            topic = Topic(clean(part.title) or ANALYSIS, [each for each in said if each.marks], grids)
             if topic.statements or topic.grids:
                 material.topics.append(topic)
     for each in summary:
@@ -91,6 +91,16 @@ def sort_statements(record: RunRecord) -> Material:
         material.remarks += [each for each in material.findings if not each.marks]
         material.findings = cited
     return material
+
+
+def _new(said: list[Statement], known: set[str]) -> list[Statement]:
+    """Return the statements that are not known yet, and know them."""
+    fresh = list[Statement]()
+    for each in said:
+        if (key := same(each.text) or each.text) and key not in known:
+            known.add(key)
+            fresh.append(each)
+    return fresh
 
 
 def _said(part: Part) -> Iterator[Statement]:

@@ -7,6 +7,7 @@ from pptx.oxml.ns import qn
 from pptx.shapes.placeholder import TablePlaceholder
 from pptx.slide import Slide
 from pptx.table import Table, _Cell
+from pptx.text.text import _Paragraph
 from pptx.util import Pt
 
 from activities.deliverables.deck import geometry
@@ -33,8 +34,8 @@ def draw_table(slide: Slide, placeholder: TablePlaceholder, grid: Grid, citation
     use_no_style(table)
     for column, wide in enumerate(measured.columns):
         table.columns[column].width = Pt(wide)
-    for row, high in enumerate(measured.rows):
-        table.rows[row].height = Pt(high)
+    for place, high in enumerate(measured.rows):
+        table.rows[place].height = Pt(high)
     frame.height = Pt(measured.height)
     frame.left, frame.top, frame.width = Pt(geometry.TABLE.x), Pt(geometry.TABLE.y), Pt(sum(measured.columns))
     right = {column for column in range(1, len(grid.heading)) if _is_numeric(grid, column)}
@@ -72,9 +73,7 @@ def _within(grid: Grid, size: float, factor: float) -> Grid:
             text = elided(text, max(20, len(text) * 3 // 4))
         return cell.model_copy(update={"text": text})
 
-    rows = tuple(
-        tuple(cut(cell, wide) for cell, wide in zip(row, measured.columns, strict=True)) for row in grid.rows
-    )
+    rows = tuple(tuple(cut(cell, wide) for cell, wide in zip(row, measured.columns, strict=True)) for row in grid.rows)
     return grid.model_copy(update={"rows": rows})
 
 
@@ -86,14 +85,14 @@ def describe(grid: Grid) -> str:
 
 def _is_numeric(grid: Grid, column: int) -> bool:
     texts = [row[column].text for row in grid.rows if row[column].text.strip("–- ")]
-    return bool(texts) and all(text[:1].isdigit() or text[:1] in "-+€$£" for text in texts) or (
+    return (bool(texts) and all(text[:1].isdigit() or text[:1] in "-+€$£" for text in texts)) or (
         numbers_in(grid, column) is not None
     )
 
 
-def _align(paragraph: object, is_right: bool) -> None:
+def _align(paragraph: _Paragraph, is_right: bool) -> None:
     if is_right:
-        paragraph.alignment = PP_ALIGN.RIGHT  # type: ignore[attr-defined]
+        paragraph.alignment = PP_ALIGN.RIGHT
 
 
 def _prepared(cell: _Cell, fill: MSO_THEME_COLOR) -> _Cell:

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from activities.deliverables.deck import geometry as geometry
-from activities.deliverables.deck.figures import column_to_draw, marks_of, points_of, takeaways
+from activities.deliverables.deck.figures import column_to_draw, heading, marks_of, points_of, takeaways
 from activities.deliverables.deck.gridding import split_grid
 from activities.deliverables.deck.metrics import text_height
 from activities.deliverables.deck.packing import marks_text
 from activities.deliverables.deck.sections import Topic, clean
 from activities.deliverables.deck.wording import dated, elided, steps_in
-from schema.contracts.deliverables import Figure, Grid, RunRecord, Statement
+from schema.contracts.deliverables import Grid, RunRecord, Statement
 from schema.contracts.slides import SlideKind, SlidePlan, Visual, VisualKind
 
 EVENTS_MIN, EVENTS_MAX = 3, 4
@@ -24,10 +24,11 @@ EVENT_HEIGHT = 240.0
 CARD_MARGIN = 12.0
 DIAGRAM_PT = 14.0
 COLUMN_GAP = 18.0
+TITLE_MOST = 84
 
 
 class Illustrator(Protocol):
-    """A model of images (through litellm, where a deployment configures one); called before the builder, never by it."""
+    """A model of images, through litellm where a deployment configures one; called before the builder, never by it."""
 
     async def illustrate(self, slide: SlidePlan) -> bytes | None:
         """Return a PNG or JPEG for a slide's cover or margin; None: none, and the slide stands as it is."""
@@ -106,9 +107,7 @@ def _chart_of(grid: Grid, topic: str) -> SlidePlan | None:
     column = column_to_draw(grid)
     if column is None:
         return None
-    cut = Grid(
-        heading=(grid.heading[0], grid.heading[column]), rows=tuple((row[0], row[column]) for row in grid.rows)
-    )
+    cut = Grid(heading=(grid.heading[0], grid.heading[column]), rows=tuple((row[0], row[column]) for row in grid.rows))
     ranked = sorted(cut.rows, key=lambda row: float(row[1].text.replace(",", "").replace(" ", "").rstrip("%")))
     best, least = ranked[-1], ranked[0]
     said = (
@@ -141,6 +140,6 @@ def figures_of(record: RunRecord) -> list[SlidePlan]:
             told.add(each.sentence)
             said.append(Statement(text=clean(each.sentence)))
         visual = Visual(kind=VisualKind.CHART, figure=figure.name, caption=f"Data: {elided(clean(figure.origin), 80)}")
-        slides.append(_visual_slide(elided(clean(figure.title), 84), "What the data shows", visual, said))
+        title = heading(figure) if len(heading(figure)) <= TITLE_MOST else elided(clean(figure.title), TITLE_MOST)
+        slides.append(_visual_slide(title, "What the data shows", visual, said))
     return slides
-

@@ -8,12 +8,17 @@ from schema.contracts.deliverables import Statement
 
 TITLE_CHARACTERS_MAX = 96
 """Two lines of a slide's title."""
+STATEMENT_CHARACTERS_MAX = 600
+"""Of a statement whose figures and dates are looked for; a longer one is no row of a diagram."""
 _TAIL = re.compile(
-    r"(?:;| – | — |, (?:according to|which|who|as reported|where|says|said|reported|laut|so|welche[rs]?|selon|d'après) ).*",
+    r"(?:;| – | — |, (?:according to|which|who|as reported|where|says|said|reported|laut|so|welche[rs]?|selon|d'après)"
+    r" ).*",
     re.IGNORECASE,
 )
 """Clauses that tell who says so or add to what is said; never one that limits it (if, unless, although, except)."""
-_LIMITS = re.compile(r"\b(?:if|unless|except|although|but|however|only|provided|not|sofern|wenn|nicht|sauf|si|pas)\b", re.I)
+_LIMITS = re.compile(
+    r"\b(?:if|unless|except|although|but|however|only|provided|not|sofern|wenn|nicht|sauf|si|pas)\b", re.I
+)
 
 
 def shortened(text: str, most: int = TITLE_CHARACTERS_MAX) -> str | None:
@@ -68,7 +73,7 @@ _DATE = re.compile(
 
 def dated(text: str) -> tuple[date, str] | None:
     """Return when something was, with the words that say it; None without a date, or with more than one."""
-    found = list(_DATE.finditer(text))
+    found = list(_DATE.finditer(text)) if len(text) <= STATEMENT_CHARACTERS_MAX else []
     if len(found) != 1:
         return None
     said = found[0].groupdict()
@@ -114,17 +119,16 @@ FIGURE = re.compile(
 )
 """Figures that are set off in text: with a separator of thousands, a percentage or a unit; never a year."""
 _KEY = re.compile(
-    r"(?P<before>[^\W\d_]+[ \u00a0])?(?P<figure>(?<![\w.,/-])(?:[€$£¥]\s?)?\d+(?:[.,]\d+)*"
+    r"(?P<before>(?<![^\W\d_])[^\W\d_]{1,40}[ \u00a0])?(?P<figure>(?<![\w.,/-])(?:[€$£¥]\s?)?\d+(?:[.,]\d+)*"
     r"(?:\s?%|(?P<unit>(?: (?:thousand|million|billion|trillion|square|cubic))? (?P<noun>[^\W\d_]+))|(?=[\s.,;)])))"
 )
-_HEDGES = frozenset(
-    "about around nearly almost roughly approximately than least most to under over below above not no only some circa "
-    "up ca etwa rund fast knapp über environ près".split()
+_HEDGES = re.compile(
+    r"about|around|nearly|almost|roughly|approximately|than|least|most|to|under|over|below|above|not|no|only|some|circa|"
+    r"up|ca|etwa|rund|fast|knapp|über|environ|près"
 )
-_NO_NOUN = frozenset(
-    "in of and to per the a an by on at for from or with was is were are has had will would can as after before out "
-    "und der die das von im am bis et de la le les du en au january february march april may june july august september "
-    "october november december".split()
+_NO_NOUN = re.compile(
+    r"in|of|and|to|per|the|a|an|by|on|at|for|from|or|with|was|is|were|are|has|had|will|would|can|as|after|before|out|"
+    r"und|der|die|das|von|im|am|bis|et|de|la|le|les|du|en|au"
 )
 
 
@@ -133,14 +137,16 @@ def key_figure(text: str) -> str | None:
 
     A year is no figure; one that is hedged, that counts nothing or that belongs to a name tells too little alone.
     """
+    if len(text) > STATEMENT_CHARACTERS_MAX:
+        return None
     for found in _KEY.finditer(text):
         figure, noun, before = found["figure"], (found["noun"] or "").casefold(), (found["before"] or "").strip()
         if re.match(r"(?:1[5-9]|20)\d\d(?![\d.,])", figure) or noun in _MONTHS:
             continue
         is_name = before[:1].isupper() and before.casefold() not in ("the", "a", "an", "some")
-        if before.casefold() in _HEDGES or is_name or _is_rtl(noun):
+        if _HEDGES.fullmatch(before.casefold()) or is_name or _is_rtl(noun):
             break
-        if noun in _NO_NOUN:
+        if _NO_NOUN.fullmatch(noun):
             figure = figure[: -len(found["noun"])].rstrip()
             noun = ""
         if noun or figure[0] in "€$£¥" or figure.endswith("%"):

@@ -169,4 +169,3 @@ def _link(rid: str, action: str = "") -> etree._Element:
         'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships" '
         f'r:id="{rid}"{does}/>'
     )
-
