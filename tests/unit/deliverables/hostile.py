@@ -36,8 +36,10 @@ TEXTS = (
     "[[99]] [^1] [1](#source-1) ]]> ]]&gt;",
 )
 URIS = (
-    "javascript:alert(1)", "data:text/html,<script>alert(1)</script>", "file:///etc/passwd", "https://ok.example/a b\"'<>",
-    "http://[broken", "document:doc_1", "  https://spaced.example/\x00path ", "vbscript:x", "//host/share", "HTTP://UPPER.example/",
+    "javascript:alert(1)", "data:text/html,<script>alert(1)</script>", "file:///etc/passwd",
+    "https://ok.example/a b\"'<>",
+    "http://[broken", "document:doc_1", "  https://spaced.example/\x00path ", "vbscript:x", "//host/share",
+    "HTTP://UPPER.example/",
     "https://例え.example/ü?q=<b>#x", "https://user:pass@evil.example\u202e/moc.knab", "",
 )  # fmt: skip
 
