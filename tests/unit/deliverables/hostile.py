@@ -11,7 +11,6 @@ from schema.contracts.deliverables import (
     Paragraph,
     Part,
     Quotation,
-    RecordedEvent,
     RecordedSource,
     RunRecord,
     Statement,
@@ -44,8 +43,8 @@ URIS = (
 )  # fmt: skip
 
 
-def hostile_record() -> RunRecord:
-    """Return the record."""
+def hostile_record(word: str = WORD) -> RunRecord:
+    """Return the record, with a word that has no end."""
     record = made_record(3, Shape(sources=len(URIS), figures=1, events=3))
     said = tuple(Statement(text=text, marks=(1 + at % len(URIS),)) for at, text in enumerate(TEXTS))
     cells = tuple((Statement(text=text), *said[at : at + 2]) for at, text in enumerate(TEXTS[:-1]))
@@ -53,7 +52,7 @@ def hostile_record() -> RunRecord:
         Part(title="Executive summary", level=2, blocks=(Paragraph(sentences=said),)),
         Part(title=TEXTS[0], level=5, blocks=(Bullets(items=said),)),
         Part(title=TEXTS[2], level=3, blocks=(Grid(heading=(TEXTS[1], TEXTS[8], "n"), rows=cells),)),
-        Part(title=TEXTS[7], level=2, blocks=(Paragraph(sentences=(Statement(text=WORD, marks=(1, 99)),)),)),
+        Part(title=TEXTS[7], level=2, blocks=(Paragraph(sentences=(Statement(text=word, marks=(1, 99)),)),)),
         Part(title="", level=2),
     )
     sources = tuple(
@@ -65,7 +64,7 @@ def hostile_record() -> RunRecord:
             published_at="<b>yesterday</b>",
             snapshot_sha256="0" * 64,
             score=0.5,
-            quotations=tuple(Quotation(quote=text, start=0, end=1, claim_id="clm_1") for text in (*TEXTS, WORD[:900])),
+            quotations=tuple(Quotation(quote=text, start=0, end=1, claim_id="clm_1") for text in (*TEXTS, word[:900])),
         )
         for number, (at, uri) in enumerate(enumerate(URIS), 1)
     )
@@ -86,6 +85,3 @@ def hostile_record() -> RunRecord:
             "log": tuple(each.model_copy(update={"message": TEXTS[0]}) for each in record.log),
         }
     )
-
-
-__all__ = ["TEXTS", "URIS", "WORD", "RecordedEvent", "hostile_record"]
