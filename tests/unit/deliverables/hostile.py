@@ -26,7 +26,7 @@ TEXTS = (
     "[click](javascript:alert(3)) ![p](http://evil.example/p.png) [1]: http://evil.example",
     'HYPERLINK "http://evil.example" {SEQ x} DDEAUTO c:\\windows\\system32 "calc" \\* MERGEFORMAT',
     "=cmd|' /C calc'!A0 @SUM(1+1) +1 -1",
-    "before\x00\x01\x08\x0b\x1b[31m\x7f\x9f\ufffe\uffff\ud800after",
+    "before\x00\x01\x08\x0b\x1b[31m\x7f\x9f\ufffe\uffffafter",
     "override \u202etxt.exe\u2066 and no end",
     "# heading | pipe || `code` ~~gone~~ <!-- --> --- 1. item > quote \\",
     "&lt;b&gt; &amp;amp; &#x3c; \u2028 line \u2029 paragraph \r\n\n new",

@@ -14,7 +14,7 @@ from schema.errors import PartMissing
 from tests.support.records import SCRIPTS, Shape
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40"><rect width="80" height="40"/></svg>'
-EVERY_SCRIPT = Shape(subtasks=2, findings=6, grids=1, figures=2, scripts=tuple(SCRIPTS))
+EVERY_SCRIPT = Shape(subtasks=2, findings=6, grids=1, sources=8, figures=2, scripts=tuple(SCRIPTS))
 
 
 def picture(colour: str = "#2f6f9f", size: tuple[int, int] = (80, 40)) -> bytes:
