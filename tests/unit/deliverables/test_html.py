@@ -65,7 +65,7 @@ def test_every_statement_keeps_its_citations() -> None:
             ):
                 marks = f"[{', '.join(map(str, said.marks))}]" if said.marks else ""
                 assert said.text + marks in text
-    for link in page.xpath("//sup[@class='cites']/a"):
+    for link in page.xpath("//sup[contains(@class, 'cites')]/a"):
         entry = _of(page, link.get("href"))
         assert f"[{link.text}]" in _text(entry)
         first = _RECORD.sources[int(link.text) - 1].quotations[0].quote
