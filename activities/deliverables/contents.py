@@ -52,7 +52,7 @@ class Words:
     def tail(self) -> str:
         """Return the end of the text that no line break may part from a citation behind it."""
         last = self.text.rsplit(" ", 1)[-1]
-        return last if len(last) <= _TAIL_CHARACTERS else self.text[-2:]
+        return self.text[-2:] if self.language in ("zh", "ja") or len(last) > _TAIL_CHARACTERS else last
 
 
 @dataclass(frozen=True)
@@ -442,11 +442,18 @@ def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
 
 def _highlights(record: RunRecord) -> Iterator[tuple[str, str]]:
     quality = record.quality
-    yield f"{quality.sources_read:,}", "sources read"
-    yield f"{quality.sources_cited:,}", "sources cited"
-    yield f"{quality.supported:,}", "statements checked against their source"
-    if record.figures:
-        yield f"{len(record.figures):,}", "figures"
+    yield f"{quality.sources_read:,}", _counted(quality.sources_read, "source read", "sources read")
+    yield f"{quality.sources_cited:,}", _counted(quality.sources_cited, "source cited", "sources cited")
+    yield (
+        f"{quality.supported:,}",
+        _counted(quality.supported, "statement checked against its source", "statements checked against their sources"),
+    )
+    if figures := len(record.figures):
+        yield f"{figures:,}", _counted(figures, "figure", "figures")
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return one if number == 1 else many
 
 
 def _quality(record: RunRecord) -> Iterator[tuple[str, str]]:

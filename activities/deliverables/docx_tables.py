@@ -19,7 +19,7 @@ def new_table(document: DocumentObject, style: str, widths: Sequence[int]) -> Ta
     Args:
         widths: of its columns, in twentieths of a point.
     """
-    table = document.add_table(rows=1, cols=len(widths))
+    table: Table = document.add_table(rows=1, cols=len(widths))
     table.style = style
     table.autofit = False
     for column, width in zip(table.columns, widths, strict=True):
@@ -54,7 +54,7 @@ def fill_table(
         )
     )
     for number, row in enumerate(rows):
-        added = table.rows[0] if number == 0 else table.add_row()
+        added = table.rows[0] if number == 0 else table.add_row()  # type: ignore[no-untyped-call]
         properties = added._tr.get_or_add_trPr()
         properties.append(element("w:cantSplit"))
         if heading and number == 0:

@@ -88,7 +88,7 @@ def _fetcher(own: frozenset[str]) -> "URLFetcher":
     """Return what serves the document's own pictures, and refuses every other address: no network, no file."""
     from weasyprint.urls import URLFetcher
 
-    class OwnPictures(URLFetcher):
+    class OwnPictures(URLFetcher):  # type: ignore[misc]
         def fetch(self, url: str, headers: dict[str, str] | None = None) -> object:
             if url not in own:
                 raise ValueError("A document holds its own pictures only.")

@@ -85,4 +85,6 @@ def shortened(text: str, characters: int) -> str:
     if len(text) <= characters:
         return text
     head = text[: characters - 1]
-    return _balanced((head.rsplit(" ", 1)[0] if " " in head[characters // 2 :] else head).rstrip(" ,;:")) + "…"
+    if not text[characters - 1].isspace() and " " in head[characters // 2 :]:
+        head = head.rpartition(" ")[0]
+    return _balanced(head.rstrip(" ,;:")) + "…"

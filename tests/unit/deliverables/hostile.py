@@ -11,7 +11,6 @@ from schema.contracts.deliverables import (
     Paragraph,
     Part,
     Quotation,
-    RecordedEvent,
     RecordedSource,
     RunRecord,
     Statement,
@@ -27,7 +26,7 @@ TEXTS = (
     "[click](javascript:alert(3)) ![p](http://evil.example/p.png) [1]: http://evil.example",
     'HYPERLINK "http://evil.example" {SEQ x} DDEAUTO c:\\windows\\system32 "calc" \\* MERGEFORMAT',
     "=cmd|' /C calc'!A0 @SUM(1+1) +1 -1",
-    "before\x00\x01\x08\x0b\x1b[31m\x7f\x9f\ufffe\uffff\ud800after",
+    "before\x00\x01\x08\x0b\x1b[31m\x7f\x9f\ufffe\uffffafter",
     "override \u202etxt.exe\u2066 and no end",
     "# heading | pipe || `code` ~~gone~~ <!-- --> --- 1. item > quote \\",
     "&lt;b&gt; &amp;amp; &#x3c; \u2028 line \u2029 paragraph \r\n\n new",
@@ -36,14 +35,16 @@ TEXTS = (
     "[[99]] [^1] [1](#source-1) ]]> ]]&gt;",
 )
 URIS = (
-    "javascript:alert(1)", "data:text/html,<script>alert(1)</script>", "file:///etc/passwd", "https://ok.example/a b\"'<>",
-    "http://[broken", "document:doc_1", "  https://spaced.example/\x00path ", "vbscript:x", "//host/share", "HTTP://UPPER.example/",
+    "javascript:alert(1)", "data:text/html,<script>alert(1)</script>", "file:///etc/passwd",
+    "https://ok.example/a b\"'<>",
+    "http://[broken", "document:doc_1", "  https://spaced.example/\x00path ", "vbscript:x", "//host/share",
+    "HTTP://UPPER.example/",
     "https://例え.example/ü?q=<b>#x", "https://user:pass@evil.example\u202e/moc.knab", "",
 )  # fmt: skip
 
 
-def hostile_record() -> RunRecord:
-    """Return the record."""
+def hostile_record(word: str = WORD) -> RunRecord:
+    """Return the record, with a word that has no end."""
     record = made_record(3, Shape(sources=len(URIS), figures=1, events=3))
     said = tuple(Statement(text=text, marks=(1 + at % len(URIS),)) for at, text in enumerate(TEXTS))
     cells = tuple((Statement(text=text), *said[at : at + 2]) for at, text in enumerate(TEXTS[:-1]))
@@ -51,7 +52,7 @@ def hostile_record() -> RunRecord:
         Part(title="Executive summary", level=2, blocks=(Paragraph(sentences=said),)),
         Part(title=TEXTS[0], level=5, blocks=(Bullets(items=said),)),
         Part(title=TEXTS[2], level=3, blocks=(Grid(heading=(TEXTS[1], TEXTS[8], "n"), rows=cells),)),
-        Part(title=TEXTS[7], level=2, blocks=(Paragraph(sentences=(Statement(text=WORD, marks=(1, 99)),)),)),
+        Part(title=TEXTS[7], level=2, blocks=(Paragraph(sentences=(Statement(text=word, marks=(1, 99)),)),)),
         Part(title="", level=2),
     )
     sources = tuple(
@@ -63,7 +64,7 @@ def hostile_record() -> RunRecord:
             published_at="<b>yesterday</b>",
             snapshot_sha256="0" * 64,
             score=0.5,
-            quotations=tuple(Quotation(quote=text, start=0, end=1, claim_id="clm_1") for text in (*TEXTS, WORD[:900])),
+            quotations=tuple(Quotation(quote=text, start=0, end=1, claim_id="clm_1") for text in (*TEXTS, word[:900])),
         )
         for number, (at, uri) in enumerate(enumerate(URIS), 1)
     )
@@ -84,6 +85,3 @@ def hostile_record() -> RunRecord:
             "log": tuple(each.model_copy(update={"message": TEXTS[0]}) for each in record.log),
         }
     )
-
-
-__all__ = ["TEXTS", "URIS", "WORD", "RecordedEvent", "hostile_record"]
