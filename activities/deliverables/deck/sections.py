@@ -78,19 +78,25 @@ def sort_statements(record: RunRecord) -> Material:
                 material.recommendations += said
         elif part.title == KEY_FINDINGS:
             material.findings += said
+            if grids := _grids(part, valid):
+                # A run that fills a table has its findings there.
+                material.topics.append(Topic(KEY_FINDINGS, grids=grids))
         else:
             material.remarks += [each for each in said if not each.marks]
-            grids = [_grid(block, valid) for block in part.blocks if isinstance(block, Grid) and block.rows]
-            topic = Topic(clean(part.title) or ANALYSIS, [each for each in said if each.marks], grids)
+            topic = Topic(clean(part.title) or ANALYSIS, [each for each in said if each.marks], _grids(part, valid))
             if topic.statements or topic.grids:
                 material.topics.append(topic)
     for each in summary:
         (material.summary if each.marks and same(each.text) not in known else material.remarks).append(each)
     cited = [each for each in material.findings if each.marks]
-    if cited:
+    if cited or material.topics or record.figures:
         material.remarks += [each for each in material.findings if not each.marks]
         material.findings = cited
     return material
+
+
+def _grids(part: Part, valid: set[int]) -> list[Grid]:
+    return [_grid(block, valid) for block in part.blocks if isinstance(block, Grid) and block.rows]
 
 
 def _new(said: list[Statement], known: set[str]) -> list[Statement]:
