@@ -91,7 +91,7 @@ def _undescribed(deck: Any) -> None:
 
 
 def _uncited(deck: Any) -> None:
-    mark = next(mark for mark in _marks(deck) if mark.text == "[1]")
+    mark = next(_marks(deck))
     mark.text = "[99]"
 
 
