@@ -44,11 +44,11 @@ def _font(family: str, bold: bool) -> ImageFont.FreeTypeFont | None:
 
 
 def _family_of(text: str, family: str) -> str:
-    if any(metrics.is_arabic(each) for each in text):
+    if metrics.is_arabic(text):
         return "arabic"
     if any("\u0590" <= each <= "\u05ff" for each in text):
         return "hebrew"
-    return "cjk" if any(metrics.is_ideographic(each) for each in text) else family
+    return "cjk" if metrics.is_ideographic(text) else family
 
 
 @lru_cache(maxsize=50_000)

@@ -6,6 +6,7 @@ little wider. The lint measures with real fonts instead, so that both have to ag
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
@@ -50,20 +51,18 @@ def _advance(character: str, bold: bool) -> float:
     return 0.75
 
 
-def is_arabic(character: str) -> bool:
-    """Tell whether a character is drawn by the Arabic font."""
-    return "\u0600" <= character <= "\u06ff" or "\u0750" <= character <= "\u077f" or "\ufb50" <= character <= "\ufdff"
+_ARABIC = re.compile("[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff]")
+_IDEOGRAPHIC = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 
 
-_IDEOGRAPHIC = (
-    ("\u2e80", "\u9fff"), ("\uac00", "\ud7af"), ("\uf900", "\ufaff"), ("\uff00", "\uffef"),
-    ("\U00020000", "\U0003ffff"),
-)  # fmt: skip
+def is_arabic(text: str) -> bool:
+    """Tell whether a text has a character that is drawn by the Arabic font."""
+    return not text.isascii() and _ARABIC.search(text) is not None
 
 
-def is_ideographic(character: str) -> bool:
-    """Tell whether a line may break before and after a character without a space."""
-    return any(first <= character <= last for first, last in _IDEOGRAPHIC)
+def is_ideographic(text: str) -> bool:
+    """Tell whether a text has a character before and after which a line may break without a space."""
+    return not text.isascii() and _IDEOGRAPHIC.search(text) is not None
 
 
 def width(text: str, size: float, *, bold: bool = False, factor: float = 1.0) -> float:
@@ -73,11 +72,7 @@ def width(text: str, size: float, *, bold: bool = False, factor: float = 1.0) ->
 
 def line_height(text: str, size: float) -> float:
     """Return the height of a line that holds `text`, in points."""
-    natural = LATIN_LINE
-    if any(is_arabic(character) for character in text):
-        natural = ARABIC_LINE
-    elif any(is_ideographic(character) for character in text):
-        natural = CJK_LINE
+    natural = ARABIC_LINE if is_arabic(text) else CJK_LINE if is_ideographic(text) else LATIN_LINE
     return natural * SPACING * size
 
 
@@ -103,6 +98,9 @@ def count_lines(text: str, size: float, room: float, *, bold: bool = False, fact
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:
     """Yield what a line cannot break within, and whether a space stands before it."""
     for word in text.split():
+        if "-" not in word and not is_ideographic(word):
+            yield word, True
+            continue
         start, gap = 0, True
         for index, character in enumerate(word):
             if is_ideographic(character) or (character == "-" and index + 1 < len(word)):
@@ -115,6 +113,7 @@ def _pieces(text: str) -> Iterator[tuple[str, bool]]:
             yield word[start:], gap
 
 
+@lru_cache(maxsize=20_000)
 def text_height(text: str, size: float, room: float, *, bold: bool = False, factor: float = 1.0) -> float:
     """Return the height of a paragraph, in points."""
     return count_lines(text, size, room, bold=bold, factor=factor) * line_height(text, size)

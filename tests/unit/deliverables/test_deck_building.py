@@ -156,7 +156,7 @@ def test_the_same_record_gives_the_same_bytes_in_another_process(made: bytes) ->
 
 
 def test_hostile_text_stays_text() -> None:
-    made = to_pptx(hostile_record(), Look(), 40)
+    made = to_pptx(hostile_record(), Look(), 30)
     with zipfile.ZipFile(io.BytesIO(made)) as package:
         for name in package.namelist():
             content = package.read(name)
