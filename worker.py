@@ -196,7 +196,10 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
         Station(TaskQueue.RUNS, workflows=WORKFLOWS),
         Station(
             TaskQueue.AGENTS,
-            [plan.plan, report.merge, report.resolve, report.write, report.render, think.think, row.think],
+            [
+                *(plan.plan, think.think, row.think),
+                *(report.merge, report.resolve, report.write, report.render, report.outline),
+            ],
             WORKFLOWS,
             slots=parts.thinkers,
         ),

@@ -152,6 +152,8 @@ OUTPUT_SCHEMA_DEPTH_MAX = 3
 OUTPUT_FIELDS_MAX = 60
 
 # The report.
+OUTLINE_STEP = 100
+"""Number of the step that outlines a deck; of a report that is made anew, one more. Beyond the report's own stages."""
 REPORT_STAGES = ("merge", "resolve", "write", "render")
 """In order; each is an activity, a step row and an operation key."""
 

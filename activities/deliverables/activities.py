@@ -47,7 +47,9 @@ class RunExportActivities:
                 logo=await self._objects.get(collected.theme.logo) if collected.theme.logo else None,
                 pictures=await building.draw(input.format, collected.record.figures),
             )
-            data = await building.build(input.format, collected.record, look, max_slides=options.max_slides)
+            data = await building.build(
+                input.format, collected.record, look, max_slides=options.max_slides, outline=collected.outline
+            )
         form = FORMS[input.format]
         key = f"{input.org_id}/artifacts/{sha256_of(data)}"
         ref = await self._objects.put(key, data, form.mime_type)

@@ -20,6 +20,7 @@ from infra.sandbox.levels import Job, Limits
 from infra.sandbox.probe import sandbox
 from schema.contracts.deliverables import ExportFormat, Figure, RunRecord
 from schema.contracts.insights import Chart, ChartKind
+from schema.contracts.slides import Outline
 from schema.errors import PartMissing, PayloadTooLarge, SourceUnavailable, SwissbrainError
 from schema.policies import (
     DATA_CHARTS_FILE_MAX,
@@ -28,6 +29,7 @@ from schema.policies import (
     EXPORT_FOLDER_BYTES,
     EXPORT_MEMORY_BYTES,
     EXPORT_WALL,
+    SLIDES_DEFAULT,
 )
 
 TARGET = "activities.deliverables.child"
@@ -48,11 +50,20 @@ FILES = ("/usr/share/fonts", "/usr/local/share/fonts", "/etc/fonts", "/usr/share
 _ERRORS: dict[str, type[SwissbrainError]] = {kind.code: kind for kind in (PartMissing, PayloadTooLarge)}
 
 
-async def build(format: ExportFormat, record: RunRecord, look: Look, *, max_slides: int) -> bytes:
+async def build(
+    format: ExportFormat,
+    record: RunRecord,
+    look: Look,
+    *,
+    max_slides: int = SLIDES_DEFAULT,
+    outline: Outline | None = None,
+) -> bytes:
     """Return the file of a record in one of the formats that show it, or as JSON.
 
     Args:
         look: the theme, the logo and the pictures of the record's figures (`draw`).
+        max_slides: of a deck.
+        outline: how a model planned a deck; None: the rules do.
 
     Raises:
         PartMissing: a library of the system, or an extra, is not there; the detail says which command brings it.
@@ -70,7 +81,7 @@ async def build(format: ExportFormat, record: RunRecord, look: Look, *, max_slid
     walls = await sandbox()
     walls.require(walls.minimum)
     outcome = await launch(
-        Job(TARGET, PACKAGES, LIMITS, _input(format, record, look, max_slides), _fonts()), walls.level
+        Job(TARGET, PACKAGES, LIMITS, _input(format, record, look, max_slides, outline), _fonts()), walls.level
     )
     if outcome.ended == "exited" and outcome.status == 0 and outcome.answer:
         return outcome.answer
@@ -118,12 +129,13 @@ def _chart(figure: Figure) -> Chart:
     )
 
 
-def _input(format: ExportFormat, record: RunRecord, look: Look, max_slides: int) -> bytes:
+def _input(format: ExportFormat, record: RunRecord, look: Look, max_slides: int, outline: Outline | None) -> bytes:
     written = record.model_dump_json().encode()
     logo = look.logo or b""
     header = {
         "format": format.value,
         "max_slides": max_slides,
+        "outline": outline.model_dump(mode="json") if outline is not None else None,
         "theme": look.theme.model_dump(mode="json"),
         "record": len(written),
         "logo": len(logo),

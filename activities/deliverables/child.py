@@ -1,7 +1,7 @@
 """Builds a file of an export, inside the sandbox: the target of a job of `building.py`.
 
-Input: one line of JSON (`format`, `max_slides`, `theme`, sizes of the `record`, the `logo` and every picture), then
-their bytes. Answer: the file; exit status 0, or 3 with `code` and `detail` of a refusal as JSON.
+Input: one line of JSON (`format`, `max_slides`, `outline`, `theme`, sizes of the `record`, the `logo` and every
+picture), then their bytes. Answer: the file; exit status 0, or 3 with `code` and `detail` of a refusal as JSON.
 """
 
 import json
@@ -55,8 +55,10 @@ def _build(header: dict[str, Any]) -> bytes:
             return to_docx(record, look)
         case ExportFormat.PPTX:
             from activities.deliverables.deck.building import to_pptx
+            from schema.contracts.slides import Outline
 
-            return to_pptx(record, look, header["max_slides"])
+            outline = Outline.model_validate(header["outline"]) if header["outline"] is not None else None
+            return to_pptx(record, look, header["max_slides"], outline)
         case other:
             raise ValueError(f"{other} is not built here")
 

@@ -28,6 +28,7 @@ from schema.contracts.deliverables import (
 )
 from schema.contracts.insights import Analysis
 from schema.contracts.research import Quality
+from schema.contracts.slides import Outline
 from schema.policies import EXPORT_FIGURES_MAX, EXPORT_LOG_LINES_MAX
 from schema.store import agents, billing, events, exports, files, forms, organisations, runs
 from schema.tables.billing import LedgerEntry
@@ -49,6 +50,8 @@ class Collected:
     """`citations.json`, as delivered."""
     inputs: ReportInputs | None
     """What the report was made of; None for a run from before this was kept."""
+    outline: Outline | None
+    """How a model planned the deck; None: it was not asked, or the rules do it."""
     ledger: tuple[LedgerEntry, ...]
     """The run's entries, oldest first."""
 
@@ -66,10 +69,16 @@ class _Rows:
     theme: Theme
     agents: int
     inputs: ObjectRef | None
+    outline: ObjectRef | None
 
 
-async def collect(db: Database, objects: ObjectStore, org_id: str, run_id: str, options: ExportOptions) -> Collected:
-    """Read a finished run.
+async def collect(
+    db: Database, objects: ObjectStore, org_id: str, run_id: str, options: ExportOptions, *, ended: bool = True
+) -> Collected:
+    """Read a run with a report.
+
+    Args:
+        ended: it must have completed; otherwise what there is is read, and it counts as completed when last changed.
 
     Raises:
         NotFound: the organisation has no such run.
@@ -78,7 +87,7 @@ async def collect(db: Database, objects: ObjectStore, org_id: str, run_id: str, 
         StorageUnavailable: PostgreSQL or the object store failed.
     """
     async with db.transaction(org_id) as session:
-        rows = await _rows(session, org_id, run_id, options)
+        rows = await _rows(session, org_id, run_id, options, ended=ended)
     report = await objects.get(_ref(rows.report))
     citations = await objects.get(_ref(rows.citations))
     figures, insights = await _of_data(objects, rows.data)
@@ -92,7 +101,7 @@ async def collect(db: Database, objects: ObjectStore, org_id: str, run_id: str, 
             status=run.status,
             attempt=run.attempt,
             created_at=run.created_at,
-            completed_at=run.completed_at,
+            completed_at=run.completed_at or run.updated_at,
             agents=rows.agents,
             tokens=run.tokens_used,
         ),
@@ -106,12 +115,13 @@ async def collect(db: Database, objects: ObjectStore, org_id: str, run_id: str, 
         artifacts=tuple(_file(item) for item in rows.made if options.include_artifacts),
         log=tuple(_event(item) for item in rows.log),
     )
-    return Collected(record, rows.theme, report, citations, inputs, tuple(rows.ledger))
+    outline = Outline.model_validate_json(await objects.get(rows.outline)) if rows.outline is not None else None
+    return Collected(record, rows.theme, report, citations, inputs, outline, tuple(rows.ledger))
 
 
-async def _rows(session: AsyncSession, org_id: str, run_id: str, options: ExportOptions) -> _Rows:
+async def _rows(session: AsyncSession, org_id: str, run_id: str, options: ExportOptions, *, ended: bool) -> _Rows:
     run = await runs.get_run(session, org_id, run_id)
-    report = await exports.require_report(session, run)
+    report = await (exports.require_report if ended else exports.report_of)(session, run)
     form = await forms.find_form(session, org_id, run_id)
     return _Rows(
         run=run,
@@ -124,7 +134,8 @@ async def _rows(session: AsyncSession, org_id: str, run_id: str, options: Export
         output=form.output if form is not None else None,
         theme=await organisations.theme(session, org_id),
         agents=len(await runs.list_agents(session, org_id, run_id)),
-        inputs=await agents.report_inputs(session, org_id, run_id),
+        inputs=await agents.latest_value(session, org_id, run_id, "render"),
+        outline=await agents.latest_value(session, org_id, run_id, "outline"),
     )
 
 

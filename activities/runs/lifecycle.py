@@ -69,9 +69,9 @@ class RunActivities:
             run = await runs.get_run(session, input.org_id, input.run_id)
             status = RunStatus(run.status) if run.attempt == input.attempt else input.status
             asked = await exports.create_deliverables(session, input.org_id, input.run_id, actor=actor)
-            organisation = await runs.get_organisation(session, input.org_id) if asked else None
+            organisation = await runs.get_organisation(session, input.org_id)
         await self._live.publish(input.run_id)
-        for export in asked if organisation is not None else ():
+        for export in asked:
             await self._orchestrator.try_export(exports.order_of(export), organisation)
         return SettleRunResult(status=status, charged_ucr=moved.charged_ucr, released_ucr=moved.released_ucr)
 

@@ -14,8 +14,9 @@ from activities.sources.notes import note_degraded
 from activities.usage import reasoner_usage
 from infra.database import Database, driver_of
 from infra.live import Live
+from schema.contracts.deliverables import ExportFormat
 from schema.contracts.policy import ToolPolicy
-from schema.contracts.research import SourceKind, Subtask
+from schema.contracts.research import BY_RULE, SourceKind, Subtask
 from schema.contracts.run import PlannedAgent, PlanRunInput, PlanRunResult
 from schema.contracts.tables import TablePlan
 from schema.contracts.tools import SourceNote
@@ -184,6 +185,7 @@ class PlanActivities:
             agents=tuple(PlannedAgent(subtask=subtask, done=subtask.number in done) for subtask in subtasks),
             tools=tools_of(run, self._offer),
             spent_pcr=0,
+            outlined=self._reasoner.name != BY_RULE and ExportFormat.PPTX in run.context.get("deliverables", ()),
         )
 
     def _missing(self, run: Run) -> list[SourceNote]:

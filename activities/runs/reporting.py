@@ -12,6 +12,8 @@ from temporalio import activity
 from activities.agents.acting import canary_event
 from activities.agents.thinking import brief_of
 from activities.calls import CallJournal
+from activities.deliverables.collecting import collect
+from activities.deliverables.deck.outlining import outline_request
 from activities.fallbacks import note_fallbacks
 from activities.research.citations import RenderedReport, render_again
 from activities.research.copies import copy_groups
@@ -25,11 +27,12 @@ from infra.database import Database, driver_of
 from infra.live import Live
 from infra.objects import ObjectStore, sha256_of
 from schema.contracts.common import ObjectRef
-from schema.contracts.deliverables import ReportInputs
+from schema.contracts.deliverables import ExportOptions, ReportInputs
 from schema.contracts.policy import ToolPolicy
 from schema.contracts.research import Claim, Conflict, Finding, Reasoned, Report, Subtask
 from schema.contracts.run import (
     MergeClaimsInput,
+    OutlineDeckInput,
     RenderReportInput,
     RenderReportResult,
     ReportStageResult,
@@ -37,8 +40,10 @@ from schema.contracts.run import (
     WordedReport,
     WriteReportInput,
 )
+from schema.contracts.slides import Outline
 from schema.errors import CanaryLeaked
 from schema.events import EventType
+from schema.policies import SLIDES_DEFAULT
 from schema.store import (
     agents,
     artifacts,
@@ -64,9 +69,10 @@ from schema.tables.runs import Run
 _FINDINGS: TypeAdapter[tuple[Finding, ...]] = TypeAdapter(tuple[Finding, ...])
 _CONFLICTS: TypeAdapter[tuple[Conflict, ...]] = TypeAdapter(tuple[Conflict, ...])
 _REPORT: TypeAdapter[Report] = TypeAdapter(Report)
+_OUTLINE: TypeAdapter[Outline] = TypeAdapter(Outline)
 
 T = TypeVar("T")
-StageInput = MergeClaimsInput | ResolveConflictsInput | WriteReportInput
+StageInput = MergeClaimsInput | ResolveConflictsInput | WriteReportInput | OutlineDeckInput
 
 
 @dataclass(frozen=True)
@@ -153,6 +159,17 @@ class ReportActivities:
             )
 
         return await self._stage(input, "write", _REPORT, work)
+
+    @activity.defn(name="report.outline")
+    async def outline(self, input: OutlineDeckInput) -> ReportStageResult:
+        """Have the slides of the run's deck grouped and named; what they say is the report's."""
+        collected = await collect(self._db, self._objects, input.org_id, input.run_id, ExportOptions(), ended=False)
+        request = outline_request(collected.record, SLIDES_DEFAULT)
+
+        async def work(found: _Evidence) -> Reasoned[Outline]:
+            return await self._reasoner.plan_slides(request)
+
+        return await self._stage(input, "outline", _OUTLINE, work)
 
     @activity.defn(name="report.render")
     async def render(self, input: RenderReportInput) -> RenderReportResult:

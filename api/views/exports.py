@@ -80,7 +80,7 @@ def export_view(found: Exported) -> ExportView:
         id=export.id,
         run_id=export.run_id,
         format=ExportFormat(export.format),
-        status=export.status,  # type: ignore[arg-type]
+        status=export.status,
         include_artifacts=options.include_artifacts,
         include_logs=options.include_logs,
         max_slides=options.max_slides if export.format == ExportFormat.PPTX else None,

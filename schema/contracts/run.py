@@ -177,6 +177,8 @@ class PlanRunResult(Contract):
     tools: tuple[str, ...]
     spent_pcr: int
     table: TablePlan | None = None
+    outlined: bool = False
+    """A model plans the slides of the deck that the run was created with."""
 
 
 class ReportStageResult(Contract):
@@ -220,6 +222,13 @@ class WordedReport(Contract):
     findings: ObjectRef
     conflicts: ObjectRef
     report: ObjectRef
+
+
+class OutlineDeckInput(RunRef):
+    """After the report, where a deck is to be delivered and a model plans it: what its slides say."""
+
+    operation_key: str
+    step: int
 
 
 class RenderReportInput(RunRef):
@@ -298,6 +307,12 @@ async def resolve_conflicts(input: ResolveConflictsInput) -> ReportStageResult:
 @activity.defn(name="report.write")
 async def write_report(input: WriteReportInput) -> ReportStageResult:
     """Write the report; records step, usage and result in one transaction."""
+    raise NotImplementedError
+
+
+@activity.defn(name="report.outline")
+async def outline_deck(input: OutlineDeckInput) -> ReportStageResult:
+    """Have a model group and name the slides of the run's deck; records step, usage and result in one transaction."""
     raise NotImplementedError
 
 

@@ -9,10 +9,9 @@ from pydantic import Field
 
 from schema.contracts.common import Contract
 from schema.contracts.deliverables import Grid, Statement
-
-SLIDES_MIN = 5
-SLIDES_MAX = 60
-SLIDES_DEFAULT = 20
+from schema.policies import SLIDES_DEFAULT as SLIDES_DEFAULT
+from schema.policies import SLIDES_MAX as SLIDES_MAX
+from schema.policies import SLIDES_MIN as SLIDES_MIN
 
 
 class SlideKind(StrEnum):

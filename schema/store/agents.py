@@ -144,9 +144,13 @@ async def find_step(session: AsyncSession, org_id: str, operation_key: str) -> S
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def report_inputs(session: AsyncSession, org_id: str, run_id: str) -> ObjectRef | None:
-    """Return what the run's latest report was made of (`ReportInputs`); None where that was not kept."""
-    query = select(Step).where(Step.org_id == org_id, Step.run_id == run_id, Step.kind == "render")
+async def latest_value(session: AsyncSession, org_id: str, run_id: str, kind: str) -> ObjectRef | None:
+    """Return what the latest stage of a kind came to, in the run's last attempt that had one; None: none did.
+
+    Args:
+        kind: `render`: what the report was made of (`ReportInputs`); `outline`: how its deck is planned (`Outline`).
+    """
+    query = select(Step).where(Step.org_id == org_id, Step.run_id == run_id, Step.kind == kind)
     latest = query.order_by(col(Step.attempt).desc(), col(Step.sequence_number).desc()).limit(1)
     step = (await session.execute(latest)).scalar_one_or_none()
     value = (step.output or {}).get("value") if step is not None else None

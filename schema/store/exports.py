@@ -123,9 +123,21 @@ async def require_report(session: AsyncSession, run: Run) -> Artifact:
     """
     if RunStatus(run.status) not in TERMINAL:
         raise Conflict(f"The run is {run.status}: it can be exported once it has completed.", status=run.status)
-    found = await _artifact_of(session, run.org_id, run.id, REPORT_NAME)
-    if run.status != RunStatus.COMPLETED or found is None:
+    if run.status != RunStatus.COMPLETED:
         raise Conflict(f"The run is {run.status} and has no report to export; retry it.", status=run.status)
+    return await report_of(session, run)
+
+
+async def report_of(session: AsyncSession, run: Run) -> Artifact:
+    """Return a run's report, however far the run is.
+
+    Raises:
+        Conflict: it has none.
+        Gone: the report has expired.
+    """
+    found = await _artifact_of(session, run.org_id, run.id, REPORT_NAME)
+    if found is None:
+        raise Conflict(f"The run is {run.status} and has no report.", status=run.status)
     return await artifacts.get_artifact(session, run.org_id, found.id)
 
 

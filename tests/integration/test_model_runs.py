@@ -3,12 +3,15 @@
 Seeds of the faults are in the parameters: the same calls fail every time.
 """
 
+import asyncio
+import io
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pptx
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
@@ -16,6 +19,7 @@ from sqlmodel import select
 from temporalio.client import Client, WorkflowFailureError
 
 import worker
+from activities.deliverables.deck.lint import lint
 from activities.documents.activities import DocumentActivities
 from activities.research import models_asking
 from activities.research.citations import Sidecar, check_citations
@@ -28,7 +32,7 @@ from schema.contracts.documents import IngestDocumentInput
 from schema.events import EventType
 from schema.money import PCR_PER_UCR, credits_to_ucr
 from schema.states import RunStatus
-from schema.store import artifacts, billing, documents, events, runs, snapshots
+from schema.store import artifacts, billing, documents, events, exports, runs, snapshots
 from schema.tables.billing import CreditHold, Usage
 from tests.integration.conftest import CREDITS, Org, make_org
 from tests.support import model_server
@@ -129,12 +133,12 @@ async def check_money(stage: Platform, org: Org, run_id: str, attempt: int = 1) 
     return hold
 
 
-async def complete(stage: Platform, org: Org) -> str:
+async def complete(stage: Platform, org: Org, **context: Any) -> str:
     """Run the task to its end, which must be a good one; returns the run's id.
 
     With one agent, so that nobody is first.
     """
-    run_id = await stage.create(org.id, org.owner_id, TASK, context={"sources": ["corpus"]}, max_agents=1)
+    run_id = await stage.create(org.id, org.owner_id, TASK, context={"sources": ["corpus"], **context}, max_agents=1)
     handle = await stage.start(org.id, run_id)
     assert (await handle.result()).status is RunStatus.COMPLETED
     return run_id
@@ -385,3 +389,33 @@ async def test_a_model_that_is_gone_costs_nothing_and_a_retry_completes(
         assert "NextAction" not in again, "finished agents ran again"
     assert {agent.status for agent in agents} == {"completed"}
     assert credits_to_ucr(Decimal(CREDITS)) > balance.balance_ucr
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["a model plans it", "the model refuses"])
+async def test_a_deck_is_delivered(
+    stage: Platform, objects: ObjectStore, library: Org, server: ModelServer, answers: bool
+) -> None:
+    """Its slides are grouped and named by the model, metered once; where that fails, by rule, and the run completes."""
+    if not answers:
+        server.fail(kind="unauthorized", times=None, schema="PlannedSlides")
+    run_id = await complete(stage, library, deliverables=["pptx"])
+    async with stage.db.transaction(library.id) as session:
+        usage = await billing.usage_of_run(session, library.id, run_id)
+        planned = [row.operation_key for row in usage if "outline" in row.operation_key]
+        (made,), _ = await exports.list_exports(session, library.id, run_id, limit=9)
+    assert len(planned) == answers
+    await check_money(stage, library, run_id)
+    async with asyncio.timeout(60):
+        while made.export.status == "processing":
+            await asyncio.sleep(0.2)
+            async with stage.db.transaction(library.id) as session:
+                made = await exports.get_export(session, library.id, made.export.id)
+    assert made.artifact is not None, made.export.error
+    ref = ObjectRef(
+        key=made.artifact.object_key, sha256=made.artifact.content_sha256, size_bytes=made.artifact.size_bytes
+    )
+    data = await objects.get(ref)
+    titles = [slide.shapes.title.text_frame.text for slide in pptx.Presentation(io.BytesIO(data)).slides]
+    assert any("come to" in title for title in titles) == answers, titles
+    assert not any("73.2" in title for title in titles), "an invented figure passed"
+    assert lint(data) == []

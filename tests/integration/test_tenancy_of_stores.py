@@ -362,7 +362,7 @@ NOTHING: dict[str, tuple[Any, Call]] = {
     "exports.list_exports": (([], None), lambda s, o, t, m: exports.list_exports(s, o, t.completed, limit=9)),
     "exports.own_artifacts": ([], lambda s, o, t, m: exports.own_artifacts(s, o, t.completed)),
     "exports.fail_export": (None, lambda s, o, t, m: exports.fail_export(s, o, t.export, code="x", detail="x")),
-    "agents.report_inputs": (None, lambda s, o, t, m: agents.report_inputs(s, o, t.running)),
+    "agents.latest_value": (None, lambda s, o, t, m: agents.latest_value(s, o, t.running, "render")),
     "billing.ledger_of_run": ([], lambda s, o, t, m: billing.ledger_of_run(s, o, t.completed)),
     "billing.usage_of_run": ([], lambda s, o, t, m: billing.usage_of_run(s, o, t.completed)),
     "chain.ledger_of_run": ([], lambda s, o, t, m: chain.ledger_of_run(s, o, t.completed)),

@@ -5,19 +5,22 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from schema.contracts import run as contract
     from schema.contracts.run import (
         MergeClaimsInput,
+        OutlineDeckInput,
         PlanRunResult,
         RenderReportInput,
         ResolveConflictsInput,
         WordedReport,
         WriteReportInput,
     )
-    from schema.policies import MODEL_TIMEOUT, REPORT_STAGES, REPORT_TIMEOUT
+    from schema.policies import MODEL_TIMEOUT, OUTLINE_STEP, REPORT_STAGES, REPORT_TIMEOUT
 
+    from workflows._support import failure_of, is_cancelled
     from workflows.attempt.gate import Gate
     from workflows.attempt.records import Records
     from workflows.attempt.state import Attempt
@@ -70,6 +73,20 @@ class Delivery:
             REPORT_TIMEOUT,
             worded=WordedReport(findings=findings.value, conflicts=conflicts.value, report=report.value),
         )
+        if plan.outlined:
+            await self._outline()
+
+    async def _outline(self) -> None:
+        """Have the deck's slides planned; where the model fails, the rules plan them when the deck is built."""
+        await self._gate.pass_through()
+        number = OUTLINE_STEP + self._edition
+        input = OutlineDeckInput(**self._attempt.ref(), operation_key=self._attempt.key("outline", number), step=number)
+        try:
+            await self._records.call(contract.outline_deck, input, MODEL_TIMEOUT, "outline")
+        except ActivityError as error:
+            if is_cancelled(error) or self._attempt.cancelled():
+                raise
+            workflow.logger.warning("the deck is planned by rule: %s", failure_of(error).detail)
 
     async def _stage(
         self,
