@@ -291,6 +291,7 @@ NOT_FOUND: dict[str, Call] = {
     "events.append": lambda s, o, t, m: events.append(s, o, t.running, NewEvent(EventType.AGENT_THOUGHT, "x")),
     "billing.refund": lambda s, o, t, m: billing.refund(s, o, charge_id=t.charge, amount_ucr=1, idempotency_key="a"),
     "exports.create_export": lambda s, o, t, m: an_export(s, o, t.completed),
+    "exports.create_deliverables": lambda s, o, t, m: exports.create_deliverables(s, o, t.completed, actor=SYSTEM),
     "exports.get_export": lambda s, o, t, m: exports.get_export(s, o, t.export),
     "exports.citations_of": lambda s, o, t, m: exports.citations_of(s, o, t.completed),
     "artifacts.get_artifact": lambda s, o, t, m: artifacts.get_artifact(s, o, t.artifact),
