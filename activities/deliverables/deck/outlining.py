@@ -62,7 +62,7 @@ def outlined(outline: Outline, material: Material, factor: float = 1.0) -> dict[
                         "headline": None,
                         "statements": packed.statements,
                         "size_pt": packed.size_pt,
-                        "visual": key_figures_of(packed.statements, factor),
+                        "visual": key_figures_of(proposed.kind, packed.statements, factor),
                     }
                 )
             notes = elided(clean(proposed.notes), NOTES_CHARACTERS_MAX)
@@ -87,7 +87,7 @@ def _slide(kind: SlideKind, topic: str, statements: tuple[Statement, ...], size_
         headline=heading.headline,
         statements=heading.below,
         size_pt=size_for(heading.below, geometry.BODY, factor=factor) or size_pt,
-        visual=key_figures_of(heading.below, factor),
+        visual=key_figures_of(kind, heading.below, factor),
     )
 
 

@@ -55,7 +55,8 @@ def timeline_in(topic: Topic, factor: float) -> tuple[SlidePlan, list[Statement]
     events = [(found, each) for each in topic.statements if (found := dated(each.text)) and _fits(each, 4, factor)]
     distinct = list({when[0]: (when, each) for when, each in reversed(events)}.values())
     chosen = sorted(distinct[::-1][:EVENTS_MAX], key=lambda event: event[0][0])
-    if len(chosen) < EVENTS_MIN:
+    # Statements that happen to name a year are no course of events: most of a topic's have to.
+    if len(chosen) < EVENTS_MIN or 2 * len(distinct) < len(topic.statements):
         return None
     first, last = chosen[0][0][1], chosen[-1][0][1]
     shown = tuple(each for _, each in chosen)
