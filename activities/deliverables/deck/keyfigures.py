@@ -17,7 +17,7 @@ from activities.deliverables.deck.tables import use_no_style
 from activities.deliverables.deck.wording import dated, key_figure
 from activities.deliverables.deck.writing import Citations, direct, first_paragraph, write_statement, write_text
 from schema.contracts.deliverables import Statement
-from schema.contracts.slides import SlideKind, SlidePlan, Visual, VisualKind
+from schema.contracts.slides import SlidePlan, Visual, VisualKind
 
 FIGURE_WIDTH = 218.0
 FIGURE_PTS = (30.0, 26.0, 22.0, 20.0)
@@ -28,10 +28,8 @@ MARGIN_X, MARGIN_Y = 6.0, 7.0
 _TEXT_WIDTH = geometry.BODY.width - FIGURE_WIDTH
 
 
-def key_figures_of(kind: SlideKind, statements: Sequence[Statement], factor: float = 1.0) -> Visual | None:
+def key_figures_of(statements: Sequence[Statement], factor: float = 1.0) -> Visual | None:
     """Return rows where every one of two to five statements has a figure of its own and all of them fit."""
-    if kind not in (SlideKind.FINDINGS, SlideKind.ANALYSIS):
-        return None
     labels = [key_figure(each.text) for each in statements]
     found = [each for each in labels if each]
     if not 2 <= len(statements) <= 5 or len(found) < len(labels) or len(set(found)) < len(found):

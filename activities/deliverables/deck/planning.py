@@ -12,7 +12,6 @@ from itertools import zip_longest
 from activities.deliverables.deck import geometry
 from activities.deliverables.deck.figures import marks_of
 from activities.deliverables.deck.headings import heading_of
-from activities.deliverables.deck.keyfigures import key_figures_of
 from activities.deliverables.deck.notes import source_notes, statement_notes
 from activities.deliverables.deck.outlining import outlined
 from activities.deliverables.deck.packing import pack, size_for
@@ -25,7 +24,7 @@ from activities.deliverables.deck.sections import (
     clean,
     sort_statements,
 )
-from activities.deliverables.deck.visuals import figures_of, process_in, tables_of, timeline_in
+from activities.deliverables.deck.visuals import figures_of, process_in, rows_or_cards, tables_of, timeline_in
 from activities.deliverables.deck.wording import elided
 from schema.contracts.deliverables import RecordedSource, RunRecord, Statement
 from schema.contracts.slides import (
@@ -145,7 +144,7 @@ def _texts(
             SlidePlan(
                 kind=kind, title=heading.title, topic=topic, headline=heading.headline, statements=below,
                 size_pt=size_for(below, geometry.BODY, factor=factor) or packed.size_pt,
-                visual=key_figures_of(kind, below, factor),
+                visual=rows_or_cards(kind, below, factor),
             )
         )  # fmt: skip
     return slides

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from activities.deliverables.deck import geometry as geometry
+from activities.deliverables.deck.cards import cards_of
 from activities.deliverables.deck.figures import column_to_draw, heading, marks_of, points_of, takeaways
 from activities.deliverables.deck.gridding import split_grid
+from activities.deliverables.deck.keyfigures import key_figures_of
 from activities.deliverables.deck.metrics import text_height
 from activities.deliverables.deck.packing import marks_text
 from activities.deliverables.deck.sections import Topic, clean
@@ -33,6 +35,13 @@ class Illustrator(Protocol):
     async def illustrate(self, slide: SlidePlan) -> bytes | None:
         """Return a PNG or JPEG for a slide's cover or margin; None: none, and the slide stands as it is."""
         ...
+
+
+def rows_or_cards(kind: SlideKind, statements: Sequence[Statement], factor: float) -> Visual | None:
+    """Return how a list of statements is shown better than as a list: with their figures, or side by side."""
+    if kind not in (SlideKind.FINDINGS, SlideKind.ANALYSIS):
+        return None
+    return key_figures_of(statements, factor) or cards_of(statements, factor)
 
 
 def column_width(count: int) -> float:
