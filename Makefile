@@ -82,6 +82,10 @@ media-test: setup ## The long tests of audio and video: a five-minute video, an 
 	$(BIN)/swissbrain model get whisper-base > /dev/null
 	$(BIN)/pytest tests/integration/media -m extended -q -s
 
+.PHONY: office-test
+office-test: setup ## The long tests of exports: thirty decks measured, files opened in LibreOffice (minutes; not part of CI)
+	$(BIN)/pytest tests/unit/deliverables -m extended -q
+
 .PHONY: test
 test: setup ## All tests; what CI runs after `lint`
 	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder -q -m "not extended"
@@ -102,6 +106,7 @@ eval: setup ## Measure the quality of the research: PART=planted, real, data, mo
 bench: setup ## Measure: events per step, steps per second, creations per second, recovery
 	$(BIN)/python -m tests.load.bench
 	$(BIN)/python -m tests.load.bombs
+	$(BIN)/python -m tests.load.deck
 
 .PHONY: bench-bombs
 bench-bombs: setup ## Measure the sandbox alone: attacks by level, time until each hostile file is refused

@@ -30,6 +30,7 @@ class VisualKind(StrEnum):
     """How a slide shows what it says, beside text."""
 
     KEY_FIGURES = "key_figures"
+    CARDS = "cards"
     CHART = "chart"
     TABLE = "table"
     TIMELINE = "timeline"

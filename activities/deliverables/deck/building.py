@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from datetime import UTC
 
+from pptx.opc.constants import RELATIONSHIP_TYPE as RELATION
 from pptx.oxml import parse_xml
 from pptx.presentation import Presentation as Deck
 from pptx.shapes.placeholder import SlidePlaceholder
@@ -15,6 +16,7 @@ from pptx.util import Pt
 
 from activities.deliverables.deck import geometry
 from activities.deliverables.deck import master as layouts
+from activities.deliverables.deck.cards import draw_cards
 from activities.deliverables.deck.diagrams import draw_process, draw_timeline
 from activities.deliverables.deck.drawing import draw_chart, draw_picture, has_picture
 from activities.deliverables.deck.keyfigures import draw_key_figures
@@ -23,7 +25,7 @@ from activities.deliverables.deck.package import settled
 from activities.deliverables.deck.packing import fitted_line, fitted_text, marks_text
 from activities.deliverables.deck.planning import plan_deck
 from activities.deliverables.deck.referencing import day, details_of, label_of, link_of
-from activities.deliverables.deck.sections import clean
+from activities.deliverables.deck.sections import clean, same
 from activities.deliverables.deck.tables import draw_table
 from activities.deliverables.deck.writing import (
     Citations,
@@ -42,6 +44,11 @@ from schema.contracts.deliverables import RunRecord
 from schema.contracts.slides import SLIDES_DEFAULT, DeckPlan, Outline, SlideKind, SlidePlan, VisualKind
 
 AUTHOR = "Swissbrain"
+_APPLICATION = (
+    b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<Properties '
+    b'xmlns="http://schemas.openxmlformats.org/officeDocument/2006/extended-properties"><Application>Swissbrain'
+    b"</Application></Properties>"
+)
 _PML = (
     'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" '
     'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main"'
@@ -95,6 +102,8 @@ def _layout(planned: SlidePlan, pictured: set[str]) -> str:
         return "Sources"
     if visual is None:
         return "Closing" if planned.kind == SlideKind.CONCLUSION else "Title and content"
+    if visual.kind == VisualKind.CARDS:
+        return "Two cards" if len(planned.statements) == 2 else "Three cards"
     if visual.kind == VisualKind.CHART:
         return "Picture" if visual.figure in pictured else "Chart"
     return {VisualKind.TABLE: "Table", VisualKind.KEY_FIGURES: "Key figures"}.get(visual.kind, "Diagram")
@@ -149,7 +158,7 @@ class _Builder:
     def _cover(self, slide: Slide, planned: SlidePlan) -> None:
         record = self._record
         for each in planned.statements:
-            if each.text:
+            if each.text and same(each.text) != same(planned.title):
                 self._line(slide, layouts.BODY_IDX, each.text, geometry.COVER_TEXT_PT, geometry.COVER_TEXT)
         cited = len(record.sources)
         facts = [day(record.made_at), f"{cited} source{'' if cited == 1 else 's'}", AUTHOR]
@@ -200,6 +209,9 @@ class _Builder:
         elif visual.kind == VisualKind.KEY_FIGURES:
             place = _at(slide, layouts.CONTENT_IDX)
             draw_key_figures(slide, place, planned, visual.labels, self._citations, self._factor)
+        elif visual.kind == VisualKind.CARDS:
+            places = [_at(slide, idx) for idx in layouts.CARD_IDXS[: len(planned.statements)]]
+            draw_cards(slide, places, planned, self._sources, self._citations, self._factor)
         elif visual.kind == VisualKind.TABLE and visual.grid is not None:
             draw_table(slide, _at(slide, layouts.CONTENT_IDX), visual.grid, self._citations, self._factor)
         else:
@@ -234,7 +246,7 @@ def _is_empty(placeholder: SlidePlaceholder) -> bool:
 
 def _add_feet(slide: Slide, footer: str, number: int) -> None:
     """Give a slide its footer and number, as fields that follow the master."""
-    identity = max(shape.shape_id for shape in slide.shapes) + 1
+    identity = max(int(each) for each in slide._element.xpath(".//p:cNvPr/@id")) + 1
     for kind, idx, text in (("ftr", layouts.FOOTER_IDX, footer), ("sldNum", layouts.NUMBER_IDX, None)):
         name = "Footer" if text is not None else "Slide number"
         shape = parse_xml(
@@ -267,6 +279,8 @@ def _write_notes(slide: Slide, notes: str) -> None:
 
 
 def _write_properties(deck: Deck, plan: DeckPlan, record: RunRecord) -> None:
+    described = deck.part.package.part_related_by(RELATION.EXTENDED_PROPERTIES)
+    described._blob = _APPLICATION
     properties, made_at = deck.core_properties, record.made_at.astimezone(UTC).replace(tzinfo=None)
     properties.title, properties.subject = plan.title[:250], clean(record.run.task)[:250]
     properties.author = properties.last_modified_by = AUTHOR

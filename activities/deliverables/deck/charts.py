@@ -142,7 +142,8 @@ def dress(chart: Chart, kind: XL_CHART_TYPE, axes: Axes, values: Sequence[float]
         axis.tick_labels.font.size = Pt(AXIS_PT)
         axis.tick_label_position = XL_TICK_LABEL_POSITION.LOW
         if is_numbers:
-            axis.tick_labels.number_format, axis.tick_labels.number_format_is_linked = number_format, False
+            tick_format = "#,##0" if number_format == "#,##0.0" else number_format
+            axis.tick_labels.number_format, axis.tick_labels.number_format_is_linked = tick_format, False
         if name:
             axis.has_title = True
             run = axis.axis_title.text_frame.paragraphs[0].add_run()

@@ -39,6 +39,17 @@ CHART = Box(MARGIN, BODY.y, 590, 322)
 BESIDE = Box(CHART.right + GUTTER, BODY.y, WIDTH - CHART.width - GUTTER, 322)
 CAPTION = Box(MARGIN, 460, WIDTH, 26)
 TABLE = Box(MARGIN, BODY.y, WIDTH, 322)
+CARD_INSET = 16.0
+_CARD_Y, _CARD_HEIGHT, _CARD_GAP = 148.0, 288.0, 18.0
+CARDS = {
+    count: tuple(
+        Box(MARGIN + at * (wide + _CARD_GAP), _CARD_Y, wide, _CARD_HEIGHT)
+        for at in range(count)
+        for wide in [(WIDTH - (count - 1) * _CARD_GAP) / count]
+    )
+    for count in (2, 3)
+}
+"""Statements side by side, by their number."""
 FOOTER = Box(MARGIN, 504, WIDTH - 90, 18)
 NUMBER = Box(SLIDE_WIDTH - MARGIN - 60, 504, 60, 18)
 LOGO = Box(SLIDE_WIDTH - MARGIN - 120, 18, 120, 26)

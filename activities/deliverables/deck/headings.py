@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from activities.deliverables.deck import geometry as grid
 from activities.deliverables.deck.metrics import text_height
 from activities.deliverables.deck.packing import marks_text
-from activities.deliverables.deck.wording import shortened
+from activities.deliverables.deck.wording import is_sentence, shortened
 from schema.contracts.deliverables import Statement
 
 
@@ -34,10 +34,15 @@ def heading_of(statements: Sequence[Statement], fallback: str, factor: float = 1
     if len(statements) > 1:
         for place, each in enumerate(statements):
             whole = each.text.rstrip(" .。")
-            if each.marks and shortened(each.text) == whole and fits_title(whole, marks_text(each), factor):
+            if (
+                each.marks
+                and is_sentence(each.text)
+                and shortened(each.text) == whole
+                and fits_title(whole, marks_text(each), factor)
+            ):
                 return Heading(whole, each, (*statements[:place], *statements[place + 1 :]))
     for each in statements:
-        title = shortened(each.text)
+        title = shortened(each.text) if is_sentence(each.text) else None
         if title is not None and title != each.text.rstrip(" .。") and fits_title(title, "", factor):
             return Heading(title, None, tuple(statements))
     return Heading(fallback, None, tuple(statements))

@@ -84,16 +84,20 @@ class Inspected:
                 found.append(each._element)
         return found
 
-    def styles(self, shape: Any) -> Iterator[Any]:
-        """Yield the first-level paragraph styles that apply to a shape, the nearest first."""
+    def styles(self, shape: Any, paragraph: Any = None) -> Iterator[Any]:
+        """Yield the styles of a paragraph's level that apply in a shape, the nearest first."""
+        own = paragraph._p.find(qn("a:pPr")) if paragraph is not None else None
+        name = f"a:lvl{int(own.get('lvl') or 0) + 1 if own is not None else 1}pPr"
         for element in self.chain(shape):
-            level = element.find(f".//{qn('a:lstStyle')}/{qn('a:lvl1pPr')}")
+            level = element.find(f".//{qn('a:lstStyle')}/{qn(name)}")
             if level is not None:
                 yield level
         kind = str(shape.placeholder_format.type) if shape.is_placeholder else ""
         is_title = "TITLE" in kind and "SUB" not in kind
-        name = "p:titleStyle" if is_title else "p:bodyStyle" if shape.is_placeholder else "p:otherStyle"
-        yield self.master._element.find(f".//{qn(name)}/{qn('a:lvl1pPr')}")
+        group = "p:titleStyle" if is_title else "p:bodyStyle" if shape.is_placeholder else "p:otherStyle"
+        last = self.master._element.find(f".//{qn(group)}")
+        found = last.find(qn(name))
+        yield found if found is not None else last.find(qn("a:lvl1pPr"))
 
     def insets(self, shape: Any) -> dict[str, float]:
         """Return a text's distances from its shape's edges, in points."""
@@ -135,25 +139,24 @@ class Inspected:
         return found
 
 
-def lines_of(runs: list[Run], room: float) -> tuple[int, float]:
-    """Return how many lines runs take, and the widest piece that no line can break within, in points."""
-    lines, used, widest = 1, 0.0, 0.0
+def lines_of(runs: list[Run], room: float) -> int:
+    """Return how many lines runs take."""
+    lines, used = 1, 0.0
     for run in runs:
         size = run.size * (2 / 3 if run.raised else 1.0)
         begins_with_gap = run.text[:1].isspace() and run.text[:1] != "\u00a0"
         for number, (piece, gap) in enumerate(_pieces(run.text.replace("\u00a0", "\u2060"))):
             wide = fonts.width(piece, size, run.family, run.bold)
             before = fonts.width(" ", size, run.family, run.bold) if used and gap and (number or begins_with_gap) else 0
-            widest = max(widest, wide)
             if used + before + wide <= room + 0.5:
                 used += before + wide
             else:
                 lines += int(bool(used)) + int(wide // room)
                 used = wide % room
-    return lines, widest
+    return lines
 
 
-def paragraph_height(inspected: Inspected, paragraph: Any, runs: list[Run], styles: list[Any], room: float) -> float:
+def paragraph_height(paragraph: Any, runs: list[Run], styles: list[Any], room: float) -> float:
     """Return a paragraph's height with the space before it, in points."""
     spacing, before = 1.0, 0.0
     own = paragraph._p.find(qn("a:pPr"))
@@ -170,7 +173,7 @@ def paragraph_height(inspected: Inspected, paragraph: Any, runs: list[Run], styl
             before = value / 100 if space[0].tag == qn("a:spcPts") else value / 100_000 * tallest
             break
     high = max((fonts.line_height(run.text, run.size, run.family) for run in runs), default=0.0)
-    return lines_of(runs, room)[0] * high * spacing + before
+    return lines_of(runs, room) * high * spacing + before
 
 
 def box_of(shape: Any) -> Box:

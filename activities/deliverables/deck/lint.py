@@ -15,7 +15,7 @@ from pptx.oxml.ns import qn
 from activities.deliverables.deck import master as layouts
 from activities.deliverables.deck.colours import LARGE_CONTRAST, TEXT_CONTRAST, contrast
 from activities.deliverables.deck.geometry import EMU, Box
-from activities.deliverables.deck.inspecting import Inspected, Run, box_of, lines_of, paragraph_height
+from activities.deliverables.deck.inspecting import Inspected, Run, box_of, paragraph_height
 
 BODY_LEAST_PT, TABLE_LEAST_PT, FOOTNOTE_LEAST_PT, TITLE_LEAST_PT = 14.0, 11.0, 9.0, 20.0
 WORDS_MAX, SOURCE_WORDS_MAX = 130, 1_200
@@ -134,23 +134,22 @@ class _Linter:
 
     def _overflow(self, shape: Any) -> Iterator[LintFinding]:
         inspected, box = self._inspected, box_of(shape)
-        inset, styles = inspected.insets(shape), list(inspected.styles(shape))
-        margin = next((int(style.get("marL")) / EMU for style in styles if style.get("marL") is not None), 0.0)
-        room = box.width - inset["lIns"] - inset["rIns"] - margin
-        high, widest = inset["tIns"] + inset["bIns"], 0.0
+        inset = inspected.insets(shape)
+        high = inset["tIns"] + inset["bIns"]
         for paragraph in shape.text_frame.paragraphs:
+            styles = list(inspected.styles(shape, paragraph))
+            margin = next((int(style.get("marL")) / EMU for style in styles if style.get("marL") is not None), 0.0)
+            room = box.width - inset["lIns"] - inset["rIns"] - margin
             runs = inspected.runs(paragraph, styles, 18.0)
-            high += paragraph_height(inspected, paragraph, runs, styles, room)
-            widest = max(widest, lines_of(runs, room)[1])
+            high += paragraph_height(paragraph, runs, styles, room)
         if high > box.height + TOLERANCE:
             message = f"its text is {high:.0f} pt high, the box {box.height:.0f} pt"
             yield self._says(LintRule.OVERFLOW, shape.name, message)
 
     def _texts(self, shape: Any) -> Iterator[_Text]:
-        styles = list(self._inspected.styles(shape))
         background = self._background(shape)
         for paragraph in shape.text_frame.paragraphs:
-            runs = self._inspected.runs(paragraph, styles, 18.0)
+            runs = self._inspected.runs(paragraph, list(self._inspected.styles(shape, paragraph)), 18.0)
             yield _Text(shape, runs, background, self._least(shape))
 
     def _least(self, shape: Any) -> float:
@@ -163,9 +162,9 @@ class _Linter:
 
     def _background(self, shape: Any) -> str:
         """Return the colour behind a text: its shape's, or that of the layout's shape below it, or the master's."""
-        own = self._inspected.colour_in(shape._element.find(qn("p:spPr")))
-        if own is not None:
-            return own
+        for element in self._inspected.chain(shape):
+            if (own := self._inspected.colour_in(element.find(qn("p:spPr")))) is not None:
+                return own
         box = box_of(shape)
         for each in reversed(list(self._inspected.layout.shapes)):
             if each.is_placeholder or not each.has_text_frame:
@@ -192,7 +191,7 @@ class _Linter:
                 fill = inspected.colour_in(cell._tc.tcPr) or "#ffffff"
                 for paragraph in cell.text_frame.paragraphs:
                     runs = inspected.runs(paragraph, style, 18.0)
-                    needed += paragraph_height(inspected, paragraph, runs, style, room)
+                    needed += paragraph_height(paragraph, runs, style, room)
                     texts.append(_Text(shape, runs, fill, TABLE_LEAST_PT))
                 high = max(high, needed)
             total += high

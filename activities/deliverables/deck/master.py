@@ -6,13 +6,17 @@ colours and fonts by their names in the theme.
 
 import io
 import re
+from copy import deepcopy
 from xml.sax.saxutils import escape, quoteattr
 
 from PIL import Image
 from pptx import Presentation
 from pptx.opc.constants import RELATIONSHIP_TYPE as RELATION
 from pptx.opc.package import Part
+from pptx.opc.packuri import PackURI
 from pptx.oxml import parse_xml
+from pptx.oxml.ns import qn
+from pptx.parts.slide import SlideLayoutPart
 from pptx.presentation import Presentation as Deck
 from pptx.slide import SlideLayout, SlideMaster
 from pptx.util import Emu
@@ -29,11 +33,12 @@ _SPACES = (
 )
 TITLE_IDX, BODY_IDX, SECOND_IDX, FOOTER_IDX, NUMBER_IDX = 0, 1, 2, 11, 12
 CONTENT_IDX, CAPTION_IDX, TOPIC_IDX, FACTS_IDX = 13, 14, 15, 16
+CARD_IDXS = (17, 18, 19)
 LAYOUTS = (
     "Title", "Title and content", "Two content", "Chart", "Table", "Section", "Sources", "Closing", "Diagram",
-    "Picture", "Key figures",
+    "Picture", "Key figures", "Two cards", "Three cards",
 )  # fmt: skip
-_TYPES = ("title", "obj", "twoObj", None, None, "secHead", None, None, "titleOnly", None, None)
+_TYPES = ("title", "obj", "twoObj", None, None, "secHead", None, None, "titleOnly", None, None, None, None)
 LOGO_PIXELS_MAX = 40_000_000
 
 
@@ -45,8 +50,8 @@ def new_deck(look: Look, footer: str) -> Deck:
     palette = Palette(look)
     master = deck.slide_master
     _theme_part(master)._blob = _themed(_theme_part(master).blob.decode(), look, palette).encode()
-    for layout in list(deck.slide_layouts)[len(LAYOUTS) :]:
-        deck.slide_layouts.remove(layout)
+    for number in range(len(deck.slide_layouts), len(LAYOUTS)):
+        _add_layout(deck, number + 1)
     _write_master(master, footer)
     for name, kind, layout in zip(LAYOUTS, _TYPES, deck.slide_layouts, strict=True):
         _write_layout(layout, name, kind, palette, footer)
@@ -80,6 +85,19 @@ def _drop_leftovers(deck: Deck) -> None:
     for rid, rel in list(deck.part.rels.items()):
         if rel.reltype == RELATION.PRINTER_SETTINGS:
             deck.part.rels.pop(rid)
+
+
+def _add_layout(deck: Deck, number: int) -> None:
+    """Add a layout to those that the template has."""
+    master, first = deck.slide_master, deck.slide_layouts[0].part
+    name = PackURI(f"/ppt/slideLayouts/slideLayout{number}.xml")
+    part = SlideLayoutPart(name, first.content_type, first.package, deepcopy(first._element))
+    part.relate_to(master.part, RELATION.SLIDE_MASTER)
+    listed = master._element.find(qn("p:sldLayoutIdLst"))
+    entry = deepcopy(listed[-1])
+    entry.set("id", str(max(int(each.get("id")) for each in listed) + 1))
+    entry.set(qn("r:id"), master.part.relate_to(part, RELATION.SLIDE_LAYOUT))
+    listed.append(entry)
 
 
 def _theme_part(master: SlideMaster) -> Part:
@@ -286,11 +304,33 @@ def _content_shapes(name: str) -> str:
         + caption,
         "Table": _placeholder(7, "Table", f'type="tbl" idx="{CONTENT_IDX}"', grid.TABLE) + caption,
         "Key figures": _placeholder(7, "Key figures", f'type="tbl" idx="{CONTENT_IDX}"', grid.BODY),
+        "Two cards": _cards(2),
+        "Three cards": _cards(3),
         "Diagram": caption,
         "Sources": _placeholder(3, "Left", f'type="body" sz="half" idx="{BODY_IDX}"', grid.LEFT, small)
         + _placeholder(4, "Right", f'type="body" sz="half" idx="{SECOND_IDX}"', grid.RIGHT, small),
     }
     return _placeholder(2, "Title", _TITLE_PH, grid.TITLE, anchor="b") + topic + parts[name]
+
+
+def _cards(count: int) -> str:
+    """Return filled placeholders side by side: a statement, and smaller, at the second level, where it is from."""
+    inset = round(grid.CARD_INSET * EMU)
+    second = (
+        '<a:lvl2pPr marL="0" indent="0" algn="l"><a:lnSpc><a:spcPct val="90000"/></a:lnSpc><a:spcBef>'
+        f'<a:spcPts val="1200"/></a:spcBef><a:buNone/><a:defRPr sz="1400">{_fill(_MUTED)}</a:defRPr></a:lvl2pPr>'
+    )
+    shapes = ""
+    for idx, box in zip(CARD_IDXS, grid.CARDS[count], strict=False):
+        edge = Box(box.x, box.y - 4, box.width, 4)
+        shape = _placeholder(
+            idx + 20, f"Card {idx - 16}", f'type="body" sz="quarter" idx="{idx}"', box, _level(18) + second
+        )
+        shape = shape.replace("</p:spPr>", f"{_fill('bg2')}</p:spPr>", 1).replace(
+            'lIns="0" tIns="0" rIns="0" bIns="0"', f'lIns="{inset}" tIns="{inset}" rIns="{inset}" bIns="{inset}"', 1
+        )
+        shapes += _rectangle(idx + 40, f"Edge {idx - 16}", edge, "accent1") + shape
+    return shapes
 
 
 def _place_logo(deck: Deck, logo: bytes, size: tuple[int, int]) -> None:

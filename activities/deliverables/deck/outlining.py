@@ -4,9 +4,9 @@ from collections import Counter
 
 from activities.deliverables.deck import geometry
 from activities.deliverables.deck.headings import fits_title, heading_of
-from activities.deliverables.deck.keyfigures import key_figures_of
 from activities.deliverables.deck.packing import pack, size_for
 from activities.deliverables.deck.sections import Material, clean, same, sort_statements
+from activities.deliverables.deck.visuals import rows_or_cards
 from activities.deliverables.deck.wording import TITLE_CHARACTERS_MAX, elided, shown_by
 from schema.contracts.deliverables import RunRecord, Statement
 from schema.contracts.slides import NumberedStatement, Outline, OutlineRequest, SlideKind, SlidePlan
@@ -62,7 +62,7 @@ def outlined(outline: Outline, material: Material, factor: float = 1.0) -> dict[
                         "headline": None,
                         "statements": packed.statements,
                         "size_pt": packed.size_pt,
-                        "visual": key_figures_of(packed.statements, factor),
+                        "visual": rows_or_cards(proposed.kind, packed.statements, factor),
                     }
                 )
             notes = elided(clean(proposed.notes), NOTES_CHARACTERS_MAX)
@@ -87,7 +87,7 @@ def _slide(kind: SlideKind, topic: str, statements: tuple[Statement, ...], size_
         headline=heading.headline,
         statements=heading.below,
         size_pt=size_for(heading.below, geometry.BODY, factor=factor) or size_pt,
-        visual=key_figures_of(heading.below, factor),
+        visual=rows_or_cards(kind, heading.below, factor),
     )
 
 

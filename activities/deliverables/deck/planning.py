@@ -12,7 +12,6 @@ from itertools import zip_longest
 from activities.deliverables.deck import geometry
 from activities.deliverables.deck.figures import marks_of
 from activities.deliverables.deck.headings import heading_of
-from activities.deliverables.deck.keyfigures import key_figures_of
 from activities.deliverables.deck.notes import source_notes, statement_notes
 from activities.deliverables.deck.outlining import outlined
 from activities.deliverables.deck.packing import pack, size_for
@@ -25,7 +24,7 @@ from activities.deliverables.deck.sections import (
     clean,
     sort_statements,
 )
-from activities.deliverables.deck.visuals import figures_of, process_in, tables_of, timeline_in
+from activities.deliverables.deck.visuals import figures_of, process_in, rows_or_cards, tables_of, timeline_in
 from activities.deliverables.deck.wording import elided
 from schema.contracts.deliverables import RecordedSource, RunRecord, Statement
 from schema.contracts.slides import (
@@ -145,7 +144,7 @@ def _texts(
             SlidePlan(
                 kind=kind, title=heading.title, topic=topic, headline=heading.headline, statements=below,
                 size_pt=size_for(below, geometry.BODY, factor=factor) or packed.size_pt,
-                visual=key_figures_of(below, factor),
+                visual=rows_or_cards(kind, below, factor),
             )
         )  # fmt: skip
     return slides
@@ -172,16 +171,25 @@ def _chosen(drafts: Drafts, room: int) -> list[list[SlidePlan]]:
         "recommendations": drafts.recommendations[: round(RECOMMENDATION_SLIDES * scale)],
         "conclusion": drafts.conclusion[:1],
     }
-    taken = dict.fromkeys(parts, 0)
     turns = ["findings", "conclusion", "analysis", "recommendations", "visuals", "findings", "analysis", "visuals"]
-    while room and any(taken[name] < len(part) for name, part in parts.items()):
+    taken = dict.fromkeys(parts, 0)
+    room = _take(parts, taken, turns, room)
+    # What is left goes to the analysis, which has no natural end.
+    parts |= {"analysis": drafts.analysis, "visuals": drafts.visuals}
+    _take(parts, taken, ["analysis", "visuals"], room)
+    kept = {name: part[: taken[name]] for name, part in parts.items()}
+    analysis = _by_topic([*kept["analysis"], *kept["visuals"]])
+    return [kept["findings"], analysis, kept["recommendations"], kept["conclusion"]]
+
+
+def _take(parts: dict[str, list[SlidePlan]], taken: dict[str, int], turns: Sequence[str], room: int) -> int:
+    """Take slides in turns while there is room for them; return the room that is left."""
+    while room and any(taken[name] < len(parts[name]) for name in turns):
         for name in turns:
             if room and taken[name] < len(parts[name]):
                 taken[name] += 1
                 room -= 1
-    kept = {name: part[: taken[name]] for name, part in parts.items()}
-    analysis = _by_topic([*kept["analysis"], *kept["visuals"]])
-    return [kept["findings"], analysis, kept["recommendations"], kept["conclusion"]]
+    return room
 
 
 def _by_topic(slides: Sequence[SlidePlan]) -> list[SlidePlan]:

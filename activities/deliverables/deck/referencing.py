@@ -6,13 +6,15 @@ from datetime import datetime
 from urllib.parse import quote, urlsplit
 
 from activities.deliverables.deck import geometry as grid
-from activities.deliverables.deck.metrics import text_height
+from activities.deliverables.deck.metrics import line_height, text_height
+from activities.deliverables.deck.packing import fitted_line
 from activities.deliverables.deck.sections import clean
 from activities.deliverables.deck.wording import elided
 from schema.contracts.deliverables import RecordedSource
 
 TITLE_MOST = 110
 LINK_CHARACTERS_MAX = 2_000
+CARD_SOURCE_PT = 14.0
 
 
 def day(moment: datetime) -> str:
@@ -55,6 +57,15 @@ def details_of(source: RecordedSource) -> str:
     if source.seconds:
         said.append("at " + ", ".join(f"{int(each) // 60}:{int(each) % 60:02}" for each in source.seconds[:4]))
     return ", ".join(said)
+
+
+def source_line(sources: Sequence[RecordedSource], room: float, factor: float = 1.0) -> str:
+    """Return the first of a statement's sources by its title, in two lines of small text, and how many more."""
+    if not sources:
+        return ""
+    more = f" (+{len(sources) - 1})" if len(sources) > 1 else ""
+    box = grid.Box(0, 0, room - 2, 2 * line_height(label_of(sources[0]), CARD_SOURCE_PT) + 1)
+    return fitted_line(label_of(sources[0]), CARD_SOURCE_PT, box, factor=factor, tail=more) + more
 
 
 def entry_text(source: RecordedSource) -> str:

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from activities.deliverables.deck import geometry as geometry
+from activities.deliverables.deck.cards import cards_of
 from activities.deliverables.deck.figures import column_to_draw, heading, marks_of, points_of, takeaways
 from activities.deliverables.deck.gridding import split_grid
+from activities.deliverables.deck.keyfigures import key_figures_of
 from activities.deliverables.deck.metrics import text_height
 from activities.deliverables.deck.packing import marks_text
 from activities.deliverables.deck.sections import Topic, clean
@@ -35,6 +37,13 @@ class Illustrator(Protocol):
         ...
 
 
+def rows_or_cards(kind: SlideKind, statements: Sequence[Statement], factor: float) -> Visual | None:
+    """Return how a list of statements is shown better than as a list: with their figures, or side by side."""
+    if kind not in (SlideKind.FINDINGS, SlideKind.ANALYSIS):
+        return None
+    return key_figures_of(statements, factor) or cards_of(statements, factor)
+
+
 def column_width(count: int) -> float:
     """Return the width of one of `count` columns of a diagram, in points."""
     return (geometry.WIDTH - (count - 1) * COLUMN_GAP) / count
@@ -55,7 +64,8 @@ def timeline_in(topic: Topic, factor: float) -> tuple[SlidePlan, list[Statement]
     events = [(found, each) for each in topic.statements if (found := dated(each.text)) and _fits(each, 4, factor)]
     distinct = list({when[0]: (when, each) for when, each in reversed(events)}.values())
     chosen = sorted(distinct[::-1][:EVENTS_MAX], key=lambda event: event[0][0])
-    if len(chosen) < EVENTS_MIN:
+    # Statements that happen to name a year are no course of events: most of a topic's have to.
+    if len(chosen) < EVENTS_MIN or 2 * len(distinct) < len(topic.statements):
         return None
     first, last = chosen[0][0][1], chosen[-1][0][1]
     shown = tuple(each for _, each in chosen)

@@ -32,6 +32,13 @@ def shortened(text: str, most: int = TITLE_CHARACTERS_MAX) -> str | None:
     return None
 
 
+def is_sentence(text: str) -> bool:
+    """Tell whether a statement can stand as a title: it begins and ends as a sentence does, and has a few words."""
+    begins = text[:1].isupper() or text[:1].isdigit() or (text[:1].isalpha() and not text[:1].islower())
+    ends = text[-1:] in ".!。！؟…" or not text[:1].isascii()
+    return begins and ends and (len(text.split()) >= 4 or not text.isascii()) and text.count("(") == text.count(")")
+
+
 def elided(text: str, most: int) -> str:
     """Return the beginning of a text that is too long for its place, cut between words, with an ellipsis."""
     if len(text) <= most:

@@ -152,7 +152,9 @@ def test_the_same_record_gives_the_same_bytes_in_another_process(made: bytes) ->
         assert {info.date_time for info in package.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         for name in package.namelist():
             if name.endswith((".xml", ".rels")):
-                etree.fromstring(package.read(name))
+                shapes = etree.fromstring(package.read(name)).iter("{*}cNvPr")
+                ids = [shape.get("id") for shape in shapes]
+                assert len(ids) == len(set(ids)), f"{name}: PowerPoint repairs a slide of which two shapes share an id"
 
 
 def test_hostile_text_stays_text() -> None:

@@ -9,6 +9,7 @@ from pptx import Presentation
 from pptx.dml.color import RGBColor
 from pptx.util import Pt
 
+from activities.deliverables.deck import fonts, metrics
 from activities.deliverables.deck.building import to_pptx
 from activities.deliverables.deck.lint import LintRule, lint
 from activities.deliverables.look import Look
@@ -176,3 +177,12 @@ def test_thirty_decks_keep_to_every_rule(seed: int) -> None:
 @pytest.mark.extended
 def test_the_longest_deck_of_hostile_text_keeps_to_every_rule() -> None:
     assert lint(to_pptx(hostile_record(), Look(), 60)) == []
+
+
+@pytest.mark.parametrize("bold", [False, True])
+def test_the_table_of_widths_is_noto_sans(bold: bool) -> None:
+    if fonts._font("Noto Sans", bold) is None or "NotoSans-Regular.ttf" not in fonts._files():
+        pytest.skip("needs Noto Sans (apt-get install fonts-noto-core)")
+    for text in ("The quick brown fox jumps over", "Новая линия перевозит", "Η νέα γραμμή μεταφέρει", "1234567890 %€"):
+        real = fonts.width(text, 20, "Noto Sans", bold)
+        assert real <= metrics.width(text, 20, bold=bold) <= 1.05 * real
