@@ -11,8 +11,7 @@ from docx.section import Section as PageSection
 from docx.shared import Cm, Twips
 from docx.text.paragraph import Paragraph
 
-from activities.deliverables.contents import (
-    MADE_BY,
+from activities.deliverables.blocks import (
     Computed,
     Contents,
     Drawn,
@@ -25,9 +24,9 @@ from activities.deliverables.contents import (
     Source,
     Table,
     Words,
-    contents,
     words,
 )
+from activities.deliverables.contents import contents
 from activities.deliverables.docx_pieces import (
     Bookmarks,
     element,
@@ -45,6 +44,7 @@ from activities.deliverables.docx_template import TEXT_WIDTH, WIDE_WIDTH, empty_
 from activities.deliverables.html import logo_uri
 from activities.deliverables.look import Look
 from activities.deliverables.ooxml import repacked
+from activities.deliverables.particulars import MADE_BY
 from activities.deliverables.text import shortened
 from schema.contracts.deliverables import RunRecord
 

@@ -10,7 +10,7 @@ from docx.oxml.ns import qn
 from docx.oxml.xmlchemy import BaseOxmlElement
 from docx.text.paragraph import Paragraph
 
-from activities.deliverables.contents import Words
+from activities.deliverables.blocks import Words
 from activities.deliverables.look import ARABIC_FONT, CJK_FONT, HEBREW_FONT
 from activities.deliverables.text import shortened
 

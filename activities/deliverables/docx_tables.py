@@ -9,7 +9,7 @@ from docx.oxml.xmlchemy import BaseOxmlElement
 from docx.shared import Twips
 from docx.table import Table, _Cell
 
-from activities.deliverables.contents import Said
+from activities.deliverables.blocks import Said
 from activities.deliverables.docx_pieces import element, set_direction
 
 
