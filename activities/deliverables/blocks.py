@@ -94,11 +94,11 @@ class Table:
 
     @property
     def numeric(self) -> tuple[bool, ...]:
-        """Tell which columns hold numbers: they are set to the right."""
+        """Tell which columns hold numbers: they are set to the right. The first holds the rows' names."""
         return tuple(
             any(cells) and all(_is_number(cell) for cell in cells if cell)
             for cells in (
-                [row[at].words.text.strip("–—-") for row in self.rows if at < len(row)]
+                [row[at].words.text.strip("–—-") for row in self.rows if 0 < at < len(row)]
                 for at in range(len(self.heading))
             )
         )
@@ -194,7 +194,7 @@ class Section:
     level: int
     """1 or 2."""
     kind: str
-    """`summary`, `findings`, `part`, `data`, `output`, `quality`, `sources`, `artifacts` or `log`."""
+    """`summary`, `findings`, `part`, `data`, `output`, `quality`, `sources`, `task`, `artifacts` or `log`."""
     blocks: tuple[Shown, ...] = ()
 
     @property

@@ -34,12 +34,15 @@ from activities.deliverables.particulars import (
     size,
     tooltip,
 )
-from activities.deliverables.text import clean, web_address
+from activities.deliverables.text import clean, shortened, web_address
 from schema.contracts.deliverables import Block, Bullets, Grid, Paragraph, RecordedSource, RunRecord, Statement
 
 EXECUTIVE_SUMMARY = "Executive summary"
 KEY_FINDINGS = "Key findings"
 """As `activities/research/composing.py` heads them."""
+TITLE_CHARACTERS_MAX = 240
+TASK_CHARACTERS_MAX = 400
+"""Of a task on the cover; a longer one has a section of its own."""
 LOG_LINES_MAX = 200
 """Of a log in a document; all of it is in the JSON export."""
 
@@ -62,8 +65,8 @@ class _Writer:
         record = self._record
         sections = [*self._parts(), *self._more()]
         return Contents(
-            title=words(record.document.title or record.run.name),
-            task=words(record.run.task),
+            title=words(shortened(clean(record.document.title or record.run.name), TITLE_CHARACTERS_MAX)),
+            task=words(shortened(clean(record.run.task), TASK_CHARACTERS_MAX)),
             made_at=record.made_at,
             date=day(record.made_at.astimezone(UTC)),
             highlights=tuple(highlights(record)),
@@ -111,6 +114,8 @@ class _Writer:
         if record.output is not None:
             yield self._section("Structured output", 1, "output", [output_table(record.output)])
         yield self._section("How far this can be trusted", 1, "quality", [Facts(tuple(quality_facts(record)))])
+        if len(clean(record.run.task)) > TASK_CHARACTERS_MAX:
+            yield self._section("Task", 1, "task", [Prose((Said(words(record.run.task)),))])
         if record.artifacts:
             rows = [
                 (each.name, each.description, each.mime_type, size(each.object.size_bytes)) for each in record.artifacts
@@ -119,7 +124,9 @@ class _Writer:
                 "Files of the run", 1, "artifacts", [plain_table(("Name", "What it is", "Type", "Size"), rows)]
             )
         if record.log:
-            lines = [(f"{each.at.astimezone(UTC):%H:%M:%S}", each.type, each.message) for each in record.log[:LOG_LINES_MAX]]
+            lines = [
+                (f"{each.at.astimezone(UTC):%H:%M:%S}", each.type, each.message) for each in record.log[:LOG_LINES_MAX]
+            ]
             left = len(record.log) - len(lines)
             note = f"{left:,} more lines are in the JSON export." if left else ""
             yield self._section("Log", 1, "log", [plain_table(("Time (UTC)", "Event", "Message"), lines, note)])

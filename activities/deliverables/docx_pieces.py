@@ -122,12 +122,14 @@ def field_end() -> BaseOxmlElement:
 
 
 def set_direction(paragraph: Paragraph, direction: str) -> None:
-    """Let a paragraph run from the right, where its words do; a line at its left (a quotation's) changes sides."""
+    """Let a paragraph run from the right, where its words do; the line beside a quotation changes sides."""
     if direction != "rtl":
         return
     properties = paragraph._p.get_or_add_pPr()
     added = [element("w:bidi")]
-    borders = paragraph.style.element.find(f"{qn('w:pPr')}/{qn('w:pBdr')}") if paragraph.style is not None else None
+    style = paragraph.style
+    is_quote = style is not None and style.name == "Quote"
+    borders = style.element.find(f"{qn('w:pPr')}/{qn('w:pBdr')}") if style is not None and is_quote else None
     if borders is not None and (left := borders.find(qn("w:left"))) is not None:
         mirrored = deepcopy(borders)
         mirrored.remove(mirrored.find(qn("w:left")))
