@@ -104,21 +104,27 @@ def link_outside(paragraph: Paragraph, address: str, *runs: BaseOxmlElement) -> 
 
 def field(instruction: str, shown: str, style: str | None = None) -> list[BaseOxmlElement]:
     """Return a field with the result that is shown until a program computes it anew."""
-    return [*field_start(instruction), run(shown, style), field_end()]
+    # Programs differ in whose style the result takes: all runs have it.
+    return [*field_start(instruction, style), run(shown, style), field_end(style)]
 
 
-def field_start(instruction: str) -> list[BaseOxmlElement]:
+def field_start(instruction: str, style: str | None = None) -> list[BaseOxmlElement]:
     """Return the runs before a field's result."""
     code = element("w:instrText")
     code.text = f" {instruction} "
     code.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
     marks = [element("w:fldChar", {"w:fldCharType": each}) for each in ("begin", "separate")]
-    return [element("w:r", None, each) for each in (marks[0], code, marks[1])]
+    return [_styled(each, style) for each in (marks[0], code, marks[1])]
 
 
-def field_end() -> BaseOxmlElement:
+def field_end(style: str | None = None) -> BaseOxmlElement:
     """Return the run behind a field's result."""
-    return element("w:r", None, element("w:fldChar", {"w:fldCharType": "end"}))
+    return _styled(element("w:fldChar", {"w:fldCharType": "end"}), style)
+
+
+def _styled(content: BaseOxmlElement, style: str | None) -> BaseOxmlElement:
+    look = [element("w:rPr", None, element("w:rStyle", {"w:val": style}))] if style else []
+    return element("w:r", None, *look, content)
 
 
 def set_direction(paragraph: Paragraph, direction: str) -> None:
