@@ -11,8 +11,7 @@ from docx.section import Section as PageSection
 from docx.shared import Cm, Twips
 from docx.text.paragraph import Paragraph
 
-from activities.deliverables.contents import (
-    MADE_BY,
+from activities.deliverables.blocks import (
     Computed,
     Contents,
     Drawn,
@@ -25,9 +24,9 @@ from activities.deliverables.contents import (
     Source,
     Table,
     Words,
-    contents,
     words,
 )
+from activities.deliverables.contents import contents
 from activities.deliverables.docx_pieces import (
     Bookmarks,
     element,
@@ -40,11 +39,12 @@ from activities.deliverables.docx_pieces import (
     set_direction,
     tab,
 )
-from activities.deliverables.docx_tables import fill_table, new_table
+from activities.deliverables.docx_tables import column_widths, fill_table, new_table
 from activities.deliverables.docx_template import TEXT_WIDTH, WIDE_WIDTH, empty_document
 from activities.deliverables.html import logo_uri
 from activities.deliverables.look import Look
 from activities.deliverables.ooxml import repacked
+from activities.deliverables.particulars import MADE_BY
 from activities.deliverables.text import shortened
 from schema.contracts.deliverables import RunRecord
 
@@ -111,15 +111,16 @@ class _Writer:
         self._paragraph("Report Type", [run("Research report")])
         self._said("Title", shown.title)
         self._said("Subtitle", shown.task)
+        self._paragraph("Cover Text", [run(shown.date)])
+        if shown.footer.text:
+            self._said("Cover Text", shown.footer)
+        # Word keeps the space before a table with the paragraph above it.
+        self._document.paragraphs[-1].paragraph_format.space_after = Cm(1.5)
         table = new_table(self._document, "Cover Table", [TEXT_WIDTH // 4] * len(shown.highlights))
         for cell, (figure, label) in zip(table.rows[0].cells, shown.highlights, strict=True):
             cell.paragraphs[0].style = "Cover Number"
             cell.paragraphs[0]._p.append(run(figure))
             cell.add_paragraph(style="Cover Text")._p.append(run(label))
-        self._paragraph("Cover Text").paragraph_format.space_before = Cm(5)
-        self._paragraph("Cover Text", [run(shown.date)])
-        if shown.footer.text:
-            self._said("Cover Text", shown.footer)
 
     def _table_of_contents(self) -> None:
         """Write the field with its entries in it; pages come when the field is updated."""
@@ -183,7 +184,7 @@ class _Writer:
             self._turn(WD_ORIENT.LANDSCAPE)
         if shown.number and shown.caption:
             self._caption("Table", shown.number, shown.anchor, shown.caption, [], keep=True)
-        table = new_table(self._document, "Report Table", _widths(shown, WIDE_WIDTH if wide else TEXT_WIDTH))
+        table = new_table(self._document, "Report Table", column_widths(shown, WIDE_WIDTH if wide else TEXT_WIDTH))
         heading = tuple(Said(each) for each in shown.heading)
         fill_table(table, [heading, *shown.rows], shown.numeric, self._cited, heading=True)
         self._paragraph("Note", [run(shown.note)] if shown.note else [])
@@ -276,14 +277,3 @@ def _heading(section: Section) -> str:
 def _origin(origin: Words, query: str) -> list[BaseOxmlElement]:
     more = [run(": "), run(query, "Query")] if query else []
     return [run("From "), run(origin.text, None, origin), *more]
-
-
-def _widths(table: Table, width: int) -> list[int]:
-    """Share a width among the columns by what stands in them."""
-    columns = range(len(table.heading))
-    longest = [
-        max([len(table.heading[at].text), *(len(row[at].words.text) + 3 * len(row[at].cites) for row in table.rows)])
-        for at in columns
-    ]
-    wanted = [min(max(each, 6), 42) for each in longest]
-    return [width * each // sum(wanted) for each in wanted]

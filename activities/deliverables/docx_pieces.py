@@ -10,7 +10,7 @@ from docx.oxml.ns import qn
 from docx.oxml.xmlchemy import BaseOxmlElement
 from docx.text.paragraph import Paragraph
 
-from activities.deliverables.contents import Words
+from activities.deliverables.blocks import Words
 from activities.deliverables.look import ARABIC_FONT, CJK_FONT, HEBREW_FONT
 from activities.deliverables.text import shortened
 
@@ -104,30 +104,38 @@ def link_outside(paragraph: Paragraph, address: str, *runs: BaseOxmlElement) -> 
 
 def field(instruction: str, shown: str, style: str | None = None) -> list[BaseOxmlElement]:
     """Return a field with the result that is shown until a program computes it anew."""
-    return [*field_start(instruction), run(shown, style), field_end()]
+    # Programs differ in whose style the result takes: all runs have it.
+    return [*field_start(instruction, style), run(shown, style), field_end(style)]
 
 
-def field_start(instruction: str) -> list[BaseOxmlElement]:
+def field_start(instruction: str, style: str | None = None) -> list[BaseOxmlElement]:
     """Return the runs before a field's result."""
     code = element("w:instrText")
     code.text = f" {instruction} "
     code.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
     marks = [element("w:fldChar", {"w:fldCharType": each}) for each in ("begin", "separate")]
-    return [element("w:r", None, each) for each in (marks[0], code, marks[1])]
+    return [_styled(each, style) for each in (marks[0], code, marks[1])]
 
 
-def field_end() -> BaseOxmlElement:
+def field_end(style: str | None = None) -> BaseOxmlElement:
     """Return the run behind a field's result."""
-    return element("w:r", None, element("w:fldChar", {"w:fldCharType": "end"}))
+    return _styled(element("w:fldChar", {"w:fldCharType": "end"}), style)
+
+
+def _styled(content: BaseOxmlElement, style: str | None) -> BaseOxmlElement:
+    look = [element("w:rPr", None, element("w:rStyle", {"w:val": style}))] if style else []
+    return element("w:r", None, *look, content)
 
 
 def set_direction(paragraph: Paragraph, direction: str) -> None:
-    """Let a paragraph run from the right, where its words do; a line at its left (a quotation's) changes sides."""
+    """Let a paragraph run from the right, where its words do; the line beside a quotation changes sides."""
     if direction != "rtl":
         return
     properties = paragraph._p.get_or_add_pPr()
     added = [element("w:bidi")]
-    borders = paragraph.style.element.find(f"{qn('w:pPr')}/{qn('w:pBdr')}") if paragraph.style is not None else None
+    style = paragraph.style
+    is_quote = style is not None and style.name == "Quote"
+    borders = style.element.find(f"{qn('w:pPr')}/{qn('w:pBdr')}") if style is not None and is_quote else None
     if borders is not None and (left := borders.find(qn("w:left"))) is not None:
         mirrored = deepcopy(borders)
         mirrored.remove(mirrored.find(qn("w:left")))

@@ -9,8 +9,16 @@ from docx.oxml.xmlchemy import BaseOxmlElement
 from docx.shared import Twips
 from docx.table import Table, _Cell
 
-from activities.deliverables.contents import Said
+from activities.deliverables.blocks import Said
+from activities.deliverables.blocks import Table as Shown
 from activities.deliverables.docx_pieces import element, set_direction
+
+_MARGINS = 200
+"""Of a cell, left and right, in twentieths of a point."""
+_CHARACTER = 108
+"""Width of one in a table's text, bold and generous."""
+_WORD_CHARACTERS = 24
+_CELL_CHARACTERS = 42
 
 
 def new_table(document: DocumentObject, style: str, widths: Sequence[int]) -> Table:
@@ -66,3 +74,33 @@ def fill_table(
             if at < len(numeric) and numeric[at]:
                 paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
             paragraph._p.extend(write(said))
+
+
+def column_widths(shown: Shown, width: int) -> list[int]:
+    """Share a width among columns: each gets room for its longest word first, then what its longest cell wants.
+
+    Args:
+        width: of the table, in twentieths of a point, as all widths are.
+    """
+    least, wanted = list[int](), list[int]()
+    for at, heading in enumerate(shown.heading):
+        cells = [Said(heading), *(row[at] for row in shown.rows if at < len(row))]
+        least.append(_MARGINS + _CHARACTER * min(max(map(_longest_word, cells)), _WORD_CHARACTERS))
+        wanted.append(_MARGINS + _CHARACTER * min(max(map(_length, cells)), _CELL_CHARACTERS))
+    wanted = list(map(max, least, wanted))
+    if sum(wanted) <= width or sum(least) >= width:
+        base = wanted if sum(wanted) <= width else least
+        return [width * each // sum(base) for each in base]
+    left, more = width - sum(least), sum(wanted) - sum(least)
+    return [low + (high - low) * left // more for low, high in zip(least, wanted, strict=True)]
+
+
+def _length(said: Said) -> int:
+    marks = ", ".join(str(cite.n) for cite in said.cites)
+    return len(said.words.text) + (2 + len(marks) * 2 // 3 if marks else 0)
+
+
+def _longest_word(said: Said) -> int:
+    """Return the characters of the longest word, the last one with its citation."""
+    *others, last = said.words.text.split() or [""]
+    return max([len(last) + _length(said) - len(said.words.text), *map(len, others)])

@@ -12,7 +12,6 @@ from docx.document import Document as DocumentObject
 from jinja2 import Environment, StrictUndefined, Template
 
 from activities.deliverables.colours import legible, mixed
-from activities.deliverables.contents import MADE_BY
 from activities.deliverables.look import (
     ARABIC_FONT,
     CJK_FONT,
@@ -24,6 +23,7 @@ from activities.deliverables.look import (
     Look,
 )
 from activities.deliverables.ooxml import packed
+from activities.deliverables.particulars import MADE_BY
 
 TEXT_WIDTH = 9412
 """Of a page that stands, in twentieths of a point: A4 less its margins."""

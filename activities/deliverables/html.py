@@ -10,8 +10,9 @@ from importlib.resources import files
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
+from activities.deliverables.blocks import Contents
 from activities.deliverables.colours import legible, mixed
-from activities.deliverables.contents import MADE_BY, Contents, contents
+from activities.deliverables.contents import contents
 from activities.deliverables.look import (
     ARABIC_FONT,
     CJK_FONT,
@@ -21,6 +22,7 @@ from activities.deliverables.look import (
     MUTED,
     Look,
 )
+from activities.deliverables.particulars import MADE_BY
 from activities.deliverables.text import shortened
 from schema.contracts.deliverables import RunRecord
 

@@ -5,7 +5,7 @@ A citation is a link to the heading of its source: `[\\[3\\]][3]`, with `[3]: #s
 
 from collections.abc import Iterable, Iterator
 
-from activities.deliverables.contents import (
+from activities.deliverables.blocks import (
     Computed,
     Contents,
     Drawn,
@@ -17,8 +17,8 @@ from activities.deliverables.contents import (
     Shown,
     Source,
     Table,
-    contents,
 )
+from activities.deliverables.contents import contents
 from activities.deliverables.look import Look
 from activities.deliverables.text import shortened
 from activities.research.markdown import autolink, escape

@@ -43,7 +43,10 @@ def to_pdf(record: RunRecord, look: Look) -> bytes:
     own = frozenset([*pictures.values(), logo_uri(look) or ""])
     out = io.BytesIO()
     HTML(string=page, base_url=None, url_fetcher=_fetcher(own)).write_pdf(
-        out, pdf_identifier=sha256(page.encode()).hexdigest()[:32].encode()
+        out,
+        pdf_identifier=sha256(page.encode()).hexdigest()[:32].encode(),
+        # For who reads with ears: headings, lists, tables and the descriptions of pictures are marked as such.
+        pdf_tags=True,
     )
     return out.getvalue()
 

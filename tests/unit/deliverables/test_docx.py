@@ -15,7 +15,9 @@ from docx.enum.section import WD_ORIENT
 from docx.oxml.ns import qn
 from lxml import etree
 
+from activities.deliverables.blocks import Cite, Said, Table, words
 from activities.deliverables.docx import to_docx
+from activities.deliverables.docx_tables import column_widths
 from activities.deliverables.look import Look
 from schema.contracts.deliverables import RunRecord, Theme
 from tests.support.records import made_record
@@ -165,6 +167,27 @@ def test_scripts_are_set_as_such() -> None:
             assert first.find(f"{qn('w:rPr')}/{qn('w:rtl')}") is not None
     tags = {value for each in body.iter(qn("w:lang")) for value in each.attrib.values()}
     assert {"ar-SA", "he-IL", "zh-CN", "ja-JP", "el-GR", "ru-RU"} <= tags
+
+
+def test_columns_have_room_for_their_words() -> None:
+    heading = (words("Name"), words("Commissioned by"), words("n"))
+    rows = ((Said(words("A")), Said(words("x " * 200)), Said(words("2014"), (Cite(10, "a", ""), Cite(11, "b", "")))),)
+    name, long, number = column_widths(Table(heading, rows), 6000)
+    assert name + long + number <= 6000
+    assert name >= 200 + 4 * 108
+    assert number >= 200 + 8 * 108
+    assert long > 3 * number
+    narrow = column_widths(Table(heading, rows), 1000)
+    assert sum(narrow) <= 1000
+    assert min(narrow) > 0
+
+
+def test_a_long_task_has_a_section_of_its_own() -> None:
+    task = "What is known of " + "the ferry to Norrvik, " * 40 + "and why?"
+    long = _RECORD.model_copy(update={"run": _RECORD.run.model_copy(update={"task": task})})
+    opened = Document(io.BytesIO(to_docx(long, Look())))
+    assert next(p.text for p in opened.paragraphs if p.style is not None and p.style.name == "Subtitle").endswith("…")
+    assert task in [p.text for p in opened.paragraphs]
 
 
 def test_wide_tables_lie() -> None:

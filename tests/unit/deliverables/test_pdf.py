@@ -117,6 +117,23 @@ def test_metadata_is_the_record_and_no_clock() -> None:
     assert _reader().root_object["/Lang"] == "en"
 
 
+def test_it_is_tagged_for_screen_readers() -> None:
+    root = _reader().root_object
+    assert root["/MarkInfo"]["/Marked"]
+    kinds, described = set[str](), list[str]()
+    pending = [root["/StructTreeRoot"]]
+    while pending:
+        each = pending.pop()
+        each = each.get_object() if hasattr(each, "get_object") else each
+        if isinstance(each, dict):
+            kinds.add(str(each.get("/S")))
+            described += [str(each["/Alt"])] if each.get("/S") == "/Figure" else []
+            below = each.get("/K", [])
+            pending += below if isinstance(below, list) else [below]
+    assert {"/H1", "/H2", "/H3", "/P", "/L", "/LI", "/Table", "/TH", "/TD", "/Link", "/Figure"} <= kinds
+    assert any("chart: Orders by region (1)." in each for each in described)
+
+
 def test_outline_and_contents_name_the_pages() -> None:
     reader = _reader()
     entries = [

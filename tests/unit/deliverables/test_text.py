@@ -2,8 +2,8 @@
 
 import pytest
 
+from activities.deliverables.blocks import words
 from activities.deliverables.colours import contrast, legible, on
-from activities.deliverables.contents import words
 from activities.deliverables.text import clean, direction, language, shortened, web_address
 
 
