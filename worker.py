@@ -229,7 +229,13 @@ def file_readers(
 
 def media_config(settings: Settings) -> MediaConfig:
     """Return how recordings are heard."""
-    return MediaConfig(speech=settings.speech_model, hub=settings.speech_hub_cache, threads=settings.speech_threads)
+    return MediaConfig(
+        speech=settings.speech_model,
+        hub=settings.speech_hub_cache,
+        threads=settings.speech_threads,
+        language=settings.speech_language,
+        ocr=settings.ocr_engine,
+    )
 
 
 def offer_of(parts: Parts) -> Offer:
