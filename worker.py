@@ -49,6 +49,7 @@ from activities.files.document_reader import DocumentReader
 from activities.files.image_reader import ImageReader
 from activities.files.media_reader import HEARING, MediaConfig, MediaReader
 from activities.files.reader import Reader
+from activities.files.uploads import Recogniser
 from activities.images.captioning import VisionModel
 from activities.reconcile.activities import ReconcileActivities
 from activities.research.reasoner import ModelConfig, Reasoner, build_reasoner
@@ -141,6 +142,8 @@ class Parts:
     """Files on this worker's disk."""
     scanner: str | None = None
     """Command of a virus scanner."""
+    recogniser: Recogniser | None = None
+    """Reads documents of the corpus that are pictures."""
     code: bool = False
     """Agents may run programs."""
     sandbox_level: str = ""
@@ -181,7 +184,7 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     retention = RetentionActivities(parts.db, parts.objects, parts.orchestrator)
     erase = EraseActivities(parts.db, parts.objects, parts.orchestrator)
     exports = ExportActivities(parts.db, parts.objects)
-    documents = DocumentActivities(parts.db, parts.objects, parts.embedder)
+    documents = DocumentActivities(parts.db, parts.objects, parts.embedder, parts.recogniser)
     files = FileActivities(
         parts.db, parts.objects, parts.readers, parts.copies, embedder=parts.embedder, scanner=parts.scanner
     )
@@ -234,7 +237,6 @@ def media_config(settings: Settings) -> MediaConfig:
         hub=settings.speech_hub_cache,
         threads=settings.speech_threads,
         language=settings.speech_language,
-        ocr=settings.ocr_engine,
     )
 
 
@@ -451,6 +453,7 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         reasoner=build_reasoner(model_config(settings), hints, nearness_of(embedder)),
         embedder=embedder,
         orchestrator=Orchestrator(client, settings),
+        recogniser=Recogniser(settings.ocr_engine),
         readers=file_readers(media_config(settings), ocr=settings.ocr_engine, vision=vision_model(settings)),
         copies=copies,
         scanner=settings.file_scan_command,
