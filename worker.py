@@ -50,6 +50,7 @@ from activities.files.document_reader import DocumentReader
 from activities.files.image_reader import ImageReader
 from activities.files.media_reader import HEARING, MediaConfig, MediaReader
 from activities.files.reader import Reader
+from activities.files.uploads import Recogniser
 from activities.images.captioning import VisionModel
 from activities.reconcile.activities import ReconcileActivities
 from activities.research.reasoner import ModelConfig, Reasoner, build_reasoner
@@ -145,6 +146,8 @@ class Parts:
     """Files on this worker's disk."""
     scanner: str | None = None
     """Command of a virus scanner."""
+    recogniser: Recogniser | None = None
+    """Reads documents of the corpus that are pictures."""
     code: bool = False
     """Agents may run programs."""
     sandbox_level: str = ""
@@ -187,7 +190,7 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     erase = EraseActivities(parts.db, parts.objects, parts.orchestrator)
     data_exports = ExportActivities(parts.db, parts.objects)
     run_exports = RunExportActivities(parts.db, parts.objects)
-    documents = DocumentActivities(parts.db, parts.objects, parts.embedder)
+    documents = DocumentActivities(parts.db, parts.objects, parts.embedder, parts.recogniser)
     files = FileActivities(
         parts.db, parts.objects, parts.readers, parts.copies, embedder=parts.embedder, scanner=parts.scanner
     )
@@ -241,7 +244,12 @@ def file_readers(
 
 def media_config(settings: Settings) -> MediaConfig:
     """Return how recordings are heard."""
-    return MediaConfig(speech=settings.speech_model, hub=settings.speech_hub_cache, threads=settings.speech_threads)
+    return MediaConfig(
+        speech=settings.speech_model,
+        hub=settings.speech_hub_cache,
+        threads=settings.speech_threads,
+        language=settings.speech_language,
+    )
 
 
 def offer_of(parts: Parts) -> Offer:
@@ -458,6 +466,7 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         reasoner=build_reasoner(model_config(settings), hints, nearness_of(embedder)),
         embedder=embedder,
         orchestrator=Orchestrator(client, settings),
+        recogniser=Recogniser(settings.ocr_engine),
         readers=file_readers(media_config(settings), ocr=settings.ocr_engine, vision=vision_model(settings)),
         copies=copies,
         scanner=settings.file_scan_command,

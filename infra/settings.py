@@ -218,6 +218,11 @@ class Settings(BaseSettings):
     speech_hub_cache: bool = Field(
         default=False, description="Look for that model in the hub's cache on this machine too; nothing is fetched."
     )
+    speech_language: str | None = Field(
+        default=None,
+        pattern="^[a-z]{2,3}$",
+        description="Language of all recordings (ISO 639, as `de`); by default each tells its own at its beginning.",
+    )
     speech_threads: int = Field(default=2, ge=1, le=64, description="Threads of one speech recognition.")
 
     # Images and scans

@@ -383,6 +383,8 @@ IMAGE_READ_SIDE_PX = 4_000
 """A larger picture is scaled down to this before it is read: A4 at 340 dpi."""
 IMAGE_PREVIEW_SIDE_PX = 1_600
 IMAGE_PREVIEW_BYTES_MAX = 16 * 1024 * 1024
+CORPUS_RECOGNISED_PAGES_MAX = 16
+"""Of a document of the corpus, which is read in one piece; a file of runs has portions."""
 IMAGE_PORTION_PAGES = 8
 """Pages that are read in one portion: what a killed worker has to do again at most."""
 IMAGE_DPI = 220

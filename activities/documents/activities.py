@@ -1,12 +1,13 @@
 """Ingestion: an uploaded file becomes a searchable document."""
 
 from contextlib import suppress
+from typing import Protocol
 
 import structlog
 from temporalio import activity
 
 from activities.documents.indexing import embedded_text, index
-from activities.documents.sandbox import parse
+from activities.documents.sandbox import ParsedDocument, parse
 from activities.embedding.embedder import Embedder, supports
 from infra.database import Database
 from infra.objects import ObjectStore
@@ -17,10 +18,19 @@ from schema.contracts.documents import (
     IngestDocumentInput,
     IngestDocumentResult,
 )
-from schema.errors import NotFound, PayloadTooLarge, SourceUnavailable, UnsupportedFormat
+from schema.errors import NotFound, PartMissing, PayloadTooLarge, SourceUnavailable, UnsupportedFormat
 from schema.policies import EMBEDDED_PER_ACTIVITY
 from schema.store import documents, passages
 from schema.store.passages import vector_key
+
+
+class Recogniser(Protocol):
+    """What reads documents whose text is in pictures (`activities/files/uploads.py`)."""
+
+    async def read(self, data: bytes, filename: str, claimed_mime: str) -> ParsedDocument | None:
+        """Return the document; None: there is nothing to recognise in it. Raises as `parse`, and PartMissing."""
+        ...
+
 
 log = structlog.get_logger(__name__)
 
@@ -28,10 +38,22 @@ log = structlog.get_logger(__name__)
 class DocumentActivities:
     """Reads uploaded files."""
 
-    def __init__(self, db: Database, objects: ObjectStore, embedder: Embedder | None = None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        objects: ObjectStore,
+        embedder: Embedder | None = None,
+        recogniser: Recogniser | None = None,
+    ) -> None:
+        """Keep what documents are read with.
+
+        Args:
+            recogniser: reads those whose text is in pictures; None: they are refused.
+        """
         self._db = db
         self._objects = objects
         self._embedder = embedder
+        self._recogniser = recogniser
 
     @activity.defn(name="documents.ingest")
     async def ingest(self, input: IngestDocumentInput) -> IngestDocumentResult:
@@ -49,8 +71,12 @@ class DocumentActivities:
         except NotFound:
             return await self._failed(input, SourceUnavailable("The uploaded file is gone. Upload it again."))
         try:
-            parsed = await parse(data, input.filename, input.mime_type)
-        except (UnsupportedFormat, PayloadTooLarge, SourceUnavailable) as error:
+            parsed = None
+            if self._recogniser is not None:
+                parsed = await self._recogniser.read(data, input.filename, input.mime_type)
+            if parsed is None:
+                parsed = await parse(data, input.filename, input.mime_type)
+        except (UnsupportedFormat, PayloadTooLarge, SourceUnavailable, PartMissing) as error:
             return await self._failed(input, error)
         indexed = await index(self._objects, self._embedder, input.org_id, parsed.document, parsed.passages)
         try:
@@ -116,7 +142,7 @@ class DocumentActivities:
         log.warning("document given up", document_id=input.document_id, code=input.error_code)
 
     async def _failed(
-        self, input: IngestDocumentInput, error: UnsupportedFormat | PayloadTooLarge | SourceUnavailable
+        self, input: IngestDocumentInput, error: UnsupportedFormat | PayloadTooLarge | SourceUnavailable | PartMissing
     ) -> IngestDocumentResult:
         try:
             async with self._db.transaction(input.org_id) as session:

@@ -1,7 +1,7 @@
 """What parses a file, inside the sandbox: the target of a job of `sandbox.py`.
 
-Input: one line of JSON (`filename`, `mime`), then the file. Answer: JSON; exit status 0 with the document, 3 with
-`code` and `detail` of a refusal, anything else: it died.
+Input: one line of JSON (`filename`, `mime`, and `check` where only its structure is looked at), then the file. Answer:
+JSON; exit status 0 with the document, 3 with `code` and `detail` of a refusal, anything else: it died.
 """
 
 import json
@@ -13,12 +13,15 @@ REFUSED = 3
 
 def main(answer: int) -> int:
     """Parse what comes on the input."""
-    from activities.documents.extract import extract
+    from activities.documents.extract import check, extract
     from activities.documents.passages import split_passages
     from schema.errors import SwissbrainError
 
     header = json.loads(sys.stdin.buffer.readline())
     try:
+        if header.get("check"):
+            _answer(answer, {"office": check(sys.stdin.buffer.read())})
+            return 0
         document = extract(sys.stdin.buffer.read(), header["filename"], header["mime"])
         passages = split_passages(document.text, document.headings, document.pages, title=document.title)
     except SwissbrainError as error:

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from activities.documents.builder import ExtractedDocument, TextBuilder
 from activities.documents.language import language_of
 from activities.documents.plain import read_plain
-from activities.documents.structure import check_pdf_streams, check_single, check_text, check_zip, is_zip
+from activities.documents.structure import OLD_OFFICE, check_pdf_streams, check_single, check_text, is_zip
 from schema.errors import PayloadTooLarge, UnsupportedFormat
 from schema.policies import DOCUMENT_CHARACTERS_MAX, UPLOAD_BYTES_MAX
 
@@ -37,6 +37,7 @@ _MARKDOWN_TYPES = frozenset(("text/markdown", "text/x-markdown"))
 _MARKDOWN_SUFFIXES = frozenset((".md", ".markdown", ".mdown", ".mkd"))
 _CONTROL_SHARE_MAX = 0.001
 _TITLE_LENGTH_MAX = 300
+READ = "Text, Markdown, HTML, PDF, Word (.docx) and PowerPoint (.pptx)"
 
 
 def extract(data: bytes, filename: str, claimed_mime: str) -> ExtractedDocument:
@@ -46,7 +47,7 @@ def extract(data: bytes, filename: str, claimed_mime: str) -> ExtractedDocument:
         claimed_mime: media type as sent; only chooses among kinds of text, and its `charset` is honoured.
 
     Raises:
-        UnsupportedFormat: it is not text, HTML, Markdown or PDF, is encrypted or damaged, or holds no text.
+        UnsupportedFormat: it is none of `READ`, is encrypted or damaged, or holds no text.
         PayloadTooLarge: it is larger, or holds more text, than is read.
     """
     if len(data) > UPLOAD_BYTES_MAX:
@@ -55,13 +56,13 @@ def extract(data: bytes, filename: str, claimed_mime: str) -> ExtractedDocument:
         raise UnsupportedFormat("The file is empty.")
     media_type, charset = _parsed_mime(claimed_mime)
     builder = TextBuilder()
-    if is_zip(data):
-        check_zip(data)
-    if b"%PDF-" in data[:1024]:
+    office = check(data)
+    if office is not None:
+        mime = office
+        _read_office(data, office, builder)
+    elif b"%PDF-" in data[:1024]:
         from activities.documents.pdf import read_pdf
 
-        check_single(data, "pdf")
-        check_pdf_streams(data)
         mime = "application/pdf"
         read_pdf(data, builder)
     else:
@@ -69,6 +70,40 @@ def extract(data: bytes, filename: str, claimed_mime: str) -> ExtractedDocument:
         check_single(data, "text")
         mime = _read_text(text, media_type, PurePosixPath(filename).suffix.lower(), builder)
     return _finished(builder, filename, mime)
+
+
+def check(data: bytes) -> str | None:
+    """Refuse what is built to do harm, before any reader of its format opens it; return which office file it is.
+
+    Raises:
+        UnsupportedFormat: an archive, encrypted, with macros, damaged, or two formats at once.
+        PayloadTooLarge: it would burst.
+    """
+    if is_zip(data):
+        from activities.documents.office import check_office
+
+        return check_office(data)
+    if data.startswith(OLD_OFFICE):
+        from activities.documents.office import refuse_old
+
+        refuse_old(data)
+    if b"%PDF-" in data[:1024]:
+        check_single(data, "pdf")
+        check_pdf_streams(data)
+    return None
+
+
+def _read_office(data: bytes, kind: str, builder: TextBuilder) -> None:
+    from activities.documents.office import WORD
+
+    if kind == WORD:
+        from activities.documents.word import read_word
+
+        read_word(data, builder)
+    else:
+        from activities.documents.presentation import read_slides
+
+        read_slides(data, builder)
 
 
 def _read_text(text: str, media_type: str, suffix: str, builder: TextBuilder) -> str:
@@ -166,9 +201,9 @@ def _checked(text: str, data: bytes) -> str:
 
         kind = filetype.guess(data[:8192])
         name = f"a {kind.extension.upper()} file" if kind else "a binary file"
-        raise UnsupportedFormat(f"This is {name}. Text, Markdown, HTML and PDF can be read.")
+        raise UnsupportedFormat(f"This is {name}. {READ} can be read.")
     if text.startswith("{\\rtf"):
-        raise UnsupportedFormat("This is an RTF file. Text, Markdown, HTML and PDF can be read.")
+        raise UnsupportedFormat(f"This is an RTF file. {READ} can be read.")
     return text
 
 

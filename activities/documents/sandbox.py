@@ -52,17 +52,33 @@ async def parse(data: bytes, filename: str, claimed_mime: str, *, timeout_s: flo
         SourceUnavailable: reading it took more time or memory than a file may take.
         SandboxUnavailable: no sandbox here is strong enough to open it.
     """
+    header = {"filename": filename, "mime": claimed_mime}
+    answer, level = await _asked(header, data, timeout_s)
+    return _parsed(answer, level)
+
+
+async def check_structure(data: bytes) -> None:
+    """Look at what a file is built like, and read nothing of it: the cheap half of `parse`, which repeats it.
+
+    Raises:
+        UnsupportedFormat, PayloadTooLarge, SourceUnavailable, SandboxUnavailable: as `parse`.
+    """
+    await _asked({"check": True}, data, LIMITS.wall_s)
+
+
+async def _asked(header: dict[str, Any], data: bytes, timeout_s: float) -> tuple[bytes, str]:
+    """Run the child; return its answer and the level of the sandbox."""
     walls = await sandbox()
     walls.require(walls.minimum)
-    header = json.dumps({"filename": filename, "mime": claimed_mime}).encode() + b"\n"
-    job = Job(TARGET, ("activities.documents", "schema"), replace(LIMITS, wall_s=timeout_s), header + data)
+    limits = replace(LIMITS, wall_s=timeout_s)
+    job = Job(TARGET, ("activities.documents", "schema"), limits, json.dumps(header).encode() + b"\n" + data)
     outcome = await launch(job, walls.level)
     if outcome.ended == "time":
         raise SourceUnavailable(f"The file could not be read within {timeout_s:g} s.")
     if outcome.ended != "exited":
         raise SourceUnavailable("The file holds more text than can be read.")
     if outcome.status == 0:
-        return _parsed(outcome.answer, walls.level.label)
+        return outcome.answer, walls.level.label
     if outcome.status == REFUSED:
         with contextlib.suppress(ValueError, KeyError, TypeError):
             failure = json.loads(outcome.answer)

@@ -24,6 +24,8 @@ STREAMS_NESTED_MAX = 4
 NESTING_MAX = 64
 WORD_CHARACTERS_MAX = 1_000_000
 
+OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""Compound file (MS-CFB): Word and PowerPoint before 2007, and any office file that is encrypted."""
 _INFLATE_BYTES = 256 * 1024
 _STREAM = re.compile(rb"stream\r?\n")
 _ENTITY = re.compile(r"<!ENTITY\s+(?:%\s+)?[^\s>]+\s+[\"']", re.IGNORECASE)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import structlog
 from temporalio import activity
@@ -169,7 +170,8 @@ class FileActivities:
             try:
                 async with self._copy(input.org_id, input.file_id, inspection) as path:
                     source = Source(path, input.name, inspection.mime, inspection.size_bytes)
-                    made = await reader.read(source, inspection.facts, input.portion, activity.heartbeat)
+                    first = await self._first(input) if number > 1 else None
+                    made = await reader.read(source, inspection.facts, input.portion, activity.heartbeat, first)
             except _REFUSALS as error:
                 return ReadPortionResult(refusal=_refusal(error))
             reading = await self._readings.keep(input.org_id, inspection, number, made)
@@ -261,6 +263,11 @@ class FileActivities:
                 given_up=input.given_up,
             )
         log.info("file refused", file_id=input.file_id, code=input.code)
+
+    async def _first(self, input: ReadPortionInput) -> Mapping[str, Any] | None:
+        """Return what was read of portion 1: the workflow reads portions in their order."""
+        ref = await self._readings.find(input.org_id, input.inspection, 1)
+        return (await self._readings.load(ref))[0] if ref is not None else None
 
     def _reader(self, kind: FileKind) -> Reader:
         reader = self._readers.get(kind)

@@ -22,7 +22,12 @@ class DataReader:
         return Extent("data.megabyte", -(-source.size_bytes // MEGABYTE))
 
     async def read(
-        self, source: Source, facts: Mapping[str, Any], portion: Portion, progress: Callable[[float], None]
+        self,
+        source: Source,
+        facts: Mapping[str, Any],
+        portion: Portion,
+        progress: Callable[[float], None],
+        first: Mapping[str, Any] | None = None,
     ) -> Reading:
         """Analyse the whole file; raises as `Reader.read`."""
         analysed = await analyse(source.path, source.name, AnalysisOptions())

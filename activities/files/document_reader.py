@@ -7,9 +7,9 @@ from typing import Any
 from activities.documents.builder import ExtractedDocument, TextBuilder, page_at
 from activities.documents.language import language_of
 from activities.documents.passages import PassageSpan
-from activities.documents.sandbox import parse
+from activities.documents.sandbox import check_structure, parse
 from activities.files.image_reader import tables_of, version_of
-from activities.files.kinds import PDF
+from activities.files.kinds import DOCX, PDF, PPTX
 from activities.files.reader import Assembled, Extent, Reading, Source
 from activities.images import models
 from activities.images.recognising import pdf_text, read_scans, scanned_pages
@@ -20,6 +20,7 @@ from schema.errors import PayloadTooLarge, UnsupportedFormat
 from schema.policies import DOCUMENT_CHARACTERS_MAX, IMAGE_PAGES_MAX, IMAGE_PORTION_PAGES
 
 MEGABYTE = 1_000_000
+OFFICE = (DOCX, PPTX)
 NAMED_PAGES_MAX = 20
 
 
@@ -43,6 +44,8 @@ class DocumentReader:
             UnsupportedFormat, PayloadTooLarge, SourceUnavailable: as `Reader.inspect`.
         """
         megabytes = Extent("document.megabyte", -(-source.size_bytes // MEGABYTE))
+        if source.mime in OFFICE:
+            await check_structure(source.path.read_bytes())
         if source.mime != PDF:
             return megabytes
         found = await scanned_pages(source.path)
@@ -65,7 +68,12 @@ class DocumentReader:
         return Extent("document.page", len(found.scanned), portions, {"scanned": list(found.scanned)})
 
     async def read(
-        self, source: Source, facts: Mapping[str, Any], portion: Portion, progress: Callable[[float], None]
+        self,
+        source: Source,
+        facts: Mapping[str, Any],
+        portion: Portion,
+        progress: Callable[[float], None],
+        first: Mapping[str, Any] | None = None,
     ) -> Reading:
         """Read the whole text, or the scanned pages of a portion; the first portion reads the other pages too.
 

@@ -46,7 +46,12 @@ class ImageReader:
         return Extent("image.image", facts.pages, portions, {"image": facts.model_dump(mode="json")})
 
     async def read(
-        self, source: Source, facts: Mapping[str, Any], portion: Portion, progress: Callable[[float], None]
+        self,
+        source: Source,
+        facts: Mapping[str, Any],
+        portion: Portion,
+        progress: Callable[[float], None],
+        first: Mapping[str, Any] | None = None,
     ) -> Reading:
         """Read the pages of a portion; raises as `inspect`."""
         pages, previews = await read_image(source.path, self._engine(), int(portion.start), int(portion.end))

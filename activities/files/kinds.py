@@ -4,6 +4,7 @@ A name that says another kind than the bytes is no reason to refuse a file that 
 """
 
 import json
+import re
 from pathlib import PurePosixPath
 
 import filetype
@@ -15,10 +16,18 @@ HEAD_BYTES = 64 * 1024
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PARQUET = "application/vnd.apache.parquet"
 PDF = "application/pdf"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+OFFICE = {"xl": (FileKind.DATA, XLSX), "word": (FileKind.DOCUMENT, DOCX), "ppt": (FileKind.DOCUMENT, PPTX)}
+"""Folder of an office file's parts -> what the file is."""
 FORMATS = (
-    "csv, tsv, xlsx, json, ndjson, parquet; pdf, html, md, txt; png, jpeg, webp, tiff, bmp, gif; wav, mp3, flac, ogg, "
-    "m4a, aac; mp4, mov, mkv, webm, avi"
+    "csv, tsv, xlsx, json, ndjson, parquet; pdf, docx, pptx, html, md, txt; png, jpeg, webp, tiff, bmp, gif; "
+    "wav, mp3, flac, ogg, m4a, aac; mp4, mov, mkv, webm, avi"
 )
+_OFFICE_SUFFIXES = {".xlsx": "xl", ".docx": "word", ".docm": "word", ".pptx": "ppt", ".pptm": "ppt"}
+_ENTRY = re.compile(rb"PK\x03\x04.{22}(..)..", re.DOTALL)
+"""Header of an entry of a ZIP archive, as far as the length of its name."""
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _DATA = {
     ".csv": "text/csv",
     ".tsv": "text/tab-separated-values",
@@ -52,6 +61,8 @@ def kind_of(head: bytes, name: str, claimed: str) -> tuple[FileKind, str]:
         return FileKind.DATA, PARQUET
     if head.startswith(b"PK\x03\x04"):
         return _archive(head, name)
+    if head.startswith(_OLD_OFFICE):
+        raise _unknown("It is an office file of before 2007, or one with a password. Save it as .docx, .pptx or .xlsx.")
     found = filetype.guess(head)
     mime = found.mime if found is not None else ""
     if mime == PDF:
@@ -69,8 +80,14 @@ def kind_of(head: bytes, name: str, claimed: str) -> tuple[FileKind, str]:
 
 
 def _archive(head: bytes, name: str) -> tuple[FileKind, str]:
-    if b"xl/" in head or PurePosixPath(name.lower()).suffix == ".xlsx":
-        return FileKind.DATA, XLSX
+    for entry in _ENTRY.finditer(head):
+        end = entry.end() + int.from_bytes(entry[1], "little")
+        folder = head[entry.end() : end].partition(b"/")[0].decode("ascii", "ignore")
+        if folder in OFFICE:
+            return OFFICE[folder]
+    suffix = PurePosixPath(name.lower()).suffix
+    if suffix in _OFFICE_SUFFIXES:
+        return OFFICE[_OFFICE_SUFFIXES[suffix]]
     raise _unknown("It is an archive. Unpack it, and send the files in it.")
 
 

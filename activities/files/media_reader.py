@@ -24,6 +24,8 @@ from schema.policies import KEYFRAME_TEXT_CHARACTERS_MAX, KEYFRAMES_READ_AT_ONCE
 log = structlog.get_logger(__name__)
 
 MINUTE_S = 60.0
+SURE = 0.8
+"""Probability from which the language of the first portion is taken for that of the whole recording."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class MediaConfig:
     """Where models are looked for first."""
     hub: bool = False
     threads: int = 2
+    language: str | None = None
+    """ISO 639-1, where all recordings are in one language; otherwise the first portion tells it for those after it."""
     ocr: str = ocr_models.AUTO
     """What reads the writing in pictures of a video; without an engine nothing does, and the result says so."""
 
@@ -48,12 +52,15 @@ class MediaReader:
 
     def __init__(self, config: MediaConfig = HEARING) -> None:
         self._config = config
-        self.version = version_of(f"media-2-{config.speech.replace('/', '_')}", config.ocr)
+        spoken = f"-{config.language}" if config.language else ""
+        self.version = version_of(f"media-3-{config.speech.replace('/', '_')}{spoken}", config.ocr)
 
     async def inspect(self, source: Source) -> Extent:
         """Measure the recording, and look whether what reading it takes is installed: before anything is held."""
         info = await probing.probe(source.path, source.mime)
         self._models(info)
+        if info.video is not None:
+            ocr_models.choose(self._config.ocr)
         unit = "video.minute" if info.video is not None else "audio.minute"
         portions = tuple(
             Portion(number=portion.index + 1, start=portion.start_s, end=portion.end_s)
@@ -62,12 +69,20 @@ class MediaReader:
         return Extent(unit, max(1, -int(-info.duration_s // MINUTE_S)), portions, info.model_dump(mode="json"))
 
     async def read(
-        self, source: Source, facts: Mapping[str, Any], portion: Portion, progress: Callable[[float], None]
+        self,
+        source: Source,
+        facts: Mapping[str, Any],
+        portion: Portion,
+        progress: Callable[[float], None],
+        first: Mapping[str, Any] | None = None,
     ) -> Reading:
         """Read one portion; raises as `Reader.read`, and PartMissing where this worker lacks what inspection found."""
         info = MediaInfo.model_validate(facts)
         piece = probing.portions(info)[portion.number - 1]
-        made = await reading.read_portion(source.path, info, piece, self._models(info), progress=progress)
+        language = self._config.language or (_language_of(first) if first is not None else None)
+        made = await reading.read_portion(
+            source.path, info, piece, self._models(info), language=language, progress=progress
+        )
         engine = ocr_models.choose(self._config.ocr)
         told = made.reading
         if engine is not None and told.keyframes:
@@ -97,6 +112,12 @@ class MediaReader:
         return models.require(
             info, self._config.speech, self._config.folder, hub=self._config.hub, threads=self._config.threads
         )
+
+
+def _language_of(first: Mapping[str, Any]) -> str | None:
+    """Return the language of the first portion, unless nobody speaks in it or it is doubtful."""
+    told = PortionReading.model_validate(first)
+    return told.language if told.language_probability >= SURE else None
 
 
 async def _with_writing(made: reading.ReadPortion, engine: str) -> tuple[Keyframe, ...]:

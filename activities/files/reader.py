@@ -81,12 +81,18 @@ class Reader(Protocol):
         ...
 
     async def read(
-        self, source: Source, facts: Mapping[str, Any], portion: Portion, progress: Callable[[float], None]
+        self,
+        source: Source,
+        facts: Mapping[str, Any],
+        portion: Portion,
+        progress: Callable[[float], None],
+        first: Mapping[str, Any] | None = None,
     ) -> Reading:
         """Read one portion; the same content gives the same reading.
 
         Args:
             progress: told how much of it is done, 0..1.
+            first: the value of portion 1, for a later one.
 
         Raises:
             UnsupportedFormat, PayloadTooLarge, SourceUnavailable: as `inspect`.

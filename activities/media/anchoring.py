@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 REACH_S = 1.2
 """How far the border of two words may lie from a silence to be taken for it."""
+BELIEVED_MIN = 0.1
+"""Probability of a word that takes no time, below which it was not said: the recogniser makes up beginnings."""
 _BONUS = ((".?!…。？！", 0.6), (",;:、，", 0.3))
 """Seconds by which a border after such a sign may lie further away than another one."""
 
@@ -43,6 +45,11 @@ def anchored(words: Sequence[TimedWord], silences: Sequence[tuple[float, float]]
             found[border] = replace(found[border], start_s=silent_to, end_s=max(found[border].end_s, silent_to))
         after = border
     return found
+
+
+def believed(words: Sequence[TimedWord]) -> list[TimedWord]:
+    """Return the anchored words without those for which there is neither time nor reason."""
+    return [word for word in words if word.end_s > word.start_s or word.probability >= BELIEVED_MIN]
 
 
 def _border(words: Sequence[TimedWord], after: int, middle_s: float) -> int | None:

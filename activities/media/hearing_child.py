@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, replace
 from typing import Any
 
-from activities.media.anchoring import TimedWord, anchored
+from activities.media.anchoring import TimedWord, anchored, believed
 
 RATE_HZ = 16_000
 UNSPACED = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
@@ -97,7 +97,7 @@ def recognise(
                 words += _joined(segment.words, spaced=info.language not in UNSPACED)
     if words:
         found["language"], found["language_probability"] = info.language, info.language_probability
-        found["words"] = [astuple(word) for word in anchored(words, pauses)]
+        found["words"] = [astuple(word) for word in believed(anchored(words, pauses))]
 
 
 def _joined(heard: Sequence[Any], *, spaced: bool) -> list[TimedWord]:

@@ -1,31 +1,47 @@
-"""Pictures out of a video: one every few seconds, and one where the scene changes; what looks the same only once."""
+"""Pictures out of a video: where something new is to be seen (`changes.py`), each of them once.
+
+A portion is decoded twice: small and twice a second, to see when it changes; then for the pictures that are kept.
+"""
 
 import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from activities.media.changes import (
+    COLUMNS,
+    DIFFERENT_SQUARE,
+    ROWS,
+    Chosen,
+    Looks,
+    Sample,
+    choose,
+    coarse_look,
+    distance,
+    telling,
+)
 from activities.media.programs import arguments, refuse_damaged, run, source
 from schema.contracts.media import Keyframe, KeyframeWhy, MediaInfo, Portion
 from schema.policies import (
     KEYFRAME_BYTES_MAX,
     KEYFRAME_EDGE_MAX,
-    KEYFRAME_EVERY,
     KEYFRAMES_MAX,
     KEYFRAMES_OF_PORTION_MAX,
+    MEDIA_PORTION,
 )
 
 SCENE_SCORE_MIN = 0.04
 """ffmpeg's measure of how much of a frame is new, 0..1. Measured: new slides 0.09 to 0.31, a test picture that changes
 all the time below 0.04."""
 SCENE_APART_S = 2.0
-GRID = 24
-"""A picture's look: so many squares of grey, each way."""
-DIFFERENT_SQUARE = 12
-"""Of 255: a square that differs by more shows something new; compression alone stays below."""
+SAMPLES_PER_S = 2
+SAMPLES_MAX = int(MEDIA_PORTION.total_seconds() * (SAMPLES_PER_S + 1 / SCENE_APART_S)) + 100
+_AT_S = 0.0006
+"""ffmpeg tells times to the microsecond; frames are further apart than this."""
 _PART = re.compile(rb"--ffmpeg\r\nContent-type: image/jpeg\r\nContent-length: (\d+)\r\n\r\n")
 _FRAME = re.compile(rb"^frame:\d+ .*pts_time:(\d+(?:\.\d+)?)\nlavfi\.scene_score=(\d+(?:\.\d+)?)$", re.MULTILINE)
 
@@ -41,78 +57,106 @@ async def pictures(
     """
     if info.video is None:
         return (), {}
+    samples, looks = await _samples(path, info, portion, wall_s=wall_s)
+    chosen = choose(samples, looks, KEYFRAMES_OF_PORTION_MAX)
+    images = await _drawn(path, info, portion, [samples[each.number].at_s for each in chosen], wall_s=wall_s)
+    found: list[Keyframe] = []
+    kept: dict[str, bytes] = {}
+    for each in chosen:
+        at_s = samples[each.number].at_s
+        image = next((image for drawn_s, image in images if abs(drawn_s - at_s) < _AT_S), b"")
+        if (frame := _keyframe(image, each, portion.start_s + at_s, looks)) is not None:
+            found.append(frame)
+            kept[frame.sha256] = image
+    return tuple(found), kept
+
+
+def join(portions: Sequence[tuple[Portion, Sequence[Keyframe]]]) -> tuple[Keyframe, ...]:
+    """Put the keyframes of portions together: what the overlap shows twice once, and not more than `KEYFRAMES_MAX`."""
+    found: list[Keyframe] = []
+    seen_to_s = 0.0
+    for portion, frames in portions:
+        for frame in frames:
+            # In the overlap only what the portion before does not show, say because its decoder gave up.
+            if not found or (frame.at_s > found[-1].at_s and (frame.at_s >= seen_to_s or _differ(found[-1], frame))):
+                found.append(frame)
+        seen_to_s = portion.end_s
+    return tuple(found[place] for place in telling([_look(frame) for frame in found], KEYFRAMES_MAX))
+
+
+async def _samples(path: Path, info: MediaInfo, portion: Portion, *, wall_s: float) -> tuple[list[Sample], Looks]:
+    """Look at a portion, small and in grey: `SAMPLES_PER_S`, and where a scene begins."""
+    # Variable 0 of the expression: when a scene last began.
+    chosen = f"if(isnan(prev_t),1+0*st(0,t-{SCENE_APART_S}),"
+    chosen += f"if(gt(scene,{SCENE_SCORE_MIN})*gte(t-ld(0),{SCENE_APART_S}),1+0*st(0,t),"
+    chosen += f"gt(floor(t*{SAMPLES_PER_S}),floor(prev_selected_t*{SAMPLES_PER_S}))))"
+    small = _selected(path, info, portion, chosen)
+    small = small.filter("scale", COLUMNS, ROWS, flags="area").filter("format", "gray")
     outcome = await run(
         "ffmpeg",
-        arguments(_graph(path, info, portion)),
+        arguments(small.output("pipe:3", format="rawvideo", **_as_many(SAMPLES_MAX))),
         path,
         wall_s=wall_s,
-        answer_bytes=KEYFRAMES_OF_PORTION_MAX * KEYFRAME_BYTES_MAX,
+        answer_bytes=SAMPLES_MAX * COLUMNS * ROWS,
+        output_bytes=4 * 1024 * 1024,
+    )
+    told = [Sample(float(at), float(score) > SCENE_SCORE_MIN) for at, score in _FRAME.findall(outcome.stderr)]
+    count = min(len(told), len(outcome.answer) // (COLUMNS * ROWS))
+    if not count:
+        refuse_damaged(outcome, "The picture cannot be decoded")
+    looks = np.frombuffer(outcome.answer, np.uint8, count * COLUMNS * ROWS).reshape(count, ROWS, COLUMNS)
+    return told[:count], looks
+
+
+async def _drawn(
+    path: Path, info: MediaInfo, portion: Portion, times: Sequence[float], *, wall_s: float
+) -> list[tuple[float, bytes]]:
+    """Return the frames at these times as JPEGs, each with its time."""
+    if not times:
+        return []
+    # The score is asked for so that ffmpeg tells the frame.
+    chosen = "gte(scene,0)*(" + "+".join(f"lt(abs(t-{at:.6f}),{_AT_S})" for at in times) + ")"
+    edge = {side: f"min({KEYFRAME_EDGE_MAX},i{side})" for side in ("w", "h")}
+    large = _selected(path, info, portion, chosen)
+    large = large.filter("scale", **edge, force_original_aspect_ratio="decrease", force_divisible_by=2)
+    large = large.filter("format", "yuvj420p")
+    outcome = await run(
+        "ffmpeg",
+        arguments(large.output("pipe:3", format="mpjpeg", vcodec="mjpeg", **{"q:v": 4}, **_as_many(len(times)))),
+        path,
+        wall_s=wall_s,
+        answer_bytes=len(times) * KEYFRAME_BYTES_MAX,
         output_bytes=4 * 1024 * 1024,
     )
     images = _images(outcome.answer)
     if not images:
         refuse_damaged(outcome, "The picture cannot be decoded")
-    squares = GRID * GRID
-    looks = [outcome.stdout[at : at + squares] for at in range(0, len(outcome.stdout), squares)]
-    found: list[Keyframe] = []
-    kept: dict[str, bytes] = {}
-    for image, (at_s, is_scene), look in zip(images, _told(outcome.stderr), looks, strict=False):
-        size = _size(image) if image.startswith(b"\xff\xd8\xff") else None
-        if size is None or len(image) > KEYFRAME_BYTES_MAX:
-            continue
-        digest = hashlib.sha256(image).hexdigest()
-        frame = Keyframe(
-            at_s=round(portion.start_s + at_s, 3),
-            why=KeyframeWhy.SCENE if is_scene else KeyframeWhy.INTERVAL,
-            width=size[0],
-            height=size[1],
-            sha256=digest,
-            size_bytes=len(image),
-            look=base64.b64encode(look).decode(),
-        )
-        if not found or _differ(found[-1], frame):
-            found.append(frame)
-            kept[digest] = image
-    return tuple(found), kept
+    return list(zip((float(at) for at, _ in _FRAME.findall(outcome.stderr)), images, strict=False))
 
 
-def join(portions: Sequence[Sequence[Keyframe]]) -> tuple[Keyframe, ...]:
-    """Put the keyframes of portions together: what the overlap shows twice once, and not more than `KEYFRAMES_MAX`."""
-    found: list[Keyframe] = []
-    for frames in portions:
-        for frame in frames:
-            if not found or (frame.at_s > found[-1].at_s and _differ(found[-1], frame)):
-                found.append(frame)
-    while len(found) > KEYFRAMES_MAX:
-        # The look of a frame that differs least from the one before it is missed least.
-        news = [(_distance(*pair), number) for number, pair in enumerate(pairwise(found), 1)]
-        dropped = {number for _, number in sorted(news)[: len(found) - KEYFRAMES_MAX]}
-        found = [frame for number, frame in enumerate(found) if number not in dropped]
-    return tuple(found)
+def _selected(path: Path, info: MediaInfo, portion: Portion, chosen: str) -> Any:
+    """Choose frames of a portion by an expression; their times are told on the errors."""
+    stream = source(info, path, portion.start_s, portion.duration_s)["V:0"]
+    return stream.filter("select", chosen).filter("metadata", "print", file="pipe:2", direct=1)
 
 
-def _graph(path: Path, info: MediaInfo, portion: Portion) -> Any:
-    """Build the filters: chosen frames go to the answer, their looks to the output, their times to the errors."""
-    import ffmpeg
+def _as_many(frames: int) -> dict[str, Any]:
+    return {"vsync": "passthrough", "frames:v": frames}
 
-    every = KEYFRAME_EVERY.total_seconds()
-    # Variable 0 of the expression: when a scene last began.
-    chosen = f"if(isnan(prev_t),1+0*st(0,t-{SCENE_APART_S}),if(gt(floor(t/{every}),floor(prev_t/{every})),1,"
-    chosen += f"if(gt(scene,{SCENE_SCORE_MIN})*gte(t-ld(0),{SCENE_APART_S}),1+0*st(0,t),0)))"
-    shown, seen = (
-        source(info, path, portion.start_s, portion.duration_s)["V:0"]
-        .filter("select", chosen)
-        .filter("metadata", "print", file="pipe:2", direct=1)
-        .filter_multi_output("split")[number]
-        for number in (0, 1)
-    )
-    edge = {side: f"min({KEYFRAME_EDGE_MAX},i{side})" for side in ("w", "h")}
-    shown = shown.filter("scale", **edge, force_original_aspect_ratio="decrease", force_divisible_by=2)
-    seen = seen.filter("scale", GRID, GRID, flags="area").filter("format", "gray")
-    more = {"vsync": "passthrough", "frames:v": KEYFRAMES_OF_PORTION_MAX}
-    return ffmpeg.merge_outputs(
-        shown.filter("format", "yuvj420p").output("pipe:3", format="mpjpeg", vcodec="mjpeg", **{"q:v": 4}, **more),
-        seen.output("pipe:1", format="rawvideo", **more),
+
+def _keyframe(image: bytes, chosen: Chosen, at_s: float, looks: Looks) -> Keyframe | None:
+    """Describe a picture; None: its decoder gave none, or a larger one than is kept."""
+    size = _size(image) if image.startswith(b"\xff\xd8\xff") else None
+    if size is None or len(image) > KEYFRAME_BYTES_MAX:
+        return None
+    return Keyframe(
+        at_s=round(at_s, 3),
+        why=KeyframeWhy.SCENE if chosen.is_scene else KeyframeWhy.INTERVAL,
+        width=size[0],
+        height=size[1],
+        sha256=hashlib.sha256(image).hexdigest(),
+        size_bytes=len(image),
+        look=base64.b64encode(coarse_look(looks[chosen.number])).decode(),
     )
 
 
@@ -124,11 +168,6 @@ def _images(answer: bytes) -> list[bytes]:
         found.append(answer[part.end() : end])
         at = end + 2 if answer[end : end + 2] == b"\r\n" else end
     return found
-
-
-def _told(errors: bytes) -> list[tuple[float, bool]]:
-    """Return of each chosen frame when it is to be seen, in seconds, and whether a scene begins with it."""
-    return [(float(at), float(score) > SCENE_SCORE_MIN) for at, score in _FRAME.findall(errors)]
 
 
 def _size(image: bytes) -> tuple[int, int] | None:
@@ -143,10 +182,8 @@ def _size(image: bytes) -> tuple[int, int] | None:
 
 
 def _differ(one: Keyframe, other: Keyframe) -> bool:
-    return _distance(one, other) > DIFFERENT_SQUARE
+    return distance(_look(one), _look(other)) > DIFFERENT_SQUARE
 
 
-def _distance(one: Keyframe, other: Keyframe) -> int:
-    """Return by how much the square differs that differs most, 0..255."""
-    pair = zip(base64.b64decode(one.look), base64.b64decode(other.look), strict=False)
-    return max((abs(first - second) for first, second in pair), default=255)
+def _look(frame: Keyframe) -> bytes:
+    return base64.b64decode(frame.look)

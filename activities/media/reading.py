@@ -94,7 +94,7 @@ def assemble(info: MediaInfo, readings: Sequence[PortionReading]) -> MediaReadin
     return MediaReading(
         info=info,
         transcript=whole,
-        keyframes=join([reading.keyframes for reading in ordered]),
+        keyframes=join([(reading.portion, reading.keyframes) for reading in ordered]),
         notes=tuple(notes),
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import jiwer
 import pytest
 from sqlalchemy import func
 from sqlmodel import col, select
@@ -11,6 +12,9 @@ from temporalio.worker import Worker
 from activities.boundary import Boundary
 from activities.documents.activities import DocumentActivities
 from activities.embedding.embedder import EmbeddingConfig, build_embedder
+from activities.files import uploads
+from activities.files.uploads import Recogniser
+from activities.images import models
 from activities.research.vendor import load_litellm
 from infra.database import Database
 from infra.objects import ObjectStore, sha256_of
@@ -21,7 +25,11 @@ from schema.ids import DOCUMENT, new_id
 from schema.store import documents, passages, snapshots
 from schema.tables.documents import Document, DocumentPassage
 from tests.integration.conftest import Org, make_org
+from tests.integration.test_images import scanned_pdf
 from tests.support.model_server import ModelServer
+from tests.support.scans import page
+from tests.unit.documents.files import pdf
+from tests.unit.documents.office_files import word
 from workflows.ingest import IngestDocumentWorkflow
 
 TEXT = b"# Gallium\n\nGallium melts at 29.76 degrees Celsius.\n\n## Use\n\nIt is used in electronics.\n"
@@ -98,6 +106,42 @@ async def test_unreadable_file_is_a_result(db: Database, objects: ObjectStore, o
     document, passages = await stored(db, org.id, created.id)
     assert (document.status, passages) == ("failed", [])
     assert document.error == {"code": "unsupported_format", "detail": result.error}
+
+
+async def test_office_files_are_documents(db: Database, objects: ObjectStore, org: Org) -> None:
+    created, _, order = await upload(db, objects, org.id, word(), "report.docx")
+    assert (await DocumentActivities(db, objects).ingest(order)).status == "ready"
+    document, passages = await stored(db, org.id, created.id)
+    assert (document.title, document.author) == ("The harbour bridge", "Ada Weber")
+    assert [row.heading for row in passages] == [
+        "The harbour bridge > Findings",
+        "The harbour bridge > Findings > Work",
+    ]
+
+
+async def test_scans_and_pictures_are_recognised(
+    db: Database, objects: ObjectStore, org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of files are; where nothing here can, or there are too many pages, the reason says what to do."""
+    scan = page(3, "text", dpi=130)
+    activities = DocumentActivities(db, objects, None, Recogniser("none"))
+    created, _, order = await upload(db, objects, org.id, scanned_pdf([scan]), "scan.pdf")
+    assert "SWISSBRAIN_OCR_ENGINE" in str((await activities.ingest(order)).error)
+    assert (await stored(db, org.id, created.id))[0].error["code"] == "part_missing"
+    # What has text needs no engine.
+    _, _, order = await upload(db, objects, org.id, pdf(["A page with a text of its own."]), "text.pdf")
+    assert (await activities.ingest(order)).status == "ready"
+    if models.choose(models.AUTO) is None:
+        pytest.skip("NO ENGINE OF OCR IS HERE: untested")
+    activities = DocumentActivities(db, objects, None, Recogniser("auto"))
+    monkeypatch.setattr(uploads, "CORPUS_RECOGNISED_PAGES_MAX", 1)
+    _, _, order = await upload(db, objects, org.id, scanned_pdf([scan, page(4, "text", dpi=100)]), "long.pdf")
+    assert "POST /files" in str((await activities.ingest(order)).error)
+    created, _, order = await upload(db, objects, org.id, scan.encoded(), "scan.png")
+    assert (await activities.ingest(order)).status == "ready"
+    _, passages = await stored(db, org.id, created.id)
+    text = " ".join(" ".join(row.text.split()) for row in passages)
+    assert jiwer.cer(" ".join(scan.text.split()), text[: len(scan.text)]) < 0.1
 
 
 async def test_lost_file_is_a_result(db: Database, objects: ObjectStore, org: Org) -> None:

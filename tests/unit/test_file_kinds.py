@@ -6,9 +6,10 @@ import zipfile
 
 import pytest
 
-from activities.files.kinds import PARQUET, PDF, XLSX, kind_of
+from activities.files.kinds import DOCX, PARQUET, PDF, PPTX, XLSX, kind_of
 from schema.contracts.files import FileKind
 from schema.errors import UnsupportedFormat
+from tests.unit.documents.office_files import slides, word
 
 
 def wav() -> bytes:
@@ -37,6 +38,8 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(40)
     [
         (b"PAR1" + bytes(20), "x.bin", "", FileKind.DATA, PARQUET),
         (workbook(), "x", "", FileKind.DATA, XLSX),
+        (word(), "x", "", FileKind.DOCUMENT, DOCX),
+        (slides(), "x.xlsx", "", FileKind.DOCUMENT, PPTX),
         (b"%PDF-1.7\n", "report.csv", "text/csv", FileKind.DOCUMENT, PDF),
         (PNG, "photo.txt", "text/plain", FileKind.IMAGE, "image/png"),
         (wav(), "talk", "", FileKind.AUDIO, "audio/x-wav"),

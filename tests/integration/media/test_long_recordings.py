@@ -3,34 +3,21 @@
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from activities.files.media_reader import MediaReader
+from activities.images import models as ocr_models
 from activities.media.models import MediaModels
 from activities.media.probing import portions, probe
 from activities.media.reading import assemble, read_portion
 from schema.contracts.media import MediaReading
-from tests.integration.media.conftest import needs_ffmpeg, slides
+from tests.integration.media.conftest import needs_ffmpeg
 from tests.support.dialogues import LONG, cast
 from tests.support.hearing import score
-from tests.support.speech import Recording, SpokenSentence, record, voices
+from tests.support.shows import LONGER, SLIDES, Slide, film, repeated, talk, watch
+from tests.support.speech import Recording, record, voices
 
 pytestmark = [needs_ffmpeg, pytest.mark.extended, pytest.mark.timeout(3_600)]
-
-
-def repeated(recording: Recording, times: int) -> Recording:
-    """Return a recording several times over."""
-    sentences = [
-        SpokenSentence(
-            each.speaker,
-            each.text,
-            each.start_s + number * recording.duration_s,
-            each.end_s + number * recording.duration_s,
-        )
-        for number in range(times)
-        for each in recording.sentences
-    ]
-    return Recording(np.tile(recording.samples, times), tuple(sentences))
 
 
 async def read(path: Path, models: MediaModels) -> tuple[MediaReading, float]:
@@ -58,20 +45,23 @@ async def test_two_voices(base: MediaModels, tmp_path: Path) -> None:
         assert found.cited_off_s < 1
 
 
-async def test_a_five_minute_video_with_a_slide_show(long: Recording, base: MediaModels, tmp_path: Path) -> None:
-    whole = repeated(long, 2)
-    changes = tuple(float(at) for at in np.cumsum([0, 13, 21, 8, 34, 17, 26, 12, 41, 9, 23, 31, 18, 14, 27]))
-    path = slides(tmp_path / "show.mp4", whole.write(tmp_path / "show.wav"), changes, whole.duration_s)
-    reading, seconds = await read(path, base)
-    assert len(portions(reading.info)) == 1 + (whole.duration_s > 310)
-    found = score(whole, reading.transcript)
-    print(f"{found}; {whole.duration_s / seconds:.1f} x real time; {len(reading.keyframes)} keyframes")
-    assert found.words_wrong < 0.12
-    assert found.speakers == 2
-    assert found.cited_off_s < 1
-    shown = [frame.at_s for frame in reading.keyframes]
-    assert len(shown) == len(changes), shown
-    assert all(change <= at < change + 1 for at, change in zip(shown, changes, strict=True)), shown
+@pytest.mark.skipif(ocr_models.choose(ocr_models.AUTO) is None, reason="NO ENGINE OF OCR IS HERE: untested")
+@pytest.mark.parametrize(("slides", "times"), [(SLIDES, 2), (LONGER, 3)], ids=["five minutes", "two portions"])
+async def test_a_slide_show_with_a_spoken_track(
+    slides: tuple[Slide, ...], times: int, base: MediaModels, tmp_path: Path
+) -> None:
+    """As a file of a run: every slide at its time, what is written on it, what is said, and where each is cited."""
+    show = film(tmp_path, talk(times), slides)
+    found = await watch(show, MediaReader())
+    print(found)
+    assert found.frames == len(slides)
+    assert found.frames_off_s < 1
+    assert found.letters_wrong < 0.03
+    assert found.lines_off_s < 1
+    assert found.heard.words_wrong < 0.12
+    assert found.heard.speakers == 2
+    assert found.heard.speaker_wrong < 0.03
+    assert found.heard.cited_off_s < 1
 
 
 async def test_what_was_read_in_portions_is_whole(long: Recording, base: MediaModels, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.media.anchoring import TimedWord, anchored
+from activities.media.anchoring import TimedWord, anchored, believed
 from activities.media.assembling import join_words, transcript
 from activities.media.probing import portions
 from activities.media.reading import assemble
@@ -200,6 +200,12 @@ def test_words_are_anchored_in_silences(
 ) -> None:
     words = [TimedWord(text, start, end, 1.0) for text, start, end in heard]
     assert [word.start_s for word in anchored(words, [silence])] == starts
+
+
+def test_words_without_time_and_reason_were_not_said() -> None:
+    """Seen: `However,` made up at the beginning of a stretch, and cited a second before the sentence it stood in."""
+    words = [TimedWord("However,", 3.0, 3.0, 0.017), TimedWord("it", 4.2, 4.3, 0.05), TimedWord("a", 4.3, 4.3, 0.9)]
+    assert [word.text for word in believed(words)] == ["it", "a"]
 
 
 @given(
