@@ -98,7 +98,7 @@ def line(title: str, points: Points, x: str, y: str, *, label: str, temporal: bo
         "field": "x",
         "type": "temporal",
         "title": x,
-        "axis": {"format": form, "labelOverlap": "greedy", "labelFlush": False, "tickCount": 7},
+        "axis": {"format": form, "labelOverlap": "greedy", "labelSeparation": 12, "labelFlush": False, "tickCount": 7},
     }
     if not temporal:
         axis = {
