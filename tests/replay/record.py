@@ -271,12 +271,15 @@ async def _decide(recorder: Recorder, run_id: str, *, approve: bool) -> None:
 
 
 async def kept(recorder: Recorder, script: ScriptedReasoner) -> None:
-    """A sweep of retention, an export of data, and the erasure of a person who has a run under way."""
+    """A sweep of retention, a walk through the bucket, an export of data, the erasure of a person with a run under way."""
     stage, org = recorder.stage, recorder.org
     queue = stage.settings.task_queue(policies.TaskQueue.RUNS)
     sweep_id = f"retention-{uuid.uuid4().hex}"
     await stage.client.execute_workflow("Retention", id=sweep_id, task_queue=queue)
     await recorder.keep("retention", sweep_id)
+    walk_id = f"orphans-{uuid.uuid4().hex}"
+    await stage.client.execute_workflow("Orphans", id=walk_id, task_queue=queue)
+    await recorder.keep("orphans", walk_id)
     user_id = new_id(USER)
     owner = Database(stage.settings.owner_url, pool_size=1)
     async with owner.transaction(org.id) as session:
