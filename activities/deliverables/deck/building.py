@@ -103,7 +103,7 @@ def _layout(planned: SlidePlan, pictured: set[str]) -> str:
     if visual is None:
         return "Closing" if planned.kind == SlideKind.CONCLUSION else "Title and content"
     if visual.kind == VisualKind.CARDS:
-        return "Two cards" if len(planned.statements) == 2 else "Three cards"
+        return ("One card", "Two cards", "Three cards")[len(planned.statements) - 1]
     if visual.kind == VisualKind.CHART:
         return "Picture" if visual.figure in pictured else "Chart"
     return {VisualKind.TABLE: "Table", VisualKind.KEY_FIGURES: "Key figures"}.get(visual.kind, "Diagram")
