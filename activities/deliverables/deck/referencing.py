@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from activities.deliverables.deck import geometry as grid
 from activities.deliverables.deck.metrics import line_height, text_height
 from activities.deliverables.deck.packing import fitted_line
 from activities.deliverables.deck.sections import clean
 from activities.deliverables.deck.wording import elided
+from activities.deliverables.text import web_address
 from schema.contracts.deliverables import RecordedSource
 
 TITLE_MOST = 110
@@ -26,15 +27,7 @@ def day(moment: datetime) -> str:
 
 def link_of(uri: str) -> str | None:
     """Return a source's address as a file may link to it; None for what is not on the web."""
-    text = clean(uri)
-    try:
-        parts = urlsplit(text)
-        host = parts.hostname
-    except ValueError:
-        return None
-    if parts.scheme.lower() not in ("http", "https") or not host or len(text) > LINK_CHARACTERS_MAX:
-        return None
-    return quote(text, safe="%/:=&?~#+!$,;'@()*[]")
+    return web_address(uri) if len(uri) <= LINK_CHARACTERS_MAX else None
 
 
 def label_of(source: RecordedSource) -> str:
