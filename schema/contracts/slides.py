@@ -71,6 +71,8 @@ class SlidePlan(Contract):
     visual: Visual | None = None
     sources: tuple[int, ...] = ()
     """Of a slide of sources: the numbers that it lists."""
+    with_quotes: bool = False
+    """Of a slide of sources: each with its first quotation."""
     split: int = 0
     """Of a slide of sources: how many of them stand in its first column."""
     targets: tuple[int, ...] = ()

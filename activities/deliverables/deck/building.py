@@ -24,7 +24,7 @@ from activities.deliverables.deck.metrics import OTHER_FONT
 from activities.deliverables.deck.package import settled
 from activities.deliverables.deck.packing import fitted_line, fitted_text, marks_text
 from activities.deliverables.deck.planning import plan_deck
-from activities.deliverables.deck.referencing import day, details_of, label_of, link_of
+from activities.deliverables.deck.referencing import day, details_of, label_of, link_of, quote_text
 from activities.deliverables.deck.sections import clean, same
 from activities.deliverables.deck.tables import draw_table
 from activities.deliverables.deck.writing import (
@@ -103,7 +103,7 @@ def _layout(planned: SlidePlan, pictured: set[str]) -> str:
     if visual is None:
         return "Closing" if planned.kind == SlideKind.CONCLUSION else "Title and content"
     if visual.kind == VisualKind.CARDS:
-        return "Two cards" if len(planned.statements) == 2 else "Three cards"
+        return ("One card", "Two cards", "Three cards")[len(planned.statements) - 1]
     if visual.kind == VisualKind.CHART:
         return "Picture" if visual.figure in pictured else "Chart"
     return {VisualKind.TABLE: "Table", VisualKind.KEY_FIGURES: "Key figures"}.get(visual.kind, "Diagram")
@@ -190,6 +190,11 @@ class _Builder:
                     link(slide, run, address)
                 write_text(paragraph, f"  {details_of(source)}", size=size)
                 direct(paragraph, label_of(source))
+                if planned.with_quotes and (quote := quote_text(source)):
+                    paragraph = frame.add_paragraph()
+                    paragraph.space_before = Pt(0)
+                    write_text(paragraph, quote, size=size)
+                    direct(paragraph, quote)
 
     @staticmethod
     def _columns(planned: SlidePlan) -> tuple[Sequence[int], Sequence[int]]:

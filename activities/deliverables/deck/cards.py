@@ -1,4 +1,4 @@
-"""Two or three statements side by side, each with where it is from: text in placeholders that the layout fills."""
+"""Up to three statements side by side, each with where it is from: text in placeholders that the layout fills."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,13 +13,13 @@ from activities.deliverables.deck.writing import Citations, align_left, direct, 
 from schema.contracts.deliverables import RecordedSource, Statement
 from schema.contracts.slides import SlidePlan, Visual, VisualKind
 
-CARD_PTS = (24.0, 22.0, 20.0, 18.0, 16.0)
+CARD_PTS = (26.0, 24.0, 22.0, 20.0, 18.0, 16.0)
 _SOURCE_HEIGHT = 62.0
 """Two lines of the source's title and the space above them; three of a script with high lines would not fit."""
 
 
 def cards_of(statements: Sequence[Statement], factor: float = 1.0) -> Visual | None:
-    """Return cards where two or three cited statements fit one each."""
+    """Return cards where up to three cited statements fit one each."""
     if len(statements) not in geometry.CARDS or not all(each.marks for each in statements):
         return None
     return Visual(kind=VisualKind.CARDS) if card_size(statements, factor) is not None else None

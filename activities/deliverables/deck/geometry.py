@@ -47,7 +47,7 @@ CARDS = {
         for at in range(count)
         for wide in [(WIDTH - (count - 1) * _CARD_GAP) / count]
     )
-    for count in (2, 3)
+    for count in (1, 2, 3)
 }
 """Statements side by side, by their number."""
 FOOTER = Box(MARGIN, 504, WIDTH - 90, 18)

@@ -39,6 +39,7 @@ class Inspected:
         self.slide = slide
         self.layout = slide.slide_layout
         self.master = self.layout.slide_master
+        self._chains: dict[Any, list[Any]] = {}
 
     @cached_property
     def theme(self) -> Any:
@@ -72,6 +73,11 @@ class Inspected:
 
     def chain(self, shape: Any) -> list[Any]:
         """Return the elements that a shape's text inherits from, its own first."""
+        if shape._element not in self._chains:
+            self._chains[shape._element] = self._chain(shape)
+        return self._chains[shape._element]
+
+    def _chain(self, shape: Any) -> list[Any]:
         found = [shape._element]
         if not shape.is_placeholder:
             return found

@@ -12,8 +12,9 @@ from pptx import Presentation
 from pptx.opc.constants import RELATIONSHIP_TYPE as RELATION
 from pptx.oxml.ns import qn
 
+from activities.deliverables.colours import TEXT_CONTRAST, contrast
 from activities.deliverables.deck import master as layouts
-from activities.deliverables.deck.colours import LARGE_CONTRAST, TEXT_CONTRAST, contrast
+from activities.deliverables.deck.colours import LARGE_CONTRAST
 from activities.deliverables.deck.geometry import EMU, Box
 from activities.deliverables.deck.inspecting import Inspected, Run, box_of, paragraph_height
 

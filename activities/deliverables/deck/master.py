@@ -36,9 +36,9 @@ CONTENT_IDX, CAPTION_IDX, TOPIC_IDX, FACTS_IDX = 13, 14, 15, 16
 CARD_IDXS = (17, 18, 19)
 LAYOUTS = (
     "Title", "Title and content", "Two content", "Chart", "Table", "Section", "Sources", "Closing", "Diagram",
-    "Picture", "Key figures", "Two cards", "Three cards",
+    "Picture", "Key figures", "One card", "Two cards", "Three cards",
 )  # fmt: skip
-_TYPES = ("title", "obj", "twoObj", None, None, "secHead", None, None, "titleOnly", None, None, None, None)
+_TYPES = ("title", "obj", "twoObj", None, None, "secHead", None, None, "titleOnly", None, None, None, None, None)
 LOGO_PIXELS_MAX = 40_000_000
 
 
@@ -304,6 +304,7 @@ def _content_shapes(name: str) -> str:
         + caption,
         "Table": _placeholder(7, "Table", f'type="tbl" idx="{CONTENT_IDX}"', grid.TABLE) + caption,
         "Key figures": _placeholder(7, "Key figures", f'type="tbl" idx="{CONTENT_IDX}"', grid.BODY),
+        "One card": _cards(1),
         "Two cards": _cards(2),
         "Three cards": _cards(3),
         "Diagram": caption,

@@ -96,6 +96,7 @@ def plan_deck(
             title="Sources" if len(pages) == 1 else f"Sources ({number} of {len(pages)})",
             sources=(*page.left, *page.right),
             split=len(page.left),
+            with_quotes=page.with_quotes,
             size_pt=page.size_pt,
         )
         for number, page in enumerate(pages, 1)

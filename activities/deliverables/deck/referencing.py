@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from activities.deliverables.deck import geometry as grid
 from activities.deliverables.deck.metrics import line_height, text_height
 from activities.deliverables.deck.packing import fitted_line
 from activities.deliverables.deck.sections import clean
 from activities.deliverables.deck.wording import elided
+from activities.deliverables.text import web_address
 from schema.contracts.deliverables import RecordedSource
 
 TITLE_MOST = 110
+QUOTE_MOST = 180
+QUOTED_MAX = 12
 LINK_CHARACTERS_MAX = 2_000
 CARD_SOURCE_PT = 14.0
 
@@ -24,15 +27,7 @@ def day(moment: datetime) -> str:
 
 def link_of(uri: str) -> str | None:
     """Return a source's address as a file may link to it; None for what is not on the web."""
-    text = clean(uri)
-    try:
-        parts = urlsplit(text)
-        host = parts.hostname
-    except ValueError:
-        return None
-    if parts.scheme.lower() not in ("http", "https") or not host or len(text) > LINK_CHARACTERS_MAX:
-        return None
-    return quote(text, safe="%/:=&?~#+!$,;'@()*[]")
+    return web_address(uri) if len(uri) <= LINK_CHARACTERS_MAX else None
 
 
 def label_of(source: RecordedSource) -> str:
@@ -73,6 +68,11 @@ def entry_text(source: RecordedSource) -> str:
     return f"[{source.n}] {label_of(source)}  {details_of(source)}"
 
 
+def quote_text(source: RecordedSource) -> str:
+    """Return what a source says first, as it stands below its entry where there is room; empty: nothing is quoted."""
+    return f"“{elided(clean(source.quotations[0].quote), QUOTE_MOST)}”" if source.quotations else ""
+
+
 @dataclass(frozen=True)
 class SourcePage:
     """The sources of one slide, in two columns."""
@@ -80,10 +80,17 @@ class SourcePage:
     left: tuple[int, ...]
     right: tuple[int, ...]
     size_pt: float
+    with_quotes: bool = False
 
 
 def source_pages(sources: Sequence[RecordedSource], pages_max: int, factor: float = 1.0) -> list[SourcePage]:
-    """Arrange entries on as few slides as needed, smaller where there are many; as many as it takes at the smallest."""
+    """Arrange entries on as few slides as needed, smaller where there are many; as many as it takes at the smallest.
+
+    Few sources stand with what they say first.
+    """
+    for size in grid.SOURCE_PTS[:2]:
+        if len(sources) <= QUOTED_MAX and len(pages := _pages(sources, size, factor, with_quotes=True)) == 1:
+            return pages
     pages = list[SourcePage]()
     for size in grid.SOURCE_PTS:
         pages = _pages(sources, size, factor)
@@ -92,20 +99,24 @@ def source_pages(sources: Sequence[RecordedSource], pages_max: int, factor: floa
     return pages
 
 
-def _pages(sources: Sequence[RecordedSource], size: float, factor: float) -> list[SourcePage]:
+def _pages(
+    sources: Sequence[RecordedSource], size: float, factor: float, *, with_quotes: bool = False
+) -> list[SourcePage]:
     columns, used = [list[int]()], 0.0
     for source in sources:
         high = text_height(entry_text(source), size, grid.LEFT.width - 4, factor=factor) + grid.GAP / 2 * size
+        if with_quotes and quote_text(source):
+            high += text_height(quote_text(source), size, grid.LEFT.width - 4, factor=factor)
         if used + high > 0.96 * grid.LEFT.height and columns[-1]:
             columns.append([])
             used = 0.0
         columns[-1].append(source.n)
         used += high
-    if len(columns) == 1 and len(columns[0]) > 6:
+    if len(columns) == 1 and len(columns[0]) > (1 if with_quotes else 6):
         half = (len(columns[0]) + 1) // 2
         columns = [columns[0][:half], columns[0][half:]]
     return [
-        SourcePage(tuple(columns[at]), tuple(columns[at + 1]) if at + 1 < len(columns) else (), size)
+        SourcePage(tuple(columns[at]), tuple(columns[at + 1]) if at + 1 < len(columns) else (), size, with_quotes)
         for at in range(0, len(columns), 2)
         if columns[at]
     ]

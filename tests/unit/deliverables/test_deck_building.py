@@ -13,8 +13,9 @@ from lxml import etree
 from PIL import Image
 from pptx import Presentation
 
+from activities.deliverables.colours import TEXT_CONTRAST, contrast
 from activities.deliverables.deck.building import to_pptx
-from activities.deliverables.deck.colours import TEXT_CONTRAST, Palette, contrast
+from activities.deliverables.deck.colours import Palette
 from activities.deliverables.deck.master import LAYOUTS
 from activities.deliverables.deck.planning import plan_deck
 from activities.deliverables.look import Look, Picture
