@@ -134,9 +134,11 @@ mutants: setup ## Change the code of the money, the states and the rules, and se
 EXAMPLES ?= 200
 CREDENTIALS ?= key session
 
+PATHS ?=
+
 .PHONY: fuzz
-fuzz: setup ## Schemathesis against the API on real servers: EXAMPLES=200, SEED=1, CREDENTIALS="key session"
-	$(BIN)/python -m tests.outside.fuzz --examples $(EXAMPLES) --seed $(SEED) --as $(CREDENTIALS)
+fuzz: setup ## Schemathesis against the API on real servers: EXAMPLES=200, SEED=1, CREDENTIALS="key session", PATHS=/files
+	$(BIN)/python -m tests.outside.fuzz --examples $(EXAMPLES) --seed $(SEED) --as $(CREDENTIALS) --paths '$(PATHS)'
 
 .PHONY: histories
 histories: setup ## Record the histories that tests/replay replays

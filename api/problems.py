@@ -287,7 +287,10 @@ def _protocol(scope: Scope, error: HTTPException) -> Response:
 def _allowed(scope: Scope) -> str:
     """List the path's methods, all of them (RFC 9110, 10.2.1); the framework knows those of one route only."""
     methods: set[str] = set()
-    for template, item in scope["app"].openapi()["paths"].items():
+    paths = scope["app"].openapi()["paths"]
+    # A path that is written out is no other one's parameter.
+    candidates = {scope["path"]: paths[scope["path"]]} if scope["path"] in paths else paths
+    for template, item in candidates.items():
         if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), scope["path"]):
             methods |= {method.upper() for method in item} | ({"HEAD"} if "get" in item else set())
     return ", ".join(sorted(methods))

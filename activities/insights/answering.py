@@ -114,17 +114,19 @@ def query_of(plan: Plan, table: Table) -> tuple[str, str, dict[str, Unit]]:
         query += f" WHERE {' AND '.join(conditions)}"
     if keys:
         query += f" GROUP BY {', '.join(expression for expression, _ in keys)}"
-        if plan.ordered or not plan.period:
+        if plan.ordered and plan.limit == 1:
+            query = _first_place(query, plan, [alias for _, alias in keys], label)
+        elif plan.ordered or not plan.period:
             direction = "DESC" if plan.descending or not plan.ordered else "ASC"
             query += f" ORDER BY {identifier(label)} {direction} NULLS LAST, {identifier(keys[0][1])}"
         else:
             query += f" ORDER BY {', '.join(identifier(alias) for _, alias in keys)}"
-        if plan.limit:
+        if plan.limit and plan.limit > 1:
             query += f" LIMIT {plan.limit}"
     understood = words + (f", by {' and '.join(name(alias) for _, alias in keys)}" if keys else "") + told
     if keys and plan.limit:
         understood += (
-            f"; the {'first' if plan.limit == 1 else f'first {plan.limit}'} from the "
+            f"; the {'first, or all that share its place,' if plan.limit == 1 else f'first {plan.limit}'} from the "
             f"{'greatest' if plan.descending else 'smallest'} on"
         )
     unit = table.unit(plan.measure) if plan.measure and plan.aggregate in AGGREGATES else None
@@ -132,6 +134,20 @@ def query_of(plan: Plan, table: Table) -> tuple[str, str, dict[str, Unit]]:
     if plan.aggregate == "share":
         units = {label: Unit(symbol="%", kind="percent", origin="cells")}
     return query, f"{understood}.", units
+
+
+def _first_place(grouped: str, plan: Plan, keys: list[str], label: str) -> str:
+    """Return a query for the groups that share the first place, all of them: computed once, so that equal is equal."""
+    best = "best"
+    while best in (*keys, label):
+        best += "_"
+    own = identifier(label)
+    extreme = f"{'MAX' if plan.descending else 'MIN'}({own}) OVER () AS {identifier(best)}"
+    return (
+        f"SELECT {', '.join(identifier(each) for each in (*keys, label))} "
+        f"FROM (SELECT *, {extreme} FROM ({grouped}) AS groups) AS ranked WHERE {own} = {identifier(best)} "
+        f"ORDER BY {', '.join(identifier(each) for each in keys)} LIMIT {DATA_ANSWER_ROWS_MAX + 1}"
+    )
 
 
 def _value(plan: Plan, table: Table) -> tuple[str, str, str]:

@@ -104,8 +104,10 @@ def _grouped(plan: Plan, table: Table, columns: Sequence[AnswerColumn], rows: Se
     else:
         what = f"the {AGGREGATE_WORDS.get(plan.aggregate, plan.aggregate)} of {name(plan.measure)}"
         extreme = f"the {'highest' if plan.descending else 'lowest'} {what.removeprefix('the ')}"
-    if plan.ordered and plan.limit == 1 and len(rows) == 1 and extreme:
-        return f"{groups[0]} has {extreme} by {by}: {values[0]}."
+    if plan.ordered and plan.limit == 1 and extreme:
+        if len(rows) == 1:
+            return f"{groups[0]} has {extreme} by {by}: {values[0]}."
+        return f"{_and(groups)} have {extreme} by {by}: {values[0]} each."
     if plan.aggregate == "count":
         told = [
             f"{group} has {counted(int(row[-1]), 'row')}" if isinstance(row[-1], int | float) else group

@@ -1,9 +1,11 @@
 """Files of runs: uploaded whole or in parts, read in the background, attached to runs by `context.files`."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import Response
 
 from api.auth import Caller, DocumentsReader, DocumentsWriter, SecuredRoute
@@ -33,6 +35,14 @@ from schema.tables.files import File
 
 router = APIRouter(prefix="/files", tags=["files"], route_class=SecuredRoute)
 
+
+class _FileId(StringConvertor):
+    """What stands for a file in a path; `/files/uploads` is a path of its own, which has no GET and no DELETE."""
+
+    regex = "(?!uploads$)[^/]+"
+
+
+register_url_convertor("file_id", _FileId())
 _LATER = {"description": "The answer takes longer: read the question by its id."}
 
 
@@ -80,8 +90,7 @@ async def _store(api: Services, made: Sequence[File], sent: Sequence[Upload]) ->
 async def _start(api: Services, caller: Caller, rows: Sequence[File]) -> None:
     async with api.database.transaction(caller.org_id) as session:
         organisation = await organisations.get_organisation(session, caller.org_id)
-    for row in rows:
-        await try_ingest_file(api, row, organisation)
+    await asyncio.gather(*(try_ingest_file(api, row, organisation) for row in rows))
 
 
 @router.post("/uploads", status_code=201, response_model=views.UploadView)
@@ -186,7 +195,7 @@ async def list_files(
     return JsonAnswer(views.FileList(files=[views.file_view(row) for row in rows], next_cursor=seal(cursor)))
 
 
-@router.get("/{file_id}", response_model=views.FileView)
+@router.get("/{file_id:file_id}", response_model=views.FileView)
 async def get_file(file_id: FileId, caller: DocumentsReader, api: Api) -> Response:
     """Read what is known of a file, and how far its reading has come."""
     async with api.database.transaction(caller.org_id) as session:
@@ -245,7 +254,7 @@ async def reopen_file(file_id: FileId, caller: DocumentsWriter, asked: Idempoten
     return answer
 
 
-@router.delete("/{file_id}", status_code=204, response_class=Response)
+@router.delete("/{file_id:file_id}", status_code=204, response_class=Response)
 async def delete_file(file_id: FileId, caller: DocumentsWriter, api: Api) -> Response:
     """Take a file away with what was made of it; a reading under way stops, and what it held is released. What reports
     cite of it stays readable there."""

@@ -1,4 +1,4 @@
-"""Schemathesis against the API on real servers: `make fuzz` (EXAMPLES=200, SEED=1, CREDENTIALS="key session").
+"""Schemathesis against the API on real servers: `make fuzz` (EXAMPLES=200, SEED=1, CREDENTIALS=session, PATHS=/files).
 
 Two organisations, an object of every kind in each; the requests carry an API key of the first one's owner, then, in
 a second run, a session of theirs. All checks of Schemathesis are on, and those of `hooks.py`. Exit status 1 where one
@@ -147,6 +147,9 @@ if __name__ == "__main__":
     parser.add_argument("--examples", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--as", dest="credentials", nargs="+", choices=[KEY, SESSION], default=[KEY, SESSION])
+    parser.add_argument("--paths", default="", metavar="REGEX", help="only operations whose path it is found in")
     known, more = parser.parse_known_args()
     more += ["--seed", str(known.seed), "--continue-on-failure"]
+    if known.paths:
+        more += ["--include-path-regex", known.paths]
     sys.exit(asyncio.run(_main(known.credentials, known.examples, more)))

@@ -163,7 +163,7 @@ async def test_wrong_keys_are_refused(api: Running, caller: Caller, owner_db: Da
 
 def test_every_route_is_in_the_document(api: Running) -> None:
     served = {
-        (method, prefix + route.path)
+        (method, prefix + route.path_format)
         for prefix, modules in (("/api/v1", V1), ("", UNVERSIONED))
         for module in modules
         for route in module.router.routes

@@ -107,6 +107,14 @@ async def test_the_same_content_is_read_once_per_organisation(
     await assert_sound(owner_db)
 
 
+async def test_uploads_are_no_file(caller: Caller) -> None:
+    """`/files/uploads` has the methods that its document names, and not those of a file."""
+    for method in ("GET", "DELETE", "OPTIONS"):
+        answer = await caller.request(method, "/api/v1/files/uploads")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST"), method
+    assert (await caller.get("/api/v1/files/uploads/upload")).status_code in (404, 422)
+
+
 async def test_a_repeated_upload_makes_one_file(caller: Caller) -> None:
     """The key is bound to what was sent."""
     first = await upload(caller, TEXT, "tides.md", idem="same")

@@ -122,13 +122,12 @@ def test_numbers_are_counted_as_word_counts() -> None:
     assert numbering.label("3", 0) is None
 
 
-@pytest.mark.parametrize("what", sorted(hostile_office()))
-def test_hostile_files_are_refused_with_a_reason(what: str) -> None:
-    name, data, reason = hostile_office()[what]
-    with pytest.raises((UnsupportedFormat, PayloadTooLarge)) as refused:
-        extract(data, name, "application/octet-stream")
-    assert reason in refused.value.detail, refused.value.detail
-    assert "passwd" not in refused.value.detail
+def test_hostile_files_are_refused_with_a_reason() -> None:
+    for what, (name, data, reason) in hostile_office().items():
+        with pytest.raises((UnsupportedFormat, PayloadTooLarge)) as refused:
+            extract(data, name, "application/octet-stream")
+        assert reason in refused.value.detail, f"{what}: {refused.value.detail}"
+        assert "passwd" not in refused.value.detail
 
 
 def test_an_archive_is_no_document() -> None:

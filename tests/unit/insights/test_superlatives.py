@@ -61,6 +61,7 @@ ANSWERS: list[tuple[str, str, list[object]]] = [
     ("employees", "share of employees in IT", [50.0]),
     ("products", "What is the cheapest product?", ["Bulb", 4.5]),
     ("products", "lightest product in Office", ["Chair", 11.4]),
+    ("employees", "Which department has the fewest employees?", ["HR", 1]),
     ("products", "most expensive product", ["Sofa", 899]),
     ("products", "products under 50 EUR", ["Lamp", "Bulb"]),
     ("products", "How many products cost more than 100 €?", [3]),
@@ -171,3 +172,16 @@ def test_codes_of_places_are_no_keys(header: str, tmp_path: Path) -> None:
     codes = [8000 + n * 7 for n in range(119)] + [8007]
     data = f"{header},revenue\n" + "".join(f"{code},{n * 1.5}\n" for n, code in enumerate(codes))
     assert not found(analysed(tmp_path, data), FindingKind.DUPLICATE_KEYS)
+
+
+def test_groups_that_share_the_first_place_are_all_named(tmp_path: Path) -> None:
+    """Of counts and of sums, greatest and smallest; the reader is told that there are several."""
+    rows = "North,3,5\nSouth,4,5\nWest,6,10\nNorth,3,1\nSouth,2,9\nEast,1,1\nWest,0,4\n"
+    table = tables(tmp_path, f"Region,Revenue,Units\n{rows}")
+    told = answer("Which region has the most rows?", table)
+    assert told.rows == (("North", 2), ("South", 2), ("West", 2))
+    assert told.sentence == "“North”, “South” and “West” have the most rows by “Region”: 2 each."
+    told = answer("Which region has the highest total revenue?", table)
+    assert [row[0] for row in told.rows] == ["North", "South", "West"]
+    assert "6 each" in told.sentence
+    assert answer("Which region has the lowest total revenue?", table).rows == (("East", 1),)
