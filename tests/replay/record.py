@@ -271,7 +271,7 @@ async def _decide(recorder: Recorder, run_id: str, *, approve: bool) -> None:
 
 
 async def kept(recorder: Recorder, script: ScriptedReasoner) -> None:
-    """A sweep of retention, a walk through the bucket, an export of data, the erasure of a person with a run under way."""
+    """A sweep of retention, a walk through the bucket, an export of data, the erasure of somebody with a live run."""
     stage, org = recorder.stage, recorder.org
     queue = stage.settings.task_queue(policies.TaskQueue.RUNS)
     sweep_id = f"retention-{uuid.uuid4().hex}"
