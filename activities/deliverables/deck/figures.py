@@ -1,5 +1,6 @@
 """What a figure's numbers say in a line, and the numbers themselves out of its specification."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -120,15 +121,24 @@ def _of_line(points: Points) -> list[str]:
     ]
 
 
+def named(names: Sequence[str], most: int = 3) -> str:
+    """Return names that share a place, in words."""
+    if len(names) > most:
+        return f"{len(names)} rows"
+    return " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def _of_bars(points: Points) -> list[str]:
-    named = [each for each in points if not (isinstance(each.get("order"), int) and each["order"] >= 10)] or points
-    top, low = max(named, key=lambda each: each["y"]), min(named, key=lambda each: each["y"])
-    said = [f"Highest: {_name(top['x'])} with {number_text(top['y'])}"]
-    if low is not top:
-        said.append(f"Lowest: {_name(low['x'])} with {number_text(low['y'])}")
+    shown = [each for each in points if not (isinstance(each.get("order"), int) and each["order"] >= 10)] or points
+    most, least = max(each["y"] for each in shown), min(each["y"] for each in shown)
+    top = [_name(each["x"]) for each in shown if each["y"] == most]
+    low = [_name(each["x"]) for each in shown if each["y"] == least]
+    said = [f"Highest: {named(top)} with {number_text(most)}"]
+    if least != most:
+        said.append(f"Lowest: {named(low)} with {number_text(least)}")
     total = sum(each["y"] for each in points)
-    if all(each["y"] >= 0 for each in points) and total > 0 and len(points) > 2:
-        said.append(f"{_name(top['x'])} is {top['y'] / total * 100:.0f} % of what is drawn")
+    if all(each["y"] >= 0 for each in points) and total > 0 and len(points) > 2 and len(top) == 1:
+        said.append(f"{top[0]} is {most / total * 100:.0f} % of what is drawn")
     return said
 
 
@@ -158,27 +168,52 @@ def _of_boxes(points: Points) -> list[str]:
             (("Highest", top), ("Lowest", low))]  # fmt: skip
 
 
-def numbers_in(grid: Grid, column: int) -> list[float] | None:
-    """Return a column's numbers, one a row; None where a cell is none, or where they are years or all the same."""
-    values = list[float]()
-    for row in grid.rows:
-        text = row[column].text.replace(",", "").replace("\u202f", "").replace(" ", "").rstrip("%")
-        try:
-            values.append(float(text))
-        except ValueError:
-            return None
-    if any(value != value or abs(value) > 1e300 for value in values):
+_NUMBER = re.compile(r"([-+\u2212]?\d[\d,\u202f\u00a0 ]*(?:\.\d+)?)\s*(\D*)")
+_EMPTY = ("", "-", "\u2013", "\u2014")
+ROWS_DRAWN_MAX = 14
+RANKED = 12
+"""Of a longer column, the highest that are drawn."""
+
+
+def number_in(text: str) -> tuple[float, str] | None:
+    """Return the number that a cell is, and the unit behind it; None where it is something else, too."""
+    found = _NUMBER.fullmatch(text.strip())
+    if found is None:
         return None
+    value = float(re.sub("[,\u202f\u00a0 ]", "", found.group(1)).replace("\u2212", "-"))
+    return (value, found.group(2).strip()) if abs(value) < 1e300 else None
+
+
+def numbers_in(grid: Grid, column: int) -> list[float] | None:
+    """Return a column's numbers, one a row; None where a cell is none, units differ, or they are years or the same."""
+    found = [number_in(row[column].text) for row in grid.rows]
+    numbers = [each for each in found if each is not None]
+    if len(numbers) < len(found) or len({unit for _, unit in numbers}) != 1:
+        return None
+    values = [value for value, _ in numbers]
     is_years = all(value == int(value) and 1500 <= value <= 2100 for value in values)
     return None if is_years or len(set(values)) < 2 else values
 
 
-def column_to_draw(grid: Grid) -> int | None:
-    """Return the column of a table that is worth a chart: the first one of numbers, of 3 to 14 rows with names."""
+def columns_to_draw(grid: Grid, most: int) -> list[Grid]:
+    """Return columns of numbers with their rows' names, for a chart each: without empty cells, the highest first."""
     names = [row[0].text for row in grid.rows]
-    if not 3 <= len(grid.rows) <= 14 or len(set(names)) < len(names) or not all(names):
-        return None
-    return next((each for each in range(1, len(grid.heading)) if numbers_in(grid, each)), None)
+    if len(set(names)) < len(names) or not all(names):
+        return []
+    drawn = list[Grid]()
+    for column in range(1, len(grid.heading)):
+        rows = [(row[0], row[column]) for row in grid.rows if row[column].text.strip() not in _EMPTY]
+        cut = Grid(heading=(grid.heading[0], grid.heading[column]), rows=tuple(rows))
+        values = numbers_in(cut, 1)
+        if values is None or len(rows) < max(3, len(grid.rows) / 2):
+            continue
+        if len(rows) > ROWS_DRAWN_MAX:
+            ranked = sorted(range(len(rows)), key=lambda place: -values[place])[:RANKED]
+            cut = cut.model_copy(update={"rows": tuple(rows[place] for place in ranked)})
+            if numbers_in(cut, 1) is None:
+                continue
+        drawn.append(cut)
+    return drawn[:most]
 
 
 def marks_of(rows: Sequence[Sequence[Statement]]) -> tuple[int, ...]:

@@ -10,7 +10,16 @@ from typing import Protocol
 
 from activities.deliverables.deck import geometry as geometry
 from activities.deliverables.deck.cards import cards_of
-from activities.deliverables.deck.figures import column_to_draw, heading, marks_of, points_of, takeaways
+from activities.deliverables.deck.figures import (
+    RANKED,
+    columns_to_draw,
+    heading,
+    marks_of,
+    named,
+    numbers_in,
+    points_of,
+    takeaways,
+)
 from activities.deliverables.deck.gridding import split_grid
 from activities.deliverables.deck.keyfigures import key_figures_of
 from activities.deliverables.deck.metrics import text_height
@@ -24,6 +33,7 @@ EVENTS_MIN, EVENTS_MAX = 3, 4
 STEPS_MAX = 5
 EVENT_HEIGHT = 240.0
 CARD_MARGIN = 12.0
+CHARTS_OF_A_TABLE = 2
 DIAGRAM_PT = 14.0
 COLUMN_GAP = 18.0
 TITLE_MOST = 84
@@ -103,33 +113,39 @@ def tables_of(topic: Topic, factor: float) -> list[SlidePlan]:
             caption = f"Part {number} of {len(pieces)} of the table; {len(grid.rows)} rows" if len(pieces) > 1 else ""
             visual = Visual(kind=VisualKind.TABLE, grid=piece, caption=caption)
             slides.append(_visual_slide(_grid_title(piece), topic.title, visual))
-        if (chart := _chart_of(grid, topic.title)) is not None:
-            slides.append(chart)
+        slides += [_chart_of(cut, grid, topic.title) for cut in columns_to_draw(grid, CHARTS_OF_A_TABLE)]
     return slides
 
 
 def _grid_title(grid: Grid) -> str:
     names = [name for name in grid.heading[1:] if name]
-    return elided(f"{grid.heading[0] or 'Comparison'} by {', '.join(names)}", 84)
+    return elided(f"{grid.heading[0] or 'Comparison'}: {', '.join(names)}", 84)
 
 
-def _chart_of(grid: Grid, topic: str) -> SlidePlan | None:
-    column = column_to_draw(grid)
-    if column is None:
-        return None
-    cut = Grid(heading=(grid.heading[0], grid.heading[column]), rows=tuple((row[0], row[column]) for row in grid.rows))
-    ranked = sorted(cut.rows, key=lambda row: float(row[1].text.replace(",", "").replace(" ", "").rstrip("%")))
-    best, least = ranked[-1], ranked[0]
-    said = (
-        Statement(text=f"Highest: {best[0].text} with {best[1].text}", marks=best[1].marks),
-        Statement(text=f"Lowest: {least[0].text} with {least[1].text}", marks=least[1].marks),
+def _chart_of(cut: Grid, whole: Grid, topic: str) -> SlidePlan:
+    values = numbers_in(cut, 1) or []
+    best, said = _ends(cut, values, max(values), "Highest")
+    said = [said]
+    if len(cut.rows) == RANKED < len(whole.rows):
+        caption = f"The {RANKED} highest of the {len(whole.rows)} rows of the report's table"
+    else:
+        caption = "Drawn from the report's table"
+        said.append(_ends(cut, values, min(values), "Lowest")[1])
+    visual = Visual(kind=VisualKind.CHART, grid=cut, column=1, caption=caption, marks=marks_of(cut.rows))
+    title = cut.heading[1] if best is None else f"{cut.heading[1]}: {best[0].text} leads with {best[1].text}"
+    title = elided(title, 84)
+    return SlidePlan(
+        kind=SlideKind.ANALYSIS, title=title, topic=topic, statements=tuple(said), visual=visual, size_pt=16
     )
-    visual = Visual(
-        kind=VisualKind.CHART, grid=cut, column=1,
-        caption="Drawn from the report's table", marks=marks_of(cut.rows),
-    )  # fmt: skip
-    title = elided(f"{grid.heading[column]}: {best[0].text} leads with {best[1].text}", 84)
-    return SlidePlan(kind=SlideKind.ANALYSIS, title=title, topic=topic, statements=said, visual=visual, size_pt=16)
+
+
+def _ends(cut: Grid, values: Sequence[float], value: float, word: str) -> tuple[Sequence[Statement] | None, Statement]:
+    """Return the one row with a value, None where several share it, and what is to be said of them."""
+    rows = [row for row, each in zip(cut.rows, values, strict=True) if each == value]
+    said = Statement(
+        text=f"{word}: {named([row[0].text for row in rows])} with {rows[0][1].text}", marks=marks_of(rows)
+    )
+    return (rows[0] if len(rows) == 1 else None), said
 
 
 def _visual_slide(title: str, topic: str, visual: Visual, said: Sequence[Statement] = ()) -> SlidePlan:
