@@ -22,7 +22,7 @@ from tests.support.stack import TERMINAL
 PREFIX = "bombs-"
 MAY_BE_READ = {"html-deep"}
 """Harmless as it is read: what matters is that it ends."""
-AS_PICTURES = {"picture": "pixels"}
+AS_PICTURES = {"picture": "pixels", "picture-as-text": "pixels"}
 """Refused by what reads pictures, where the text reader would say that it is one."""
 
 
