@@ -48,7 +48,12 @@ class LineReader:
         return Extent("audio.minute", PORTIONS, portions, {"lines": PORTIONS})
 
     async def read(
-        self, source: Source, facts: Mapping[str, Any], portion: Portion, progress: Callable[[float], None]
+        self,
+        source: Source,
+        facts: Mapping[str, Any],
+        portion: Portion,
+        progress: Callable[[float], None],
+        first: Mapping[str, Any] | None = None,
     ) -> Reading:
         self.began.append(portion.number)
         try:

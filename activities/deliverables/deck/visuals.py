@@ -124,8 +124,8 @@ def _grid_title(grid: Grid) -> str:
 
 def _chart_of(cut: Grid, whole: Grid, topic: str) -> SlidePlan:
     values = numbers_in(cut, 1) or []
-    best, said = _ends(cut, values, max(values), "Highest")
-    said = [said]
+    best, highest = _ends(cut, values, max(values), "Highest")
+    said = [highest]
     if len(cut.rows) == RANKED < len(whole.rows):
         caption = f"The {RANKED} highest of the {len(whole.rows)} rows of the report's table"
     else:
@@ -142,10 +142,8 @@ def _chart_of(cut: Grid, whole: Grid, topic: str) -> SlidePlan:
 def _ends(cut: Grid, values: Sequence[float], value: float, word: str) -> tuple[Sequence[Statement] | None, Statement]:
     """Return the one row with a value, None where several share it, and what is to be said of them."""
     rows = [row for row, each in zip(cut.rows, values, strict=True) if each == value]
-    said = Statement(
-        text=f"{word}: {named([row[0].text for row in rows])} with {rows[0][1].text}", marks=marks_of(rows)
-    )
-    return (rows[0] if len(rows) == 1 else None), said
+    text = f"{word}: {named([row[0].text for row in rows])} with {rows[0][1].text}"
+    return (rows[0] if len(rows) == 1 else None), Statement(text=text, marks=marks_of(rows))
 
 
 def _visual_slide(title: str, topic: str, visual: Visual, said: Sequence[Statement] = ()) -> SlidePlan:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from activities.deliverables.deck.figures import columns_to_draw
 from activities.deliverables.deck.outlining import outline_request
 from activities.deliverables.deck.planning import plan_deck
 from activities.deliverables.deck.sections import (
@@ -10,11 +11,13 @@ from activities.deliverables.deck.sections import (
     KEY_FINDINGS,
     NOT_COVERED,
     RECOMMENDATIONS,
+    Topic,
     sort_statements,
 )
+from activities.deliverables.deck.visuals import tables_of
 from activities.deliverables.deck.wording import dated, key_figure, shortened, shown_by, steps_in
 from activities.research import citations, composing
-from schema.contracts.deliverables import Bullets, Document, Paragraph, Part, RunRecord, Statement
+from schema.contracts.deliverables import Bullets, Document, Grid, Paragraph, Part, RunRecord, Statement
 from schema.contracts.slides import Outline, OutlinedSlide, SlideKind, VisualKind
 from tests.support.hostile_records import hostile_record
 from tests.support.records import SCRIPTS, Shape, made_record
@@ -201,3 +204,32 @@ def test_an_outline_is_held_to_the_statements() -> None:
     assert "812" not in slides[1].title + slides[1].notes
     assert [each.text for each in slides[1].cited] == [third.text]
     assert len(slides) == 2
+
+
+def _table(values: list[str]) -> Grid:
+    rows = tuple((Statement(text=f"Firm {n}"), Statement(text=value, marks=(1,))) for n, value in enumerate(values, 1))
+    return Grid(heading=("Item", "Revenue"), rows=rows)
+
+
+def test_columns_of_numbers_are_drawn() -> None:
+    """With their unit, without empty cells, the highest of many; never years, or numbers of several units."""
+    (cut,) = columns_to_draw(_table(["3 million", "–", "1 million", "2 million"]), 2)
+    assert [row[1].text for row in cut.rows] == ["3 million", "1 million", "2 million"]
+    many = columns_to_draw(_table([str(value) for value in range(1, 31)]), 2)[0]
+    assert [row[1].text for row in many.rows] == [str(value) for value in range(30, 18, -1)]
+    for values in (
+        ["1994", "2001", "2020"],
+        ["3 km", "2 m", "1 m"],
+        ["3", "none", "2"],
+        ["1", "1", "1"],
+        ["1", "–", "–"],
+    ):
+        assert columns_to_draw(_table(values), 2) == [], values
+
+
+def test_who_shares_a_place_is_named() -> None:
+    """Nobody leads where two have as much."""
+    topic = Topic("Firms", grids=[_table(["5", "5", "2"])])
+    chart = next(slide for slide in tables_of(topic, 1.0) if slide.visual and slide.visual.kind == VisualKind.CHART)
+    assert chart.title == "Revenue"
+    assert [each.text for each in chart.statements] == ["Highest: Firm 1 and Firm 2 with 5", "Lowest: Firm 3 with 2"]
