@@ -40,6 +40,7 @@ from activities.agents.thinking import CloseAgentActivities, ThinkActivities
 from activities.audit.activities import AuditActivities
 from activities.boundary import Boundary
 from activities.deliverables.activities import RunExportActivities
+from activities.deliverables.illustrating import ImageModel
 from activities.documents.activities import DocumentActivities
 from activities.embedding.embedder import NO_MODEL, Embedder, EmbeddingConfig, build_embedder, nearness_of
 from activities.files.activities import FileActivities
@@ -144,6 +145,8 @@ class Parts:
     """What reads each kind of file here."""
     copies: LocalCopies
     """Files on this worker's disk."""
+    illustrator: ImageModel | None = None
+    """Draws covers of decks."""
     scanner: str | None = None
     """Command of a virus scanner."""
     recogniser: Recogniser | None = None
@@ -177,7 +180,7 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
     """Return what each task queue needs; the one place that wires activities to their dependencies."""
     run = RunActivities(parts.db, parts.live, parts.orchestrator)
     plan = PlanActivities(parts.db, parts.live, parts.reasoner, offer_of(parts))
-    report = ReportActivities(parts.db, parts.objects, parts.live, parts.reasoner, parts.canaries)
+    report = ReportActivities(parts.db, parts.objects, parts.live, parts.reasoner, parts.canaries, parts.illustrator)
     think = ThinkActivities(parts.db, parts.objects, parts.live, parts.reasoner)
     row = RowActivities(parts.db, parts.objects, parts.live, parts.reasoner)
     executor = ToolExecutor(tools)
@@ -201,7 +204,7 @@ def stations(parts: Parts, tools: ToolRegistry) -> list[Station]:
             TaskQueue.AGENTS,
             [
                 *(plan.plan, think.think, row.think),
-                *(report.merge, report.resolve, report.write, report.render, report.outline),
+                *(report.merge, report.resolve, report.write, report.render, report.outline, report.illustrate),
             ],
             WORKFLOWS,
             slots=parts.thinkers,
@@ -258,7 +261,13 @@ def offer_of(parts: Parts) -> Offer:
     for tool in parts.mcp:
         extra[tool.server.kind] = (*extra.get(tool.server.kind, ()), tool.spec.name)
     kinds = frozenset(provider.info.kind for provider in parts.sources.providers)
-    return Offer(kinds=kinds, missing=tuple(parts.sources.missing), extra=extra, code=parts.code)
+    return Offer(
+        kinds=kinds,
+        illustrator=parts.illustrator is not None,
+        missing=tuple(parts.sources.missing),
+        extra=extra,
+        code=parts.code,
+    )
 
 
 def build_worker(parts: Parts, station: Station, task_queue: str, **overrides: Any) -> Worker:
@@ -330,7 +339,12 @@ async def run_worker(settings: Settings, role: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    if settings.model or settings.vision_model or settings.embedding_model not in (None, NO_MODEL):
+    if (
+        settings.model
+        or settings.vision_model
+        or settings.image_model
+        or settings.embedding_model not in (None, NO_MODEL)
+    ):
         await asyncio.to_thread(load_litellm)  # Seconds of imports, which the first think should not pay.
     client = await connect(settings, runtime=Runtime(telemetry=TelemetryConfig()))
     async with AsyncExitStack() as stack:
@@ -366,6 +380,19 @@ def vision_model(settings: Settings) -> VisionModel | None:
     return VisionModel(
         settings.vision_model,
         settings.vision_base_url or settings.model_base_url,
+        key.get_secret_value() if key else None,
+        settings.model_timeout_s,
+    )
+
+
+def image_model(settings: Settings) -> ImageModel | None:
+    """Return the model that draws covers of decks; None: there is none."""
+    if settings.image_model is None:
+        return None
+    key = settings.image_api_key or settings.model_api_key
+    return ImageModel(
+        settings.image_model,
+        settings.image_base_url or settings.model_base_url,
         key.get_secret_value() if key else None,
         settings.model_timeout_s,
     )
@@ -470,6 +497,7 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         readers=file_readers(media_config(settings), ocr=settings.ocr_engine, vision=vision_model(settings)),
         copies=copies,
         scanner=settings.file_scan_command,
+        illustrator=image_model(settings),
         code=code,
         sandbox_level=walls.level.label,
         canaries=(canary_of(settings),),

@@ -243,6 +243,19 @@ class Settings(BaseSettings):
         default=None, description="Key of the vision model's provider; default: `model_api_key`."
     )
 
+    # Exports
+    image_model: str | None = Field(
+        default=None,
+        description="litellm's name of a model of images (`openai/gpt-image-1` ...), which draws the cover of decks "
+        "that runs deliver. Empty: covers have none.",
+    )
+    image_base_url: str | None = Field(
+        default=None, description="Base URL of a self-hosted or proxied model of images; default: `model_base_url`."
+    )
+    image_api_key: SecretStr | None = Field(
+        default=None, description="Key of the provider of the model of images; default: `model_api_key`."
+    )
+
     # Vectors
     embedding_model: str | None = Field(
         default=None,
@@ -338,7 +351,7 @@ class Settings(BaseSettings):
     @field_validator(
         *("s3_endpoint_url", "s3_public_endpoint_url", "model_base_url", "api_public_url", "searxng_url", "brave_url"),
         *("tavily_url", "marginalia_url", "wikipedia_url", "openalex_url", "semantic_scholar_url", "arxiv_url"),
-        *("crossref_url", "newsapi_url", "gdelt_url", "embedding_base_url", "vision_base_url"),
+        *("crossref_url", "newsapi_url", "gdelt_url", "embedding_base_url", "vision_base_url", "image_base_url"),
         mode="after",
     )
     @classmethod

@@ -496,3 +496,8 @@ ORPHANS_PAGE = 1_000
 ORPHANS_TIMEOUT = timedelta(hours=6)
 ORPHAN_FOLDERS = ("artifacts", "archives", "exports", "theme")
 """Kinds of objects of which each is to have a row of its own."""
+ILLUSTRATION_BYTES_MAX = 8 * 1024**2
+ILLUSTRATION_PROMPT_CHARACTERS = 600
+"""Of the task, in what a model of images is asked."""
+ILLUSTRATE_STEP = 150
+"""Number of the step that has a deck's cover drawn; of a report that is made anew, one more."""

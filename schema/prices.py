@@ -7,7 +7,7 @@ about the list price of a mid-size hosted model (3 USD per million tokens read, 
 
 from schema.money import PCR_PER_UCR, UCR_PER_CREDIT
 
-PRICE_VERSION = "2026-11-4"
+PRICE_VERSION = "2026-11-5"
 
 _CREDIT_PCR = UCR_PER_CREDIT * PCR_PER_UCR
 
@@ -30,6 +30,10 @@ TOOL_CALL_PCR: dict[str, int] = {
 MCP_PREFIX = "mcp."
 MCP_CALL_PCR = _CREDIT_PCR // 20
 """Price of one successful call of any tool of an MCP server."""
+
+ILLUSTRATION = "image.generate"
+ILLUSTRATION_PCR = 4 * _CREDIT_PCR
+"""One picture by a model of images: about the list price of a hosted one in medium quality."""
 
 FILE_UNIT_PCR: dict[str, int] = {
     "data.megabyte": _CREDIT_PCR // 20,

@@ -46,6 +46,7 @@ class RunExportActivities:
                 theme=collected.theme,
                 logo=await self._objects.get(collected.theme.logo) if collected.theme.logo else None,
                 pictures=await building.draw(input.format, collected.record.figures),
+                cover=collected.cover,
             )
             data = await building.build(
                 input.format, collected.record, look, max_slides=options.max_slides, outline=collected.outline

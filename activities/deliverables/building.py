@@ -131,7 +131,7 @@ def _chart(figure: Figure) -> Chart:
 
 def _input(format: ExportFormat, record: RunRecord, look: Look, max_slides: int, outline: Outline | None) -> bytes:
     written = record.model_dump_json().encode()
-    logo = look.logo or b""
+    logo, cover = look.logo or b"", look.cover or b""
     header = {
         "format": format.value,
         "max_slides": max_slides,
@@ -139,10 +139,11 @@ def _input(format: ExportFormat, record: RunRecord, look: Look, max_slides: int,
         "theme": look.theme.model_dump(mode="json"),
         "record": len(written),
         "logo": len(logo),
+        "cover": len(cover),
         "pictures": [[name, len(each.png), len(each.svg)] for name, each in look.pictures.items()],
     }
     pictures = b"".join(each.png + each.svg for each in look.pictures.values())
-    return json.dumps(header).encode() + b"\n" + written + logo + pictures
+    return json.dumps(header).encode() + b"\n" + written + logo + cover + pictures
 
 
 def _fonts() -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Builds a file of an export, inside the sandbox: the target of a job of `building.py`.
 
-Input: one line of JSON (`format`, `max_slides`, `outline`, `theme`, sizes of the `record`, the `logo` and every
-picture), then their bytes. Answer: the file; exit status 0, or 3 with `code` and `detail` of a refusal as JSON.
+Input: one line of JSON (`format`, `max_slides`, `outline`, `theme`, sizes of the `record`, the `logo`, the `cover` and
+every picture), then their bytes. Answer: the file; exit status 0, or 3 with `code` and `detail` of a refusal as JSON.
 """
 
 import json
@@ -37,8 +37,9 @@ def _build(header: dict[str, Any]) -> bytes:
     read = sys.stdin.buffer.read
     record = RunRecord.model_validate_json(read(header["record"]))
     logo = read(header["logo"]) if header["logo"] else None
+    cover = read(header["cover"]) if header["cover"] else None
     pictures = {name: Picture(png=read(png), svg=read(svg)) for name, png, svg in header["pictures"]}
-    look = Look(theme=Theme.model_validate(header["theme"]), logo=logo, pictures=pictures)
+    look = Look(theme=Theme.model_validate(header["theme"]), logo=logo, cover=cover, pictures=pictures)
     # Each format brings libraries of its own: only one of them is loaded.
     match ExportFormat(header["format"]):
         case ExportFormat.HTML:

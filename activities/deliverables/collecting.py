@@ -52,6 +52,8 @@ class Collected:
     """What the report was made of; None for a run from before this was kept."""
     outline: Outline | None
     """How a model planned the deck; None: it was not asked, or the rules do it."""
+    cover: bytes | None
+    """The picture on the deck's cover; None: none was drawn, or it has expired."""
     ledger: tuple[LedgerEntry, ...]
     """The run's entries, oldest first."""
 
@@ -70,6 +72,7 @@ class _Rows:
     agents: int
     inputs: ObjectRef | None
     outline: ObjectRef | None
+    cover: ObjectRef | None
 
 
 async def collect(
@@ -116,7 +119,8 @@ async def collect(
         log=tuple(_event(item) for item in rows.log),
     )
     outline = Outline.model_validate_json(await objects.get(rows.outline)) if rows.outline is not None else None
-    return Collected(record, rows.theme, report, citations, inputs, outline, tuple(rows.ledger))
+    cover = await objects.get(rows.cover) if rows.cover is not None else None
+    return Collected(record, rows.theme, report, citations, inputs, outline, cover, tuple(rows.ledger))
 
 
 async def _rows(session: AsyncSession, org_id: str, run_id: str, options: ExportOptions, *, ended: bool) -> _Rows:
@@ -136,6 +140,7 @@ async def _rows(session: AsyncSession, org_id: str, run_id: str, options: Export
         agents=len(await runs.list_agents(session, org_id, run_id)),
         inputs=await agents.latest_value(session, org_id, run_id, "render"),
         outline=await agents.latest_value(session, org_id, run_id, "outline"),
+        cover=await agents.latest_value(session, org_id, run_id, "illustrate"),
     )
 
 

@@ -42,6 +42,8 @@ class Look:
     theme: Theme = field(default_factory=Theme)
     logo: bytes | None = None
     """PNG or JPEG."""
+    cover: bytes | None = None
+    """The picture on a deck's cover, PNG or JPEG."""
     pictures: Mapping[str, Picture] = field(default_factory=dict)
     """By the name of the figure; a figure without one is shown as its numbers."""
 

@@ -4,6 +4,7 @@ litellm is imported late (it costs seconds), in a thread, without its telemetry,
 """
 
 import asyncio
+import base64
 import logging
 import os
 import time
@@ -200,6 +201,42 @@ async def embeddings(
     if len(vectors) != len(texts):
         raise ProviderAnswerInvalid(f"The provider sent {len(vectors)} vectors for {len(texts)} texts.")
     return vectors
+
+
+async def generate_image(
+    *, model: str, prompt: str, timeout_s: float, base_url: str | None = None, api_key: str | None = None
+) -> bytes:
+    """Ask a model of images for one picture, once; retries are the caller's.
+
+    Raises:
+        ProviderUnavailable, ProviderRateLimited, ProviderRefused: as `complete`.
+        ProviderAnswerInvalid: the answer has no picture in it; an address of one is not followed.
+    """
+    litellm = await asyncio.to_thread(load_litellm)
+    try:
+        async with asyncio.timeout(timeout_s + TIMEOUT_MARGIN_S):
+            response = await litellm.aimage_generation(
+                model=model,
+                prompt=prompt,
+                n=1,
+                response_format="b64_json",
+                api_base=base_url,
+                api_key=api_key,
+                timeout=timeout_s,
+                num_retries=0,
+                max_retries=0,
+                # Models that always answer so do not know the field.
+                drop_params=True,
+            )
+    except Exception as error:
+        translated = translate(error)
+        if translated is None:
+            raise
+        raise translated from error
+    try:
+        return base64.b64decode(response.data[0].b64_json, validate=True)
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise ProviderAnswerInvalid("The provider's answer has no picture in it.") from error
 
 
 def _completion(response: Any, messages: list[dict[str, Any]]) -> Completion:

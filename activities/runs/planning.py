@@ -50,6 +50,8 @@ class Offer:
 
     kinds: frozenset[SourceKind] = frozenset()
     """Kinds for which a provider is configured; the corpus is always there."""
+    illustrator: bool = False
+    """A model of images is configured."""
     missing: tuple[SourceNote, ...] = ()
     """Providers that are configured by name and lack something."""
     code: bool = False
@@ -82,6 +84,10 @@ def tools_of(run: Run, offer: Offer) -> tuple[str, ...]:
         tools[CODE_TOOL] = None
     policy = ToolPolicy.model_validate(run.tool_policy or {})
     return tuple(tool for tool in tools if policy.permits(tool))
+
+
+def _has_deck(run: Run) -> bool:
+    return ExportFormat.PPTX in run.context.get("deliverables", ())
 
 
 class PlanActivities:
@@ -185,7 +191,8 @@ class PlanActivities:
             agents=tuple(PlannedAgent(subtask=subtask, done=subtask.number in done) for subtask in subtasks),
             tools=tools_of(run, self._offer),
             spent_pcr=0,
-            outlined=self._reasoner.name != BY_RULE and ExportFormat.PPTX in run.context.get("deliverables", ()),
+            outlined=self._reasoner.name != BY_RULE and _has_deck(run),
+            illustrated=self._offer.illustrator and _has_deck(run),
         )
 
     def _missing(self, run: Run) -> list[SourceNote]:

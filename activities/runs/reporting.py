@@ -14,6 +14,7 @@ from activities.agents.thinking import brief_of
 from activities.calls import CallJournal
 from activities.deliverables.collecting import collect
 from activities.deliverables.deck.outlining import outline_request
+from activities.deliverables.illustrating import ImageModel, illustration
 from activities.fallbacks import note_fallbacks
 from activities.research.citations import RenderedReport, render_again
 from activities.research.copies import copy_groups
@@ -23,6 +24,7 @@ from activities.research.reasoner import Reasoner
 from activities.runs.delivering import Delivered, delivered
 from activities.runs.forms import table_report
 from activities.tools.canary import carries
+from activities.usage import illustration_usage
 from infra.database import Database, driver_of
 from infra.live import Live
 from infra.objects import ObjectStore, sha256_of
@@ -31,6 +33,7 @@ from schema.contracts.deliverables import ExportOptions, ReportInputs
 from schema.contracts.policy import ToolPolicy
 from schema.contracts.research import Claim, Conflict, Finding, Reasoned, Report, Subtask
 from schema.contracts.run import (
+    IllustrateDeckInput,
     MergeClaimsInput,
     OutlineDeckInput,
     RenderReportInput,
@@ -41,9 +44,11 @@ from schema.contracts.run import (
     WriteReportInput,
 )
 from schema.contracts.slides import Outline
-from schema.errors import CanaryLeaked
+from schema.errors import CanaryLeaked, InsufficientCredits, PartMissing
 from schema.events import EventType
+from schema.money import PCR_PER_UCR
 from schema.policies import SLIDES_DEFAULT
+from schema.prices import ILLUSTRATION_PCR
 from schema.store import (
     agents,
     artifacts,
@@ -120,13 +125,20 @@ class ReportActivities:
     """
 
     def __init__(
-        self, db: Database, objects: ObjectStore, live: Live, reasoner: Reasoner, canaries: Iterable[str] = ()
+        self,
+        db: Database,
+        objects: ObjectStore,
+        live: Live,
+        reasoner: Reasoner,
+        canaries: Iterable[str] = (),
+        illustrator: ImageModel | None = None,
     ) -> None:
         self._db = db
         self._objects = objects
         self._live = live
         self._reasoner = reasoner
         self._canaries = tuple(canaries)
+        self._illustrator = illustrator
 
     @activity.defn(name="report.merge")
     async def merge(self, input: MergeClaimsInput) -> ReportStageResult:
@@ -170,6 +182,51 @@ class ReportActivities:
             return await self._reasoner.plan_slides(request)
 
         return await self._stage(input, "outline", _OUTLINE, work)
+
+    @activity.defn(name="report.illustrate")
+    async def illustrate(self, input: IllustrateDeckInput) -> ReportStageResult:
+        """Have the cover of the run's deck drawn, once; a picture that could not be paid is not asked for.
+
+        Raises:
+            PartMissing: no model of images is configured here (any more).
+        """
+        org_id, run_id = input.org_id, input.run_id
+        async with self._db.transaction(org_id) as session:
+            started_at = await clock.now(session)
+            if (recorded := await agents.find_step(session, org_id, input.operation_key)) is not None:
+                return ReportStageResult.model_validate(recorded.output)
+            run = await runs.get_run(session, org_id, run_id)
+            hold = await billing.hold_of(session, org_id, run_id, input.attempt)
+        if self._illustrator is None:
+            raise PartMissing("No model of images is configured. Set SWISSBRAIN_IMAGE_MODEL.")
+        if hold is None or hold.amount_ucr * PCR_PER_UCR - hold.metered_pcr < ILLUSTRATION_PCR:
+            raise InsufficientCredits("What is left of the hold does not pay a picture; the deck goes without.")
+        data, mime_type = await illustration(brief_of(run), self._illustrator)
+        ref = await self._put(org_id, "artifacts", data, mime_type)
+        step = NewStep(
+            run_id=run_id,
+            attempt=input.attempt,
+            agent_number=0,
+            sequence_number=input.step,
+            kind="illustrate",
+            name="illustrate",
+            operation_key=input.operation_key,
+            started_at=started_at,
+            input={"model": self._illustrator.name},
+        )
+        name = f"illustration.{mime_type.removeprefix('image/').replace('jpeg', 'jpg')}"
+        async with self._db.transaction(org_id) as session:
+            await steps.open_attempt(await driver_of(session), org_id, run_id, input.attempt)
+            items = [illustration_usage(input.operation_key)]
+            spent_pcr = await billing.meter(
+                session, org_id, run_id=run_id, attempt=input.attempt, agent_number=0, items=items
+            )
+            result = ReportStageResult(value=ref, spent_pcr=spent_pcr)
+            if await agents.record_step(session, org_id, _with_output(step, result.model_dump(mode="json"))):
+                new = NewArtifact(name, mime_type, ref, "The picture on the deck's cover, drawn by a model")
+                await artifacts.put_artifact(session, org_id, run_id, new)
+                return result
+            return ReportStageResult.model_validate(await _output_of(session, org_id, input.operation_key))
 
     @activity.defn(name="report.render")
     async def render(self, input: RenderReportInput) -> RenderReportResult:

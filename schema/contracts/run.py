@@ -179,6 +179,8 @@ class PlanRunResult(Contract):
     table: TablePlan | None = None
     outlined: bool = False
     """A model plans the slides of the deck that the run was created with."""
+    illustrated: bool = False
+    """A model draws that deck's cover."""
 
 
 class ReportStageResult(Contract):
@@ -226,6 +228,13 @@ class WordedReport(Contract):
 
 class OutlineDeckInput(RunRef):
     """After the report, where a deck is to be delivered and a model plans it: what its slides say."""
+
+    operation_key: str
+    step: int
+
+
+class IllustrateDeckInput(RunRef):
+    """After the report, where a deck is to be delivered and a model of images is configured: its cover's picture."""
 
     operation_key: str
     step: int
@@ -313,6 +322,12 @@ async def write_report(input: WriteReportInput) -> ReportStageResult:
 @activity.defn(name="report.outline")
 async def outline_deck(input: OutlineDeckInput) -> ReportStageResult:
     """Have a model group and name the slides of the run's deck; records step, usage and result in one transaction."""
+    raise NotImplementedError
+
+
+@activity.defn(name="report.illustrate")
+async def illustrate_deck(input: IllustrateDeckInput) -> ReportStageResult:
+    """Have the cover of the run's deck drawn; records artifact, step and usage in one transaction."""
     raise NotImplementedError
 
 

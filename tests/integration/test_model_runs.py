@@ -31,6 +31,7 @@ from schema.contracts.common import ObjectRef
 from schema.contracts.documents import IngestDocumentInput
 from schema.events import EventType
 from schema.money import PCR_PER_UCR, credits_to_ucr
+from schema.prices import ILLUSTRATION
 from schema.states import RunStatus
 from schema.store import artifacts, billing, documents, events, exports, runs, snapshots
 from schema.tables.billing import CreditHold, Usage
@@ -66,7 +67,12 @@ def heal(server: ModelServer) -> None:
 async def stage(settings: Settings, temporal_client: Client, server: ModelServer) -> AsyncIterator[Platform]:
     """The product's workers with a model, as its settings say; only the patience of a call is shorter."""
     chosen = settings.model_copy(
-        update={"model": "openai/scripted", "model_base_url": server.base_url, "model_api_key": SecretStr("sk-test")}
+        update={
+            "model": "openai/scripted",
+            "image_model": "openai/drawing",
+            "model_base_url": server.base_url,
+            "model_api_key": SecretStr("sk-test"),
+        }
     )
     reasoner = build_reasoner(replace(worker.model_config(chosen), timeout_s=CALL_TIMEOUT_S))
     async with platform(chosen, temporal_client, f"model-{uuid.uuid4().hex[:8]}-", reasoner=reasoner) as running:
@@ -395,15 +401,18 @@ async def test_a_model_that_is_gone_costs_nothing_and_a_retry_completes(
 async def test_a_deck_is_delivered(
     stage: Platform, objects: ObjectStore, library: Org, server: ModelServer, answers: bool
 ) -> None:
-    """Its slides are grouped and named by the model, metered once; where that fails, by rule, and the run completes."""
+    """Its slides are grouped and named by the model, its cover drawn, each metered once; where that fails, the run
+    completes with a deck by rule."""
     if not answers:
         server.fail(kind="unauthorized", times=None, schema="PlannedSlides")
+        server.fail(kind="unauthorized", times=None, schema="images")
     run_id = await complete(stage, library, deliverables=["pptx"])
     async with stage.db.transaction(library.id) as session:
         usage = await billing.usage_of_run(session, library.id, run_id)
         planned = [row.operation_key for row in usage if "outline" in row.operation_key]
         (made,), _ = await exports.list_exports(session, library.id, run_id, limit=9)
     assert len(planned) == answers
+    assert [row.item for row in usage].count(ILLUSTRATION) == answers
     await check_money(stage, library, run_id)
     async with asyncio.timeout(60):
         while made.export.status == "processing":
@@ -415,7 +424,13 @@ async def test_a_deck_is_delivered(
         key=made.artifact.object_key, sha256=made.artifact.content_sha256, size_bytes=made.artifact.size_bytes
     )
     data = await objects.get(ref)
-    titles = [slide.shapes.title.text_frame.text for slide in pptx.Presentation(io.BytesIO(data)).slides]
+    deck = pptx.Presentation(io.BytesIO(data))
+    pictures = [shape for shape in deck.slides[0].shapes if shape.is_placeholder and hasattr(shape, "image")]
+    assert len(pictures) == answers
+    async with stage.db.transaction(library.id) as session:
+        names = [each.name for each in await artifacts.list_artifacts(session, library.id, run_id)]
+    assert ("illustration.png" in names) == answers
+    titles = [slide.shapes.title.text_frame.text for slide in deck.slides]
     assert any("come to" in title for title in titles) == answers, titles
     assert not any("73.2" in title for title in titles), "an invented figure passed"
     assert lint(data) == []

@@ -9,7 +9,9 @@ Point the product at it with SWISSBRAIN_MODEL=openai/scripted and SWISSBRAIN_MOD
 
 import argparse
 import asyncio
+import base64
 import hashlib
+import io
 import json
 import random
 import re
@@ -20,6 +22,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import uvicorn
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -138,6 +141,13 @@ def build_app(script: Script) -> Starlette:
         # A list has no promised order: each item says which text it belongs to.
         return JSONResponse({"object": "list", "model": body["model"], "data": data[::-1], "usage": usage})
 
+    async def images(request: Request) -> Response:
+        body = await request.json()
+        call = Call("images", "images", body["model"], None, "", body["prompt"], 1, request.headers["authorization"])
+        if fault := script.take(call):
+            return await _failed(fault, call, body)
+        return JSONResponse({"created": 1, "data": [{"b64_json": base64.b64encode(_picture(call.user)).decode()}]})
+
     async def add_faults(request: Request) -> Response:
         with script.lock:
             script.faults += [Fault(**item) for item in await request.json()]
@@ -159,12 +169,21 @@ def build_app(script: Script) -> Starlette:
         routes=[
             Route("/v1/chat/completions", completions, methods=["POST"]),
             Route("/v1/embeddings", embeddings, methods=["POST"]),
+            Route("/v1/images/generations", images, methods=["POST"]),
             Route("/v1/models", models),
             Route("/_faults", add_faults, methods=["POST"]),
             Route("/_calls", list_calls),
             Route("/_reset", reset, methods=["POST"]),
         ]
     )
+
+
+def _picture(prompt: str) -> bytes:
+    """Draw a picture of one colour, which is the prompt's."""
+    colour = hashlib.sha256(prompt.encode()).digest()[:3]
+    out = io.BytesIO()
+    Image.new("RGB", (96, 64), (colour[0], colour[1], colour[2])).save(out, "PNG")
+    return out.getvalue()
 
 
 EMBEDDING_DIMENSIONS = 64

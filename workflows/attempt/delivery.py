@@ -10,6 +10,7 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from schema.contracts import run as contract
     from schema.contracts.run import (
+        IllustrateDeckInput,
         MergeClaimsInput,
         OutlineDeckInput,
         PlanRunResult,
@@ -18,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
         WordedReport,
         WriteReportInput,
     )
-    from schema.policies import MODEL_TIMEOUT, OUTLINE_STEP, REPORT_STAGES, REPORT_TIMEOUT
+    from schema.policies import ILLUSTRATE_STEP, MODEL_TIMEOUT, OUTLINE_STEP, REPORT_STAGES, REPORT_TIMEOUT
 
     from workflows._support import failure_of, is_cancelled
     from workflows.attempt.gate import Gate
@@ -74,19 +75,23 @@ class Delivery:
             worded=WordedReport(findings=findings.value, conflicts=conflicts.value, report=report.value),
         )
         if plan.outlined:
-            await self._outline()
+            await self._extra("outline", contract.outline_deck, OutlineDeckInput, OUTLINE_STEP)
+        if plan.illustrated:
+            await self._extra("illustrate", contract.illustrate_deck, IllustrateDeckInput, ILLUSTRATE_STEP)
 
-    async def _outline(self) -> None:
-        """Have the deck's slides planned; where the model fails, the rules plan them when the deck is built."""
+    async def _extra(
+        self, kind: str, activity: Callable[[_In], Awaitable[_Out]], make: Callable[..., _In], first: int
+    ) -> None:
+        """Do what a deck is better with, and can do without: where its model fails, the run completes all the same."""
         await self._gate.pass_through()
-        number = OUTLINE_STEP + self._edition
-        input = OutlineDeckInput(**self._attempt.ref(), operation_key=self._attempt.key("outline", number), step=number)
+        number = first + self._edition
+        input = make(**self._attempt.ref(), operation_key=self._attempt.key(kind, number), step=number)
         try:
-            await self._records.call(contract.outline_deck, input, MODEL_TIMEOUT, "outline")
+            await self._records.call(activity, input, MODEL_TIMEOUT, kind)
         except ActivityError as error:
             if is_cancelled(error) or self._attempt.cancelled():
                 raise
-            workflow.logger.warning("the deck is planned by rule: %s", failure_of(error).detail)
+            workflow.logger.warning("the deck goes without %s: %s", kind, failure_of(error).detail)
 
     async def _stage(
         self,

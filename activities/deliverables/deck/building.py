@@ -80,9 +80,11 @@ def build(plan: DeckPlan, record: RunRecord, look: Look, factor: float = 1.0) ->
     footer = fitted_line(footer, geometry.SMALL_PT, geometry.FOOTER, factor=factor)
     deck = layouts.new_deck(look, footer)
     pictured = {figure.name for figure in record.figures if has_picture(figure, look)}
-    slides = [deck.slides.add_slide(layouts.layout_named(deck, _layout(each, pictured))) for each in plan.slides]
+    cover = look.cover if look.cover is not None and layouts.logo_size(look.cover) is not None else None
+    named = [_layout(each, pictured, illustrated=cover is not None) for each in plan.slides]
+    slides = [deck.slides.add_slide(layouts.layout_named(deck, name)) for name in named]
     listing = {number: slide for planned, slide in zip(plan.slides, slides, strict=True) for number in planned.sources}
-    builder = _Builder(record, look, factor, Citations(listing), slides)
+    builder = _Builder(record, look, factor, Citations(listing), slides, cover)
     for number, (planned, slide) in enumerate(zip(plan.slides, slides, strict=True), 1):
         builder.fill(slide, planned)
         if planned.kind != SlideKind.TITLE:
@@ -94,10 +96,10 @@ def build(plan: DeckPlan, record: RunRecord, look: Look, factor: float = 1.0) ->
     return settled(out.getvalue(), record.made_at.astimezone(UTC))
 
 
-def _layout(planned: SlidePlan, pictured: set[str]) -> str:
+def _layout(planned: SlidePlan, pictured: set[str], *, illustrated: bool) -> str:
     visual = planned.visual
     if planned.kind == SlideKind.TITLE:
-        return "Title"
+        return "Illustrated title" if illustrated else "Title"
     if planned.kind == SlideKind.SOURCES:
         return "Sources"
     if visual is None:
@@ -111,13 +113,20 @@ def _layout(planned: SlidePlan, pictured: set[str]) -> str:
 
 class _Builder:
     def __init__(
-        self, record: RunRecord, look: Look, factor: float, citations: Citations, slides: Sequence[Slide]
+        self,
+        record: RunRecord,
+        look: Look,
+        factor: float,
+        citations: Citations,
+        slides: Sequence[Slide],
+        cover: bytes | None,
     ) -> None:
         self._record = record
         self._look = look
         self._factor = factor
         self._citations = citations
         self._slides = slides
+        self._illustration = cover
         self._sources = {source.n: source for source in record.sources}
         self._figures = {figure.name: figure for figure in record.figures}
 
@@ -137,7 +146,8 @@ class _Builder:
 
     def _title(self, slide: Slide, planned: SlidePlan) -> None:
         is_cover = planned.kind == SlideKind.TITLE
-        box = geometry.COVER_TITLE if is_cover else geometry.TITLE
+        cover = geometry.COVER_TITLE if self._illustration is None else geometry.COVER_TITLE_BESIDE
+        box = cover if is_cover else geometry.TITLE
         size = geometry.COVER_TITLE_PT if is_cover else geometry.TITLE_PT
         marks = planned.headline.marks if planned.headline else ()
         tail = marks_text(planned.headline) if planned.headline else ""
@@ -157,6 +167,9 @@ class _Builder:
 
     def _cover(self, slide: Slide, planned: SlidePlan) -> None:
         record = self._record
+        if self._illustration is not None:
+            shape = _at(slide, layouts.CONTENT_IDX).insert_picture(io.BytesIO(self._illustration))
+            shape._element.nvPicPr.cNvPr.set("descr", "Illustration, drawn by a model; it shows no data")
         for each in planned.statements:
             if each.text and same(each.text) != same(planned.title):
                 self._line(slide, layouts.BODY_IDX, each.text, geometry.COVER_TEXT_PT, geometry.COVER_TEXT)

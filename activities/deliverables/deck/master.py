@@ -36,9 +36,9 @@ CONTENT_IDX, CAPTION_IDX, TOPIC_IDX, FACTS_IDX = 13, 14, 15, 16
 CARD_IDXS = (17, 18, 19)
 LAYOUTS = (
     "Title", "Title and content", "Two content", "Chart", "Table", "Section", "Sources", "Closing", "Diagram",
-    "Picture", "Key figures", "One card", "Two cards", "Three cards",
+    "Picture", "Key figures", "One card", "Two cards", "Three cards", "Illustrated title",
 )  # fmt: skip
-_TYPES = ("title", "obj", "twoObj", None, None, "secHead", None, None, "titleOnly", None, None, None, None, None)
+_TYPES = ("title", "obj", "twoObj", None, None, "secHead", None, None, "titleOnly", None, None, None, None, None, None)
 LOGO_PIXELS_MAX = 40_000_000
 
 
@@ -246,7 +246,7 @@ def _write_master(master: SlideMaster, footer: str) -> None:
 
 def _write_layout(layout: SlideLayout, name: str, kind: str | None, palette: Palette, footer: str) -> None:
     element = layout._element
-    cover = name in ("Title", "Section")
+    cover = name in ("Title", "Section", "Illustrated title")
     shapes = _cover_shapes(name, palette) if cover else _content_shapes(name) + _feet(footer)
     element.replace(element.cSld, parse_xml(_tree(shapes) % f" name={quoteattr(name)}"))
     for attribute in ("type", "showMasterSp", "userDrawn", "preserve"):
@@ -268,9 +268,12 @@ def _cover_shapes(name: str, palette: Palette) -> str:
     )
     if name == "Section":
         return shapes + _placeholder(2, "Title", _TITLE_PH, grid.COVER_TITLE, title, "b")
+    if name == "Illustrated title":
+        shapes += _placeholder(7, "Picture", f'type="pic" idx="{CONTENT_IDX}"', grid.COVER_PICTURE)
+    beside = grid.COVER_TITLE_BESIDE if name == "Illustrated title" else grid.COVER_TITLE
     return (
         shapes
-        + _placeholder(2, "Title", 'type="ctrTitle"', grid.COVER_TITLE, title, "b")
+        + _placeholder(2, "Title", 'type="ctrTitle"', beside, title, "b")
         + _placeholder(
             3, "Subtitle", f'type="subTitle" idx="{BODY_IDX}"', grid.COVER_TEXT, _level(grid.COVER_TEXT_PT), "t"
         )
@@ -336,7 +339,8 @@ def _cards(count: int) -> str:
 
 def _place_logo(deck: Deck, logo: bytes, size: tuple[int, int]) -> None:
     """Put the logo on the master, for all slides, and larger on the cover."""
-    for target, box in ((deck.slide_master, grid.LOGO), (layout_named(deck, "Title"), grid.COVER_LOGO)):
+    covers = [(layout_named(deck, name), grid.COVER_LOGO) for name in ("Title", "Illustrated title")]
+    for target, box in ((deck.slide_master, grid.LOGO), *covers):
         scale = min(box.width / size[0], box.height / size[1])
         width, height = size[0] * scale, size[1] * scale
         _, rid = target.part.get_or_add_image_part(io.BytesIO(logo))

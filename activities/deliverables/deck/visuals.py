@@ -1,12 +1,11 @@
 """What slides are shown as: a chart of numbers, a timeline of dated statements, a table of what is compared, steps.
 
 All of it is drawn from the record, natively, without a model and without a network: there is no slide whose visual is
-missing. Pictures made by a model have one seam, `Illustrator`: a deployment that has a model of images may hand its
-picture of a slide to the builder as bytes. Nothing here fetches an address that a model wrote.
+missing. A model's picture stands on the cover alone, as bytes (`Look.cover`). Nothing here fetches an address that a
+model wrote.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from activities.deliverables.deck import geometry as geometry
 from activities.deliverables.deck.cards import cards_of
@@ -37,14 +36,6 @@ CHARTS_OF_A_TABLE = 2
 DIAGRAM_PT = 14.0
 COLUMN_GAP = 18.0
 TITLE_MOST = 84
-
-
-class Illustrator(Protocol):
-    """A model of images, through litellm where a deployment configures one; called before the builder, never by it."""
-
-    async def illustrate(self, slide: SlidePlan) -> bytes | None:
-        """Return a PNG or JPEG for a slide's cover or margin; None: none, and the slide stands as it is."""
-        ...
 
 
 def rows_or_cards(kind: SlideKind, statements: Sequence[Statement], factor: float) -> Visual | None:

@@ -57,21 +57,22 @@ FIGURES_SECOND: dict[str, Any] = {
     "ROW_QUOTE_PCR": 150_000_000_000,
 }
 FIGURES_THIRD = FIGURES_SECOND | {"TOOL_CALL_PCR": FIGURES_SECOND["TOOL_CALL_PCR"] | {"python.run": 50_000_000_000}}
+FIGURES_FOURTH = FIGURES_THIRD | {
+    "TOOL_CALL_PCR": FIGURES_THIRD["TOOL_CALL_PCR"] | {"data.ask": 20_000_000_000},
+    "FILE_UNIT_PCR": {
+        "data.megabyte": 50_000_000_000,
+        "document.megabyte": 20_000_000_000,
+        "document.page": 50_000_000_000,
+        "image.image": 50_000_000_000,
+        "audio.minute": 100_000_000_000,
+        "video.minute": 200_000_000_000,
+    },
+}
 FIGURES = {
     "2026-11-2": FIGURES_SECOND,
     "2026-11-3": FIGURES_THIRD,
-    "2026-11-4": FIGURES_THIRD
-    | {
-        "TOOL_CALL_PCR": FIGURES_THIRD["TOOL_CALL_PCR"] | {"data.ask": 20_000_000_000},
-        "FILE_UNIT_PCR": {
-            "data.megabyte": 50_000_000_000,
-            "document.megabyte": 20_000_000_000,
-            "document.page": 50_000_000_000,
-            "image.image": 50_000_000_000,
-            "audio.minute": 100_000_000_000,
-            "video.minute": 200_000_000_000,
-        },
-    },
+    "2026-11-4": FIGURES_FOURTH,
+    "2026-11-5": FIGURES_FOURTH | {"ILLUSTRATION_PCR": 4_000_000_000_000},
 }
 """What each version of the list said: usage rows name theirs for ever. Versions are added; none is changed."""
 
