@@ -16,6 +16,7 @@ from pptx import Presentation
 from activities.deliverables.colours import TEXT_CONTRAST, contrast
 from activities.deliverables.deck.building import to_pptx
 from activities.deliverables.deck.colours import Palette
+from activities.deliverables.deck.lint import lint
 from activities.deliverables.deck.master import LAYOUTS
 from activities.deliverables.deck.planning import plan_deck
 from activities.deliverables.look import Look, Picture
@@ -217,3 +218,15 @@ def test_box_plots_are_pictures_with_their_text_or_their_medians() -> None:
     told = opened(to_pptx(record, Look(), 10))
     [chart] = [shape.chart for slide in told.slides for shape in slide.shapes if shape.has_chart]
     assert list(chart.plots[0].series[0].values) == [4, 6]
+
+
+def test_a_cover_is_illustrated() -> None:
+    """The picture fills its placeholder and says that it is decoration; one that is broken is left out."""
+    drawn = io.BytesIO()
+    Image.new("RGB", (640, 480), (20, 60, 90)).save(drawn, "PNG")
+    data = to_pptx(made_record(5), Look(cover=drawn.getvalue()), 8)
+    (picture,) = [shape for shape in Presentation(io.BytesIO(data)).slides[0].shapes if hasattr(shape, "image")]
+    assert "no data" in picture._element.nvPicPr.cNvPr.get("descr")
+    assert lint(data) == []
+    broken = to_pptx(made_record(5), Look(cover=b"\x89PNG\r\n\x1a\nbroken"), 8)
+    assert not [shape for shape in Presentation(io.BytesIO(broken)).slides[0].shapes if hasattr(shape, "image")]
