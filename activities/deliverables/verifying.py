@@ -36,6 +36,8 @@ _ALLOWED = (*_REQUIRED, "log.jsonl")
 
 MEMBER_BYTES_MAX = 1024**3
 """A member that says it is larger is not opened."""
+PACK_BYTES_MAX = 2 * MEMBER_BYTES_MAX
+"""A pack whose members say that they are larger together is not unpacked."""
 
 T = TypeVar("T")
 
@@ -74,12 +76,15 @@ class _Unreadable(Exception):
 def verify_pack(data: bytes) -> Verified:
     """Check a pack; no fault means that every byte is as it was written, and that report and bill follow from it."""
     found = Verified(hashlib.sha256(data).hexdigest())
+    at = "container"
     try:
         members = _members(data, found)
-        _check_report(members, found)
-        _check_bill(members, found)
+        for at, check in (("inputs.json", _check_report), ("ledger.json", _check_bill)):
+            check(members, found)
     except _Unreadable:
         pass
+    except Exception as error:  # Whatever the product's own code raises on what it never writes.
+        found.faults.append(Fault(at, f"It cannot be checked: {type(error).__name__}: {error}"))
     found.faults += _sealed(data, found)
     return found
 
@@ -101,6 +106,10 @@ def _members(data: bytes, found: Verified) -> dict[str, bytes]:
     except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:
         found.faults.append(Fault("container", f"It is no ZIP that can be read: {error}"))
         raise _Unreadable from error
+    size = sum(info.file_size for info in infos if info.file_size <= MEMBER_BYTES_MAX)
+    if size > PACK_BYTES_MAX:
+        found.faults.append(Fault("container", f"It would unpack to {size:,} bytes; a pack may to {PACK_BYTES_MAX:,}."))
+        raise _Unreadable
     read: dict[str, bytes] = {}
     for info in infos:
         if info.filename in read:
@@ -131,7 +140,7 @@ def _manifest(read: dict[str, bytes], found: Verified) -> dict[str, tuple[int, s
             raise ValueError(f"it is a {manifest['format']} of version {manifest['version']}")
         found.run_id, found.made_by = str(manifest["run_id"]), str(manifest.get("made_by", ""))
         return {str(each["name"]): (int(each["size_bytes"]), str(each["sha256"])) for each in manifest["files"]}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         if not any(fault.member == MANIFEST for fault in found.faults):
             found.faults.append(Fault(MANIFEST, f"It cannot be read: {error}"))
         raise _Unreadable from error
@@ -258,12 +267,17 @@ def main() -> int:
     return 1 if wrong else 0
 
 
+def _plain(text: str) -> str:
+    """Return what a pack says on one line, without what moves a terminal's cursor or cannot be written."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def _told(path: Path, found: Verified) -> str:
     if found.faults:
-        lines = [f"  {fault.member}: {fault.detail}" for fault in found.faults]
-        return "\n".join([f"BROKEN {path} ({found.run_id or 'unknown run'})", *lines])
+        lines = [f"  {_plain(fault.member)}: {_plain(fault.detail)}" for fault in found.faults]
+        return "\n".join([f"BROKEN {path} ({_plain(found.run_id) or 'unknown run'})", *lines])
     return (
-        f"ok     {path} ({found.run_id})\n"
+        f"ok     {path} ({_plain(found.run_id)})\n"
         f"  {found.members} members as written; the report made anew is the same, byte for byte\n"
         f"  {found.sentences} cited sentences shown by {found.sources} sources\n"
         f"  {found.entries} ledger entries hash right, {ucr_to_credits(found.charged_ucr)} credits charged as metered\n"
