@@ -24,9 +24,10 @@ from activities.deliverables.pack import (
     PackedUsage,
     made_by,
 )
+from activities.deliverables.reading import read_report
 from activities.research.citations import Sidecar, check_citations, render_again
 from schema.chain import Log, link_hash
-from schema.contracts.deliverables import ReportInputs, RunRecord
+from schema.contracts.deliverables import RecordedLine, ReportInputs, RunRecord
 from schema.money import capture_ucr, ucr_to_credits
 
 _ENTRIES = TypeAdapter(tuple[PackedEntry, ...])
@@ -79,8 +80,10 @@ def verify_pack(data: bytes) -> Verified:
     at = "container"
     try:
         members = _members(data, found)
-        for at, check in (("inputs.json", _check_report), ("ledger.json", _check_bill)):
-            check(members, found)
+        at = "report.md"
+        _check_report(members, found)
+        at = "ledger.json"
+        _check_bill(members, found)
     except _Unreadable:
         pass
     except Exception as error:  # Whatever the product's own code raises on what it never writes.
@@ -197,12 +200,15 @@ def _check_bill(members: dict[str, bytes], found: Verified) -> None:
     record = _parsed(members, "run.json", RunRecord, found)
     found.run_id, found.entries = record.run.id, len(entries)
     found.faults += [Fault("ledger.json", detail) for detail in _chained(entries, record.run.id)]
+    found.faults += [Fault("ledger.json", detail) for detail in _misdirected(entries)]
     keys = [each.operation_key for each in usage]
     if len(keys) != len(set(keys)):
         found.faults.append(Fault("usage.json", "A call was metered twice."))
+    if any(each.amount_pcr < 0 for each in usage):
+        found.faults.append(Fault("usage.json", "A call cost less than nothing."))
     moved = _moved(entries)
-    for attempt, amounts in sorted(moved.items()):
-        metered = sum(each.amount_pcr for each in usage if each.attempt == attempt)
+    for attempt in sorted(moved.keys() | {each.attempt for each in usage}):
+        amounts, metered = moved[attempt], sum(each.amount_pcr for each in usage if each.attempt == attempt)
         delivered = attempt == record.run.attempt
         found.faults += [Fault("ledger.json", detail) for detail in _settled(attempt, amounts, metered, delivered)]
     totals = {kind: sum(amounts[kind] for amounts in moved.values()) for kind in _KINDS}
@@ -211,6 +217,10 @@ def _check_bill(members: dict[str, bytes], found: Verified) -> None:
     bill = record.bill
     if (bill.held_ucr, bill.charged_ucr, bill.released_ucr, bill.refunded_ucr) != tuple(totals.values()):
         found.faults.append(Fault("run.json", "The bill is not the ledger's."))
+    if list(map(_line_of, bill.lines)) != list(map(_line_of_entry, entries)):
+        found.faults.append(Fault("run.json", "The lines of the bill are not the ledger's."))
+    if record.document != read_report(members["report.md"].decode("utf-8", "replace")):
+        found.faults.append(Fault("run.json", "Its document is not the report."))
     found.charged_ucr = totals["charge"] - totals["refund"]
 
 
@@ -225,6 +235,34 @@ def _chained(entries: Sequence[PackedEntry], run_id: str) -> Iterator[str]:
             yield f"Entry {entry.field('version')} is not this run's."
 
 
+_DIRECTIONS = {"hold": (0, 1), "charge": (-1, -1), "release": (0, -1), "expire": (0, -1), "refund": (1, 0)}
+"""Which way each kind of entry moves what is posted and what is held: `schema/tables/billing.py: deltas_fit_type`."""
+
+
+def _misdirected(entries: Sequence[PackedEntry]) -> Iterator[str]:
+    for entry in entries:
+        posted, held = entry.number("posted_delta_ucr"), entry.number("held_delta_ucr")
+        ways = _DIRECTIONS.get(str(entry.field("type")))
+        if ways is None:
+            yield f"Entry {entry.field('version')} is a {entry.field('type')}, which no run has."
+        elif (_sign(posted), _sign(held)) != ways or (entry.field("type") == "charge" and posted != held):
+            yield f"Entry {entry.field('version')}, a {entry.field('type')}, moves credits the wrong way."
+
+
+def _sign(number: int) -> int:
+    return (number > 0) - (number < 0)
+
+
+def _line_of(line: RecordedLine) -> tuple[object, ...]:
+    return (line.sequence_number, line.type, line.amount_ucr, line.attempt, line.description)
+
+
+def _line_of_entry(entry: PackedEntry) -> tuple[object, ...]:
+    amount = entry.number("posted_delta_ucr") or entry.number("held_delta_ucr")
+    attempt = entry.number("attempt") if entry.field("attempt") is not None else None
+    return (entry.number("version"), entry.field("type"), amount, attempt, entry.field("description") or "")
+
+
 def _moved(entries: Sequence[PackedEntry]) -> dict[int, Counter[str]]:
     """Return what the entries of each attempt moved by kind, in micro-credits; what expired was released."""
     moved: dict[int, Counter[str]] = defaultdict(Counter)
@@ -235,8 +273,10 @@ def _moved(entries: Sequence[PackedEntry]) -> dict[int, Counter[str]]:
 
 
 def _settled(attempt: int, amounts: Counter[str], metered_pcr: int, delivered: bool) -> Iterator[str]:
-    """Tell what is wrong with an attempt's money; one without a hold is an adjustment or a refund of the run."""
+    """Tell what is wrong with an attempt's money; one that held nothing has used nothing."""
     if not amounts["hold"]:
+        if amounts["charge"] or amounts["release"] or metered_pcr:
+            yield f"Attempt {attempt}: it was charged, released or used without a hold."
         return
     if amounts["hold"] != amounts["charge"] + amounts["release"]:
         yield f"Attempt {attempt}: what was held is not what was charged and released."

@@ -1,4 +1,4 @@
-"""Packs that were made up as a whole, manifest and seal too: what they claim must follow, and nothing makes it crash."""
+"""Packs that were made up as a whole, manifest and seal too: what they claim must follow; nothing crashes."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from activities.deliverables.verifying import verify_pack
 from activities.research.citations import render_again
 from infra.archive import write_zip
 from schema.chain import GENESIS, LEDGER_FIELDS, Link, Log, link_hash
-from schema.contracts.deliverables import Bill, RecordedLine, ReportInputs
+from schema.contracts.deliverables import Bill, RecordedLine, ReportInputs, RunRecord
 from schema.contracts.research import Brief, Report, Section, Sentence
 from tests.support.records import made_record
 from tests.unit.research.making import claim_of
@@ -138,6 +138,53 @@ def forged(changes: dict[str, Callable[[bytes], bytes]]) -> bytes:
 )
 def test_the_pack_of_every_kind_of_run_verifies(moved: list[Moved], used: list[tuple[int, int]], attempt: int) -> None:
     assert verify_pack(pack(moved, used, attempt)).faults == []
+
+
+@pytest.mark.parametrize(
+    ("moved", "used", "why"),
+    [
+        ([("charge", 1, -900, 0)], [], "without a hold"),
+        ([("release", 1, 0, -9)], [], "without a hold"),
+        ([], USED, "without a hold"),
+        ([("hold", 1, 0, 50), ("charge", 1, 20, 20), ("release", 1, 0, -30)], USED, "wrong way"),
+        ([("hold", 1, 0, 50), ("charge", 1, -20, -20), ("release", 1, 0, 30)], USED, "wrong way"),
+        ([*FINE, ("refund", 1, -5, 0)], USED, "wrong way"),
+        ([*FINE, ("gift", 1, -500, 0)], USED, "no run has"),
+    ],
+    ids=["no hold", "release alone", "no entries", "charge pays", "release holds", "refund takes", "unknown"],
+)
+def test_a_made_up_bill_is_found(moved: list[Moved], used: list[tuple[int, int]], why: str) -> None:
+    faults = verify_pack(pack(moved, used)).faults
+    assert any(fault.member == "ledger.json" and why in fault.detail for fault in faults), faults
+
+
+def test_use_that_is_less_than_nothing_is_found() -> None:
+    faults = verify_pack(pack(FINE, [(1, 5_020_000_000), (1, -5_000_000_000)])).faults
+    assert [fault.member for fault in faults] == ["usage.json"]
+
+
+def _record(change: Callable[[dict[str, Any]], Any]) -> Callable[[bytes], bytes]:
+    def changed(content: bytes) -> bytes:
+        value = json.loads(content)
+        change(value)
+        return RunRecord.model_validate(value).model_dump_json().encode()
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda value: value["document"]["parts"][0]["blocks"][0]["sentences"][0].update(text="9 kW."), "report"),
+        (lambda value: value["document"].update(title="Another"), "report"),
+        (lambda value: value["bill"]["lines"][1].update(amount_ucr=-7), "ledger"),
+        (lambda value: value["bill"].update(lines=[]), "ledger"),
+    ],
+    ids=["sentence", "title", "line", "no lines"],
+)
+def test_a_record_that_says_something_else_is_found(change: Callable[[dict[str, Any]], Any], why: str) -> None:
+    faults = verify_pack(forged({"run.json": _record(change)})).faults
+    assert any(fault.member == "run.json" and why in fault.detail for fault in faults), faults
 
 
 def _manifest(**changes: object) -> bytes:
