@@ -1,6 +1,7 @@
 """The record: its documented schema, and the report read back into its parts."""
 
 import json
+import time
 from pathlib import Path
 
 import jsonschema
@@ -91,6 +92,15 @@ def test_a_title_keeps_its_hashes(title: str) -> None:
     report = Report(title=title, sections=(Section(title=title, level=2),))
     document = read_report(render_report(report, {}, {}.__getitem__, brief=Brief(task=title)).markdown)
     assert (document.title, document.parts[0].title) == (title, title)
+
+
+@pytest.mark.parametrize("part", ["[", "*a_ ", "![", "`"])
+def test_a_line_of_marks_is_read_at_once(part: str) -> None:
+    """It is no Markdown that a report has, but `verify` reads what others made up, and exports read between others."""
+    began = time.perf_counter()
+    (read,) = read_report(f"# T\n\n## S\n\nThe {part * 300_000}\n").parts
+    assert isinstance(read.blocks[0], Paragraph)
+    assert time.perf_counter() - began < 2
 
 
 def test_what_is_read_aloud() -> None:
