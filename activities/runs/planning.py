@@ -22,7 +22,7 @@ from schema.contracts.tables import TablePlan
 from schema.contracts.tools import SourceNote
 from schema.events import EventType
 from schema.states import AgentStatus
-from schema.store import agents, billing, clock, events, forms, runs
+from schema.store import agents, billing, clock, events, exports, forms, runs
 from schema.store.agents import NewStep
 from schema.store.events import NewEvent
 from schema.tables.forms import RunForm
@@ -185,7 +185,7 @@ class PlanActivities:
             agents=tuple(PlannedAgent(subtask=subtask, done=subtask.number in done) for subtask in subtasks),
             tools=tools_of(run, self._offer),
             spent_pcr=0,
-            outlined=self._reasoner.name != BY_RULE and ExportFormat.PPTX in run.context.get("deliverables", ()),
+            outlined=self._reasoner.name != BY_RULE and ExportFormat.PPTX in exports.deliverables_of(run),
         )
 
     def _missing(self, run: Run) -> list[SourceNote]:
