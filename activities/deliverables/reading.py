@@ -13,7 +13,8 @@ from activities.research.citations import CITATIONS, read_line
 from activities.research.markdown import unescape
 from schema.contracts.deliverables import Block, Bullets, Document, Grid, Paragraph, Part, Statement
 
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("inline")
+"""Blocks alone: what stands in a line is read by `read_line`, and a line of many brackets takes no square of time."""
 
 
 def read_report(markdown: str) -> Document:

@@ -24,9 +24,10 @@ from activities.deliverables.pack import (
     PackedUsage,
     made_by,
 )
+from activities.deliverables.reading import read_report
 from activities.research.citations import Sidecar, check_citations, render_again
 from schema.chain import Log, link_hash
-from schema.contracts.deliverables import ReportInputs, RunRecord
+from schema.contracts.deliverables import RecordedLine, ReportInputs, RunRecord
 from schema.money import capture_ucr, ucr_to_credits
 
 _ENTRIES = TypeAdapter(tuple[PackedEntry, ...])
@@ -36,6 +37,8 @@ _ALLOWED = (*_REQUIRED, "log.jsonl")
 
 MEMBER_BYTES_MAX = 1024**3
 """A member that says it is larger is not opened."""
+PACK_BYTES_MAX = 2 * MEMBER_BYTES_MAX
+"""A pack whose members say that they are larger together is not unpacked."""
 
 T = TypeVar("T")
 
@@ -74,12 +77,17 @@ class _Unreadable(Exception):
 def verify_pack(data: bytes) -> Verified:
     """Check a pack; no fault means that every byte is as it was written, and that report and bill follow from it."""
     found = Verified(hashlib.sha256(data).hexdigest())
+    at = "container"
     try:
         members = _members(data, found)
+        at = "report.md"
         _check_report(members, found)
+        at = "ledger.json"
         _check_bill(members, found)
     except _Unreadable:
         pass
+    except Exception as error:  # Whatever the product's own code raises on what it never writes.
+        found.faults.append(Fault(at, f"It cannot be checked: {type(error).__name__}: {error}"))
     found.faults += _sealed(data, found)
     return found
 
@@ -101,6 +109,10 @@ def _members(data: bytes, found: Verified) -> dict[str, bytes]:
     except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:
         found.faults.append(Fault("container", f"It is no ZIP that can be read: {error}"))
         raise _Unreadable from error
+    size = sum(info.file_size for info in infos if info.file_size <= MEMBER_BYTES_MAX)
+    if size > PACK_BYTES_MAX:
+        found.faults.append(Fault("container", f"It would unpack to {size:,} bytes; a pack may to {PACK_BYTES_MAX:,}."))
+        raise _Unreadable
     read: dict[str, bytes] = {}
     for info in infos:
         if info.filename in read:
@@ -131,7 +143,7 @@ def _manifest(read: dict[str, bytes], found: Verified) -> dict[str, tuple[int, s
             raise ValueError(f"it is a {manifest['format']} of version {manifest['version']}")
         found.run_id, found.made_by = str(manifest["run_id"]), str(manifest.get("made_by", ""))
         return {str(each["name"]): (int(each["size_bytes"]), str(each["sha256"])) for each in manifest["files"]}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         if not any(fault.member == MANIFEST for fault in found.faults):
             found.faults.append(Fault(MANIFEST, f"It cannot be read: {error}"))
         raise _Unreadable from error
@@ -188,12 +200,15 @@ def _check_bill(members: dict[str, bytes], found: Verified) -> None:
     record = _parsed(members, "run.json", RunRecord, found)
     found.run_id, found.entries = record.run.id, len(entries)
     found.faults += [Fault("ledger.json", detail) for detail in _chained(entries, record.run.id)]
+    found.faults += [Fault("ledger.json", detail) for detail in _misdirected(entries)]
     keys = [each.operation_key for each in usage]
     if len(keys) != len(set(keys)):
         found.faults.append(Fault("usage.json", "A call was metered twice."))
+    if any(each.amount_pcr < 0 for each in usage):
+        found.faults.append(Fault("usage.json", "A call cost less than nothing."))
     moved = _moved(entries)
-    for attempt, amounts in sorted(moved.items()):
-        metered = sum(each.amount_pcr for each in usage if each.attempt == attempt)
+    for attempt in sorted(moved.keys() | {each.attempt for each in usage}):
+        amounts, metered = moved[attempt], sum(each.amount_pcr for each in usage if each.attempt == attempt)
         delivered = attempt == record.run.attempt
         found.faults += [Fault("ledger.json", detail) for detail in _settled(attempt, amounts, metered, delivered)]
     totals = {kind: sum(amounts[kind] for amounts in moved.values()) for kind in _KINDS}
@@ -202,6 +217,10 @@ def _check_bill(members: dict[str, bytes], found: Verified) -> None:
     bill = record.bill
     if (bill.held_ucr, bill.charged_ucr, bill.released_ucr, bill.refunded_ucr) != tuple(totals.values()):
         found.faults.append(Fault("run.json", "The bill is not the ledger's."))
+    if list(map(_line_of, bill.lines)) != list(map(_line_of_entry, entries)):
+        found.faults.append(Fault("run.json", "The lines of the bill are not the ledger's."))
+    if record.document != read_report(members["report.md"].decode("utf-8", "replace")):
+        found.faults.append(Fault("run.json", "Its document is not the report."))
     found.charged_ucr = totals["charge"] - totals["refund"]
 
 
@@ -216,6 +235,34 @@ def _chained(entries: Sequence[PackedEntry], run_id: str) -> Iterator[str]:
             yield f"Entry {entry.field('version')} is not this run's."
 
 
+_DIRECTIONS = {"hold": (0, 1), "charge": (-1, -1), "release": (0, -1), "expire": (0, -1), "refund": (1, 0)}
+"""Which way each kind of entry moves what is posted and what is held: `schema/tables/billing.py: deltas_fit_type`."""
+
+
+def _misdirected(entries: Sequence[PackedEntry]) -> Iterator[str]:
+    for entry in entries:
+        posted, held = entry.number("posted_delta_ucr"), entry.number("held_delta_ucr")
+        ways = _DIRECTIONS.get(str(entry.field("type")))
+        if ways is None:
+            yield f"Entry {entry.field('version')} is a {entry.field('type')}, which no run has."
+        elif (_sign(posted), _sign(held)) != ways or (entry.field("type") == "charge" and posted != held):
+            yield f"Entry {entry.field('version')}, a {entry.field('type')}, moves credits the wrong way."
+
+
+def _sign(number: int) -> int:
+    return (number > 0) - (number < 0)
+
+
+def _line_of(line: RecordedLine) -> tuple[object, ...]:
+    return (line.sequence_number, line.type, line.amount_ucr, line.attempt, line.description)
+
+
+def _line_of_entry(entry: PackedEntry) -> tuple[object, ...]:
+    amount = entry.number("posted_delta_ucr") or entry.number("held_delta_ucr")
+    attempt = entry.number("attempt") if entry.field("attempt") is not None else None
+    return (entry.number("version"), entry.field("type"), amount, attempt, entry.field("description") or "")
+
+
 def _moved(entries: Sequence[PackedEntry]) -> dict[int, Counter[str]]:
     """Return what the entries of each attempt moved by kind, in micro-credits; what expired was released."""
     moved: dict[int, Counter[str]] = defaultdict(Counter)
@@ -226,8 +273,10 @@ def _moved(entries: Sequence[PackedEntry]) -> dict[int, Counter[str]]:
 
 
 def _settled(attempt: int, amounts: Counter[str], metered_pcr: int, delivered: bool) -> Iterator[str]:
-    """Tell what is wrong with an attempt's money; one without a hold is an adjustment or a refund of the run."""
+    """Tell what is wrong with an attempt's money; one that held nothing has used nothing."""
     if not amounts["hold"]:
+        if amounts["charge"] or amounts["release"] or metered_pcr:
+            yield f"Attempt {attempt}: it was charged, released or used without a hold."
         return
     if amounts["hold"] != amounts["charge"] + amounts["release"]:
         yield f"Attempt {attempt}: what was held is not what was charged and released."
@@ -258,12 +307,17 @@ def main() -> int:
     return 1 if wrong else 0
 
 
+def _plain(text: str) -> str:
+    """Return what a pack says on one line, without what moves a terminal's cursor or cannot be written."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def _told(path: Path, found: Verified) -> str:
     if found.faults:
-        lines = [f"  {fault.member}: {fault.detail}" for fault in found.faults]
-        return "\n".join([f"BROKEN {path} ({found.run_id or 'unknown run'})", *lines])
+        lines = [f"  {_plain(fault.member)}: {_plain(fault.detail)}" for fault in found.faults]
+        return "\n".join([f"BROKEN {path} ({_plain(found.run_id) or 'unknown run'})", *lines])
     return (
-        f"ok     {path} ({found.run_id})\n"
+        f"ok     {path} ({_plain(found.run_id)})\n"
         f"  {found.members} members as written; the report made anew is the same, byte for byte\n"
         f"  {found.sentences} cited sentences shown by {found.sources} sources\n"
         f"  {found.entries} ledger entries hash right, {ucr_to_credits(found.charged_ucr)} credits charged as metered\n"

@@ -10,6 +10,8 @@ from urllib.parse import quote, urlsplit
 
 _INLINE = re.compile(r"[\\`*_\[\]{}|~@$^!]|(?<=\w):(?=//)|(?<=\bwww)\.", re.IGNORECASE)
 _BLOCK_START = re.compile(r"^(?:[#+=:-]|(\d{1,9})(?=[.)]))")
+_BLOCK_END = re.compile(r"(?<= )(?=#+$)")
+"""Before the hashes that would close a heading and be shown by none."""
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])|&(?:amp|lt|gt);")
 
 
@@ -18,6 +20,7 @@ def escape(text: str) -> str:
     text = " ".join(text.split())
     text = _INLINE.sub(lambda match: "\\" + match.group(), text)
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = _BLOCK_END.sub(r"\\", text)
     start = _BLOCK_START.match(text)
     if not start:
         return text

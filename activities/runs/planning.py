@@ -22,7 +22,7 @@ from schema.contracts.tables import TablePlan
 from schema.contracts.tools import SourceNote
 from schema.events import EventType
 from schema.states import AgentStatus
-from schema.store import agents, billing, clock, events, forms, runs
+from schema.store import agents, billing, clock, events, exports, forms, runs
 from schema.store.agents import NewStep
 from schema.store.events import NewEvent
 from schema.tables.forms import RunForm
@@ -87,7 +87,7 @@ def tools_of(run: Run, offer: Offer) -> tuple[str, ...]:
 
 
 def _has_deck(run: Run) -> bool:
-    return ExportFormat.PPTX in run.context.get("deliverables", ())
+    return ExportFormat.PPTX in exports.deliverables_of(run)
 
 
 class PlanActivities:

@@ -73,7 +73,7 @@ async def create_deliverables(session: AsyncSession, org_id: str, run_id: str, *
     Idempotency key: run, attempt and format, of which an export's id is made.
     """
     run = await runs.get_run(session, org_id, run_id)
-    wanted = [ExportFormat(each) for each in run.context.get("deliverables", ())]
+    wanted = deliverables_of(run)
     if run.status != RunStatus.COMPLETED or run.completed_at is None or not wanted:
         return []
     made = {dated_id(EXPORT, run.completed_at, run.id, run.attempt, format.value): format for format in wanted}
@@ -91,6 +91,15 @@ async def create_deliverables(session: AsyncSession, org_id: str, run_id: str, *
             await _record(session, org_id, run_id, export_id, format, ExportOptions(), actor)
     query = select(Export).where(Export.org_id == org_id, col(Export.id).in_(made), Export.status == "processing")
     return list((await session.execute(query.order_by(col(Export.id)))).scalars())
+
+
+def deliverables_of(run: Run) -> list[ExportFormat]:
+    """Return the formats that a run was created with.
+
+    What is none is nobody's wish: in a run from before there were deliverables, the context was the caller's alone.
+    """
+    asked = run.context.get("deliverables")
+    return [format for format in ExportFormat if format.value in asked] if isinstance(asked, list) else []
 
 
 async def _record(

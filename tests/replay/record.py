@@ -330,6 +330,14 @@ async def filed(recorder: Recorder, script: ScriptedReasoner) -> None:
     await recorder.keep("file-asked", question_id)
 
 
+async def delivered(recorder: Recorder, script: ScriptedReasoner) -> None:
+    """A run that delivers a deck, which a model plans."""
+    script.name = "scripted"
+    run_id, handle = await recorder.run(context={"deliverables": ["pptx"]})
+    await handle.result()
+    await recorder.keep("run-delivered", run_id)
+
+
 async def exported(recorder: Recorder, script: ScriptedReasoner) -> None:
     """An export that is made, one that is refused, one that is cancelled."""
     stage, org = recorder.stage, recorder.org
@@ -360,7 +368,7 @@ async def exported(recorder: Recorder, script: ScriptedReasoner) -> None:
 
 SCENARIOS: tuple[Scenario, ...] = (
     *(completed, paused, cancelled, failed, starved, tabled),
-    *(ingested, audited, approved, kept, filed, exported),
+    *(ingested, audited, approved, kept, filed, exported, delivered),
 )
 
 

@@ -1,13 +1,17 @@
 """The record: its documented schema, and the report read back into its parts."""
 
 import json
+import time
 from pathlib import Path
 
 import jsonschema
+import pytest
 
 from activities.deliverables.reading import read_report
 from activities.deliverables.spoken import script_of
+from activities.research.citations import render_report
 from schema.contracts.deliverables import Bullets, Grid, Paragraph, RunRecord
+from schema.contracts.research import Brief, Report, Section
 from schema.policies import SPEECH_CHARACTERS_MAX
 from tests.support.records import Shape, made_record
 
@@ -80,6 +84,23 @@ def test_a_report_is_read_back_into_its_parts() -> None:
         [("Avonmouth", ()), ("14.0 m", (1,))],
         [("Port | Quay", ()), ("–", ())],
     ]
+
+
+@pytest.mark.parametrize("title", ["Which is older, C or C #", "Rank ##", "# of ships #", "C# or F#", "# #"])
+def test_a_title_keeps_its_hashes(title: str) -> None:
+    """Hashes at a heading's end would close it, and be gone."""
+    report = Report(title=title, sections=(Section(title=title, level=2),))
+    document = read_report(render_report(report, {}, {}.__getitem__, brief=Brief(task=title)).markdown)
+    assert (document.title, document.parts[0].title) == (title, title)
+
+
+@pytest.mark.parametrize("part", ["[", "*a_ ", "![", "`"])
+def test_a_line_of_marks_is_read_at_once(part: str) -> None:
+    """It is no Markdown that a report has, but `verify` reads what others made up, and exports read between others."""
+    began = time.perf_counter()
+    (read,) = read_report(f"# T\n\n## S\n\nThe {part * 300_000}\n").parts
+    assert isinstance(read.blocks[0], Paragraph)
+    assert time.perf_counter() - began < 2
 
 
 def test_what_is_read_aloud() -> None:
