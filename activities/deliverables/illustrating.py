@@ -28,7 +28,7 @@ class ImageModel:
     timeout_s: float = 120.0
 
 
-async def illustration(brief: Brief, model: ImageModel) -> tuple[bytes, str]:
+async def illustration(brief: Brief, image_config: ImageModel) -> tuple[bytes, str]:
     """Have a picture drawn for a task; return it with its media type (PNG or JPEG).
 
     Raises:
@@ -37,11 +37,11 @@ async def illustration(brief: Brief, model: ImageModel) -> tuple[bytes, str]:
     """
     theme = " ".join(brief.task.split())[:ILLUSTRATION_PROMPT_CHARACTERS]
     data = await generate_image(
-        model=model.name,
+        model=image_config.name,
         prompt=PROMPT + theme,
-        timeout_s=model.timeout_s,
-        base_url=model.base_url,
-        api_key=model.api_key,
+        timeout_s=image_config.timeout_s,
+        base_url=image_config.base_url,
+        api_key=image_config.api_key,
     )
     if len(data) > ILLUSTRATION_BYTES_MAX:
         raise ProviderAnswerInvalid(f"The picture has {len(data):,} bytes, and may have {ILLUSTRATION_BYTES_MAX:,}.")

@@ -7,7 +7,7 @@ import asyncio
 import shlex
 from pathlib import Path
 
-from infra.sandbox.launch import end_group
+from infra.sandbox.launch import end_group, started
 from schema.errors import ProviderUnavailable, UnsupportedFormat
 from schema.policies import FILE_SCAN_WITHIN
 
@@ -27,13 +27,15 @@ async def scan(command: str | None, path: Path) -> None:
     if not command:
         return
     try:
-        process = await asyncio.create_subprocess_exec(
-            *shlex.split(command),
-            str(path),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
+        process = await started(
+            asyncio.create_subprocess_exec(
+                *shlex.split(command),
+                str(path),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
         )
     except OSError as error:
         raise ProviderUnavailable("The virus scanner could not be started.") from error

@@ -9,11 +9,12 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from infra.sandbox.inside import NICENESS, UNREADABLE, Policy
 from infra.sandbox.levels import Job, Level, Limits, Outcome
@@ -29,7 +30,7 @@ _FIRST_UID, _UIDS = 61_184, 4_336
 _system = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/ld.so.cache", "/etc/localtime")
 _linked = ("/etc/alternatives",)
 """By which Debian's programs find those of their libraries that there are several of."""
-_started = count(os.getpid())
+_starts = count(os.getpid())
 
 
 class _TooMuch(Exception):
@@ -66,7 +67,7 @@ async def launch(job: Job, level: Level, *, hear: Callable[[bytes], None] | None
         reading, writing = os.pipe()
         try:
             try:
-                process = await _start(job, level, folder, writing)
+                process = await started(_start(job, level, folder, writing))
             finally:
                 os.close(writing)
             pipes = _Pipes()
@@ -105,6 +106,20 @@ def _folder(limits: Limits, level: Level) -> Iterator[str | None]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+async def started(starting: Coroutine[Any, Any, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
+    """Wait for a process that starts, of a session of its own; a cancel meanwhile lets it start, and then ends it.
+
+    A cancel between its fork and the opening of its pipes leaves asyncio waiting for the end of pipes that nobody reads
+    (https://github.com/python/cpython/issues/119710), for ever.
+    """
+    task = asyncio.ensure_future(starting)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await end_group(await task)
+        raise
+
+
 async def _start(job: Job, level: Level, folder: str | None, answer: int) -> asyncio.subprocess.Process:
     readable = [*_readable(job.packages, _linked if job.program else ()), *job.files, *job.program[:1]]
     wrapped = level >= Level.BUBBLEWRAP
@@ -117,7 +132,7 @@ async def _start(job: Job, level: Level, folder: str | None, answer: int) -> asy
         readable=readable,
         folder=folder,
         answer=answer,
-        uid=_FIRST_UID + next(_started) % _UIDS,
+        uid=_FIRST_UID + next(_starts) % _UIDS,
         parent=0 if wrapped else os.getpid(),
         wall_s=limits.wall_s,
         cpu_s=limits.cpu_s,

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -275,10 +276,24 @@ async def test_a_programs_end_is_told(level: Level) -> None:
 async def test_cancel_kills_the_group(level: Level) -> None:
     task = asyncio.ensure_future(run("import time\ntime.sleep(60)", level))
     while not jobs():
+        assert not task.done()
         await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert jobs() == []
+
+
+@each_level
+async def test_a_cancel_while_it_starts_ends_it(level: Level) -> None:
+    """Whenever it comes: between fork and pipes asyncio would wait for ever (one in some fifty hung before)."""
+    dice = random.Random(1)
+    for _ in range(100):
+        task = asyncio.ensure_future(run("import time\ntime.sleep(60)", level))
+        await asyncio.sleep(dice.uniform(0, 0.02))
+        task.cancel()
+        await asyncio.wait([task], timeout=30)
+        assert task.cancelled()
     assert jobs() == []
 
 

@@ -179,4 +179,6 @@ def test_what_models_are_reached_at_is_the_operators() -> None:
                 assert node.value.id == "base_url"
             if isinstance(node, ast.keyword) and node.arg == "base_url" and name.startswith(("activities/", "worker")):
                 said = ast.unparse(node.value)
-                assert "_config.base_url" in said or said.startswith("settings."), (name, said)
+                # `None` is WeasyPrint's: a document without an address, whose relative links lead nowhere.
+                known = "_config.base_url" in said or said.startswith("settings.") or said == "None"
+                assert known, (name, said)
