@@ -7,7 +7,7 @@ import asyncio
 import shlex
 from pathlib import Path
 
-from infra.sandbox.launch import end_group, started
+from infra.sandbox.launch import end_group, spawned
 from schema.errors import ProviderUnavailable, UnsupportedFormat
 from schema.policies import FILE_SCAN_WITHIN
 
@@ -27,7 +27,7 @@ async def scan(command: str | None, path: Path) -> None:
     if not command:
         return
     try:
-        process = await started(
+        process = await spawned(
             asyncio.create_subprocess_exec(
                 *shlex.split(command),
                 str(path),

@@ -67,7 +67,7 @@ async def launch(job: Job, level: Level, *, hear: Callable[[bytes], None] | None
         reading, writing = os.pipe()
         try:
             try:
-                process = await started(_start(job, level, folder, writing))
+                process = await spawned(_start(job, level, folder, writing))
             finally:
                 os.close(writing)
             pipes = _Pipes()
@@ -106,7 +106,7 @@ def _folder(limits: Limits, level: Level) -> Iterator[str | None]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def started(starting: Coroutine[Any, Any, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
+async def spawned(starting: Coroutine[Any, Any, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
     """Wait for a process that starts, of a session of its own; a cancel meanwhile lets it start, and then ends it.
 
     A cancel between its fork and the opening of its pipes leaves asyncio waiting for the end of pipes that nobody reads
