@@ -86,6 +86,8 @@ class RunExportActivities:
         async with self._db.transaction(input.org_id) as session:
             ledger = await chain.ledger_of_run(session, input.org_id, input.run_id)
             usage = await billing.usage_of_run(session, input.org_id, input.run_id)
+        # The record was read before: what was posted since (a refund) is another pack's, bill and all.
+        billed = {entry.version for entry in collected.ledger}
         files = collected.record.artifacts
         if (size := sum(file.object.size_bytes for file in files)) > EXPORT_BYTES_MAX:
             raise PayloadTooLarge(f"The run's artifacts have {size:,} bytes; download them one by one.", limit=size)
@@ -95,7 +97,7 @@ class RunExportActivities:
             citations=collected.citations,
             inputs=inputs,
             snapshots=texts,
-            ledger=ledger,
+            ledger=[each for each in ledger if each[0].seq in billed],
             usage=[PackedUsage.model_validate(each.model_dump()) for each in usage],
             artifacts=[(file.name, await self._objects.get(file.object)) for file in files],
         )

@@ -34,14 +34,14 @@ async def change_theme(caller: OrganisationAdmin, body: views.ChangeTheme, api: 
     """Change how documents and decks look that are exported from now on."""
     given = body.model_dump(exclude_unset=True)
     async with api.database.transaction(caller.org_id) as session:
-        before = await organisations.theme(session, caller.org_id)
         file = await files.get_file(session, caller.org_id, body.logo_file_id) if body.logo_file_id else None
     changes = {name: value for name, value in given.items() if name != "logo_file_id"}
     if "logo_file_id" in given:
         changes["logo"] = await _copied(api, file) if file is not None else None
         changes["logo_mime"] = file.mime_type if file is not None else None
-    theme = before.model_copy(update=changes)
     async with api.database.transaction(caller.org_id) as session:
+        before = await organisations.theme(session, caller.org_id, lock=True)
+        theme = before.model_copy(update=changes)
         await organisations.set_theme(session, caller.org_id, theme, actor=caller.actor)
     return JsonAnswer(views.theme_view(theme, await _link(api, theme)))
 

@@ -1,8 +1,9 @@
 """Artifacts: rows for objects that are already stored; created exactly once per run and name."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import ScalarSelect, func
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
@@ -22,6 +23,8 @@ class NewArtifact:
     mime_type: str
     object: ObjectRef
     description: str = ""
+    kept_like: str | None = None
+    """An artifact that it is made of, and not kept longer than; None: as long as the organisation keeps files."""
 
 
 async def put_artifact(session: AsyncSession, org_id: str, run_id: str, new: NewArtifact) -> str:
@@ -39,7 +42,7 @@ async def put_artifact(session: AsyncSession, org_id: str, run_id: str, new: New
         "object_key": new.object.key,
         "content_sha256": new.object.sha256,
         "size_bytes": new.object.size_bytes,
-        "expires_at": func.clock_timestamp() + kept_for,
+        "expires_at": func.least(func.clock_timestamp() + kept_for, _end_of(org_id, new.kept_like)),
         "deleted_at": None,
     }
     statement = upsert(Artifact).values(id=artifact_id, org_id=org_id, run_id=run_id, name=new.name, **values)
@@ -47,6 +50,12 @@ async def put_artifact(session: AsyncSession, org_id: str, run_id: str, new: New
     if replaced is not None and replaced != new.object.key:
         await retention.ask_for_deletion(session, org_id, [replaced])
     return artifact_id
+
+
+def _end_of(org_id: str, artifact_id: str | None) -> ScalarSelect[Any]:
+    """Return when an artifact ends; null, which `least` passes over, where there is none."""
+    query = select(col(Artifact.expires_at)).where(Artifact.org_id == org_id, Artifact.id == artifact_id)
+    return query.scalar_subquery()
 
 
 async def list_artifacts(session: AsyncSession, org_id: str, run_id: str) -> list[Artifact]:

@@ -11,7 +11,7 @@ from schema.contracts.common import ObjectRef
 from schema.contracts.deliverables import ExportFormat, ExportOptions
 from schema.contracts.exports import ExportRunInput
 from schema.errors import Conflict, NotFound
-from schema.ids import EXPORT, dated_id, new_id
+from schema.ids import ARTIFACT, EXPORT, dated_id, derived_id, new_id
 from schema.states import TERMINAL, RunStatus
 from schema.store import artifacts, audit, retention, runs
 from schema.store.artifacts import NewArtifact
@@ -222,8 +222,10 @@ async def complete_export(
         await retention.ask_for_deletion(session, org_id, [file.key])  # Deleted unless an artifact points to it.
         return
     description = f"The run as {export.format.upper()}"
+    # The first of a run's files that ends takes all of them to the archive: none is promised for longer.
+    report_id = derived_id(ARTIFACT, export.run_id, REPORT_NAME)
     export.artifact_id = await artifacts.put_artifact(
-        session, org_id, export.run_id, NewArtifact(name, mime_type, file, description)
+        session, org_id, export.run_id, NewArtifact(name, mime_type, file, description, report_id)
     )
     export.status = "completed"
     export.completed_at = func.clock_timestamp()  # type: ignore[assignment]

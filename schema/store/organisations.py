@@ -121,9 +121,11 @@ async def set_tool_policy(session: AsyncSession, org_id: str, policy: ToolPolicy
     )
 
 
-async def theme(session: AsyncSession, org_id: str) -> Theme:
-    """Return how the organisation's documents look."""
+async def theme(session: AsyncSession, org_id: str, *, lock: bool = False) -> Theme:
+    """Return how the organisation's documents look; with `lock`, nobody else changes it in this transaction."""
     query = select(col(Organisation.theme)).where(Organisation.id == org_id)
+    if lock:
+        query = query.with_for_update()
     return Theme.model_validate((await session.execute(query)).scalar_one_or_none() or {})
 
 

@@ -1,5 +1,6 @@
 """Exports over HTTP: asked for, watched, downloaded, refused; the organisation's theme."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -156,6 +157,18 @@ async def test_a_pack_needs_what_the_report_was_made_of(
     answer = await caller.get(failed["_links"]["download"])
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
     assert "failed" in answer.json()["detail"]
+
+
+async def test_changes_of_a_theme_at_once_are_all_kept(caller: Caller) -> None:
+    """Each changes what it names, whoever else changes something."""
+    for number in range(6):
+        colour, footer = f"#10203{number}", f"Internal {number}"
+        await asyncio.gather(
+            *(caller.patch("/api/v1/theme", json={name: colour}) for name in ("primary", "accent")),
+            caller.patch("/api/v1/theme", json={"footer": footer}),
+        )
+        theme = (await caller.get("/api/v1/theme")).json()
+        assert (theme["primary"], theme["accent"], theme["footer"]) == (colour, colour, footer)
 
 
 async def test_the_theme_is_changed_part_by_part(caller: Caller) -> None:
