@@ -35,6 +35,7 @@ def table_of(stack: Stack, run_id: str) -> list[tuple[Any, ...]]:
         cursor = {"cursor": page["next_cursor"]}
 
 
+@pytest.mark.extended
 def test_same_table_and_same_charge(stack: Stack) -> None:
     """Three kills at three moments: same cells, same charge."""
     corpus = generate(COMPANY, ROWS, seed=9)

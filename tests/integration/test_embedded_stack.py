@@ -283,6 +283,7 @@ async def test_killed_supervisor_takes_its_children_along_and_can_be_started_aga
     up.process.wait()
 
 
+@pytest.mark.extended
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
 async def test_killed_supervisor_leaves_no_orphans(start: Callable[..., Up]) -> None:
     up = await start().ready()

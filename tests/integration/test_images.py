@@ -81,6 +81,7 @@ async def test_a_turned_noisy_scan_with_a_table(tmp_path: Path) -> None:
     assert "lines of text were read" in done.result["description"]
 
 
+@pytest.mark.extended
 async def test_two_files_at_once_never_meet(tmp_path: Path) -> None:
     """Each has its own child, folder and answer; a cancelled one leaves nothing."""
     scans = [note(["First", "It names nobody else's words."]), note(["Second", "Its words are its own."])]

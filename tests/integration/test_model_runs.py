@@ -349,7 +349,7 @@ async def test_what_the_model_cannot_show_is_drawn_by_rule(
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        ({"kind": "unavailable", "retry_after": "0"}, "provider_unavailable"),
+        pytest.param({"kind": "unavailable", "retry_after": "0"}, "provider_unavailable", marks=pytest.mark.extended),
         ({"kind": "unauthorized"}, "provider_refused"),
         ({"kind": "unauthorized", "schema": "WrittenSummary"}, "provider_refused"),
     ],

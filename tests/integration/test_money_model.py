@@ -284,7 +284,7 @@ class Money(RuleBasedStateMachine):
         self.driver.run(assert_sound(self.driver.owner_db))
 
 
-@pytest.mark.parametrize("examples", [20, pytest.param(100, marks=pytest.mark.extended)])
+@pytest.mark.parametrize("examples", [12, pytest.param(100, marks=pytest.mark.extended)])
 def test_the_ledger_agrees_with_the_model(servers: EmbeddedServers, examples: int) -> None:
     driver = Driver(servers.stack.owner_url)
     bounds = settings(

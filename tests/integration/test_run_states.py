@@ -271,7 +271,7 @@ async def test_an_agents_late_progress_leaves_the_next_attempt_alone(db: Databas
 TOGETHER = 5
 
 
-@pytest.mark.parametrize("interleavings", [60, pytest.param(200, marks=pytest.mark.extended)])
+@pytest.mark.parametrize("interleavings", [30, pytest.param(200, marks=pytest.mark.extended)])
 async def test_any_interleaving_ends_in_one_legal_state_per_attempt(
     db: Database, owner_db: Database, interleavings: int
 ) -> None:

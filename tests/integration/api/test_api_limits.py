@@ -86,7 +86,7 @@ async def test_a_body_that_is_nested_to_hurt(caller: Caller, depth: int) -> None
 
 
 @pytest.mark.parametrize("whose", ["organisation", "member"])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.extended)])
 async def test_a_limit_for_five_lets_five_of_twenty_through(
     api: Running, caller: Caller, owner_db: Database, worker: None, whose: str, seed: int
 ) -> None:

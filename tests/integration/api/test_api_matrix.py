@@ -244,7 +244,10 @@ async def walk(
     asked = 0
     for route in (*in_order(), *last):
         allowed = NEEDED[route] in may
-        kinds = ("foreign", "missing", "own") if "{" in route and route != NAMED_BY_THE_CALLER else ("own",)
+        kinds: tuple[str, ...] = ("own",)
+        if "{" in route and route != NAMED_BY_THE_CALLER:
+            # What is refused by role is refused before anything is looked for: a missing one shows no more.
+            kinds = ("foreign", "missing", "own") if allowed else ("foreign", "own")
         answers: dict[str, httpx.Response] = {}
         for kind in kinds:
             ids = {"own": own, "foreign": foreign, "missing": NOWHERE}[kind]

@@ -159,7 +159,7 @@ def test_each_rule_finds_what_it_is_for(clean_deck: bytes, spoil: Callable[[Any]
     assert all(each.message and each.slide >= 1 for each in found)
 
 
-@pytest.mark.parametrize("seed", [1, 4, 12])
+@pytest.mark.parametrize("seed", [1, 4])
 def test_built_decks_keep_to_every_rule(seed: int) -> None:
     assert lint(to_pptx(*deck_case(seed))) == []
 
