@@ -29,11 +29,7 @@ _BUILDERS = {
 
 
 @needs_pango()
-@pytest.mark.parametrize(
-    "level",
-    [pytest.param(level, marks=() if level is Level.BUBBLEWRAP else pytest.mark.extended) for level in WALLED],
-    ids=lambda level: level.label,
-)
+@pytest.mark.parametrize("level", WALLED, ids=lambda level: level.label)
 async def test_the_sandbox_makes_the_same_bytes(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
     async def at_level() -> Sandbox:
         return Sandbox(level)
