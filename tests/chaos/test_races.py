@@ -1,7 +1,7 @@
 """Commands that meet each other: identical requests at once, and random interleavings of every command.
 
 Pass threshold: 20 identical creations make one run; 20 starts, of one key or of twenty, make one hold and one workflow.
-After 6 interleavings (200 in `make chaos`) every attempt has ended in exactly one legal terminal status, what a
+After 24 interleavings (200 in `make chaos`) every attempt has ended in exactly one legal terminal status, what a
 command answered is what happened, every refusal is a problem+json of an expected code, reserved credits are 0,
 no workflow is open, and every invariant counts 0. The seed is printed; set SWISSBRAIN_TEST_SEED to repeat it.
 """
@@ -164,7 +164,7 @@ def test_starts_at_once_hold_once(stack: Stack, http: httpx.Client, same_key: bo
     stack.check()
 
 
-@pytest.mark.parametrize("interleavings", [6, pytest.param(200, marks=pytest.mark.extended)])
+@pytest.mark.parametrize("interleavings", [24, pytest.param(200, marks=pytest.mark.extended)])
 def test_any_interleaving_ends_once(stack: Stack, http: httpx.Client, dice: random.Random, interleavings: int) -> None:
     """Pause, resume, cancel, retry, finish and completion, at random moments, from threads of their own."""
     began = time.monotonic()
