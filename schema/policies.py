@@ -483,7 +483,7 @@ EXPORT_BYTES_MAX = 256 * 1024**2
 """Limits of the process that builds one, and of its file."""
 EXPORT_FIGURES_MAX = 24
 EXPORT_LOG_LINES_MAX = 20_000
-"""Of a run's log in an export; what is older is left out, and said to be."""
+"""Of a run's log in an export, the latest; the sequence numbers show what is left out."""
 EXPORT_GRACE = timedelta(minutes=2)
 """An export that is older and unfinished may have lost its workflow: the reconciler starts it again."""
 THEME_LOGO_BYTES_MAX = 2 * 1024**2

@@ -53,7 +53,7 @@ class Collected:
     outline: Outline | None
     """How a model planned the deck; None: it was not asked, or the rules do it."""
     cover: bytes | None
-    """The picture on the deck's cover; None: none was drawn, or it has expired."""
+    """The picture on the deck's cover; None: none was drawn."""
     ledger: tuple[LedgerEntry, ...]
     """The run's entries, oldest first."""
 

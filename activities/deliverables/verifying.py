@@ -32,8 +32,6 @@ from schema.money import capture_ucr, ucr_to_credits
 
 _ENTRIES = TypeAdapter(tuple[PackedEntry, ...])
 _USAGE = TypeAdapter(tuple[PackedUsage, ...])
-_REQUIRED = ("run.json", "report.md", "citations.json", "inputs.json", "ledger.json", "usage.json")
-_ALLOWED = (*_REQUIRED, "log.jsonl")
 
 MEMBER_BYTES_MAX = 1024**3
 """A member that says it is larger is not opened."""
