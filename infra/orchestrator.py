@@ -237,16 +237,31 @@ class Orchestrator:
 
         One that ran already runs again, and leaves the same rows: a document may be read anew after it failed.
         """
+        await self._start(IngestDocumentWorkflow.run, input, input.document_id, organisation, priority=PRIORITY_INGEST)
+
+    async def _start(
+        self,
+        workflow: Any,
+        input: IngestDocumentInput | IngestFileInput | AskFileInput | ExportRunInput,
+        workflow_id: str,
+        organisation: Organisation,
+        *,
+        priority: int = PRIORITY_RUN,
+        summary: str | None = None,
+        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+    ) -> None:
+        """Start what an organisation asked for, unless it runs already."""
         async with _translated():
             await self._client.start_workflow(
-                IngestDocumentWorkflow.run,
+                workflow,
                 input,
-                id=input.document_id,
+                id=workflow_id,
                 task_queue=self._runs_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_reuse_policy=reuse,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                priority=_priority(organisation, PRIORITY_INGEST),
+                priority=_priority(organisation, priority),
                 search_attributes=TypedSearchAttributes([SearchAttributePair(ORG_ID, input.org_id)]),
+                static_summary=summary,
                 rpc_timeout=RPC_TIMEOUT,
             )
 
@@ -265,19 +280,14 @@ class Orchestrator:
         Raises:
             OrchestratorUnavailable: it could not be started now; the reconciler will.
         """
-        async with _translated():
-            await self._client.start_workflow(
-                IngestFileWorkflow.run,
-                input,
-                id=input.file_id,
-                task_queue=self._runs_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                priority=_priority(organisation, PRIORITY_INGEST),
-                search_attributes=TypedSearchAttributes([SearchAttributePair(ORG_ID, input.org_id)]),
-                static_summary=input.name[:200],
-                rpc_timeout=RPC_TIMEOUT,
-            )
+        await self._start(
+            IngestFileWorkflow.run,
+            input,
+            input.file_id,
+            organisation,
+            priority=PRIORITY_INGEST,
+            summary=input.name[:200],
+        )
 
     async def file_ingested(self, file_id: str, within: timedelta) -> IngestFileResult | None:
         """Wait for the end of a file's reading; None when it takes longer than `within`, or nobody can say."""
@@ -294,18 +304,13 @@ class Orchestrator:
         Raises:
             OrchestratorUnavailable: it could not be started now.
         """
-        async with _translated():
-            await self._client.start_workflow(
-                AskFileWorkflow.run,
-                input,
-                id=input.question_id,
-                task_queue=self._runs_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                priority=_priority(organisation),
-                search_attributes=TypedSearchAttributes([SearchAttributePair(ORG_ID, input.org_id)]),
-                rpc_timeout=RPC_TIMEOUT,
-            )
+        await self._start(
+            AskFileWorkflow.run,
+            input,
+            input.question_id,
+            organisation,
+            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        )
 
     async def file_asked(self, question_id: str, within: timedelta) -> None:
         """Wait for a question's answer, which its row then has, for a bounded time."""
@@ -320,19 +325,13 @@ class Orchestrator:
         Raises:
             OrchestratorUnavailable: it could not be started now; the reconciler will.
         """
-        async with _translated():
-            await self._client.start_workflow(
-                ExportRunWorkflow.run,
-                input,
-                id=input.export_id,
-                task_queue=self._runs_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                priority=_priority(organisation),
-                search_attributes=TypedSearchAttributes([SearchAttributePair(ORG_ID, input.org_id)]),
-                static_summary=f"{input.run_id} as {input.format.value}",
-                rpc_timeout=RPC_TIMEOUT,
-            )
+        await self._start(
+            ExportRunWorkflow.run,
+            input,
+            input.export_id,
+            organisation,
+            summary=f"{input.run_id} as {input.format.value}",
+        )
 
     async def try_export(self, input: ExportRunInput, organisation: Organisation) -> None:
         """Start as `export` does, after a commit that promised it; what fails now, the reconciler starts."""
