@@ -1,6 +1,10 @@
 """How tests are spread over pytest-xdist's workers: a file stays together, and so does all that kills processes."""
 
+import gc
+
 import pytest
+
+from worker import COLLECT_AFTER_OBJECTS
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -17,3 +21,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse to run ungrouped where groups are asked for: everything would be started several times over."""
     if getattr(session.config.option, "loadgroup", False) and session.items and "@" not in session.items[0].nodeid:
         raise pytest.UsageError("pytest-xdist cannot group tests under this version of pytest; see pyproject.toml")
+    # As in a worker: who collects garbage walks what is alive, and the collected tests are; a workflow's thread has two
+    # seconds for a task.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER_OBJECTS)
