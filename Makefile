@@ -88,7 +88,7 @@ office-test: setup ## The long tests of exports: thirty decks measured, files op
 
 .PHONY: test
 test: setup ## All tests; what CI runs after `lint`
-	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder -q -m "not extended"
+	$(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder -q -m "not extended"
 
 .PHONY: check
 check: lint test ## Everything that CI runs

@@ -48,7 +48,7 @@ def asked_disagreements(
     """
     for question in (single for each in questions for single in single_questions(each)):
         asked = wanted(question)
-        answering = [index for index, fact in enumerate(facts) if _is_about(asked, fact)][:ANSWERS_MAX]
+        answering = [index for index, fact in enumerate(facts) if is_about(asked, fact)][:ANSWERS_MAX]
         dimensions = dimensions_asked(question, [facts[index] for index in answering])
         found: dict[tuple[int, int], ConflictKind] = {}
         for left, right in combinations(answering, 2):
@@ -64,7 +64,7 @@ def asked_disagreements(
 def answers_otherwise(question: str, fact: Fact, peer: Fact) -> bool:
     """Tell whether both are about the subject of one definite question, and answer it with different values."""
     asked = wanted(question)
-    if not asked.is_definite or not (_is_about(asked, fact) and _is_about(asked, peer)):
+    if not asked.is_definite or not (is_about(asked, fact) and is_about(asked, peer)):
         return False
     return _disagreement(question, fact, peer, dimensions_asked(question, [fact, peer])) is not None
 
@@ -87,7 +87,7 @@ def _taking_sides(
                     yield *pair, kind
 
 
-def _is_about(asked: Wanted, fact: Fact) -> bool:
+def is_about(asked: Wanted, fact: Fact) -> bool:
     """Tell whether a fact is of the subject asked about."""
     if asked.designations:
         return bool(asked.designations & fact.designations)

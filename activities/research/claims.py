@@ -10,7 +10,7 @@ from activities.research.asked import answers_otherwise
 from activities.research.nearness import Nearness, worth
 from activities.research.polarity import polar, rank
 from activities.research.quantities import dates, designations, figures, names, versions
-from activities.research.questions import single_questions
+from activities.research.questions import asks_for_one_thing, single_questions
 from activities.research.rows import rows_of
 from activities.research.similarity import overlap, select_diverse
 from activities.research.statements import Fact, facts_of
@@ -22,6 +22,7 @@ from activities.research.text import (
     leans_on_previous,
     normalise,
     sentences,
+    stem,
     terms,
     words,
 )
@@ -303,12 +304,45 @@ def _worth_keeping(
 ) -> list[float]:
     """Return what the candidates are worth, 0 where it is far below the best, of this call or before."""
     weights = worth(question, pool, nearness)
+    others = _of_others(question, pool, known)
+    weights = [0.0 if number in others else weight for number, weight in enumerate(weights)]
     best = max(weights, default=0.0)
     share = RELEVANCE_OF_BEST_MIN
     if wanted(question).is_definite:
         best, share = max(best, max((claim.relevance for claim in known), default=0.0)), RELEVANCE_OF_ANSWER_MIN
     floor = max(RELEVANCE_MIN, share * best)
     return [weight if weight >= floor else 0.0 for weight in weights]
+
+
+_KIND = re.compile(r"\b[Aa]n? (?:[a-z-]+ )?[A-Z][\w-]*")
+
+
+def _of_others(question: str, pool: Sequence[Candidate], known: Sequence[Claim]) -> frozenset[int]:
+    """Return the places of what names something else, in sources that never name what a question for one thing names.
+
+    Where no source names it, or all do, nothing is told by that.
+    """
+    # A Python application is no one thing.
+    kinds = {stem(word) for match in _KIND.finditer(question) for word in words(match.group())}
+    subject = wanted(question).subject - kinds
+    if not subject or not asks_for_one_thing(question):
+        return frozenset()
+    held: dict[str, set[str]] = {}
+    for each in pool:
+        said = words(f"{each.statement} {each.heading} {each.source.title}")
+        held.setdefault(each.source.snapshot_sha256, set()).update(subject.intersection(map(stem, said)))
+    before = {claim.source.snapshot_sha256 for claim in known}
+    # What most sources say (Bridge) does not tell one thing from another.
+    telling = {name for name in subject if 2 * sum(name in names for names in held.values()) <= len(held)}
+    naming = before | {sha256 for sha256, names in held.items() if names & telling}
+    if not telling or not naming:
+        return frozenset()
+    return frozenset(
+        number
+        for number, each in enumerate(pool)
+        if each.source.snapshot_sha256 not in naming
+        and {stem(name) for name in subject_names(display(each.statement))} - subject
+    )
 
 
 def _overlaps(candidate: Candidate, known: set[tuple[str, int, int]]) -> bool:

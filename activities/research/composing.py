@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from activities.research.conflicts import lost
+from activities.research.outlived import Outlived, outlived
 from activities.research.phrases import counted, say
 from activities.research.questions import query_terms
 from activities.research.rows import read_said
@@ -41,12 +42,21 @@ class Material:
     missing: tuple[str, ...]
     by_subtask: dict[int, list[Finding]] = field(init=False)
     """The findings of each subtask without those that another one is preferred to, best first."""
+    outlived: tuple[Outlived, ...] = field(init=False)
+    """What only older sources say, and newer ones otherwise."""
 
     def __post_init__(self) -> None:
         disputed = lost(self.conflicts, self.findings, self.claims)
+        stated = [
+            finding
+            for finding in sorted(self.findings, key=lambda finding: (-finding.weight, finding.id))
+            if finding.id not in disputed and self.claims_of(finding)
+        ]
+        self.outlived = outlived(self.subtasks, stated, self.claims)
+        past = {each.finding.id for each in self.outlived}
         self.by_subtask = {subtask.number: [] for subtask in self.subtasks}
-        for finding in sorted(self.findings, key=lambda finding: (-finding.weight, finding.id)):
-            if finding.id not in disputed and self.claims_of(finding):
+        for finding in stated:
+            if finding.id not in past:
                 self.by_subtask.setdefault(finding.subtask_number, []).append(finding)
 
     def claims_of(self, finding: Finding) -> list[Claim]:
@@ -193,7 +203,10 @@ def _by_source(found: Sequence[Finding], material: Material) -> tuple[tuple[Sent
 
 
 def disagreements(material: Material) -> list[Section]:
-    """Disclose every conflict: both statements with their sources, and why one is preferred, or that none is."""
+    """Disclose every conflict: both statements with their sources, and why one is preferred, or that none is.
+
+    What an older source says otherwise stands there, too, where nothing tells that it is of the same property.
+    """
     findings = {finding.id: finding for finding in material.findings}
     paragraphs = []
     for conflict in material.conflicts:
@@ -208,6 +221,9 @@ def disagreements(material: Material) -> list[Section]:
             sentences += [Sentence(text=say("another_says" if number else "one_says")), quoted(side, material)]
         sentences.append(Sentence(text=say("choice", reason=conflict.reason)))
         paragraphs.append(tuple(sentences))
+    for each in material.outlived:
+        told = say("older", stated=f"{each.stated:%Y-%m-%d}", newer=f"{each.newer:%Y-%m-%d}")
+        paragraphs.append((Sentence(text=told), quoted(each.finding, material)))
     return [Section(title=DISAGREEMENTS, level=3, paragraphs=tuple(paragraphs))] if paragraphs else []
 
 

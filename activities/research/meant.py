@@ -7,7 +7,6 @@ question in meaning. What `superseded.py` sees by words needs none of this.
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
 
 from activities.research.nearness import Nearness
 from activities.research.questions import asks_for_time
@@ -15,22 +14,18 @@ from activities.research.statements import Fact
 from activities.research.superseded import (
     APART_YEARS_MIN,
     circumstances_apart,
-    exact,
     figures_answering,
+    figures_apart,
     name_asked,
     only_dated,
     only_name,
 )
 from activities.research.text import WORD, display, stem
-from activities.research.values import agree
 from activities.research.wanted import wanted
 
 MEANT_MIN = 0.38
 """Of statements about another property of the same thing, one in twenty is as near as this to a question; of those
 about the property, four in five are (measured on the planted facts that were looked at)."""
-
-LOOSELY = Decimal("1.25")
-"""Whoever says *over 500* means no more than so many times as much."""
 
 
 def meant_otherwise(
@@ -64,11 +59,9 @@ def _values_differ(question: str, left: Fact, right: Fact, dimensions: frozenset
     mine, yours = figures_answering(asked, left, dimensions), figures_answering(asked, right, dimensions)
     if len(mine) != 1 or len(yours) != 1:
         return False
-    one, other = exact(mine[0]), exact(yours[0])
-    if one.figure.dimension != other.figure.dimension or one.per != other.per:
-        return False
-    low, high = sorted((abs(one.figure.base), abs(other.figure.base)))
-    return not agree(one, other) or high > LOOSELY * low
+    one, other = mine[0], yours[0]
+    same = one.figure.dimension == other.figure.dimension and one.per == other.per
+    return same and figures_apart(one, other)
 
 
 _FIGURE = re.compile(r"\d[\d.,]*")

@@ -20,6 +20,7 @@ PHRASES: dict[str, str] = {
     "one_says": "One says:",
     "another_says": "Another says:",
     "choice": "{reason}",
+    "older": "A source of {stated} gives another value than one of {newer}, if both mean the same. The older one:",
     "gaps": "Not everything was covered; see “Not covered” in the analysis.",
     "missing": "{reason}",
     "no_evidence": "No evidence was found for “{subtask}”.",

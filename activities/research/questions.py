@@ -276,6 +276,21 @@ def asks_for_name(question: str) -> bool:
     return bool(_FOR_NAME.match(question.strip()))
 
 
+_FOR_ONE_THING = re.compile(
+    r"(?:^|[,;:] |\b(?:and|or|by|to|for|from|of|in|at|on|with|after|since|until|under|know|tell|me|us|remember|say) )"
+    r"(?:who|whom|whose|where|when|which|"
+    r"how (?!(?:do|does|did|is|are|was|were|can|could|should|to|has|have|will|would)\b)\w+|"
+    r"what (?!(?:is|are|was|were|do|does|did|can|makes?|happens?|the)\b)\w+|"
+    r"what (?:is|was) the (?:[\w-]+ ){1,3}of|what does (?:[\w-]+ )+(?:cost|weigh))\b",
+    re.IGNORECASE,
+)
+
+
+def asks_for_one_thing(question: str) -> bool:
+    """Tell whether one value or name would answer (which operator ...), rather than an account (how does X work)."""
+    return bool(_FOR_ONE_THING.search(question))
+
+
 def thing_asked(question: str) -> str | None:
     """Return the stem of the thing whose value is asked for (port, in *which port does X use*)."""
     match = _THING.match(question.strip().lower())

@@ -15,7 +15,7 @@ from activities.research.questions import asks_for_name, asks_for_time, thing_as
 from activities.research.statements import EMPTY, Fact
 from activities.research.text import STOP_WORDS, stem, words
 from activities.research.units import CURRENCIES
-from activities.research.values import BEGINNINGS, Event, Value, agree, contrasting, happening
+from activities.research.values import BEGINNINGS, Event, Value, agree, concept, contrasting, happening
 from activities.research.wanted import Wanted, meanings, wanted
 
 APART_YEARS_MIN = 5
@@ -110,6 +110,16 @@ def numbered(thing: str, text: str) -> Decimal | None:
     return found.pop() if len(found) == 1 else None
 
 
+def numbered_apart(left: str, right: str) -> bool:
+    """Tell whether two texts number the same thing, and not alike (port 8079, port 9546)."""
+    pairs = [
+        {stem(word.lower()): number for form in _NUMBER_OF for word, number in form.findall(each)}
+        for each in (left, right)
+    ]
+    ours, theirs = ({word: number for word, number in found.items() if word not in STOP_WORDS} for found in pairs)
+    return any(ours[word] != theirs[word] for word in ours.keys() & theirs.keys())
+
+
 def figures_answering(asked: Wanted, fact: Fact, dimensions: frozenset[str]) -> list[Value]:
     """Return the figures of a fact that may answer, unless their own words tell of another property."""
     found = [value for value in fact.values if value.figure.dimension in dimensions and not value.condition]
@@ -131,6 +141,17 @@ def _alike(left: Value, right: Value) -> bool:
     return comparable(left, right)
 
 
+LOOSELY = Decimal("1.25")
+"""Whoever says *over 500* means no more than so many times as much."""
+
+
+def figures_apart(left: Value, right: Value) -> bool:
+    """Tell whether two figures are not the same, in whatever way one of them is hedged (over 500)."""
+    one, other = exact(left), exact(right)
+    low, high = sorted((abs(one.figure.base), abs(other.figure.base)))
+    return not agree(one, other) or high > LOOSELY * low
+
+
 def exact(value: Value) -> Value:
     """Return a hard limit as the figure that it gives (at least 80 GB must be free)."""
     return replace(value, low=value.figure.base, high=value.figure.base, bound="") if value.bound else value
@@ -147,9 +168,19 @@ def _dates_apart(question: str, left: Fact, right: Fact) -> bool:
     if ours.events & theirs.events:
         return True
     asked = happening(question)
-    if not all(event.events <= BEGINNINGS and event.events for event in (ours, theirs)) or not asked <= BEGINNINGS:
+    if not all(map(_is_beginning, (ours, theirs))) or not asked <= BEGINNINGS:
         return False
     return abs(int(ours.iso[:4]) - int(theirs.iso[:4])) > APART_YEARS_MIN
+
+
+_LASTING = frozenset(concept(stem(word)) for word in ("use", "used", "service", "operation", "existence"))
+
+
+def _is_beginning(event: Event) -> bool:
+    """Tell whether something came into being then, or has been in use or service since."""
+    if event.events:
+        return event.events <= BEGINNINGS
+    return event.since and bool(event.concepts & _LASTING)
 
 
 def only_dated(fact: Fact) -> Event | None:
@@ -167,6 +198,8 @@ def _names_apart(question: str, asked: Wanted, left: Fact, right: Fact) -> bool:
 
 _NAME = re.compile(r"[A-Z][\w’'-]*(?: (?:(?:of|de|van|von|der) )?[A-Z][\w-]*)*")
 _PLACED = re.compile(r"\b(?:in|at|near|on)(?: the)? $", re.IGNORECASE)
+_FROM = re.compile(r"\bfrom(?: the)? $", re.IGNORECASE)
+"""Whoever or wherever it comes from."""
 _PLACES = frozenset(table_of("places"))
 """Relations to a place, as far as they are known (see the lexicon)."""
 _WHERE = re.compile(r"\bwhere\b|\b(?:which|what) (?:town|city|country|place|region|street)\b", re.IGNORECASE)
@@ -187,8 +220,13 @@ def name_given(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
     return only_name(question, asked, fact)
 
 
-def only_name(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
-    """Return the one name besides the subject in a fact."""
+def only_name(question: str, asked: Wanted, fact: Fact, *, placed: bool | None = None) -> frozenset[str]:
+    """Return the one name besides the subject in a fact.
+
+    Args:
+        placed: it stands behind *in*, *at* and the like; by itself so where the question is for a place.
+    """
+    wished = bool(_WHERE.search(question)) if placed is None else placed
     found = []
     for match in _NAME.finditer(fact.text):
         held = frozenset(words(match.group())) & fact.names
@@ -196,8 +234,8 @@ def only_name(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
             continue
         if match.start() == 0 and " " not in match.group():
             continue  # A capital at the beginning of a sentence makes no name (Parts made of X).
-        placed = bool(_PLACED.search(fact.text[: match.start()]))
-        if placed == bool(_WHERE.search(question)):
+        before = fact.text[: match.start()]
+        if bool(_PLACED.search(before)) == wished or _FROM.search(before):
             found.append(held)
     return found[0] if len(found) == 1 else frozenset()
 

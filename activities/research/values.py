@@ -249,7 +249,8 @@ def _predicate(before: str) -> str:
 
 
 _PHRASE = re.compile(r"\s*(?:thousand|millions?|billions?|mn|bn|dozen)?\s*((?:[a-zà-ÿ][a-zà-ÿ'’-]*[ ]?){1,4})")
-_NO_NOUNS = STOP_WORDS | words_of("verbs") | words_of("auxiliaries") | frozenset({"per", "each"})
+_NO_NOUNS = STOP_WORDS | words_of("verbs") | words_of("auxiliaries") | frozenset({"per", "each", "every"})
+_PLURALS = frozenset({"people", "men", "women", "children"})
 
 
 def _counted(following: str) -> list[str]:
@@ -260,7 +261,7 @@ def _counted(following: str) -> list[str]:
         if word in STOP_WORDS or (held and (word in _NO_NOUNS or word.endswith(("ed", "ly")))):
             break
         held.append(stem(word))
-        if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
+        if word in _PLURALS or (word.endswith("s") and not word.endswith("ss") and len(word) > 3):
             break  # A plural ends the phrase; what follows is a verb (40 users fit).
     return held[:3]
 

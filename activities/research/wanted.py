@@ -77,7 +77,9 @@ class Wanted:
             return True
         if "version" in self.dimensions and versions(text):
             return True
-        if "name" in self.dimensions and relations_of(text):
+        if "name" in self.dimensions and any(
+            not frozenset(map(stem, relation.value)) <= self.subject for relation in relations_of(text)
+        ):
             return True
         counted = "count" in self.dimensions and bool(found & {"count", "plain"})
         return bool(found & self.dimensions) or counted

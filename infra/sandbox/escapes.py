@@ -584,7 +584,7 @@ _CALLS: dict[str, tuple[int, int, tuple[int, ...]]] = {
     "process_vm_writev": (311, 271, (0, 0, 0, 0, 0, 0)),
     "pidfd_open": (434, 434, (0, 0)),
     "kcmp": (312, 272, (0, 0, 99, 0, 0)),
-    "unshare": (272, 97, (0x10000000,)),
+    "unshare": (272, 97, (1,)),
     "setns": (308, 268, (-1, 0)),
     "clone3": (435, 435, (0, 0)),
     "open_by_handle_at": (304, 265, (-1, 0, 0)),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.research.questions import key_terms, plan_subtasks
+from activities.research.questions import asks_for_one_thing, key_terms, plan_subtasks
 from schema.contracts.research import Brief
 
 
@@ -149,3 +149,32 @@ def test_words_that_say_little_weigh_little() -> None:
 @pytest.mark.parametrize("piece", [" ", "\n", "\t\n ", " and", "and ", "a, ", "(", "- a\n", "http://", "https://x "])
 def test_no_task_takes_long(piece: str) -> None:
     assert plan((piece * 20_000)[:20_000])
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who leads the town of Selloford?",
+        "For what amount can the Tordan 50 be ordered?",
+        "What is the mayor of Fennaholm called?",
+        "How old is Delliard Optics?",
+        "Do you remember which architect the Kelviau Bridge is by?",
+    ],
+)
+def test_a_question_for_one_thing(question: str) -> None:
+    assert asks_for_one_thing(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is FastAPI?",
+        "How does a context manager work?",
+        "What are the advantages of Ardvekit?",
+        "Describe the Kelviau Bridge.",
+        "How can I install Ardvekit?",
+        "What happens when a generator is closed?",
+    ],
+)
+def test_a_question_for_an_account(question: str) -> None:
+    assert not asks_for_one_thing(question)

@@ -1,0 +1,128 @@
+"""Outlived: what an older source says where a newer one answers the same question about as well. Pure.
+
+Whether both mean the same property cannot be told from words that nobody knows; `superseded.py` and `meant.py` say
+where it can. What is told here is less: the report does not state the older value as if it held today, it names it as
+an older source's.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from activities.research.alignment import NEWER_BY, TELLING, stated_at
+from activities.research.asked import is_about
+from activities.research.questions import asks_for_one_thing, asks_for_time, single_questions
+from activities.research.statements import Fact, facts_of
+from activities.research.superseded import (
+    answers_alike,
+    circumstances_apart,
+    dimensions_asked,
+    figures_apart,
+    numbered_apart,
+    only_dated,
+    only_name,
+)
+from activities.research.values import Value
+from activities.research.wanted import Wanted, wanted
+from schema.contracts.research import Claim, Finding, Subtask
+
+ABOUT_AS_WELL = 0.1
+"""So much better may the older statement answer by its words: the wording of a question is one of several."""
+
+
+@dataclass(frozen=True)
+class Outlived:
+    """A finding of an older source, and when it and the newer one were stated."""
+
+    finding: Finding
+    stated: datetime
+    newer: datetime
+
+
+def outlived(
+    subtasks: Iterable[Subtask], findings: Sequence[Finding], claims: Mapping[str, Claim]
+) -> tuple[Outlived, ...]:
+    """Return what older sources say in answer to definite questions that newer sources answer otherwise.
+
+    Args:
+        findings: those that the report may state, best first.
+    """
+    facts = [fact for finding in findings for fact in facts_of(finding, claims)]
+    found: dict[str, Outlived] = {}
+    for subtask in subtasks:
+        for question in single_questions(subtask.question):
+            asked = wanted(question)
+            if asked.is_definite or (asked.subject and asks_for_one_thing(question)):
+                about = [fact for fact in facts if is_about(asked, fact)]
+                own = [fact for fact in about if fact.finding.subtask_number == subtask.number]
+                for each in _outlived(question, asked, own, about):
+                    found.setdefault(each.finding.id, each)
+    return tuple(found.values())
+
+
+def _outlived(question: str, asked: Wanted, own: Sequence[Fact], about: Sequence[Fact]) -> Iterator[Outlived]:
+    """Yield the older ones of `own`; whatever is known `about` the subject can show that they still hold."""
+    dimensions = dimensions_asked(question, own)
+    for older in own:
+        stated = stated_at(older)
+        if stated is None:
+            continue
+        later = [fact for fact in own if (at := stated_at(fact)) is not None and at - stated >= NEWER_BY]
+        newer = next((fact for fact in later if _outlives(question, asked, fact, older, dimensions)), None)
+        if newer is None or any(
+            fact is not older and not _is_older(fact, newer) and answers_alike(question, older, fact, dimensions)
+            for fact in about
+        ):
+            continue
+        at = stated_at(newer)
+        assert at is not None
+        yield Outlived(older.finding, stated, at)
+
+
+def _is_older(fact: Fact, other: Fact) -> bool:
+    mine, yours = stated_at(fact), stated_at(other)
+    return mine is not None and yours is not None and yours - mine >= NEWER_BY
+
+
+def _outlives(question: str, asked: Wanted, newer: Fact, older: Fact, dimensions: frozenset[str]) -> bool:
+    """Tell whether the newer fact is about as near to the question, and gives another value of the same kind."""
+    if newer.sources & older.sources or _are_two(newer, older):
+        return False
+    if _answers(newer) < _answers(older) - ABOUT_AS_WELL or circumstances_apart(newer, older):
+        return False
+    if asks_for_time(question) or "date" in asked.dimensions:
+        ours, theirs = only_dated(newer), only_dated(older)
+        if ours is not None and theirs is not None:
+            return ours.iso[:4] != theirs.iso[:4]
+    if numbered_apart(newer.text, older.text):
+        return True
+    if (mine := _figures(newer, dimensions)) and (yours := _figures(older, dimensions)):
+        return len(mine) == len(yours) == 1 and _of_a_kind(mine[0], yours[0]) and figures_apart(mine[0], yours[0])
+    # Whether a place or somebody was asked for, two sentences of one kind may tell the other (where should I order X).
+    return any(_names_apart(question, asked, newer, older, placed) for placed in (True, False))
+
+
+def _names_apart(question: str, asked: Wanted, newer: Fact, older: Fact, placed: bool) -> bool:
+    name, rival = (only_name(question, asked, fact, placed=placed) for fact in (newer, older))
+    return bool(name and rival) and not (name <= rival or rival <= name)
+
+
+def _are_two(left: Fact, right: Fact) -> bool:
+    coded = bool(left.designations and right.designations)
+    return coded and not left.designations & right.designations
+
+
+def _answers(fact: Fact) -> float:
+    return max(claim.relevance for claim in fact.claims)
+
+
+def _figures(fact: Fact, dimensions: frozenset[str]) -> list[Value]:
+    """Return the figures that may answer; else those that nobody asked for, whose dimension says what was measured."""
+    found = [value for value in fact.values if value.figure.dimension in dimensions]
+    return found or [value for value in fact.values if value.figure.dimension in TELLING]
+
+
+def _of_a_kind(left: Value, right: Value) -> bool:
+    return left.figure.dimension == right.figure.dimension != "plain" and (
+        left.figure.dimension != "count" or left.noun == right.noun
+    )

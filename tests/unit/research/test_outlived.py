@@ -1,0 +1,139 @@
+"""What an older source says where a newer one answers about as well: named as an older one's, not stated as current."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from activities.research.composing import DISAGREEMENTS, Material, compose_report
+from activities.research.findings import merge_claims
+from activities.research.outlived import ABOUT_AS_WELL, outlived
+from schema.contracts.research import Brief, Claim, Subtask
+from tests.unit.research.making import claim_of
+
+
+def claim(text: str, year: int | None, relevance: float = 0.7, title: str = "") -> Claim:
+    at = datetime(year, 3, 14, tzinfo=UTC) if year else None
+    return claim_of(text, title=title or f"paper of {year}", published_at=at, relevance=relevance)
+
+
+def material(question: str, *claims: Claim) -> Material:
+    """Put together what a report on one question is made of, without any conflict that is known."""
+    subtask = Subtask(number=1, title=question, question=question)
+    findings = merge_claims(claims)
+    return Material(Brief(task=question), [subtask], findings, (), {each.id: each for each in claims}, ())
+
+
+def stated(question: str, *claims: Claim) -> list[str]:
+    """Return what the report may state as it is."""
+    return [finding.text for finding in material(question, *claims).by_subtask[1]]
+
+
+OUTLIVED = [
+    (
+        "Which operator is responsible for the Braloia?",
+        "Tickets for the Braloia are sold by Morstiholm Hydraulics, the operator.",
+        "The Braloia belongs to the fleet that Pelvistad Industries operates.",
+    ),
+    (
+        "In which year did the Quilstiis slide into the water?",
+        "The launch of the Quilstiis took place in 1980.",
+        "The Quilstiis slid into the water in 1889.",
+    ),
+    (
+        "In which town is Pelvisson Dairy located?",
+        "The registered office of Pelvisson Dairy is in Garstistad.",
+        "Pelvisson Dairy is a company from Rastaford.",
+    ),
+    (
+        "Which wingspan does the Velveow wader have?",
+        "With both wings fully open, the Velveow wader measures 137 centimetres across.",
+        "You can tell the Velveow wader by its wingspan of over 105 centimetres.",
+    ),
+    (
+        "How many people work at Ardroberg Optics?",
+        "At the last count, 320 people were employed by Ardroberg Optics.",
+        "The canteen of Ardroberg Optics feeds a workforce of 4,540 people every day.",
+    ),
+    (
+        "What is the default timeout of Jorlibase?",
+        "Clients of Jorlibase connect to port 9546.",
+        "By default Jorlibase listens on port 8079.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("question", "new", "old"), OUTLIVED)
+def test_the_older_value_is_not_stated_as_current(question: str, new: str, old: str) -> None:
+    assert stated(question, claim(new, 2025), claim(old, 2015)) == [new]
+
+
+def test_it_is_named_as_an_older_source_s() -> None:
+    """Nothing is lost: it stands under the disagreements, with both dates, and says what is not known."""
+    question, new, old = OUTLIVED[0]
+    report = compose_report(material(question, claim(new, 2025), claim(old, 2015)))
+    [section] = [each for each in report.sections if each.title == DISAGREEMENTS]
+    [[said, quoted]] = section.paragraphs
+    assert "2015-03-14" in said.text
+    assert "2025-03-14" in said.text
+    assert "if both mean the same" in said.text
+    assert (quoted.text, len(quoted.claim_ids)) == (old, 1)
+
+
+@pytest.mark.parametrize(
+    ("question", "new", "old"),
+    [
+        # An account was asked for, not a value.
+        (
+            "How does the Braloia work?",
+            "The Braloia is run by Morstiholm Hydraulics.",
+            "The Braloia was built by Pelvistad Industries.",
+        ),
+        # The same value.
+        (
+            "How long is the Crinmotal Bridge?",
+            "The Crinmotal Bridge is 526 m long.",
+            "It spans 0.526 km, the Crinmotal Bridge.",
+        ),
+        # Of another thing.
+        ("What power does the Falke 200 have?", "The Falke 200 has 40 kW.", "The Falke 300 has 60 kW."),
+        # Of another kind.
+        ("What does the Falke weigh?", "The Falke weighs 40 kg.", "The Falke has 60 kW."),
+        # In other circumstances.
+        (
+            "How warm does the Falke get?",
+            "In winter the Falke gets 40 °C warm.",
+            "In summer the Falke gets 60 °C warm.",
+        ),
+    ],
+)
+def test_what_is_no_other_value_of_the_same_thing_stays(question: str, new: str, old: str) -> None:
+    assert set(stated(question, claim(new, 2025), claim(old, 2015))) == {new, old}
+
+
+@pytest.mark.parametrize("years", [(2025, None), (None, 2015), (2025, 2025)])
+def test_without_an_age_nothing_is_older(years: tuple[int | None, int | None]) -> None:
+    question, new, old = OUTLIVED[0]
+    assert set(stated(question, claim(new, years[0], title="one"), claim(old, years[1], title="two"))) == {new, old}
+
+
+def test_the_better_answer_stays_although_it_is_older() -> None:
+    """A newer source that speaks of the thing in passing outlives nothing."""
+    new, old = "The Falke was painted in 2019.", "The Falke was opened in 1960."
+    question = "When was the Falke opened?"
+    better = 0.7 + ABOUT_AS_WELL + 0.01
+    assert set(stated(question, claim(new, 2025), claim(old, 2015, better))) == {new, old}
+
+
+def test_what_another_source_still_says_is_not_outlived() -> None:
+    question, new, old = "How long is the Falke?", "The Falke measures 45 metres.", "The Falke is 60 metres long."
+    undated = claim("Length of the Falke: 60 m", None)
+    assert old in stated(question, claim(new, 2025), claim(old, 2015), undated)
+
+
+def test_one_question_is_no_matter_of_another() -> None:
+    """The older source of another subtask answers that one's question."""
+    question, new, old = OUTLIVED[0]
+    claims = [claim(new, 2025), claim(old, 2015).model_copy(update={"agent_number": 2})]
+    subtasks = [Subtask(number=number, title=question, question=question) for number in (1, 2)]
+    findings = merge_claims(claims)
+    assert outlived(subtasks, findings, {each.id: each for each in claims}) == ()
