@@ -1,7 +1,7 @@
 """Part (h): the model of `make local-model` against the reasoner without one, on the same questions.
 
-In memory, one agent of a few steps per question: a small model on two cores takes minutes for each. Skipped where the
-model's package or weights are not installed. A line on standard error tells of each question that is done.
+In memory, one agent of a few steps per question: a small model on two cores takes minutes for each. `MODEL` and
+`THREADS` in the environment choose what is asked. Skipped where the model's package or weights are not installed. A line on standard error tells of each question that is done.
 """
 
 import os
@@ -39,7 +39,8 @@ from tests.support.stack import free_port
 STEPS = 2
 """Of every agent, with the model and without."""
 KEY = "local"
-THREADS = max(1, (os.cpu_count() or 1) // 2)
+MODEL = os.environ.get("MODEL") or DEFAULT_MODEL
+THREADS = int(os.environ.get("THREADS") or max(1, (os.cpu_count() or 1) // 2))
 """Threads that wait for each other on a busy machine take longer than fewer."""
 CALL_PATIENCE_S = 1_800.0
 """For one answer: the machine may be busy with other things."""
@@ -53,9 +54,9 @@ def served() -> Iterator[ModelConfig]:
         PartFailed, WeightsUnavailable: it is not installed; the message says how it would be.
     """
     require_installed()
-    path, port = check(find_model(DEFAULT_MODEL)), free_port()
+    path, port = check(find_model(MODEL)), free_port()
     config = ModelConfig(
-        model=f"openai/{DEFAULT_MODEL}",
+        model=f"openai/{MODEL}",
         base_url=f"http://{HOST}:{port}/v1",
         api_key=KEY,
         timeout_s=CALL_PATIENCE_S,
@@ -65,7 +66,7 @@ def served() -> Iterator[ModelConfig]:
     )
     with TemporaryDirectory(prefix="swissbrain-eval-") as directory, (Path(directory) / "log").open("wb") as log:
         process = subprocess.Popen(
-            [*server_command(path, DEFAULT_MODEL, HOST, port), "--n_threads", str(THREADS)],
+            [*server_command(path, MODEL, HOST, port), "--n_threads", str(THREADS)],
             env={**os.environ, "API_KEY": KEY},
             stdout=log,
             stderr=subprocess.STDOUT,
