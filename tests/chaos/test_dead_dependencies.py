@@ -138,7 +138,6 @@ def test_a_run_survives_a_server(
     stack.check()
 
 
-@pytest.mark.extended
 def test_runs_complete_without_redis(stack: Stack, undisturbed: tuple[str, float]) -> None:
     """Redis is a hint: a run that never sees it starts, is followed and completes."""
     with silent(stack, "redis"):
@@ -168,7 +167,6 @@ def test_start_without_temporal_holds_nothing(stack: Stack, undisturbed: tuple[s
     stack.check()
 
 
-@pytest.mark.extended
 def test_cancel_without_temporal_is_refused_and_the_same_key_goes_on(stack: Stack) -> None:
     """A command to a run under way: 503 while Temporal is silent; afterwards the key is good for the same command."""
     run_id, key = under_way(stack)[-1], uuid.uuid4().hex
@@ -185,7 +183,6 @@ def test_cancel_without_temporal_is_refused_and_the_same_key_goes_on(stack: Stac
     stack.check()
 
 
-@pytest.mark.extended
 def test_requests_without_postgresql_are_refused(stack: Stack) -> None:
     """503 as problem+json within a bounded time, not a request that hangs; afterwards the same key works."""
     run_id, key = stack.create(TASK, max_agents=4), uuid.uuid4().hex

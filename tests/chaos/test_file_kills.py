@@ -52,7 +52,7 @@ def found_in(stack: Stack, file_id: str) -> dict[str, Any]:
     return result
 
 
-@pytest.mark.parametrize("kill", [pytest.param("worker", marks=pytest.mark.extended), "everything"])
+@pytest.mark.parametrize("kill", ["worker", "everything"])
 def test_every_file_is_read_and_charged_once(stack: Stack, kill: str) -> None:
     """Whatever dies, and whenever."""
     seed = {"worker": 1, "everything": 2}[kill]

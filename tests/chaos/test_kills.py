@@ -43,14 +43,7 @@ def _kill_everything(stack: Stack) -> None:
     stack.up()
 
 
-@pytest.mark.parametrize(
-    "kill",
-    [
-        pytest.param(_kill_worker, id="worker"),
-        pytest.param(_kill_api, id="api", marks=pytest.mark.extended),
-        pytest.param(_kill_everything, id="everything"),
-    ],
-)
+@pytest.mark.parametrize("kill", [_kill_worker, _kill_api, _kill_everything], ids=["worker", "api", "everything"])
 def test_same_report_and_same_charge(
     stack: Stack, undisturbed: tuple[str, float], kill: Callable[[Stack], None]
 ) -> None:

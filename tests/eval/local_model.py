@@ -1,7 +1,8 @@
 """Part (h): the model of `make local-model` against the reasoner without one, on the same questions.
 
 In memory, one agent of a few steps per question: a small model on two cores takes minutes for each. `MODEL` and
-`THREADS` in the environment choose what is asked. Skipped where the model's package or weights are not installed. A line on standard error tells of each question that is done.
+`THREADS` in the environment choose what is asked. Skipped where the model's package or weights are not installed. A
+line on standard error tells of each question that is done.
 """
 
 import os

@@ -119,7 +119,6 @@ async def test_office_files_are_documents(db: Database, objects: ObjectStore, or
     ]
 
 
-@pytest.mark.extended
 async def test_scans_and_pictures_are_recognised(
     db: Database, objects: ObjectStore, org: Org, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -239,7 +239,6 @@ async def test_up_answers_and_down_leaves_nothing(start: Callable[..., Up]) -> N
     assert not (up.data_dir / "endpoint.json").exists()
 
 
-@pytest.mark.extended
 async def test_restart_keeps_data_ports_and_key(start: Callable[..., Up]) -> None:
     up = await start().ready()
     before = up.endpoint
@@ -272,7 +271,6 @@ async def test_each_killed_part_is_repaired(start: Callable[..., Up]) -> None:
     assert not up.remains()
 
 
-@pytest.mark.extended
 async def test_killed_supervisor_takes_its_children_along_and_can_be_started_again(start: Callable[..., Up]) -> None:
     up = await start().ready()
     ref = await write_everywhere(up, "supervisor")
@@ -316,7 +314,6 @@ async def test_a_reused_pid_in_postgres_lock_file_does_not_hinder(start: Callabl
     assert await again.down() == 0
 
 
-@pytest.mark.extended
 @pytest.mark.skipif(sys.platform != "linux", reason="orphans are taken in on Linux alone")
 async def test_orphans_that_have_ended_are_collected(start: Callable[..., Up]) -> None:
     """The init of a sandboxed job's namespace outlives the job's leader by a moment: a zombie for each, once."""
@@ -331,7 +328,6 @@ async def test_orphans_that_have_ended_are_collected(start: Callable[..., Up]) -
     assert await up.down() == 0
 
 
-@pytest.mark.extended
 async def test_second_supervisor_is_refused(start: Callable[..., Up]) -> None:
     up = await start().ready()
     second = start()
@@ -369,7 +365,6 @@ async def test_stop_while_starting(start: Callable[..., Up]) -> None:
     assert not up.remains()
 
 
-@pytest.mark.extended
 @pytest.mark.extended
 async def test_two_stacks_side_by_side(start: Callable[..., Up]) -> None:
     first, second = start("first"), start("second")

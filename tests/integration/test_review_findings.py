@@ -98,7 +98,6 @@ async def test_finish_during_the_plan_ends_the_run(stage: Platform, script: Scri
     assert await stage.violations() == {}
 
 
-@pytest.mark.extended
 async def test_an_automatic_retry_has_the_budget_of_the_agents_that_failed(
     stage: Platform, script: Script, org: Org
 ) -> None:

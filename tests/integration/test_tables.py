@@ -153,7 +153,6 @@ async def test_a_failed_run_is_retried_without_its_finished_rows(
         assert [row.cells[0].value for row in await rows_of(running, org, run_id)] == [1901, 1902]
 
 
-@pytest.mark.extended
 async def test_pause_and_resume_reach_the_rows(settings: Settings, temporal_client: Client, org: Org) -> None:
     async with stage(settings, temporal_client) as running:
         await running.upload(org.id, {"a.txt": "Alpha AG was founded in 1901."})

@@ -309,7 +309,6 @@ async def test_data_is_analysed_drawn_and_asked(caller: Caller, other: Caller, o
     await assert_sound(owner_db)
 
 
-@pytest.mark.extended
 async def test_files_are_related(caller: Caller, other: Caller) -> None:
     """Which columns of several files refer to each other; a foreign file is not found."""
     orders = "order_id,customer_id,total\n" + "".join(f"{n},{n % 7 + 1},{10 * n}.5\n" for n in range(1, 41))
@@ -347,7 +346,6 @@ async def test_the_same_upload_at_once_makes_one_file(caller: Caller, owner_db: 
     any(part.command for part in available("whisper-tiny.en") if part.needed_for != "speaking"),
     reason="THE MODELS OF SPEECH ARE NOT HERE: untested (make setup fetches them)",
 )
-@pytest.mark.extended
 async def test_a_recording_is_heard_and_found(caller: Caller, db: Database, owner_db: Database) -> None:
     """Words, subtitles and speakers of a recording; its text is found by what was said."""
     from tests.support import dialogues, speech

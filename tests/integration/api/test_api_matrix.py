@@ -266,10 +266,7 @@ async def walk(
     return asked
 
 
-@pytest.mark.parametrize(
-    "role",
-    [pytest.param(role, marks=pytest.mark.extended if role in ("member", "owner") else ()) for role in ROLES],
-)
+@pytest.mark.parametrize("role", list(ROLES))
 async def test_a_role_may_do_what_its_row_says(
     api: Running, caller: Caller, other: Caller, owner_db: Database, objects: ObjectStore, role: str
 ) -> None:

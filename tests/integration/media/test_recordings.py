@@ -154,7 +154,6 @@ async def test_a_cancel_leaves_no_process(short: Recording, tiny: MediaModels, t
     assert not [each for each in working if "sandbox" in " ".join(each.cmdline())]
 
 
-@pytest.mark.extended
 async def test_two_at_once_do_not_meet(tmp_path: Path, tiny: MediaModels) -> None:
     """Files of one name in two folders, read at the same time: each gets its own pictures."""
     paths = []
@@ -169,7 +168,6 @@ async def test_two_at_once_do_not_meet(tmp_path: Path, tiny: MediaModels) -> Non
     assert set(found[0][1]).isdisjoint(found[1][1])
 
 
-@pytest.mark.extended
 async def test_a_text_is_spoken() -> None:
     pytest.importorskip("hibari", reason="NOTHING CAN SPEAK: the extra `media` is not installed")
     spoken = await speak("The ferry stops at the end of the month.\n\n---\nThank you!")
