@@ -119,9 +119,9 @@ async def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 @needs_ffmpeg
 async def test_a_decoder_that_dies_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its memory ends, or it is killed: neither ends the worker."""
-    path = hostile.video(tmp_path / "video.mp4", size="1280x720")
+    path = hostile.video(tmp_path / "video.mp4", size="1920x1080")
     info = await probe(path, "")
-    monkeypatch.setattr(programs, "MEDIA_DECODE_MEMORY_BYTES", 360 * 1024**2)
+    monkeypatch.setattr(programs, "MEDIA_DECODE_MEMORY_BYTES", 300 * 1024**2)
     with pytest.raises((UnsupportedFormat, SourceUnavailable)) as refused:
         await pictures(path, info, portions(info)[0], wall_s=30)
     assert str(tmp_path) not in refused.value.detail
