@@ -163,6 +163,7 @@ def _planted(bench: Bench, seed: int, split: Split) -> Ask:
         tally, judge = planted.Tally(), planted.Judge(world, asker)
         for facts, answer in zip(few, asker.ask(asked, agents=1, tokens=planted.TOKENS), strict=True):
             judge.judge(facts, answer, tally)
+        sys.stderr.writelines(f"{asker.name}: {problem}\n" for problem in tally.citations.problems)
         found = Measure("fact recall", tally.found / max(1, tally.asked), of=f"{tally.found} of {tally.asked}")
         return [found, *(_unbound(each) for each in tally.citations.measures())]
 
