@@ -6,7 +6,6 @@ activities finish for a while, then cancels them; whatever is left is done again
 
 import argparse
 import asyncio
-import gc
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -75,6 +74,7 @@ from infra.checkpoints import Signer
 from infra.database import Database
 from infra.evidence import Evidence
 from infra.health import worker_identity
+from infra.heap import keep_loaded
 from infra.http import SafeHttpClient
 from infra.live import Live
 from infra.locked import LockedStore
@@ -114,7 +114,6 @@ from workflows.run import RunWorkflow
 
 log = structlog.get_logger(__name__)
 
-COLLECT_AFTER_OBJECTS = 10_000
 GRACE = timedelta(seconds=20)
 HEARTBEAT_THROTTLE = timedelta(seconds=2)
 WORKFLOWS: tuple[type, ...] = (
@@ -357,11 +356,7 @@ async def run_worker(settings: Settings, role: str) -> None:
         if role in ("all", TaskQueue.RUNS.value):
             await ensure_schedules(client, settings)
         workers = [build_worker(parts, item, settings.task_queue(item.queue)) for item in wanted]
-        # What is loaded by now stays as long as the process: the collector need not look at it again and again. What
-        # comes from now on is short-lived by the thousands, and rarely cyclic.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(COLLECT_AFTER_OBJECTS)
+        keep_loaded()
         tasks = [asyncio.create_task(worker.run()) for worker in workers]
         log.info("worker started", role=role, queues=[item.queue.value for item in wanted])
         for task in tasks:

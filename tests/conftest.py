@@ -1,10 +1,8 @@
 """How tests are spread over pytest-xdist's workers: a file stays together, and so does all that kills processes."""
 
-import gc
-
 import pytest
 
-from worker import COLLECT_AFTER_OBJECTS
+from infra.heap import keep_loaded
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -18,11 +16,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse to run ungrouped where groups are asked for: everything would be started several times over."""
+    """Refuse to run ungrouped where groups are asked for, since everything would be started several times over.
+
+    The tests that are collected stay to the end, as in a worker what it has loaded.
+    """
     if getattr(session.config.option, "loadgroup", False) and session.items and "@" not in session.items[0].nodeid:
         raise pytest.UsageError("pytest-xdist cannot group tests under this version of pytest; see pyproject.toml")
-    # As in a worker: who collects garbage walks what is alive, and the collected tests are; a workflow's thread has two
-    # seconds for a task.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER_OBJECTS)
+    keep_loaded()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from activities.insights.columns import Column
-from activities.insights.table import Table
+from activities.insights.table import Table, in_order
 from schema.contracts.insights import ColumnProfile, ColumnType, Correlation, Role, Scalar, Statistics, TopValue
 from schema.policies import DATA_CORRELATED_COLUMNS_MAX, DATA_CORRELATIONS_MAX, DATA_EXAMPLES_MAX
 
@@ -62,7 +62,7 @@ def numbers_of(values: pl.Series, ordered: Array | None = None) -> Numbers:
         ordered: the same, sorted, where that was done already.
     """
     if ordered is None:
-        ordered = np.sort(values.drop_nulls().cast(pl.Float64).to_numpy())
+        ordered = in_order(values)
     count = len(ordered)
     if not count:
         return Numbers(ordered, Statistics(count=0))
@@ -87,12 +87,6 @@ def numbers_of(values: pl.Series, ordered: Array | None = None) -> Numbers:
         max=finite(float(ordered[-1])),
     )
     return Numbers(ordered, statistics)
-
-
-def _exact_sum(values: pl.Series, ordered: Array) -> float:
-    """Add whole numbers up exactly, in 128 bits where 64 might not do."""
-    small = max(abs(float(ordered[0])), abs(float(ordered[-1]))) * len(ordered) < 2**62
-    return float(values.sum() if small else values.cast(pl.Int128).sum())
 
 
 def quantile(ordered: Array, share: float) -> float:

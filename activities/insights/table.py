@@ -173,9 +173,10 @@ def in_order(values: pl.Series) -> Ordered:
     """Return numbers sorted, without gaps; whole ones of a narrow range are counted instead."""
     filled = values.drop_nulls()
     if filled.dtype.is_integer() and len(filled):
-        low, high = int(filled.min()), int(filled.max())  # type: ignore[arg-type]
-        if high - low <= len(filled) and max(abs(low), abs(high)) < 2**53:
-            counts = np.bincount(filled.cast(pl.Int64).to_numpy() - low)
+        whole = filled.to_numpy()
+        low, high = int(whole.min()), int(whole.max())
+        if high - low <= len(whole) and max(abs(low), abs(high)) < 2**53:
+            counts = np.bincount(whole.astype(np.int64, copy=False) - low)
             return np.repeat(np.arange(low, high + 1, dtype=np.float64), counts)
     return np.sort(filled.cast(pl.Float64).to_numpy())
 

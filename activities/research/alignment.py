@@ -71,6 +71,11 @@ def _coded_value(fact: Fact) -> bool:
     return bool(fact.versions)
 
 
+def designations_apart(left: Fact, right: Fact) -> bool:
+    """Tell whether both name members of a family, and none in common (Falke 200, Falke 300)."""
+    return bool(left.designations and right.designations) and not left.designations & right.designations
+
+
 def heads_apart(left: Fact, right: Fact) -> bool:
     """Tell whether a name they share stands for different things (the Orlen pump, the Orlen valve)."""
     for name in left.heads.keys() & right.heads.keys():

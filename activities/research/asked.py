@@ -9,7 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from itertools import combinations
 
-from activities.research.alignment import aged, comparable, fitting, heads_apart, other_circumstances, same_subject
+from activities.research.alignment import (
+    aged,
+    comparable,
+    designations_apart,
+    fitting,
+    heads_apart,
+    other_circumstances,
+    same_subject,
+)
 from activities.research.meant import meant_otherwise
 from activities.research.nearness import Nearness
 from activities.research.questions import asks_for_time, collective_asked, single_questions, thing_asked
@@ -19,6 +27,7 @@ from activities.research.superseded import (
     dimensions_asked,
     name_asked,
     name_given,
+    names_apart,
     numbered,
     numbered_asked,
     superseded,
@@ -124,8 +133,7 @@ def _of_one_thing(left: Fact, right: Fact, *, strictly: bool) -> bool:
     """Tell whether two facts about what was asked are not of two things: Falke 200, Falke 300; the pump, the valve."""
     if strictly:
         return same_subject(left, right)
-    coded = left.designations and right.designations
-    return not heads_apart(left, right) and (not coded or bool(left.designations & right.designations))
+    return not heads_apart(left, right) and not designations_apart(left, right)
 
 
 def _compared(question: str, left: Fact, right: Fact, *, strictly: bool) -> ConflictKind | None:
@@ -159,7 +167,7 @@ def _compared(question: str, left: Fact, right: Fact, *, strictly: bool) -> Conf
     if left.years or right.years or (strictly and _kinds_apart(left, right)):
         return None  # One after the other, or the one for this and the other for that.
     name, rival = name_given(question, asked, left), name_given(question, asked, right)
-    return ConflictKind.PLAIN if name and rival and not (name <= rival or rival <= name) else None
+    return ConflictKind.PLAIN if names_apart(name, rival) else None
 
 
 _PEOPLE = frozenset(concept(stem(word)) for word in ("people", "persons", "men", "women"))

@@ -331,10 +331,14 @@ def _of_others(question: str, pool: Sequence[Candidate], known: Sequence[Claim])
     for each in pool:
         said = words(f"{each.statement} {each.heading} {each.source.title}")
         held.setdefault(each.source.snapshot_sha256, set()).update(subject.intersection(map(stem, said)))
-    before = {claim.source.snapshot_sha256 for claim in known}
     # What most sources say (Bridge) does not tell one thing from another.
     telling = {name for name in subject if 2 * sum(name in names for names in held.values()) <= len(held)}
-    naming = before | {sha256 for sha256, names in held.items() if names & telling}
+    naming = {sha256 for sha256, names in held.items() if names & telling}
+    naming |= {
+        claim.source.snapshot_sha256
+        for claim in known
+        if telling & {stem(word) for word in words(f"{claim.text} {claim.source.title}")}
+    }
     if not telling or not naming:
         return frozenset()
     return frozenset(

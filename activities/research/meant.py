@@ -17,6 +17,7 @@ from activities.research.superseded import (
     figures_answering,
     figures_apart,
     name_asked,
+    names_apart,
     only_dated,
     only_name,
 )
@@ -55,7 +56,7 @@ def _values_differ(question: str, left: Fact, right: Fact, dimensions: frozenset
     asked = wanted(question)
     if name_asked(question) or not dimensions:
         name, rival = only_name(question, asked, left), only_name(question, asked, right)
-        return bool(name and rival) and not (name <= rival or rival <= name)
+        return names_apart(name, rival)
     mine, yours = figures_answering(asked, left, dimensions), figures_answering(asked, right, dimensions)
     if len(mine) != 1 or len(yours) != 1:
         return False

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from activities.research.alignment import NEWER_BY, TELLING, stated_at
+from activities.research.alignment import NEWER_BY, TELLING, designations_apart, stated_at
 from activities.research.asked import is_about
 from activities.research.questions import asks_for_one_thing, asks_for_time, single_questions
 from activities.research.statements import Fact, facts_of
@@ -18,6 +18,7 @@ from activities.research.superseded import (
     circumstances_apart,
     dimensions_asked,
     figures_apart,
+    names_apart,
     numbered_apart,
     only_dated,
     only_name,
@@ -65,17 +66,18 @@ def _outlived(question: str, asked: Wanted, own: Sequence[Fact], about: Sequence
     dimensions = dimensions_asked(question, own)
     for older in own:
         stated = stated_at(older)
-        if stated is None:
-            continue
-        later = [fact for fact in own if (at := stated_at(fact)) is not None and at - stated >= NEWER_BY]
-        newer = next((fact for fact in later if _outlives(question, asked, fact, older, dimensions)), None)
-        if newer is None or any(
-            fact is not older and not _is_older(fact, newer) and answers_alike(question, older, fact, dimensions)
-            for fact in about
+        newer = next((fact for fact in own if _outlives(question, asked, fact, older, dimensions)), None)
+        at = stated_at(newer) if newer is not None else None
+        if (
+            stated is None
+            or newer is None
+            or at is None
+            or any(
+                fact is not older and not _is_older(fact, newer) and answers_alike(question, older, fact, dimensions)
+                for fact in about
+            )
         ):
             continue
-        at = stated_at(newer)
-        assert at is not None
         yield Outlived(older.finding, stated, at)
 
 
@@ -86,7 +88,7 @@ def _is_older(fact: Fact, other: Fact) -> bool:
 
 def _outlives(question: str, asked: Wanted, newer: Fact, older: Fact, dimensions: frozenset[str]) -> bool:
     """Tell whether the newer fact is about as near to the question, and gives another value of the same kind."""
-    if newer.sources & older.sources or _are_two(newer, older):
+    if not _is_older(older, newer) or newer.sources & older.sources or designations_apart(newer, older):
         return False
     if _answers(newer) < _answers(older) - ABOUT_AS_WELL or circumstances_apart(newer, older):
         return False
@@ -99,17 +101,10 @@ def _outlives(question: str, asked: Wanted, newer: Fact, older: Fact, dimensions
     if (mine := _figures(newer, dimensions)) and (yours := _figures(older, dimensions)):
         return len(mine) == len(yours) == 1 and _of_a_kind(mine[0], yours[0]) and figures_apart(mine[0], yours[0])
     # Whether a place or somebody was asked for, two sentences of one kind may tell the other (where should I order X).
-    return any(_names_apart(question, asked, newer, older, placed) for placed in (True, False))
-
-
-def _names_apart(question: str, asked: Wanted, newer: Fact, older: Fact, placed: bool) -> bool:
-    name, rival = (only_name(question, asked, fact, placed=placed) for fact in (newer, older))
-    return bool(name and rival) and not (name <= rival or rival <= name)
-
-
-def _are_two(left: Fact, right: Fact) -> bool:
-    coded = bool(left.designations and right.designations)
-    return coded and not left.designations & right.designations
+    return any(
+        names_apart(*(only_name(question, asked, fact, placed=placed) for fact in (newer, older)))
+        for placed in (True, False)
+    )
 
 
 def _answers(fact: Fact) -> float:

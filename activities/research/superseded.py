@@ -48,7 +48,7 @@ def superseded(question: str, left: Fact, right: Fact, dimensions: frozenset[str
     if circumstances_apart(left, right):
         return False
     if name_asked(question):
-        return _names_apart(question, asked, left, right)
+        return _names_given_apart(question, asked, left, right)
     thing = numbered_asked(question)
     if thing and (numbered(thing, left.text) is None) != (numbered(thing, right.text) is None):
         return False
@@ -111,13 +111,14 @@ def numbered(thing: str, text: str) -> Decimal | None:
 
 
 def numbered_apart(left: str, right: str) -> bool:
-    """Tell whether two texts number the same thing, and not alike (port 8079, port 9546)."""
-    pairs = [
-        {stem(word.lower()): number for form in _NUMBER_OF for word, number in form.findall(each)}
-        for each in (left, right)
-    ]
-    ours, theirs = ({word: number for word, number in found.items() if word not in STOP_WORDS} for found in pairs)
-    return any(ours[word] != theirs[word] for word in ours.keys() & theirs.keys())
+    """Tell whether two texts number one thing, and not alike (port 8079, port 9546); names are none (RFC 3986)."""
+    ours, theirs = _numbered_things(left), _numbered_things(right)
+    return any(ours[thing] != theirs[thing] for thing in ours.keys() & theirs.keys())
+
+
+def _numbered_things(text: str) -> dict[str, str]:
+    found = [each for form in _NUMBER_OF for each in form.findall(text)]
+    return {stem(word): number for word, number in found if word.islower() and word not in STOP_WORDS}
 
 
 def figures_answering(asked: Wanted, fact: Fact, dimensions: frozenset[str]) -> list[Value]:
@@ -191,9 +192,14 @@ def only_dated(fact: Fact) -> Event | None:
     return None if event.loose and not event.since else event
 
 
-def _names_apart(question: str, asked: Wanted, left: Fact, right: Fact) -> bool:
-    name, rival = name_given(question, asked, left), name_given(question, asked, right)
+def names_apart(name: frozenset[str], rival: frozenset[str]) -> bool:
+    """Tell whether two names are there, and neither is a part of the other (Anna Berg, Berg)."""
     return bool(name and rival) and not (name <= rival or rival <= name)
+
+
+def _names_given_apart(question: str, asked: Wanted, left: Fact, right: Fact) -> bool:
+    name, rival = name_given(question, asked, left), name_given(question, asked, right)
+    return names_apart(name, rival)
 
 
 _NAME = re.compile(r"[A-Z][\w’'-]*(?: (?:(?:of|de|van|von|der) )?[A-Z][\w-]*)*")

@@ -44,3 +44,11 @@ def test_without_anything_about_the_thing_what_is_similar_stays() -> None:
 def test_a_source_that_names_it_may_speak_of_others() -> None:
     both = f"{ASKED} {OTHER}"
     assert OTHER in drawn(QUESTION, read(both, "The workshop closes at noon.", "Lunch is at one."))
+
+
+def test_what_was_read_before_is_no_proof_that_it_names_the_thing() -> None:
+    view = view_of(QUESTION)
+    similar = "The data sheet promises a tensile strength of 390 megapascals for Ulvilon."
+    view = view.model_copy(update={"claims": extract(view, read(similar))})
+    assert view.claims
+    assert OTHER in {claim.text for claim in extract(view, read(OTHER))}, "nothing read so far names Cordaite"

@@ -98,6 +98,12 @@ def test_it_is_named_as_an_older_source_s() -> None:
         ("What power does the Falke 200 have?", "The Falke 200 has 40 kW.", "The Falke 300 has 60 kW."),
         # Of another kind.
         ("What does the Falke weigh?", "The Falke weighs 40 kg.", "The Falke has 60 kW."),
+        # Numbers that belong to names.
+        (
+            "Which parser does the Falke have?",
+            "The Falke reads addresses by RFC 3986.",
+            "The Falke reads addresses by RFC 2732.",
+        ),
         # In other circumstances.
         (
             "How warm does the Falke get?",
