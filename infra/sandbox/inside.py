@@ -52,7 +52,7 @@ def main(argument: str) -> int:
     """Raise the walls, and do the job."""
     policy = Policy(**json.loads(argument))
     # A file is in nobody's way: who waits for an answer comes first.
-    os.nice(NICENESS)
+    kernel.give_way(NICENESS)
     level = Level(policy.level)
     # What starts the child may leave descriptors open in it (uvloop does).
     os.closerange(3, policy.answer)

@@ -57,6 +57,15 @@ def jobs() -> list[psutil.Process]:
     return [each for each in psutil.Process().children(recursive=True) if "infra.sandbox.inside" in command_of(each)]
 
 
+def turns_of(pid: int) -> str:
+    """Return the line that tells how long the turns of a process are, in ns (Linux 6.12 and newer); empty: ended."""
+    try:
+        lines = Path(f"/proc/{pid}/sched").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return ""
+    return next((line for line in lines if line.startswith("se.slice")), "")
+
+
 def command_of(process: psutil.Process) -> str:
     """Return the command line; empty: it has ended."""
     try:
@@ -270,6 +279,20 @@ async def test_a_programs_end_is_told(level: Level) -> None:
     assert b"python_job" not in failed.stderr
     assert (await run("import sys\nsys.exit(7)", level)).status == 7
     assert (await run("def (", level)).status == 1
+
+
+@each_level
+@pytest.mark.skipif(not turns_of(os.getpid()), reason="THE KERNEL TELLS NO TURNS: untested")
+async def test_a_job_gives_way_to_whoever_wakes_up(level: Level) -> None:
+    task = asyncio.ensure_future(run("import time\ntime.sleep(60)", level))
+    try:
+        async with asyncio.timeout(20):
+            while not (found := [each.pid for each in jobs() if "100000000" in turns_of(each.pid)]):
+                await asyncio.sleep(0.02)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    assert found
 
 
 @each_level

@@ -65,9 +65,9 @@ print(json.dumps({"s": seconds, "kb": resource.getrusage(resource.RUSAGE_SELF).r
 """
 
 
-def million(path: Path) -> None:
+def million(path: Path, seed: int = 1) -> None:
     """Write a table of a million rows and twenty columns, of several kinds, below 100 MiB."""
-    random = np.random.default_rng(1)
+    random = np.random.default_rng(seed)
     days = pl.date_range(pl.date(2023, 1, 1), pl.date(2024, 11, 30), eager=True).to_numpy()
     columns: dict[str, object] = {
         "id": np.arange(ROWS),
