@@ -23,7 +23,12 @@ from schema.tables.runs import Run
 def brief_of(run: Run) -> Brief:
     """Return what the user asked for."""
     return Brief(
-        task=run.task, name=run.name, context=run.context, agents_max=run.max_agents, tokens_max=run.max_tokens
+        task=run.task,
+        name=run.name,
+        context=run.context,
+        agents_max=run.max_agents,
+        tokens_max=run.max_tokens,
+        asked_at=run.created_at,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from activities.research.conflicts import lost
-from activities.research.outlived import Outlived, outlived
+from activities.research.outlived import Outlived, asides, outlived
 from activities.research.phrases import counted, say
 from activities.research.questions import query_terms
 from activities.research.rows import read_said
@@ -53,7 +53,7 @@ class Material:
             if finding.id not in disputed and self.claims_of(finding)
         ]
         self.outlived = outlived(self.subtasks, stated, self.claims)
-        past = {each.finding.id for each in self.outlived}
+        past = {each.finding.id for each in self.outlived} | asides(self.brief, self.subtasks, stated, self.claims)
         self.by_subtask = {subtask.number: [] for subtask in self.subtasks}
         for finding in stated:
             if finding.id not in past:

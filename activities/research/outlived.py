@@ -7,7 +7,7 @@ an older source's.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from activities.research.alignment import NEWER_BY, TELLING, designations_apart, stated_at
 from activities.research.asked import is_about
@@ -24,11 +24,13 @@ from activities.research.superseded import (
     only_name,
 )
 from activities.research.values import Value
-from activities.research.wanted import Wanted, wanted
-from schema.contracts.research import Claim, Finding, Subtask
+from activities.research.wanted import VALUE_ONLY, Wanted, wanted
+from schema.contracts.research import Brief, Claim, Finding, Subtask
 
 ABOUT_AS_WELL = 0.1
 """So much better may the older statement answer by its words: the wording of a question is one of several."""
+OLD_AFTER = timedelta(days=2 * 365)
+"""After so long, what a source says besides may well have changed."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,44 @@ def outlived(
                 for each in _outlived(question, asked, own, about):
                     found.setdefault(each.finding.id, each)
     return tuple(found.values())
+
+
+def asides(
+    brief: Brief, subtasks: Iterable[Subtask], findings: Sequence[Finding], claims: Mapping[str, Claim]
+) -> frozenset[str]:
+    """Return the ids of what old sources say beside the point of a question for one thing that others answer better.
+
+    Whether it still holds cannot be told, since nothing newer was read about it, and nobody asked.
+
+    Args:
+        findings: those that the report may state.
+    """
+    facts = [fact for finding in findings for fact in facts_of(finding, claims)]
+    dates = [at for fact in facts if (at := stated_at(fact)) is not None]
+    today = brief.asked_at or max(dates, default=None)
+    old = {id(fact) for fact in facts if today and (at := stated_at(fact)) is not None and today - at >= OLD_AFTER}
+    beside: set[str] = set()
+    for subtask in subtasks:
+        questions = single_questions(subtask.question)
+        own = [fact for fact in facts if fact.finding.subtask_number == subtask.number]
+        others = [fact for fact in own if id(fact) not in old]
+        for fact in (fact for fact in own if id(fact) in old):
+            asking = [question for question in questions if is_about(wanted(question), fact)]
+            if asking and all(_is_beside(question, fact, others) for question in asking):
+                beside.add(fact.finding.id)
+    return frozenset(beside)
+
+
+def _is_beside(question: str, fact: Fact, others: Iterable[Fact]) -> bool:
+    """Tell whether a fact is no answer to a question for one thing, or a far worse one than another fact."""
+    asked = wanted(question)
+    if not asked.subject or not asks_for_one_thing(question):
+        return False
+    best = max((_answers(other) for other in others if is_about(asked, other)), default=0.0)
+    found = asked.answered_by(fact.text)
+    if found >= VALUE_ONLY:
+        return best > _answers(fact) + ABOUT_AS_WELL
+    return best > _answers(fact) or (asked.is_definite and not found and best == _answers(fact))
 
 
 def _outlived(question: str, asked: Wanted, own: Sequence[Fact], about: Sequence[Fact]) -> Iterator[Outlived]:

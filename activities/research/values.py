@@ -401,6 +401,8 @@ _UNIT_NAMES = frozenset(
         "usd",
         "gbp",
         "jpy",
+        "celsius",
+        "fahrenheit",
         "kw",
         "mw",
         "gw",

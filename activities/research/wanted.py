@@ -95,7 +95,7 @@ class Wanted:
 
 
 _MEASURES = re.compile(
-    r"(?:(?:at|by|for|from|in|of|on|since|to|under|until|with|within) )?"
+    r"(?:(?:above|after|at|before|below|by|during|for|from|in|of|on|over|since|to|under|until|with|within) )?"
     r"(?:how (?:many|much|long|high|tall|deep|wide|heavy|far|fast|old|large|big|efficient|often|hot|cold|strong)|"
     r"(?:what|which) (?!is |are |was |were )\w+|what (?:is|are|was|were) the|when|who|whom|whose|where)\b",
     re.IGNORECASE,

@@ -34,6 +34,8 @@ class Brief(Contract):
     context: dict[str, Any] = Field(default_factory=dict)
     agents_max: int = 10
     tokens_max: int = 100_000
+    asked_at: datetime | None = None
+    """When the run was created; how old a source is counts from here, whenever it is written up."""
 
 
 class Subtask(Contract):

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -86,7 +87,7 @@ class MemoryAsker:
         return [asyncio.run(self._ask(task, agents, tokens)) for task in tasks]
 
     async def _ask(self, task: str, agents: int, tokens: int) -> Answer:
-        brief = Brief(task=task, agents_max=agents, tokens_max=tokens)
+        brief = Brief(task=task, agents_max=agents, tokens_max=tokens, asked_at=datetime.now(UTC))
         outcome = await research(self._reasoner, self._corpus, brief, steps=self._steps)
         rendered = outcome.rendered
         return Answer(

@@ -16,16 +16,17 @@ def claim(text: str, year: int | None, relevance: float = 0.7, title: str = "") 
     return claim_of(text, title=title or f"paper of {year}", published_at=at, relevance=relevance)
 
 
-def material(question: str, *claims: Claim) -> Material:
+def material(question: str, *claims: Claim, asked_at: datetime | None = None) -> Material:
     """Put together what a report on one question is made of, without any conflict that is known."""
     subtask = Subtask(number=1, title=question, question=question)
     findings = merge_claims(claims)
-    return Material(Brief(task=question), [subtask], findings, (), {each.id: each for each in claims}, ())
+    brief = Brief(task=question, asked_at=asked_at)
+    return Material(brief, [subtask], findings, (), {each.id: each for each in claims}, ())
 
 
-def stated(question: str, *claims: Claim) -> list[str]:
+def stated(question: str, *claims: Claim, asked_at: datetime | None = None) -> list[str]:
     """Return what the report may state as it is."""
-    return [finding.text for finding in material(question, *claims).by_subtask[1]]
+    return [finding.text for finding in material(question, *claims, asked_at=asked_at).by_subtask[1]]
 
 
 OUTLIVED = [
@@ -96,8 +97,6 @@ def test_it_is_named_as_an_older_source_s() -> None:
         ),
         # Of another thing.
         ("What power does the Falke 200 have?", "The Falke 200 has 40 kW.", "The Falke 300 has 60 kW."),
-        # Of another kind.
-        ("What does the Falke weigh?", "The Falke weighs 40 kg.", "The Falke has 60 kW."),
         # Numbers that belong to names.
         (
             "Which parser does the Falke have?",
@@ -114,6 +113,47 @@ def test_it_is_named_as_an_older_source_s() -> None:
 )
 def test_what_is_no_other_value_of_the_same_thing_stays(question: str, new: str, old: str) -> None:
     assert set(stated(question, claim(new, 2025), claim(old, 2015))) == {new, old}
+
+
+ASIDES = [
+    ("What does the Falke weigh?", "The Falke weighs 40 kg.", "The Falke has 60 kW."),
+    (
+        "Which company produces Peltaum?",
+        "Peltaum is produced by Bralimoor Engineering.",
+        "Parts of Peltaum cure for 22 h.",
+    ),
+    (
+        "To what port does Crinvebase listen?",
+        "Crinvebase listens on port 7427.",
+        "Crinvebase waits 276 seconds for a request.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("question", "answer", "beside"), ASIDES)
+@pytest.mark.parametrize("year", [None, 2025])
+def test_what_an_old_source_says_besides_is_left_out(question: str, answer: str, beside: str, year: int | None) -> None:
+    """Nobody asked for it, and nothing newer says whether it still holds."""
+    claims = claim(answer, year), claim(beside, 2015, 0.6)
+    assert stated(question, *claims, asked_at=datetime(2026, 1, 1, tzinfo=UTC)) == [answer]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "beside", "year"),
+    [
+        # Not old by then.
+        (*ASIDES[0], 2025),
+        # Asked for everything.
+        ("What is known about the Falke?", "The Falke weighs 40 kg.", "The Falke has 60 kW.", 2015),
+        # Nothing better was read.
+        ("What does the Falke weigh?", "It rained on Tuesday.", "The Falke has 60 kW.", 2015),
+        # About as good an answer.
+        ("Who makes the Falke?", "The Falke is made by Ulnamoor.", "The Falke is built by Lamgawick.", 2015),
+    ],
+)
+def test_what_may_be_wanted_of_an_old_source_stays(question: str, answer: str, beside: str, year: int) -> None:
+    claims = claim(answer, None, title="a"), claim(beside, year, 0.65, title="b")
+    assert beside in stated(question, *claims, asked_at=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("years", [(2025, None), (None, 2015), (2025, 2025)])
