@@ -92,6 +92,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "The founding of {item} took place in {value}, a hard year for the trade.",
             "Back in {value}, somebody founded {item} in a rented barn.",
         ),
+        "unread": (
+            "{item} can look back on a history that starts with its foundation in {value}.",
+            "The deed of foundation bears the year {value}.",
+            "It was not until {value} that {item} was founded.",
+            "{value} saw the foundation of {item}, at first a one-man workshop.",
+        ),
     },
     "employees": {
         "develop": ("{item} employs {value:,} people.", "The company has {value:,} employees."),
@@ -117,6 +123,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "It pays wages to {value:,} employees.",
             "The canteen of {item} feeds a workforce of {value:,}.",
             "With a staff of {value:,} people, {item} is the biggest employer in the valley.",
+        ),
+        "unread": (
+            "According to its headcount, {item} has {value:,} people under contract.",
+            "{value:,} people, part-timers included, draw a salary from {item}.",
+            "Its headcount, trainees counted, comes to {value:,}.",
+            "Safety training was given at {item} to the whole staff of {value:,} people.",
         ),
     },
     "revenue": {
@@ -144,6 +156,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "The shareholders of {item} were told of last year's sales of {value} million euros.",
             "EUR {value} million is the revenue that {item} made last year.",
         ),
+        "unread": (
+            "Net sales of {item} for the last year were audited at {value} million euros.",
+            "Its turnover last year, net of rebates, was EUR {value} million.",
+            "{value} million euros in sales was what {item} declared for the last financial year.",
+            "The latest income statement of {item} opens with revenue of EUR {value} million.",
+        ),
     },
     "headquarters": {
         "develop": ("{item} is headquartered in {value}.", "Its head office is in {value}."),
@@ -169,6 +187,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "Its headquarters stand on a hill in {value}.",
             "The trade register gives {value} as the place where {item} has its headquarters.",
             "Applications are to be handed in at the head office of {item} in {value}.",
+        ),
+        "unread": (
+            "Although it has branches elsewhere, {item} keeps its headquarters in {value}.",
+            "All decisions are taken at its head office in {value}.",
+            "{value} has been chosen by {item} as the location of its headquarters.",
+            "For legal purposes, {item} is domiciled in {value}, where its head office is.",
         ),
     },
 }
@@ -214,6 +238,16 @@ _AROUND: dict[Split, _Around] = {
             "headquarters": "Main office",
         },
         ("Feature", "Details"),
+    ),
+    "unread": _Around(
+        "The file on {item} was opened after a site visit.",
+        {
+            "founded": "Foundation",
+            "employees": "Headcount",
+            "revenue": "Net sales (million EUR)",
+            "headquarters": "Location of head office",
+        },
+        ("Parameter", "As recorded"),
     ),
 }
 
