@@ -5,7 +5,7 @@ gutter runs is read column by column; what crosses the gutter ends the stretch.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from schema.contracts.images import RegionKind
@@ -92,6 +92,36 @@ def in_order(blocks: Sequence[Block], height: float) -> list[Block]:
         else:
             pending += reversed(parts)
     return ordered
+
+
+def with_marks(ordered: Sequence[Block], marks: Iterable[Block]) -> list[Block]:
+    """Put what took no part in the cut among the blocks: before what stands below it, else after what stands above."""
+    found = list(ordered)
+    for mark in sorted(marks, key=lambda mark: (mark.top, mark.left)):
+        under = [
+            (number, block.top >= mark.top)
+            for number, block in enumerate(found)
+            if block.left < mark.right and mark.left < block.right
+        ]
+        below = next((number for number, is_below in under if is_below), None)
+        found.insert(below if below is not None else under[-1][0] + 1 if under else len(found), mark)
+    return found
+
+
+def is_mark(figure: Block, others: Iterable[Block], width: float, height: float) -> bool:
+    """Tell whether a figure lies over what is written, or at the edge of the page: shade, stains and borders do.
+
+    A gutter runs through such a one.
+    """
+    if figure.left <= 1 or figure.top <= 1 or figure.right >= width - 1 or figure.bottom >= height - 1:
+        return True
+    return any(
+        other.left < figure.right
+        and figure.left < other.right
+        and other.top < figure.bottom
+        and figure.top < other.bottom
+        for other in others
+    )
 
 
 def _columns(group: Sequence[Block], height: float) -> list[list[Block]] | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from activities.images.describing import appearance
 from activities.images.engines import OcrEngine, Pixels
-from activities.images.layout import Block, Placed, in_order, merged, paragraphs, usual_height
+from activities.images.layout import Block, Placed, in_order, is_mark, merged, paragraphs, usual_height, with_marks
 from activities.images.ruling import Rectangle as Place
 from activities.images.ruling import find_figures, find_grids, split_at_rules
 from activities.images.tables import aligned_tables, ruled_tables
@@ -65,7 +65,11 @@ def _blocks(image: Pixels, lines: Sequence[Placed], grids: Sequence[Any]) -> lis
     taken += [Place(table.left, table.top, table.right, table.bottom) for table in tables]
     found = find_figures(image, taken)
     figures = [Block(RegionKind.FIGURE, place.left, place.top, place.right, place.bottom) for place in found]
-    return paragraphs(in_order([*single, *tables, *figures], height), height)[:IMAGE_REGIONS_MAX]
+    written = [*single, *tables]
+    marks = [figure for figure in figures if is_mark(figure, written, image.shape[1], image.shape[0])]
+    whole = [figure for figure in figures if figure not in marks]
+    ordered = in_order([*written, *whole], height)
+    return with_marks(paragraphs(ordered, height), marks)[:IMAGE_REGIONS_MAX]
 
 
 def _edges(line: Placed) -> tuple[float, float, float, float]:

@@ -76,15 +76,17 @@ def asides(
     facts = [fact for finding in findings for fact in facts_of(finding, claims)]
     dates = [at for fact in facts if (at := stated_at(fact)) is not None]
     today = brief.asked_at or max(dates, default=None)
-    old = {id(fact) for fact in facts if today and (at := stated_at(fact)) is not None and today - at >= OLD_AFTER}
     beside: set[str] = set()
     for subtask in subtasks:
         questions = single_questions(subtask.question)
         own = [fact for fact in facts if fact.finding.subtask_number == subtask.number]
-        others = [fact for fact in own if id(fact) not in old]
-        for fact in (fact for fact in own if id(fact) in old):
+        for fact in own:
+            at = stated_at(fact)
             asking = [question for question in questions if is_about(wanted(question), fact)]
-            if asking and all(_is_beside(question, fact, others) for question in asking):
+            if at is None or today is None or today - at < OLD_AFTER or not asking:
+                continue
+            others = [other for other in own if stated_at(other) is None or _is_older(fact, other)]
+            if all(_is_beside(question, fact, others) for question in asking):
                 beside.add(fact.finding.id)
     return frozenset(beside)
 

@@ -142,7 +142,8 @@ def wanted(question: str) -> Wanted:
         question = said.sub(noun, question)
     terms = query_terms(question)
     tokens = words(question)
-    stems = {stem(word) for word in tokens}
+    # What was found was not founded, though both have one stem.
+    stems = {stem(word) for word in tokens if word != "found"}
     named = [term for term in terms if term.is_name]
     named = [term for term in named if not _says_property(term.word)] or named
     subject = frozenset(term.stem for term in named if not term.places) or frozenset(

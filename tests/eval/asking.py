@@ -27,6 +27,8 @@ from tests.support.stack import Stack
 RUNS_AT_ONCE = 4
 UPLOAD_BATCH = 50
 QUESTIONS = 4
+ASKED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+"""In memory only; the stack's runs know the day."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class MemoryAsker:
         return [asyncio.run(self._ask(task, agents, tokens)) for task in tasks]
 
     async def _ask(self, task: str, agents: int, tokens: int) -> Answer:
-        brief = Brief(task=task, agents_max=agents, tokens_max=tokens, asked_at=datetime.now(UTC))
+        brief = Brief(task=task, agents_max=agents, tokens_max=tokens, asked_at=ASKED_AT)
         outcome = await research(self._reasoner, self._corpus, brief, steps=self._steps)
         rendered = outcome.rendered
         return Answer(

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from activities.images.layout import Block, Placed, in_order, merged, paragraphs
+from activities.images.layout import Block, Placed, in_order, is_mark, merged, paragraphs, with_marks
 from activities.images.ruling import Grid, Rectangle, split_at_rules
 from activities.images.tables import aligned_tables, ruled_tables
 from schema.contracts.images import RegionKind
@@ -17,7 +17,7 @@ def line(text: str, left: float, top: float, width: float = 0, height: float = H
 
 
 def ordered(lines: list[Placed]) -> list[str]:
-    blocks = [Block(RegionKind.TEXT, each.left, each.top, each.right, each.bottom, [each]) for each in lines]
+    blocks = [block_of(each) for each in lines]
     return [block.lines[0].text for block in in_order(blocks, HEIGHT)]
 
 
@@ -53,6 +53,29 @@ def test_columns_of_unequal_length_and_rows_out_of_step() -> None:
     assert ordered([*right, *left]) == [each.text for each in (*left, *right)]
 
 
+def figure(left: float, top: float, right: float, bottom: float) -> Block:
+    return Block(RegionKind.FIGURE, left, top, right, bottom)
+
+
+def test_what_lies_over_the_columns_or_at_the_edge_is_no_part_of_the_cut() -> None:
+    """Shade at the edge of a scan is taken for a figure now and then; columns were read line by line for it."""
+    lines = [block_of(each) for each in columns(2, 4, 100)]
+    assert is_mark(figure(600, 50, 700, 180), lines, 800, 600), "over what is written"
+    assert is_mark(figure(0, 120, 40, 600), [], 800, 600), "at the edge"
+    assert not is_mark(figure(100, 300, 500, 400), lines, 800, 600)
+
+
+def test_marks_stand_before_what_is_below_them() -> None:
+    blocks = [block_of(each) for each in (*columns(2, 2, 100), line("end", 0, 300, 640))]
+    over_right, right_column, aside = figure(600, 50, 700, 110), figure(400, 160, 500, 180), figure(900, 0, 950, 50)
+    found = with_marks(blocks, [aside, over_right, right_column])
+    assert found == [*blocks[:2], over_right, *blocks[2:4], right_column, blocks[4], aside]
+
+
+def block_of(each: Placed) -> Block:
+    return Block(RegionKind.TEXT, each.left, each.top, each.right, each.bottom, [each])
+
+
 def test_parts_of_a_page() -> None:
     """Titles by their height, lists by their marks, captions by their words, paragraphs by the white between them."""
     lines = [
@@ -65,7 +88,7 @@ def test_parts_of_a_page() -> None:
         line("Figure 3: A barrage", 0, 280),
         line("12.3 metres were seen.", 0, 340),
     ]
-    blocks = [Block(RegionKind.TEXT, each.left, each.top, each.right, each.bottom, [each]) for each in lines]
+    blocks = [block_of(each) for each in lines]
     parts = [(part.kind.value, len(part.lines)) for part in paragraphs(blocks, HEIGHT)]
     assert parts == [("title", 1), ("text", 2), ("text", 1), ("list", 2), ("caption", 1), ("text", 1)]
 

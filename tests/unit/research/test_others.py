@@ -7,9 +7,9 @@ from schema.contracts.research import Passage
 from tests.support.corpus import passages_of, source_of
 from tests.unit.research.making import view_of
 
-QUESTION = "What tensile strength does the data sheet promise for Cordaite?"
-ASKED = "Cordaite has a tensile strength of 165 megapascals, by the data sheet of its maker."
-OTHER = "The data sheet promises a tensile strength of 490 megapascals for Pelvelon."
+QUESTION = "What viscosity does the data sheet promise for Cordaite?"
+ASKED = "Cordaite has a viscosity of 165 centistokes, by the data sheet of its maker."
+OTHER = "The data sheet promises a viscosity of 490 centistokes for Pelvelon."
 
 
 LEAD = "This was written down after the visit of last week, and nobody has looked at it since then."
@@ -48,7 +48,7 @@ def test_a_source_that_names_it_may_speak_of_others() -> None:
 
 def test_what_was_read_before_is_no_proof_that_it_names_the_thing() -> None:
     view = view_of(QUESTION)
-    similar = "The data sheet promises a tensile strength of 390 megapascals for Ulvilon."
+    similar = "The data sheet promises a viscosity of 390 centistokes for Ulvilon."
     view = view.model_copy(update={"claims": extract(view, read(similar))})
     assert view.claims
     assert OTHER in {claim.text for claim in extract(view, read(OTHER))}, "nothing read so far names Cordaite"
