@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from activities.research.conflicts import lost
-from activities.research.outlived import Outlived, asides, outlived
+from activities.research.outlived import Outlived, asides, old_answer, outlived
 from activities.research.phrases import counted, say
 from activities.research.questions import query_terms
 from activities.research.rows import read_said
@@ -268,6 +268,8 @@ def _recommended(subtask: Subtask, found: Sequence[Finding], material: Material)
     unsaid = [term.word for term in query_terms(subtask.question) if term.is_core and term.stem not in said]
     if unsaid:
         told.append(say("open_point", subtask=subtask.title, words=_listed(unsaid[:3])))
+    if (stated := old_answer(material.brief, subtask, found, material.claims)) is not None:
+        told.append(say("dated", subtask=subtask.title, stated=f"{stated:%Y-%m-%d}"))
     titles: dict[str, int] = {}
     for finding in found:
         title = material.claims_of(finding)[0].source.title

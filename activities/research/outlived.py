@@ -91,6 +91,25 @@ def asides(
     return frozenset(beside)
 
 
+def old_answer(
+    brief: Brief, subtask: Subtask, findings: Iterable[Finding], claims: Mapping[str, Claim]
+) -> datetime | None:
+    """Return when the newest answer to a definite question was stated, where every answer is dated and old."""
+    if brief.asked_at is None:
+        return None
+    asked = [each for each in map(wanted, single_questions(subtask.question)) if each.is_definite]
+    facts = [fact for finding in findings for fact in facts_of(finding, claims)]
+    dates = [
+        stated_at(fact)
+        for fact in facts
+        if any(is_about(each, fact) and each.answered_by(fact.text) >= VALUE_ONLY for each in asked)
+    ]
+    newest = max((at for at in dates if at is not None), default=None)
+    if newest is None or None in dates or brief.asked_at - newest < OLD_AFTER:
+        return None
+    return newest
+
+
 def _is_beside(question: str, fact: Fact, others: Iterable[Fact]) -> bool:
     """Tell whether a fact is no answer to a question for one thing, or a far worse one than another fact."""
     asked = wanted(question)

@@ -28,6 +28,7 @@ PHRASES: dict[str, str] = {
     "read_on": "For “{subtask}”, read “{title}” in full: {count} of the statements above come from it.",
     "settle": "Settle the disagreement about {subject} with a primary source before relying on either statement.",
     "open_point": "Look further for “{subtask}”: none of the statements found mentions {words}.",
+    "dated": "Look for something newer on “{subtask}”: whatever answers it is of {stated} or older.",
     "add_sources": "Add documents or addresses that cover “{subtask}”, and run the question again.",
     "disputed_only": "Only disputed statements were found; see “Disagreements” in the analysis.",
     "no_analysis": "Nothing was found beyond the statements above.",

@@ -1,12 +1,14 @@
 """What an older source says where a newer one answers about as well: named as an older one's, not stated as current."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 
-from activities.research.composing import DISAGREEMENTS, Material, compose_report
+from activities.research.composing import DISAGREEMENTS, Material, compose_report, recommendations
 from activities.research.findings import merge_claims
 from activities.research.outlived import ABOUT_AS_WELL, outlived
+from activities.research.phrases import is_connective
 from schema.contracts.research import Brief, Claim, Subtask
 from tests.unit.research.making import claim_of
 
@@ -183,3 +185,24 @@ def test_one_question_is_no_matter_of_another() -> None:
     subtasks = [Subtask(number=number, title=question, question=question) for number in (1, 2)]
     findings = merge_claims(claims)
     assert outlived(subtasks, findings, {each.id: each for each in claims}) == ()
+
+
+@pytest.mark.parametrize(
+    ("years", "told"),
+    [
+        ((2015,), "2015-03-14"),
+        ((2015, 2018), "2018-03-14"),
+        ((2015, 2025), None),
+        ((2015, None), None),
+    ],
+)
+def test_an_answer_that_only_old_sources_give_is_to_be_looked_for_again(
+    years: tuple[int | None, ...], told: str | None
+) -> None:
+    said = ("The Falke weighs 40 kg.", "The Falke has a weight of 40 kg.")
+    claims = [claim(text, year, title=text) for text, year in zip(said, years, strict=False)]
+    found = material("How much does the Falke weigh?", *claims, asked_at=datetime(2026, 1, 1, tzinfo=UTC))
+    texts = [sentence.text for part in recommendations(found) for sentence in part]
+    advice = [text for text in texts if text.startswith("Look for something newer")]
+    assert [told] == [re.findall(r"[\d-]{10}", text)[0] for text in advice] if told else not advice
+    assert all(is_connective(text) for text in texts)
