@@ -18,7 +18,7 @@ from tests.eval.planting import Split
 from tests.support.stack import Stack
 
 SIZES = tuple(int(size) for size in os.environ.get("ROWS", "10,100,1000").split(","))
-FAULTS = 5
+FAULTS = tuple(int(count) for count in os.environ.get("FAULTS", "0,5").split(","))
 """Kills of the worker while a table is filled."""
 FILL_WITHIN_S = 2_400.0
 SAID_SHARE = 0.9
@@ -365,7 +365,7 @@ def fill(stack: Stack, wide: Wide, *, faults: int, draw: random.Random) -> list[
 
 
 def run(bench: Bench, *, seed: int, split: Split) -> list[Table]:
-    """Measure part (e); `ROWS=10,100` in the environment chooses the sizes."""
+    """Measure part (e); `ROWS=10,100` in the environment chooses the sizes, `FAULTS=5` how often the worker is killed."""
     if bench.memory:
         return [Table("(e) wide tables", notes=["skipped: it needs the stack"])]
     result = Table(f"(e) wide tables, {len(COLUMNS)} columns, seed {seed}, templates {split}")
@@ -376,7 +376,7 @@ def run(bench: Bench, *, seed: int, split: Split) -> list[Table]:
                 result.notes.append("skipped: this version has no tables")
                 return [result]
             StackAsker(stack, wide.files)
-            for faults in (0, FAULTS):
+            for faults in FAULTS:
                 found = score(wide, fill(stack, wide, faults=faults, draw=random.Random(seed)))
                 how = f"{rows} rows, {faults} worker kills" if faults else f"{rows} rows"
                 result.measures += [
