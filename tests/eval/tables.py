@@ -365,7 +365,7 @@ def fill(stack: Stack, wide: Wide, *, faults: int, draw: random.Random) -> list[
 
 
 def run(bench: Bench, *, seed: int, split: Split) -> list[Table]:
-    """Measure part (e); `ROWS=10,100` in the environment chooses the sizes, `FAULTS=5` how often the worker is killed."""
+    """Measure part (e); in the environment `ROWS=10,100` chooses sizes, `FAULTS=5` how often the worker is killed."""
     if bench.memory:
         return [Table("(e) wide tables", notes=["skipped: it needs the stack"])]
     result = Table(f"(e) wide tables, {len(COLUMNS)} columns, seed {seed}, templates {split}")
