@@ -1,8 +1,9 @@
-"""Outlived: what an older source says where a newer one answers the same question about as well. Pure.
+"""Outlived: what is not to be stated as if it held today, because of the age of its source. Pure.
 
-Whether both mean the same property cannot be told from words that nobody knows; `superseded.py` and `meant.py` say
-where it can. What is told here is less: the report does not state the older value as if it held today, it names it as
-an older source's.
+What an older source says where a newer one answers the same question about as well: whether both mean the same property
+cannot be told from words that nobody knows (`superseded.py` and `meant.py` say where it can), so the report names it as
+an older source's. What an old source says besides, unasked, is left out; an answer that only old sources give is
+stated, with a recommendation. Decision 0026.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
