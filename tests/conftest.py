@@ -1,8 +1,13 @@
-"""How tests are spread over pytest-xdist's workers: a file stays together, and so does all that kills processes."""
+"""How tests are spread over pytest-xdist's workers, and what none of them asserts: how long anything takes."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from infra.heap import keep_loaded
+
+# The machines are shared: how long an example takes proves nothing.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 
 @pytest.hookimpl(tryfirst=True)

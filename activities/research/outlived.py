@@ -74,9 +74,10 @@ def asides(
     Args:
         findings: those that the report may state.
     """
+    today = brief.asked_at
+    if today is None:
+        return frozenset()
     facts = [fact for finding in findings for fact in facts_of(finding, claims)]
-    dates = [at for fact in facts if (at := stated_at(fact)) is not None]
-    today = brief.asked_at or max(dates, default=None)
     beside: set[str] = set()
     for subtask in subtasks:
         questions = single_questions(subtask.question)
@@ -84,7 +85,7 @@ def asides(
         for fact in own:
             at = stated_at(fact)
             asking = [question for question in questions if is_about(wanted(question), fact)]
-            if at is None or today is None or today - at < OLD_AFTER or not asking:
+            if at is None or today - at < OLD_AFTER or not asking:
                 continue
             others = [other for other in own if stated_at(other) is None or _is_older(fact, other)]
             if all(_is_beside(question, fact, others) for question in asking):

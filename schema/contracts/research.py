@@ -35,7 +35,7 @@ class Brief(Contract):
     agents_max: int = 10
     tokens_max: int = 100_000
     asked_at: datetime | None = None
-    """When the run was created; how old a source is counts from here, whenever it is written up."""
+    """When the run was created: how old a source is counts from here, whenever it is written up. Agents need none."""
 
 
 class Subtask(Contract):

@@ -160,7 +160,7 @@ def test_what_the_older_source_says_is_repeated_nowhere_but_under_disagreements(
         claim_of("Ternary Labs has 140 staff.", title="a", published_at=old, trust=0.9),
         claim_of("Ternary Labs has 320 staff.", title="b", published_at=new),
         claim_of("With a staff of 140, Ternary Labs fills two floors in Graz.", title="c", published_at=old),
-        claim_of("Ternary Labs makes sensors in Graz.", title="d", published_at=new),
+        claim_of("Ternary Labs makes sensors in Graz.", title="d", published_at=old),
     ]
     by_id = {claim.id: claim for claim in claims}
     findings = merge_claims(claims)

@@ -99,6 +99,8 @@ def test_it_is_named_as_an_older_source_s() -> None:
         ),
         # Of another thing.
         ("What power does the Falke 200 have?", "The Falke 200 has 40 kW.", "The Falke 300 has 60 kW."),
+        # Of another kind.
+        ("What does the Falke weigh?", "The Falke weighs 40 kg.", "The Falke has 60 kW."),
         # Numbers that belong to names.
         (
             "Which parser does the Falke have?",
