@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from activities.research.lexicon import words_of
+from activities.research.phrased import as_question
 from activities.research.quantities import designations, names
 from activities.research.similarity import contained, overlap
 from activities.research.text import GENERIC_WORDS, STOP_WORDS, normalise, singular, stem, terms, words
@@ -218,7 +219,7 @@ def subject_terms(question: str) -> frozenset[str]:
 
     *How long does the timeout of Corvid last* is about Corvid, *what does a deque do* about deques.
     """
-    question = without_context(question).strip(" ?.")
+    question = without_context(as_question(question)).strip(" ?.")
     asked = query_terms(question)
     named = frozenset(term.stem for term in asked if term.is_name and term.is_core)
     if named:
@@ -261,19 +262,19 @@ def collective_asked(question: str) -> str | None:
 
     The crew in *how large is the crew of X*, the moons in *what is the number of moons of X*.
     """
-    match = _COLLECTIVE.search(question.strip().lower())
+    match = _COLLECTIVE.search(as_question(question).strip().lower())
     found = (match["many"] or match["counted"]) if match else ""
     return stem(found) if found and found not in STOP_WORDS else None
 
 
 def asks_for_time(question: str) -> bool:
     """Tell whether a date or a year would answer."""
-    return bool(_FOR_TIME.match(question.strip()))
+    return bool(_FOR_TIME.match(as_question(question).strip()))
 
 
 def asks_for_name(question: str) -> bool:
     """Tell whether a name would answer."""
-    return bool(_FOR_NAME.match(question.strip()))
+    return bool(_FOR_NAME.match(as_question(question).strip()))
 
 
 _FOR_ONE_THING = re.compile(
@@ -288,12 +289,12 @@ _FOR_ONE_THING = re.compile(
 
 def asks_for_one_thing(question: str) -> bool:
     """Tell whether one value or name would answer (which operator ...), rather than an account (how does X work)."""
-    return bool(_FOR_ONE_THING.search(question))
+    return as_question(question) != question or bool(_FOR_ONE_THING.search(question))
 
 
 def thing_asked(question: str) -> str | None:
     """Return the stem of the thing whose value is asked for (port, in *which port does X use*)."""
-    match = _THING.match(question.strip().lower())
+    match = _THING.match(as_question(question).strip().lower())
     return stem(match["thing"]) if match and match["thing"] not in STOP_WORDS else None
 
 

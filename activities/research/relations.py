@@ -5,16 +5,57 @@ English puts them (by X; X wrote; the author is X; its author, X; a novel by X) 
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from activities.research.lexicon import table_of, words_of
-from activities.research.text import stem, words
+from activities.research.text import STOP_WORDS, stem, words
 
-_N = r"(?:[A-ZÀ-Ý][\w.&'’-]*(?:\s+(?:of|de|van|von|the|and|&)\s+(?=[A-ZÀ-Ý]))?\s*){1,5}"
+_N = r"(?:(?!(?:OPENERS)\b)[A-ZÀ-Ý][\w.&'’-]*(?:\s+(?:of|de|van|von|the|and|&)\s+(?=[A-ZÀ-Ý]))?\s*){1,5}".replace(
+    "OPENERS", "|".join(sorted(word.capitalize() for word in STOP_WORDS if word.isalpha() and len(word) > 1))
+)
+"""A name: up to five words with capitals; not the word that a sentence begins with (Under Jane Roe as mayor)."""
 _SMALL = r"(?:(?:the|an?|its|their|his|her|one) )?(?:[a-zà-ý-]+ ){0,3}?"
 _WHEN = r"(?: (?:in|on|at|around|entirely|originally|\w+ly)(?: [\w. ]{1,24}?)?)?"
 _IS = r"(?:is|was|are|were|has been|had been|remains|became)"
+_OF = r"(?: (?:of|at|for|in) [^,.;]+?)?"
+_OFFICE = r"(?:post|office|position|job|role|title|chair|seat)"
+_CHOSEN = (
+    r"(?:elected|re-elected|elects|appointed|appoints|named|names|chosen|chose|picked|picks|hired|made|installed|confirmed|"
+    r"nominated|voted|sworn in|crowned)"
+)
+
+_AGENT_FORMS = (
+    rf"\bWHO{_OF} {_IS} (?:(?:called|named) )?{_SMALL}NAME",
+    rf"\bWHO{_OF} {_IS} the NAME",
+    rf"NAME,? (?:(?:who|which) )?{_IS} (?:[Aa]lso |now |still |again )?{_SMALL}WHO\b",
+    rf"NAME,? (?:(?:who|which) )?{_IS} (?:[\w]+ )?{_CHOSEN} (?:as |to be |to the {_OFFICE} of )?{_SMALL}WHO\b",
+    r"NAME,? (?:(?:who|which) )?(?:serves|served|acts|acted|works|signs|took over|takes over|took office|stays on|continues) as "
+    rf"{_SMALL}WHO\b",
+    rf"NAME,? (?:(?:who|which) )?(?:holds|held|has|took|takes|fills|occupies|got) (?:the )?{_OFFICE} (?:of |as ){_SMALL}WHO\b",
+    rf"\b{_OFFICE} of {_SMALL}WHO{_OF} (?:(?:{_IS} )?(?:held|filled|occupied|taken) by|went to|belongs to|goes to|{_IS}) NAME",
+    rf"\b(?:{_CHOSEN}|has|have|had|with|[Uu]nder|[Ww]ith) NAME(?:as |to be |for )?(?:its |their |the |our |an? )?{_SMALL}WHO\b",
+    rf"(?:['’]s|\b[Ii]ts|\b[Tt]heir|\b[Tt]he|\bby|\bits? new) {_SMALL}WHO,? (?:(?:called|named) )?(?:[Dd]r\.? )?NAME",
+    rf"\bWHO (?:called|named) (?:[Dd]r\.? )?NAME",
+    rf"(?<!\bas )\bWHO{_OF}, (?:[Dd]r\.? )?NAME(?=[,.;:)]|$|and\b|said\b|told\b)",
+    rf"\bWHO{_OF}\s*[:–—]\s*(?:[Dd]r\.? )?NAME",
+    rf"NAME, (?:(?:the|an?|its|their|now|then|also) )?{_SMALL}WHO\b(?! ?(?:[Dd]r\.? )?[A-ZÀ-Ý])",
+)
+"""WHO: somebody who does it, by name of the role."""
+_DEED_FORMS = (
+    rf"\bDONE{_WHEN} by {_SMALL}NAME",
+    r"NAME(?:has |had |have |also |first )?(?:\w+ly )?\bDONE (?!(?:of|by|in|from|with|at|on|to|for|as) )(?:(?:the|an?|its)\b ?)?"
+    r"(?:[a-z]+ ){0,3}?(?=[\"“\dA-Z])",
+    r"NAME(?:also |now |still )?DOES (?:the |its |an? )?(?:[a-z]+ ){0,2}?(?=[\"“A-Z])",
+    r"NAME, (?:which|who) (?:also |first )?DID\b",
+    rf"\b[Ii]t (?:is|was) {_SMALL}NAME(?:that|which|who) (?:also |first )?DID\b",
+    rf"\b(?:company|firm|people|person|man|woman|team|one|somebody|someone) (?:that|which|who) DID [^,.;]+? {_IS} NAME",
+    rf"\bDOING .{{2,60}}? (?:belongs|goes|is due|went) to {_SMALL}NAME",
+    r"NAME(?:is|was|are|were) credited (?:with|for) (?:\w+ )?DOING\b",
+    rf"\bWORK by {_SMALL}NAME",
+)
+"""DONE: its past, DOES: its present, DID: either, DOING: its gerund, WORK: what comes of it."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +74,22 @@ class _Kind:
     patterns: tuple[re.Pattern[str], ...]
 
 
-_OTHER_CUES = {
-    "winner": "went goes awarded",
-    "head": "leads heads runs chairs manages",
-    "maker": "makes produces manufactures",
-    "owner": "owns",
-    "holder": "holds",
-}
+def _kind(name: str, done: str, who: str, works: str, does: str = "") -> _Kind:
+    said = {"DONE": done, "DOES": does, "DOING": _gerunds(done), "DID": f"{done} {does}" if done else "", "WORK": works}
+    patterns = [_filled(form, {word: _either(said[word]) for word in said}) for form in _DEED_FORMS]
+    agent = f"(?i:{_either(who)})(?: executive)?(?: officer)?" if who else ""
+    patterns += [_filled(form, {"WHO": agent}) for form in _AGENT_FORMS]
+    return _Kind(name, frozenset(words(" ".join((who, *said.values())))), tuple(_named(each) for each in patterns if each))
+
+
+def _filled(form: str, said: Mapping[str, str]) -> str | None:
+    """Write words for the placeholders of a form; None where there is no word for one."""
+    for placeholder, alternatives in said.items():
+        if placeholder in form:
+            if not alternatives:
+                return None
+            form = form.replace(placeholder, f"(?:{alternatives})")
+    return form
 
 
 def _named(pattern: str) -> re.Pattern[str]:
@@ -50,48 +100,19 @@ def _either(listed: str) -> str:
     return "|".join(re.escape(word) for word in listed.split())
 
 
-def _role(name: str, done: str, agents: str, works: str) -> _Kind:
-    patterns = []
-    if done:
-        patterns += [
-            rf"\b(?:{_either(done)}){_WHEN} by {_SMALL}NAME",
-            rf"NAME(?:has |had |have )?(?:\w+ly )?\b(?:{_either(done)}) (?!(?:of|by|in|from|with|at|on|to|for|as) )"
-            r"(?:(?:the|an?|its)\b ?)?"
-            r"(?:[a-z]+ ){0,3}?(?=[\"“\dA-Z])",
-            rf"\b(?:{_either(_gerunds(done))}) .{{2,60}}? (?:belongs|goes|is due) to {_SMALL}NAME",
-        ]
-    if agents:
-        who = rf"(?i:{_either(agents)})(?: executive)?(?: officer)?"
-        patterns += [
-            rf"\b{who}(?: of [^,.;]+?)? {_IS} {_SMALL}NAME",
-            rf"NAME,? {_IS} (?:[Aa]lso )?{_SMALL}{who}\b",
-            rf"NAME,? (?:who )?(?:serves as|acts as|served as|took over as) {_SMALL}{who}\b",
-            rf"(?:['’]s|\b[Ii]ts|\b[Tt]heir|\b[Tt]he) {_SMALL}{who},? (?:[Dd]r\.? )?NAME",
-            rf"\b{who}(?: of [^,.;]+?)?, (?:[Dd]r\.? )?NAME",
-        ]
-    if works:
-        patterns.append(rf"\b(?:{_either(works)}) by {_SMALL}NAME")
-    if name == "winner":
-        patterns.append(rf"\b(?:went|awarded|goes) to {_SMALL}NAME")
-    if name == "head":
-        patterns.append(r"NAME(?:leads|heads|runs|chairs|manages) (?:the )?(?=[A-Z])")
-    if name == "maker":
-        patterns.append(r"NAME(?:makes|manufactures|produces) (?:the|its)? ?(?=[A-Z])")
-    if name == "holder":
-        patterns.append(r"NAME(?:holds) (?:the )?(?:[a-z]+ )?(?=record|title|patent|trophy)")
-    if name == "owner":
-        patterns.append(r"NAME(?:owns) (?:the )?(?=[A-Z])")
-    cues = f"{done} {_gerunds(done)} {agents} {works} {_OTHER_CUES.get(name, '')}"
-    return _Kind(name, frozenset(words(cues)), tuple(map(_named, patterns)))
-
-
 def _gerunds(done: str) -> str:
     return " ".join(f"{word.removesuffix('ed')}ing" for word in done.split() if word.endswith("ed"))
 
 
-_KINDS = tuple(_role(name, *rows) for name, rows in table_of("roles").items()) + tuple(
-    _Kind(name, frozenset(re.findall(r"[a-z]{3,}", " ".join(patterns).lower())), tuple(map(_named, patterns)))
-    for name, patterns in table_of("places").items()
+def _cues(patterns: Sequence[str]) -> frozenset[str]:
+    """Return the words of expressions; with and without the letter that may stand at the end (buys?)."""
+    found = re.findall(r"([a-z]{2,})(\??)", " ".join(patterns).lower())
+    return frozenset(form for word, may in found for form in ({word, word[:-1]} if may else {word}) if len(form) > 2)
+
+
+_KINDS = tuple(_kind(name, *rows) for name, rows in table_of("roles").items()) + tuple(
+    _Kind(name, _cues(patterns), tuple(map(_named, patterns)))
+    for name, patterns in (*table_of("sayings").items(), *table_of("places").items())
 )
 _ROLE_WORDS = words_of("role_names")
 _SUFFIXES = words_of("name_suffixes")

@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from activities.research.lexicon import groups_of, rows_of, table_of
+from activities.research.phrased import as_question
 from activities.research.quantities import dates, figures, versions
 from activities.research.questions import asks_for_name, collective_asked, query_terms, without_context
 from activities.research.relations import relations_of
@@ -137,7 +138,7 @@ VALUE_ONLY, ATTRIBUTE_ONLY, OTHER_NAME, OTHER_FIGURE = 0.7, 0.2, 0.25, 0.1
 @lru_cache(maxsize=1_024)
 def wanted(question: str) -> Wanted:
     """Read a question."""
-    question = without_context(question)
+    question = as_question(without_context(question))
     for said, noun in _VERBAL:
         question = said.sub(noun, question)
     terms = query_terms(question)
