@@ -98,6 +98,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "It was not until {value} that {item} was founded.",
             "{value} saw the foundation of {item}, at first a one-man workshop.",
         ),
+        "plain": (
+            "{item} was founded by two brothers in {value}.",
+            "Ever since the family established it in {value}, {item} has kept its name.",
+            "The company was founded in {value} and is still growing.",
+            "In {value}, a few friends put their savings together and set up {item}.",
+        ),
     },
     "employees": {
         "develop": ("{item} employs {value:,} people.", "The company has {value:,} employees."),
@@ -129,6 +135,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "{value:,} people, part-timers included, draw a salary from {item}.",
             "Its headcount, trainees counted, comes to {value:,}.",
             "Safety training was given at {item} to the whole staff of {value:,} people.",
+        ),
+        "plain": (
+            "{item} now has {value:,} employees.",
+            "{value:,} people work for the company.",
+            "Last autumn, {item} employed {value:,} people, apprentices included.",
+            "As the personnel manager told us, {item} has a staff of {value:,}.",
         ),
     },
     "revenue": {
@@ -162,6 +174,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "{value} million euros in sales was what {item} declared for the last financial year.",
             "The latest income statement of {item} opens with revenue of EUR {value} million.",
         ),
+        "plain": (
+            "{item} earned revenue of {value} million euros last year.",
+            "Last year, sales at {item} reached EUR {value} million.",
+            "The company had a turnover of {value} million euros last year.",
+            "Shareholders of {item} were pleased with the revenue of EUR {value} million.",
+        ),
     },
     "headquarters": {
         "develop": ("{item} is headquartered in {value}.", "Its head office is in {value}."),
@@ -193,6 +211,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "All decisions are taken at its head office in {value}.",
             "{value} has been chosen by {item} as the location of its headquarters.",
             "For legal purposes, {item} is domiciled in {value}, where its head office is.",
+        ),
+        "plain": (
+            "The headquarters of {item} are in {value}.",
+            "If you want to visit {item}, go to the head office in {value}.",
+            "The company has its head office in {value}.",
+            "From its headquarters in {value}, {item} delivers to shops all over the country.",
         ),
     },
 }
@@ -248,6 +272,16 @@ _AROUND: dict[Split, _Around] = {
             "headquarters": "Location of head office",
         },
         ("Parameter", "As recorded"),
+    ),
+    "plain": _Around(
+        "Our reporter spent a day at {item}.",
+        {
+            "founded": "Founding year",
+            "employees": "People employed",
+            "revenue": "Sales last year (million EUR)",
+            "headquarters": "Head office in",
+        },
+        ("What", "How much or where"),
     ),
 }
 
