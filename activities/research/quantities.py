@@ -246,12 +246,14 @@ _NEGATIONS = words_of("negations")
 
 
 def negations(text: str) -> int:
-    """Count the negations of `text`; `not only` is none."""
+    """Count the negations of `text`; `not only` and `not until` are none."""
     tokens = words(text)
     count = 0
     for position, token in enumerate(tokens):
         negates = token in _NEGATIONS or token.replace("’", "'").endswith("n't")
-        if negates and not (token == "not" and tokens[position + 1 : position + 2] == ["only"]):
+        if negates and not (
+            token == "not" and tokens[position + 1 : position + 2] in (["only"], ["until"], ["before"])
+        ):
             count += 1
     return count
 

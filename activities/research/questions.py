@@ -234,7 +234,7 @@ def subject_terms(question: str) -> frozenset[str]:
 
 
 _FOR_TIME = re.compile(
-    r"(?:since )?when\b|(?:(?:in|since|on) )?(?:what|which) (?:year|month|day|date)\b|"
+    r"(?:since )?when\b|(?:(?:in|since|on|with|from|by|until|to|during) )?(?:what|which) (?:year|month|day|date)\b|"
     r"(?:what|which) (?:is|was) the (?:[\w-]+ )?(?:year|date)\b",
     re.IGNORECASE,
 )

@@ -22,22 +22,23 @@ _IS = r"(?:is|was|are|were|has been|had been|remains|became)"
 _OF = r"(?: (?:of|at|for|in) [^,.;]+?)?"
 _OFFICE = r"(?:post|office|position|job|role|title|chair|seat)"
 _CHOSEN = (
-    r"(?:elected|re-elected|elects|appointed|appoints|named|names|chosen|chose|picked|picks|hired|made|installed|confirmed|"
-    r"nominated|voted|sworn in|crowned)"
+    r"(?:elected|re-elected|elects|appointed|appoints|named|names|chosen|chose|picked|picks|hired|made|installed|"
+    r"confirmed|nominated|voted|sworn in|crowned)"
 )
+
+_WHO_IS = r"NAME,? (?:(?:who|which) )?"
 
 _AGENT_FORMS = (
     rf"\bWHO{_OF} {_IS} (?:(?:called|named) )?{_SMALL}NAME",
     rf"\bWHO{_OF} {_IS} the NAME",
-    rf"NAME,? (?:(?:who|which) )?{_IS} (?:[Aa]lso |now |still |again )?{_SMALL}WHO\b",
-    rf"NAME,? (?:(?:who|which) )?{_IS} (?:[\w]+ )?{_CHOSEN} (?:as |to be |to the {_OFFICE} of )?{_SMALL}WHO\b",
-    r"NAME,? (?:(?:who|which) )?(?:serves|served|acts|acted|works|signs|took over|takes over|took office|stays on|continues) as "
-    rf"{_SMALL}WHO\b",
-    rf"NAME,? (?:(?:who|which) )?(?:holds|held|has|took|takes|fills|occupies|got) (?:the )?{_OFFICE} (?:of |as ){_SMALL}WHO\b",
-    rf"\b{_OFFICE} of {_SMALL}WHO{_OF} (?:(?:{_IS} )?(?:held|filled|occupied|taken) by|went to|belongs to|goes to|{_IS}) NAME",
-    rf"\b(?:{_CHOSEN}|has|have|had|with|[Uu]nder|[Ww]ith) NAME(?:as |to be |for )?(?:its |their |the |our |an? )?{_SMALL}WHO\b",
+    rf"{_WHO_IS}{_IS} (?:[Aa]lso |now |still |again )?{_SMALL}WHO\b",
+    rf"{_WHO_IS}{_IS} (?:[\w]+ )?{_CHOSEN} (?:as |to be |to the {_OFFICE} of )?{_SMALL}WHO\b",
+    rf"{_WHO_IS}(?:serve[sd]|act(?:s|ed)|works|signs|t(?:akes|ook) over|took office|stays on) as {_SMALL}WHO\b",
+    rf"{_WHO_IS}(?:holds|held|has|took|takes|fills|occupies|got) (?:the )?{_OFFICE} (?:of |as ){_SMALL}WHO\b",
+    rf"\b{_OFFICE} of {_SMALL}WHO{_OF} (?:(?:{_IS} )?(?:held|filled|taken) by|(?:went|goes) to|{_IS}) NAME",
+    rf"\b(?:{_CHOSEN}|ha[sd]|have|[Ww]ith|[Uu]nder) NAME(?:as |to be |for )?(?:its |their |the |an? )?{_SMALL}WHO\b",
     rf"(?:['’]s|\b[Ii]ts|\b[Tt]heir|\b[Tt]he|\bby|\bits? new) {_SMALL}WHO,? (?:(?:called|named) )?(?:[Dd]r\.? )?NAME",
-    rf"\bWHO (?:called|named) (?:[Dd]r\.? )?NAME",
+    r"\bWHO (?:called|named) (?:[Dd]r\.? )?NAME",
     rf"(?<!\bas )\bWHO{_OF}, (?:[Dd]r\.? )?NAME(?=[,.;:)]|$|and\b|said\b|told\b)",
     rf"\bWHO{_OF}\s*[:–—]\s*(?:[Dd]r\.? )?NAME",
     rf"NAME, (?:(?:the|an?|its|their|now|then|also) )?{_SMALL}WHO\b(?! ?(?:[Dd]r\.? )?[A-ZÀ-Ý])",
@@ -45,8 +46,8 @@ _AGENT_FORMS = (
 """WHO: somebody who does it, by name of the role."""
 _DEED_FORMS = (
     rf"\bDONE{_WHEN} by {_SMALL}NAME",
-    r"NAME(?:has |had |have |also |first )?(?:\w+ly )?\bDONE (?!(?:of|by|in|from|with|at|on|to|for|as) )(?:(?:the|an?|its)\b ?)?"
-    r"(?:[a-z]+ ){0,3}?(?=[\"“\dA-Z])",
+    r"NAME(?:has |had |have |also |first )?(?:\w+ly )?\bDONE (?!(?:of|by|in|from|with|at|on|to|for|as) )"
+    r"(?:(?:the|an?|its)\b ?)?(?:[a-z]+ ){0,3}?(?=[\"“\dA-Z])",
     r"NAME(?:also |now |still )?DOES (?:the |its |an? )?(?:[a-z]+ ){0,2}?(?=[\"“A-Z])",
     r"NAME, (?:which|who) (?:also |first )?DID\b",
     rf"\b[Ii]t (?:is|was) {_SMALL}NAME(?:that|which|who) (?:also |first )?DID\b",
@@ -79,7 +80,9 @@ def _kind(name: str, done: str, who: str, works: str, does: str = "") -> _Kind:
     patterns = [_filled(form, {word: _either(said[word]) for word in said}) for form in _DEED_FORMS]
     agent = f"(?i:{_either(who)})(?: executive)?(?: officer)?" if who else ""
     patterns += [_filled(form, {"WHO": agent}) for form in _AGENT_FORMS]
-    return _Kind(name, frozenset(words(" ".join((who, *said.values())))), tuple(_named(each) for each in patterns if each))
+    return _Kind(
+        name, frozenset(words(" ".join((who, *said.values())))), tuple(_named(each) for each in patterns if each)
+    )
 
 
 def _filled(form: str, said: Mapping[str, str]) -> str | None:

@@ -565,11 +565,18 @@ _ANAPHORA = re.compile(
     r"in contrast|on the other hand|for this reason)\b",
     re.IGNORECASE,
 )
+_CLEFT = re.compile(
+    r"it (?:is|was|has been|will be) (?:(?:not|only|just) )?(?:(?:until|in|on|at|with|under|for|to|by|from) )?"
+    r"(?:the )?(?-i:[A-ZÀ-Ý\d])[^.;:]{0,60}? (?:that|who|whom|which|when) ",
+    re.IGNORECASE,
+)
+"""A sentence whose *it* points to nothing: It was (not until) 1948 that ..., It was Jane Roe who ..."""
 
 
 def leans_on_previous(text: str) -> bool:
     """Tell whether a sentence begins with a word that points back, so that it says little without the one before."""
-    return bool(_ANAPHORA.match(display(text).lstrip("\"'“‘(")))
+    shown = display(text).lstrip("\"'“‘(")
+    return bool(_ANAPHORA.match(shown)) and not _CLEFT.match(shown)
 
 
 _IMPERATIVES = words_of("imperatives")

@@ -356,7 +356,8 @@ def _step(value: Value) -> Decimal:
 
 
 _LOOSE_DATE = re.compile(
-    r"(?:\bbefore|\bafter|\buntil|\bsince|\bby(?: the end of)?|\baround|\babout|\bcirca)\s*$", re.I
+    r"(?:(?<!\bnot )\bbefore|\bafter|(?<!\bnot )\buntil|\bsince|\bby(?: the end of)?|\baround|\babout|\bcirca)\s*$",
+    re.I,
 )
 
 
