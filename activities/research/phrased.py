@@ -1,49 +1,89 @@
-"""Phrased: a property that is asked for by its name alone (*population of Halmoholm*), put as a question. Pure."""
+"""Phrased: what is asked for in key words (*population of Halmoholm*, *Halmoholm population*) as a question. Pure."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from activities.research.lexicon import groups_of, table_of, words_of
-from activities.research.text import stem
+from activities.research.text import stem, words
+from activities.research.units import unit_of
 
+WORDS_MAX = 9
 _ROLES = frozenset(stem(word) for _, who, *_ in table_of("roles").values() for word in who.split())
-_TIMES = frozenset(map(stem, ("year", "date", "day", "month")))
+_MEASURABLE = frozenset(word for listed in table_of("fits").values() for word in listed.split())
+_TIMES = ("year", "date", "day", "month")
 _PROPERTIES = (
     _ROLES
-    | _TIMES
+    | frozenset(stem(word) for group in groups_of("attributes") if _MEASURABLE.intersection(group) for word in group)
+    | frozenset(map(stem, (*_TIMES, "name", "number")))
     | frozenset(stem(word) for word in words_of("measures"))
     | frozenset(stem(word) for rows in table_of("asks").values() for row in rows for word in row.split())
-    | frozenset(stem(word) for group in groups_of("attributes") for word in group)
 )
-_NAMED = re.compile(
-    r"(?:(?:please )?(?:name|state|give(?: me)?|tell me|find(?: out)?|look up|i need(?: to know)?) )?(?:(?:the|its) )?"
-    r"(?P<property>(?:[\w-]+ ){0,3}?[\w-]+)(?: (?:needed|required|stated|given|printed|reported|measured))? "
-    r"(?:of|for|in|at) (?P<rest>(?:the )?(?-i:[A-ZÀ-Ý\d]).*)",
+_COUNTED = frozenset(map(stem, words_of("counted")))
+_VERBS = words_of("verbs")
+_COURTESY = re.compile(
+    r"(?:please )?(?:(?:(?:can|could|would|will) you (?:please )?|please )?(?:tell|give|show|find|look up|name|state)"
+    r"(?: me| us)?(?: out)?|(?:i|we) (?:need|want|would like|have)(?: to (?:know|find out))?|do you know) "
+    r"(?=the |what |which |who |whose |whom |how |when |where |in )",
     re.IGNORECASE,
 )
-_NO_NAME = re.compile(
-    r"(?:what|which|who|whom|whose|how|why|when|where|is|are|was|were|do|does|did|can|could|should|will|has|have|had)\b",
+_ASKING = r"(?:by |for |from |in |on |at |to |with |since )?(?:what|which|who|whom|whose|when|where|how \w+)"
+_ASKS = re.compile(rf"(?:{_ASKING}|how|why|is|are|was|were|do|does|did|can|could|should|will|has|have|had)\b", re.I)
+_ASKS_LAST = re.compile(rf"(?P<about>.+?)[:,;]? (?P<asking>{_ASKING})", re.IGNORECASE)
+_NAME_OF = re.compile(r"(?:the )?names? of (?=the )", re.IGNORECASE)
+_PROPERTY_OF = re.compile(
+    r"(?:(?:the|its) )?(?P<property>(?:[\w-]+ ){0,3}?[\w-]+)"
+    r"(?: (?:needed|required|stated|given|printed|reported|measured))? "
+    r"(?P<of>of|for|in|at) (?:the )?(?:[a-z-]+ )?(?-i:[A-ZÀ-Ý\d]).*",
     re.IGNORECASE,
 )
+_WHEN_DONE = re.compile(r"(?P<time>year|date|day|month)(?: that| when| in which)? (?P<done>(?:the )?[A-ZÀ-Ý].*)")
+_NAME = r"(?:the )?[A-ZÀ-Ý\d][\w.-]*(?: (?:of |the )?[A-ZÀ-Ý\d][\w.-]*)*"
+_NAME_FIRST = re.compile(rf"(?P<name>{_NAME})(?P<property>(?: [\w-]+){{1,4}})")
+_NAME_LAST = re.compile(rf"(?P<property>(?:[a-z][\w-]* |[A-Z]{{2,4}} (?=[a-z])){{1,4}})(?P<name>{_NAME}(?: [a-z-]+)?)")
 
 
 @lru_cache(maxsize=4_096)
 def as_question(phrase: str) -> str:
-    """Return a question with its question word; what names no property of something named stays as it is.
+    """Return a question that begins with its question word; what asks for no property of something named stays.
 
-    *Mayor of Halmoholm* -> *Who is the mayor of Halmoholm?*, *memory needed for Ulgad* -> *What is the memory needed
-    for Ulgad?*
+    *Mayor of Halmoholm* -> *Who is the mayor of Halmoholm?*, *Ulgad memory* -> *What is the memory of Ulgad?*,
+    *could you give me the price of Ulgad* -> *What is the price of Ulgad?*
     """
-    asked = phrase.strip()
-    match = None if _NO_NAME.match(asked) else _NAMED.fullmatch(asked)
-    if match is None:
+    asked = _COURTESY.sub("", phrase.strip()).rstrip("?. ")
+    if _ASKS.match(asked):
+        return phrase if asked[:3] == phrase.strip()[:3] else f"{asked[0].upper()}{asked[1:]}?"
+    if len(asked.split()) > WORDS_MAX:
         return phrase
-    said = match["property"].lower().split(" of ")[0].split()
-    if said[-1].endswith("s") and not said[-1].endswith("ss"):
-        return phrase  # Limits of Python: an account is asked for.
+    if last := _ASKS_LAST.fullmatch(asked):
+        return f"{last['asking'].capitalize()} {last['about']}?"
+    asked = _NAME_OF.sub("", asked).removeprefix("the ").removeprefix("The ")
+    if done := _WHEN_DONE.fullmatch(asked[:1].lower() + asked[1:]):
+        return f"In which {done['time']} was {done['done']}?"
+    if match := _PROPERTY_OF.fullmatch(asked):
+        said = match["property"].lower().split(" of ")[0].split()
+        counted = _COUNTED.intersection(map(stem, words(match["property"])))
+        if match["of"] in ("in", "at") and not counted and not _ROLES.intersection(map(stem, said)):
+            return phrase  # Energy in Europe: a topic.
+        return _asking_for(said, _decapitalised(asked)) or phrase
+    if match := _NAME_FIRST.fullmatch(asked) or _NAME_LAST.fullmatch(asked):
+        said = match["property"].split()
+        while len(said) > 1 and said[-1] not in _TIMES and said[-2] != "per" and unit_of(said[-1]) is not None:
+            said.pop()  # Tensile strength MPa.
+        if not _VERBS.intersection(said):
+            return _asking_for(said, f"{' '.join(said)} of {match['name']}") or phrase
+    return phrase
+
+
+def _asking_for(said: Sequence[str], what: str) -> str | None:
+    """Put the question word before what is asked; None where nothing in `said` is known as a property."""
     known = _PROPERTIES.intersection(map(stem, said))
-    if not known:
-        return phrase
-    word = "Who" if known <= _ROLES else "What"
-    rest = asked[match.start("property") :].rstrip("?. ")
-    return f"{word} is the {rest if rest[:2].isupper() else rest[0].lower() + rest[1:]}?"
+    if any(stem(word) in _COUNTED and word.endswith("s") for word in said):
+        return f"How many {what}?"
+    if not known or (said[-1].endswith("s") and not said[-1].endswith("ss")):
+        return None  # Limits of Python: an account is asked for.
+    return f"{'Who' if known <= _ROLES else 'What'} is the {what}?"
+
+
+def _decapitalised(text: str) -> str:
+    return text if text[:2].isupper() else text[0].lower() + text[1:]

@@ -111,7 +111,7 @@ def without_context(question: str) -> str:
 
 def single_questions(question: str) -> list[str]:
     """Return the questions that were put together into one subtask."""
-    return [part.strip() for part in re.split(r"(?<=[?])\s+(?=[A-Z])", question) if part.strip()] or [question]
+    return [part.strip() for part in re.split(r"(?<=[?])\s+(?=\w)", question) if part.strip()] or [question]
 
 
 def key_terms(question: str) -> dict[str, float]:
@@ -250,6 +250,8 @@ _THING = re.compile(
 )
 
 
+_SIZE = re.compile(r"\b(?P<many>[a-z]+) size\b")
+_COLLECTIVES = words_of("collectives")
 _COLLECTIVE = re.compile(
     r"\bhow (?:large|big|strong|high|numerous|great) (?:is|are|was|were) (?:the |its |their )?"
     r"(?:[a-z-]+ )?(?P<many>[a-z-]+)(?= (?:of|at|in|on)\b)|"
@@ -260,9 +262,12 @@ _COLLECTIVE = re.compile(
 def collective_asked(question: str) -> str | None:
     """Return the stem of what is asked to be counted without *how many*, or None.
 
-    The crew in *how large is the crew of X*, the moons in *what is the number of moons of X*.
+    The crew in *how large is the crew of X* and *crew size of X*, the moons in *what is the number of moons of X*.
     """
-    match = _COLLECTIVE.search(as_question(question).strip().lower())
+    asked = as_question(question).strip().lower()
+    if (sized := _SIZE.search(asked)) and sized["many"] in _COLLECTIVES:
+        return stem(sized["many"])
+    match = _COLLECTIVE.search(asked)
     found = (match["many"] or match["counted"]) if match else ""
     return stem(found) if found and found not in STOP_WORDS else None
 
@@ -384,7 +389,7 @@ def _bullet_part(item: str, context: str) -> _Part:
 
 def _requests(text: str) -> list[str]:
     """Return the sentences that ask for something; all of them where none does so plainly."""
-    pieces = [normalise(piece) for piece in re.split(r"(?<=[.?!])\s+(?=[A-Z\"“(])|\n{2,}", text)]
+    pieces = [normalise(piece) for piece in re.split(r"(?<=[.?!])\s+(?=[A-Z\"“(])|(?<=\?)\s+(?=[a-z])|\n{2,}", text)]
     pieces = [piece for piece in pieces if re.search(r"\w", piece)]
     asking = [piece for piece in pieces if piece.endswith("?") or _LEAD.match(piece)]
     return asking or ([normalise(" ".join(pieces))] if pieces else [])
@@ -408,7 +413,8 @@ def _topic(request: str) -> str:
 def _split_request(request: str, topic: str) -> list[_Part]:
     """Cut a request into its clauses; `topic` is what the request before was about."""
     question = request.endswith("?")
-    clauses = [clause.strip(" ,;.?") for clause in _NEW_CLAUSE.split(request) if clause.strip(" ,;.?")]
+    cut = [phrase for clause in _NEW_CLAUSE.split(request) for phrase in _key_words_cut(clause)]
+    clauses = [clause.strip(" ,;.?") for clause in cut if clause.strip(" ,;.?")]
     parts: list[_Part] = []
     for clause in clauses:
         if not specific_terms(clause):
@@ -421,6 +427,12 @@ def _split_request(request: str, topic: str) -> list[_Part]:
             text = _capital(text)
             parts.append(_Part(title or _headline(text + ends), _in_context(text, context) + ends, request))
     return parts
+
+
+def _key_words_cut(clause: str) -> list[str]:
+    """Cut off the properties that are asked for by name alone (what is the price of X, and weight of Y)."""
+    first, *others = re.split(r",?\s+and\s+", clause)
+    return [first, *others] if all(as_question(other) != other for other in others) else [clause]
 
 
 _COLON = re.compile(r"(?P<head>[^:?]{3,200}):\s+(?P<items>[^:?]{3,300})\?$")

@@ -115,6 +115,9 @@ _MEASURED = re.compile(
 """Questions for a figure, whatever is measured."""
 _WHEN = re.compile(r"(?:^|[,;.]|\band)\s*(?:since )?when\b", re.IGNORECASE)
 
+_IN_UNIT = re.compile(r",? in (?P<unit>[a-z]+(?: [a-z]+)?)\W*$")
+"""The unit that the answer is to have (how far is it, in kilometres?)."""
+
 
 def _counted_words(tokens: Sequence[str]) -> list[str]:
     """Return the words behind *how many*; a unit there tells what kind of figure is asked for (how many days)."""
@@ -152,7 +155,9 @@ def wanted(question: str) -> Wanted:
     )
     rest = [word for word in tokens if word not in STOP_WORDS and stem(word) not in subject]
     attributes = frozenset(concept(stem(word)) for word in rest if concept(stem(word)) != stem(word))
-    dimensions = {dimension for dimension, asked in _ASKS.items() if asked & (stems - subject)}
+    group = collective_asked(question)
+    sized = {"size"} if group is not None else set()  # The size of a crew is no length.
+    dimensions = {dimension for dimension, asked in _ASKS.items() if asked & (stems - subject - sized)}
     if _WHEN.search(question):
         dimensions.add("date")
     if tokens[:2] in (["how", "many"], ["how", "much"]) or " how many " in f" {' '.join(tokens)} ":
@@ -160,9 +165,10 @@ def wanted(question: str) -> Wanted:
         dimensions |= units or {"count"}
         counted = [concept(stem(word)) for word in _counted_words(tokens)]
         attributes |= frozenset(counted)
+    if (told := _IN_UNIT.search(question)) and (unit := unit_of(told["unit"]) or unit_of(told["unit"].rstrip("s"))):
+        dimensions.add("money" if unit.dimension in CURRENCIES else unit.dimension)
     if asks_for_name(question) and not dimensions:
         dimensions.add("name")
-    group = collective_asked(question)
     if group is not None and group not in subject and not dimensions_of(group) - {"count"}:
         dimensions.add("count")
         attributes |= {concept(group)}

@@ -165,10 +165,13 @@ def small_task(facts: Sequence[Fact], number: int) -> str:
     """Word a task of a few questions about one thing, in one of several ways."""
     questions = [fact.question for fact in facts]
     if number % 3 == 0:
-        return " ".join(questions)
+        return " ".join(f"{each.rstrip('?')}?" for each in questions)
     if number % 3 == 1:
-        first, *rest = questions
-        return f"{first.rstrip('?')}, and {', and '.join(each[:1].lower() + each[1:].rstrip('?') for each in rest)}?"
+        first, *rest = [
+            each if number == 0 or each.startswith(facts[number].thing.name) else each[:1].lower() + each[1:]
+            for number, each in enumerate(questions)
+        ]
+        return f"{first.rstrip('?')}, and {', and '.join(each.rstrip('?') for each in rest)}?"
     return "\n".join(f"{n}. {question}" for n, question in enumerate(questions, 1))
 
 
