@@ -7,9 +7,8 @@ answers, and what is merely near in meaning speaks of something else.
 
 from collections.abc import Callable, Sequence
 
-from activities.research.questions import query_terms
-from activities.research.relevance import Statement, relevance
-from activities.research.text import display, terms
+from activities.research.relevance import Statement, elsewhere, relevance
+from activities.research.text import display
 from activities.research.wanted import wanted
 
 Nearness = Callable[[str, Sequence[str]], Sequence[float] | None]
@@ -44,24 +43,13 @@ def worth(question: str, pool: Sequence[Statement], nearness: Nearness | None) -
     near = nearness(question, [in_context(pool[number]) for number in compared])
     if near is None:
         return weights
-    elsewhere = _elsewhere(question, pool)
+    away = elsewhere(question, pool)
     worths = [0.0] * len(pool)
     for number, value in zip(compared, near, strict=True):
-        is_about = pool[number].source.snapshot_sha256 not in elsewhere
+        is_about = pool[number].source.snapshot_sha256 not in away
         if weights[number] >= WORDS_MIN or (is_about and (weights[number] + value) / 2 >= ABOUT_MIN):
             worths[number] = round(mixed[number] + MEANING_SHARE * value, 4)
     return worths
-
-
-def _elsewhere(question: str, pool: Sequence[Statement]) -> set[str]:
-    """Return the snapshots that never name what the question names, where others do."""
-    names = {term.stem for term in query_terms(question) if term.is_name and not term.places}
-    said: dict[str, set[str]] = {}
-    for statement in pool:
-        held = said.setdefault(statement.source.snapshot_sha256, set(terms(statement.source.title)))
-        held.update(terms(f"{statement.heading} {statement.statement}"))
-    silent = {sha256 for sha256, held in said.items() if not names & held}
-    return silent if len(silent) < len(said) else set()
 
 
 def in_context(statement: Statement) -> str:

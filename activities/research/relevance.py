@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from activities.research.lexicon import words_of
-from activities.research.quantities import dates, designations, figures, quotations
+from activities.research.quantities import dates, designations, figures, names, quotations
 from activities.research.questions import PLACING_WEIGHT, query_terms, specific_terms, subject_terms
 from activities.research.similarity import Bm25
 from activities.research.text import (
@@ -86,7 +86,43 @@ def relevance(question: str, pool: Sequence[Statement]) -> list[float]:
         return _by_position(pool)
     titles = {statement.source.snapshot_sha256: frozenset(terms(statement.source.title)) for statement in pool}
     asked = _Asked(question, Bm25([terms(display(statement.statement)) for statement in pool]), list(titles.values()))
-    return [round(asked.relevance(statement), 4) for statement in pool]
+    away = elsewhere(question, pool)
+    return [
+        round(asked.relevance(each) * (SUBJECT_ABSENT if each.source.snapshot_sha256 in away else 1), 4)
+        for each in pool
+    ]
+
+
+_RUN = re.compile(r"[A-ZÀ-Ý\d][\w’'-]*(?: [A-ZÀ-Ý\d][\w’'-]*)*")
+"""Words with capitals that stand together: a name, as far as they are no common words."""
+
+
+def elsewhere(question: str, pool: Sequence[Statement]) -> frozenset[str]:
+    """Return the snapshots that never name what the question names, where others do.
+
+    Braviberg Furniture is not Jorgaard Furniture; Merkel is Angela Merkel.
+    """
+    named = frozenset(names(question))
+    phrases = [words_said for run in _RUN.findall(question) if (words_said := named.intersection(words(run)))]
+    held: dict[str, set[str]] = {}
+    runs: dict[str, set[frozenset[str]]] = {}
+    for statement in pool if phrases else ():
+        sha256 = statement.source.snapshot_sha256
+        shown = f"{statement.source.title}. {statement.heading}. {display(statement.statement)}"
+        held.setdefault(sha256, set()).update(words(shown))
+        runs.setdefault(sha256, set()).update(_runs_of(shown))
+    silent = frozenset(
+        sha256
+        for sha256, said in held.items()
+        if not any(phrase <= said or any(run <= phrase for run in runs[sha256]) for phrase in phrases)
+    )
+    return silent if len(silent) < len(held) else frozenset()
+
+
+@lru_cache(maxsize=16_384)
+def _runs_of(text: str) -> frozenset[frozenset[str]]:
+    found = (frozenset(words(run)) - STOP_WORDS for run in _RUN.findall(text))
+    return frozenset(run for run in found if run)
 
 
 def _by_position(pool: Sequence[Statement]) -> list[float]:
