@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from activities.research.alignment import disagreement, keys_of
 from activities.research.asked import answers_otherwise
-from activities.research.nearness import Nearness, worth
+from activities.research.nearness import Nearness, is_answered, nearest, worth
 from activities.research.polarity import polar, rank
 from activities.research.quantities import dates, designations, figures, names, versions
 from activities.research.questions import asks_for_one_thing, single_questions
@@ -218,7 +218,13 @@ def extract(view: AgentView, passages: Sequence[Passage], nearness: Nearness | N
             said.add(text)
     weights = [0.0] * len(pool)
     for question in single_questions(view.subtask.question):
-        weights = list(map(max, weights, _worth_keeping(question, pool, view.claims, nearness)))
+        kept = _worth_keeping(question, pool, view.claims, nearness)
+        held = [claim.text for claim in view.claims]
+        held += [each.statement for each, weight in zip(pool, kept, strict=True) if weight]
+        weights = list(map(max, weights, kept))
+        if not is_answered(question, held):
+            for number, weight in nearest(question, pool, passages, nearness).items():
+                weights[number] = max(weights[number], weight, RELEVANCE_MIN)
     room = max(0, min(CLAIMS_PER_CALL_MAX, CLAIMS_PER_AGENT_MAX - len(view.claims)))
     order = select_diverse(weights, lambda left, right: alike(pool[left].quote, pool[right].quote), room)
     taken: list[Candidate] = []

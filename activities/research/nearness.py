@@ -5,11 +5,12 @@ shown with what they stand under. A question for one property of something named
 answers, and what is merely near in meaning speaks of something else.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from activities.research.relevance import Statement, elsewhere, relevance
 from activities.research.text import display
-from activities.research.wanted import wanted
+from activities.research.wanted import VALUE_ONLY, wanted
+from schema.contracts.research import Passage
 
 Nearness = Callable[[str, Sequence[str]], Sequence[float] | None]
 """(question, texts) -> how near each text's meaning is to the question's, 0..1; the same for the same pair always.
@@ -50,6 +51,63 @@ def worth(question: str, pool: Sequence[Statement], nearness: Nearness | None) -
         if weights[number] >= WORDS_MIN or (is_about and (weights[number] + value) / 2 >= ABOUT_MIN):
             worths[number] = round(mixed[number] + MEANING_SHARE * value, 4)
     return worths
+
+
+def is_answered(question: str, statements: Iterable[str]) -> bool:
+    """Tell whether a question for one property of something named has its value."""
+    asked = wanted(question)
+    return asked.is_definite and any(asked.answered_by(display(text)) >= VALUE_ONLY for text in statements)
+
+
+def nearest(
+    question: str, pool: Sequence[Statement], passages: Sequence[Passage], nearness: Nearness | None
+) -> dict[int, float]:
+    """Return, for each of the passages that are nearest to a question, its best statement's place and worth.
+
+    A passage that means what is asked answers it, though none of its sentences has the words or the meaning of the
+    question by itself. A question for one property of something named is left to the words.
+    """
+    if nearness is None or not pool:
+        return {}
+    near = nearness(question, [embedded(passage) for passage in passages])
+    if near is None:
+        return {}
+    best = max(near, default=0.0)
+    away = elsewhere(question, pool)
+    chosen = sorted(
+        (number for number, value in enumerate(near) if value >= max(PASSAGE_MIN, best - PASSAGE_BELOW_BEST)),
+        key=lambda number: -near[number],
+    )
+    found: dict[int, float] = {}
+    weights = relevance(question, pool)
+    for number in chosen[: 1 if wanted(question).is_definite else PASSAGES_MAX]:
+        passage = passages[number]
+        own = [
+            place
+            for place, each in enumerate(pool)
+            if each.source.snapshot_sha256 == passage.source.snapshot_sha256
+            and each.source.snapshot_sha256 not in away
+            and passage.start <= each.start < passage.end
+            and not each.leans
+        ]
+        values = nearness(question, [in_context(pool[place]) for place in own]) or []
+        worths = {
+            place: WORDS_SHARE * weights[place] + MEANING_SHARE * value
+            for place, value in zip(own, values, strict=True)
+        }
+        if worths:
+            place = max(worths, key=lambda each: (worths[each], -each))
+            found[place] = round(worths[place] + PASSAGE_SHARE * near[number], 4)
+    return found
+
+
+PASSAGE_MIN, PASSAGE_BELOW_BEST = 0.6, 0.1
+PASSAGES_MAX = 3
+
+
+def embedded(passage: Passage) -> str:
+    """Write a passage as its vector was made of it (`documents/indexing.py`)."""
+    return f"{passage.heading}\n{passage.text}" if passage.heading else passage.text
 
 
 def in_context(statement: Statement) -> str:
