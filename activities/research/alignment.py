@@ -5,6 +5,7 @@ words allow no other reading. Sentences of one make that differ in one more word
 When in doubt there is no disagreement: false alarms bury true ones.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
@@ -14,7 +15,7 @@ from activities.research.polarity import ORDINALS, antonym_of
 from activities.research.relations import same_name
 from activities.research.similarity import contained, overlap
 from activities.research.statements import EMPTY, EVENT_STEMS, VERB_STEMS, Fact
-from activities.research.text import STOP_WORDS, stem, words
+from activities.research.text import STOP_WORDS, stem, terms, words
 from activities.research.units import CURRENCIES
 from activities.research.values import STARTED, Value, agree, concept, contrasting, designated
 from schema.contracts.research import ConflictKind
@@ -474,9 +475,18 @@ def _different_rows(left: Fact, right: Fact) -> bool:
     return not ours & theirs and not same_name(ours, theirs)
 
 
+_CASE = re.compile(r"(?:If|When|Unless|Where|Once|While|Until) (?P<case>[^,]+),")
+
+
+def _cases_apart(left: Fact, right: Fact) -> bool:
+    """Tell whether each is said of a case of its own (if it was left by an exception, if an exception is given)."""
+    ours, theirs = _CASE.match(left.text), _CASE.match(right.text)
+    return bool(ours and theirs) and overlap(terms(ours["case"]), terms(theirs["case"])) < 0.8
+
+
 def _denies(left: Fact, right: Fact) -> bool:
     """Tell whether one says that it is not so, in nearly the same words."""
-    if left.circumstances != right.circumstances or left.versions != right.versions:
+    if left.circumstances != right.circumstances or left.versions != right.versions or _cases_apart(left, right):
         return False
     if contrasting(left.stems - right.stems, right.stems - left.stems):
         return False

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from activities.research.alignment import disagreement, keys_of
 from activities.research.asked import answers_otherwise
-from activities.research.nearness import Nearness, is_answered, nearest, worth
+from activities.research.nearness import Nearness, is_answered, is_far, nearest, passages_near, worth
 from activities.research.polarity import polar, rank
 from activities.research.quantities import dates, designations, figures, names, versions
 from activities.research.questions import asks_for_one_thing, single_questions
@@ -218,13 +218,7 @@ def extract(view: AgentView, passages: Sequence[Passage], nearness: Nearness | N
             said.add(text)
     weights = [0.0] * len(pool)
     for question in single_questions(view.subtask.question):
-        kept = _worth_keeping(question, pool, view.claims, nearness)
-        held = [claim.text for claim in view.claims]
-        held += [each.statement for each, weight in zip(pool, kept, strict=True) if weight]
-        weights = list(map(max, weights, kept))
-        if not is_answered(question, held):
-            for number, weight in nearest(question, pool, passages, nearness).items():
-                weights[number] = max(weights[number], weight, RELEVANCE_MIN)
+        weights = list(map(max, weights, _worths(question, pool, passages, view.claims, nearness)))
     room = max(0, min(CLAIMS_PER_CALL_MAX, CLAIMS_PER_AGENT_MAX - len(view.claims)))
     order = select_diverse(weights, lambda left, right: alike(pool[left].quote, pool[right].quote), room)
     taken: list[Candidate] = []
@@ -303,6 +297,26 @@ def _rivals(
 def _facts(claim: Claim) -> list[Fact]:
     alone = Finding(id="", text=claim.text, subtask_number=0, claim_ids=(claim.id,), weight=0.0)
     return facts_of(alone, {claim.id: claim})
+
+
+def _worths(
+    question: str,
+    pool: Sequence[Candidate],
+    passages: Sequence[Passage],
+    known: Sequence[Claim],
+    nearness: Nearness | None,
+) -> list[float]:
+    """Return what the candidates are worth by themselves and by the passages they stand in, 0 for what is not kept."""
+    near = passages_near(question, passages, nearness)
+    if is_far(question, near):
+        return [0.0] * len(pool)
+    kept = _worth_keeping(question, pool, known, nearness)
+    held = [claim.text for claim in known]
+    held += [each.statement for each, weight in zip(pool, kept, strict=True) if weight]
+    if nearness is not None and near is not None and not is_answered(question, held):
+        for number, weight in nearest(question, pool, passages, near, nearness).items():
+            kept[number] = max(kept[number], weight, RELEVANCE_MIN)
+    return kept
 
 
 def _worth_keeping(

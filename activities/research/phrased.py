@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from activities.research.lexicon import groups_of, table_of, words_of
-from activities.research.text import stem, words
+from activities.research.text import STOP_WORDS, stem, words
 from activities.research.units import unit_of
 
 WORDS_MAX = 9
-_ROLES = frozenset(stem(word) for _, who, *_ in table_of("roles").values() for word in who.split())
-_MEASURABLE = frozenset(word for listed in table_of("fits").values() for word in listed.split())
+_ROLES = frozenset(stem(word) for row in table_of("roles").values() for word in row[1].split())
+_MEASURABLE = frozenset(word for said in table_of("fits").values() for word in "".join(said).split())
 _TIMES = ("year", "date", "day", "month")
 _PROPERTIES = (
     _ROLES
@@ -19,7 +19,7 @@ _PROPERTIES = (
     | frozenset(stem(word) for word in words_of("measures"))
     | frozenset(stem(word) for rows in table_of("asks").values() for row in rows for word in row.split())
 )
-_COUNTED = frozenset(map(stem, words_of("counted")))
+_COUNTED = frozenset(map(stem, words_of("counted") | words_of("collectives")))
 _VERBS = words_of("verbs")
 _COURTESY = re.compile(
     r"(?:please )?(?:(?:(?:can|could|would|will) you (?:please )?|please )?(?:tell|give|show|find|look up|name|state)"
@@ -37,6 +37,10 @@ _PROPERTY_OF = re.compile(
     r"(?P<of>of|for|in|at) (?:the )?(?:[a-z-]+ )?(?-i:[A-ZÀ-Ý\d]).*",
     re.IGNORECASE,
 )
+_TOLD_FIRST = re.compile(
+    r"(?P<lead>[^?]+)[:;.,–] what (?:is|are|was|were) (?:its|their|his|her) (?P<property>[\w-]+(?: [\w-]+){0,3})",
+    re.IGNORECASE,
+)
 _WHEN_DONE = re.compile(r"(?P<time>year|date|day|month)(?: that| when| in which)? (?P<done>(?:the )?[A-ZÀ-Ý].*)")
 _NAME = r"(?:the )?[A-ZÀ-Ý\d][\w.-]*(?: (?:of |the )?[A-ZÀ-Ý\d][\w.-]*)*"
 _NAME_FIRST = re.compile(rf"(?P<name>{_NAME})(?P<property>(?: [\w-]+){{1,4}})")
@@ -51,6 +55,8 @@ def as_question(phrase: str) -> str:
     *could you give me the price of Ulgad* -> *What is the price of Ulgad?*
     """
     asked = _COURTESY.sub("", phrase.strip()).rstrip("?. ")
+    if (told := _TOLD_FIRST.fullmatch(asked)) and (named := _names_in(told["lead"])):
+        return f"What is the {told['property']} of {named[0]}?"
     if _ASKS.match(asked):
         return phrase if asked[:3] == phrase.strip()[:3] else f"{asked[0].upper()}{asked[1:]}?"
     if len(asked.split()) > WORDS_MAX:
@@ -73,6 +79,11 @@ def as_question(phrase: str) -> str:
         if not _VERBS.intersection(said):
             return _asking_for(said, f"{' '.join(said)} of {match['name']}") or phrase
     return phrase
+
+
+def _names_in(text: str) -> list[str]:
+    found = (match.group().removeprefix("the ") for match in re.finditer(_NAME, text))
+    return [name for name in found if name.lower() not in STOP_WORDS]
 
 
 def _asking_for(said: Sequence[str], what: str) -> str | None:

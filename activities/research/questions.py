@@ -171,7 +171,7 @@ def _ends_phrase(sequence: list[str], at: int) -> bool:
 
 _VERBS = words_of("verbs")
 PLACING_WEIGHT = 0.4
-_PLACING = words_of("placing")
+PLACING = words_of("placing")
 
 
 _IDENTIFIER = re.compile(r"\b\w+(?:[._]\w+)+\b(?:\(\))?|\b\w+\(\)|__\w+__|\b[a-z\d]+(?:-[a-z\d]+)*\d[a-z\d-]*\b")
@@ -199,7 +199,8 @@ def query_terms(question: str) -> tuple[QueryTerm, ...]:
             and not _is_done(after)
         )
         compared = sequence[max(0, at - 2) : at] in (["compared", "with"], ["compared", "to"])
-        places = compared or (word in named - coded and (before in _PLACING or modifies))
+        goes_on = before in named and stem(before) in found and found[stem(before)].places  # At Jones Optics.
+        places = compared or (word in named - coded and (before in PLACING or modifies or goes_on))
         found.setdefault(stem(word), QueryTerm(word, weights[stem(word)], word in named, places))
     if not any(term.is_core for term in found.values()):
         return tuple(replace(term, places=False) for term in found.values())
@@ -250,7 +251,7 @@ _THING = re.compile(
 )
 
 
-_SIZE = re.compile(r"\b(?P<many>[a-z]+) size\b")
+_SIZE = re.compile(r"\bsize of (?:the |its )?(?P<many>[a-z]+)\b|\b(?P<sized>(?!the\b)[a-z]+) size\b")
 _COLLECTIVES = words_of("collectives")
 _COLLECTIVE = re.compile(
     r"\bhow (?:large|big|strong|high|numerous|great) (?:is|are|was|were) (?:the |its |their )?"
@@ -265,8 +266,8 @@ def collective_asked(question: str) -> str | None:
     The crew in *how large is the crew of X* and *crew size of X*, the moons in *what is the number of moons of X*.
     """
     asked = as_question(question).strip().lower()
-    if (sized := _SIZE.search(asked)) and sized["many"] in _COLLECTIVES:
-        return stem(sized["many"])
+    if (sized := _SIZE.search(asked)) and (group := sized["many"] or sized["sized"]) in _COLLECTIVES:
+        return stem(group)
     match = _COLLECTIVE.search(asked)
     found = (match["many"] or match["counted"]) if match else ""
     return stem(found) if found and found not in STOP_WORDS else None
@@ -307,7 +308,7 @@ def _up_to_verb(tokens: list[str]) -> list[str]:
     """Return the first words of a clause, up to its verb or to what places it (shelf, in *a shelf have in memory*)."""
     found: list[str] = []
     for token in tokens:
-        if found and (token in _VERBS or token in _PLACING or token in STOP_WORDS or token.endswith("ed")):
+        if found and (token in _VERBS or token in PLACING or token in STOP_WORDS or token.endswith("ed")):
             break
         if token in ("i", "we", "you", "one", "they", "it"):
             return []

@@ -12,8 +12,9 @@ from itertools import pairwise
 from typing import Protocol
 
 from activities.research.lexicon import words_of
+from activities.research.phrased import as_question
 from activities.research.quantities import dates, designations, figures, names, quotations
-from activities.research.questions import PLACING_WEIGHT, query_terms, specific_terms, subject_terms
+from activities.research.questions import PLACING, PLACING_WEIGHT, query_terms, specific_terms, subject_terms
 from activities.research.similarity import Bm25
 from activities.research.text import (
     STOP_WORDS,
@@ -102,13 +103,13 @@ def elsewhere(question: str, pool: Sequence[Statement]) -> frozenset[str]:
 
     Braviberg Furniture is not Jorgaard Furniture; Merkel is Angela Merkel.
     """
-    named = frozenset(names(question))
-    phrases = [words_said for run in _RUN.findall(question) if (words_said := named.intersection(words(run)))]
+    phrases = _named_in(as_question(question))
     held: dict[str, set[str]] = {}
     runs: dict[str, set[frozenset[str]]] = {}
     for statement in pool if phrases else ():
         sha256 = statement.source.snapshot_sha256
         shown = f"{statement.source.title}. {statement.heading}. {display(statement.statement)}"
+        shown = _POSSESSIVE.sub("", shown)
         held.setdefault(sha256, set()).update(words(shown))
         runs.setdefault(sha256, set()).update(_runs_of(shown))
     silent = frozenset(
@@ -117,6 +118,24 @@ def elsewhere(question: str, pool: Sequence[Statement]) -> frozenset[str]:
         if not any(phrase <= said or any(run <= phrase for run in runs[sha256]) for phrase in phrases)
     )
     return silent if len(silent) < len(held) else frozenset()
+
+
+_POSSESSIVE = re.compile(r"['’]s?\b|(?<=s)['’](?= )")
+_IN_CONTEXT = frozenset(("in", "with", "using"))
+
+
+@lru_cache(maxsize=1_024)
+def _named_in(question: str) -> tuple[frozenset[str], ...]:
+    """Return the names that a question is about, a set of words each: not where (in Python, Python decorators)."""
+    named = frozenset(names(question))
+    modifying = {term.word for term in query_terms(question) if term.places}
+    found = []
+    for match in _RUN.finditer(question):
+        before = (words(question[: match.start()]) or [""])[-1]
+        phrase = named.intersection(words(match.group()))
+        if phrase and before not in _IN_CONTEXT and (before in PLACING or not phrase & modifying):
+            found.append(phrase)
+    return tuple(found)
 
 
 @lru_cache(maxsize=16_384)

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from activities.research.claims import Candidate, candidates, stitch
-from activities.research.nearness import COMPARED_MAX, Nearness, worth
-from activities.research.relevance import relevance
+from activities.research.claims import Candidate, candidates, extract, stitch
+from activities.research.nearness import COMPARED_MAX, Nearness, is_answered, worth
+from activities.research.relevance import elsewhere, relevance
+from schema.contracts.research import Passage
 from tests.support.corpus import passages_of, source_of
+from tests.unit.research.making import view_of
 
 QUESTION = "How do I look at a crash after it happened?"
 POST_MORTEM = "Post-mortem debugging examines the state of a program once it has died of an exception."
@@ -81,3 +83,31 @@ def test_a_bounded_number_is_compared(count: int) -> None:
     pool = statements(*(f"Crash number {number} happened because of dust in the machine." for number in range(count)))
     assert len(worth(QUESTION, pool, nearness)) == count
     assert compared == [min(count, COMPARED_MAX)]
+
+
+def test_a_passage_answers_whose_sentences_have_none_of_the_words() -> None:
+    """A statement of the nearest passage is claimed for a question that no sentence alone is near to."""
+    question = "How do I stop people from guessing passwords?"
+    text = "After five wrong tries the account stays shut for an hour. The cafeteria opens at noon."
+    passage = Passage(source=source_of(text, "accounts.md"), start=0, end=len(text), text=text, heading="Lockout")
+
+    def near(_: str, texts: Sequence[str]) -> Sequence[float]:
+        return [0.8 if "Lockout\n" in each else 0.3 if "wrong tries" in each else 0.1 for each in texts]
+
+    drawn = extract(view_of(question), [passage], near)
+    assert [claim.text for claim in drawn] == ["After five wrong tries the account stays shut for an hour."]
+    assert not extract(view_of(question), [passage], lambda _, texts: [0.3] * len(texts)), "nothing is near enough"
+    assert not extract(view_of(question), [passage], None)
+
+
+def test_a_question_that_has_its_value_is_not_answered_by_meaning() -> None:
+    assert is_answered("What is the timeout of Ulgad?", ["Ulgad has a timeout of 30 seconds."])
+    assert not is_answered("What is the timeout of Ulgad?", ["Ulgad is fast."])
+    assert not is_answered("How does Ulgad work?", ["Ulgad has a timeout of 30 seconds."])
+
+
+def test_other_things_of_one_kind_are_elsewhere() -> None:
+    ours, theirs = statements("Jorgaard Furniture employs 320 people."), statements("Braviberg Furniture employs 90.")
+    away = elsewhere("How many colleagues would I have if I started at Jorgaard Furniture?", [*ours, *theirs])
+    assert away == {theirs[0].source.snapshot_sha256}
+    assert not elsewhere("How do Jorgaard shelves work?", [*ours, *theirs]), "it says where, not what"

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.documents.extract import extract
+from activities.research.quantities import negations
 from activities.research.text import display, leans_on_previous, normalise, sentences, stem, terms, words
 
 PROSE = "A context manager handles entry and exit. It costs 3.5 CHF, e.g. in Zurich. Dr. Frei of the U.S. Army agrees!"
@@ -158,3 +159,22 @@ def test_one_long_line_does_not_break_wrapped_text() -> None:
     )
     text = f"{wrapped}\n{wrapped}\n{wrapped}\n{'value ' * 24}\n"
     assert sentences(text)[0].text == wrapped.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "leans"),
+    [
+        ("It was not until 1948 that Yartasson Optics was founded.", False),
+        ("It was Jane Roe who founded Yartasson Optics.", False),
+        ("It takes 14 days for the young of the Norroow warbler to hatch.", False),
+        ("It was founded in 1948.", True),
+        ("It takes some time.", True),
+    ],
+)
+def test_a_cleft_points_to_nothing(text: str, leans: bool) -> None:
+    assert leans_on_previous(text) == leans
+
+
+def test_not_until_denies_nothing() -> None:
+    assert negations("It was not until 1948 that Yartasson Optics was founded.") == 0
+    assert negations("Yartasson Optics was not founded in 1948.") == 1
