@@ -481,7 +481,7 @@ _CASE = re.compile(r"(?:If|When|Unless|Where|Once|While|Until) (?P<case>[^,]+),"
 def _cases_apart(left: Fact, right: Fact) -> bool:
     """Tell whether each is said of a case of its own (if it was left by an exception, if an exception is given)."""
     ours, theirs = _CASE.match(left.text), _CASE.match(right.text)
-    return bool(ours and theirs) and overlap(terms(ours["case"]), terms(theirs["case"])) < 0.8
+    return ours is not None and theirs is not None and overlap(terms(ours["case"]), terms(theirs["case"])) < 0.8
 
 
 def _denies(left: Fact, right: Fact) -> bool:

@@ -35,7 +35,7 @@ def main() -> int:
     """Run the chosen parts; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.eval", description=__doc__)
     parser.add_argument("--part", choices=[*PARTS, "all"], default="all")
-    parser.add_argument("--templates", "--split", dest="split", choices=get_args(Split), default="unread")
+    parser.add_argument("--templates", "--split", dest="split", choices=get_args(Split), default="plain")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--memory", action="store_true", help="without the stack: quick, for work on the reasoner")
     parser.add_argument("--words", action="store_true", help="with --memory: search by full text alone, no vectors")
