@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from activities.documents.extract import extract
 from activities.research.quantities import negations
-from activities.research.text import display, leans_on_previous, normalise, sentences, stem, terms, words
+from activities.research.text import display, is_navigation, leans_on_previous, normalise, sentences, stem, terms, words
 
 PROSE = "A context manager handles entry and exit. It costs 3.5 CHF, e.g. in Zurich. Dr. Frei of the U.S. Army agrees!"
 
@@ -173,6 +173,19 @@ def test_one_long_line_does_not_break_wrapped_text() -> None:
 )
 def test_a_cleft_points_to_nothing(text: str, leans: bool) -> None:
     assert leans_on_previous(text) == leans
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        ("In the nest of the Quilmoern wader you will find 4 eggs.", False),
+        ("If you come to visit us, you will find the head office in Haltaford.", False),
+        ("In this chapter you will find more about loops.", True),
+        ("You will find how to install it on the next page.", True),
+    ],
+)
+def test_who_is_told_where_to_read_on_learns_nothing(text: str, points: bool) -> None:
+    assert is_navigation(text) == points
 
 
 def test_not_until_denies_nothing() -> None:
