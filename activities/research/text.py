@@ -472,8 +472,8 @@ _POINTER = re.compile(
     r"(?: more detail)?(?: in)? (?:section|the section|chapter)|(?:table|example|examples|code|section|snippet|figure|"
     r"list|diagram)s? (?:below|above)|(?:above|following|below) (?:code|example|examples|table|snippet|figure|list|"
     r"section|sections|diagram|is|are)|(?:found|available) here|head over to|check out|take a look|these examples|"
-    r"you will find (?:more|further|details|information|links?|examples?|instructions|"
-    r"the (?:following|list|documentation)|an? (?:list|description|summary|guide|overview)|how|out|everything|below|here)|guide you through|"
+    r"you will find (?:more|further|details|information|links?|examples?|instructions|the (?:following|list)|"
+    r"an? (?:list|description|summary|guide|overview)|how|out|everything|below|here)|guide you through|"
     r"see the [\w ]+ (?:section|documentation|docs)|refer to the|documentation for|for details)\b|"
     r"\b(?:below|as follows|following|examples?|follows|e\.g\.|i\.e\.|features|steps?|like so|like this|usage)[.:]$|"
     r"\b(?:following|below)\b[^.]*:$",
