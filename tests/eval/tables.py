@@ -104,6 +104,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "The company was founded in {value} and is still growing.",
             "In {value}, a few friends put their savings together and set up {item}.",
         ),
+        "late": (
+            "{item} has been in business since {value}.",
+            "The firm was established in {value}, long before its present building.",
+            "In the trade register, {item} first appears in {value}, the year it was founded.",
+            "It was {value} when the founder of {item} rented a first workshop and started the firm.",
+        ),
     },
     "employees": {
         "develop": ("{item} employs {value:,} people.", "The company has {value:,} employees."),
@@ -141,6 +147,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "{value:,} people work for the company.",
             "Last autumn, {item} employed {value:,} people, apprentices included.",
             "As the personnel manager told us, {item} has a staff of {value:,}.",
+        ),
+        "late": (
+            "{item} provides jobs for {value:,} people.",
+            "Its payroll lists {value:,} employees.",
+            "Counting all sites, {value:,} people are on the staff of {item}.",
+            "At the end of the quarter, {item} reported a headcount of {value:,}.",
         ),
     },
     "revenue": {
@@ -180,6 +192,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "The company had a turnover of {value} million euros last year.",
             "Shareholders of {item} were pleased with the revenue of EUR {value} million.",
         ),
+        "late": (
+            "{item} closed the year with a turnover of {value} million euros.",
+            "Annual revenue stands at EUR {value} million.",
+            "Customers spent {value} million euros with {item} over the year, its report on sales says.",
+            "Auditors have confirmed revenue of EUR {value} million for {item}.",
+        ),
     },
     "headquarters": {
         "develop": ("{item} is headquartered in {value}.", "Its head office is in {value}."),
@@ -217,6 +235,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "If you want to visit {item}, go to the head office in {value}.",
             "The company has its head office in {value}.",
             "From its headquarters in {value}, {item} delivers to shops all over the country.",
+        ),
+        "late": (
+            "{item} is run from its headquarters in {value}.",
+            "Its main office is located in {value}.",
+            "{item} has been based in {value} from the start, and the headquarters are still there.",
+            "Address letters to the headquarters of {item} to {value}.",
         ),
     },
 }
@@ -282,6 +306,16 @@ _AROUND: dict[Split, _Around] = {
             "headquarters": "Head office in",
         },
         ("What", "How much or where"),
+    ),
+    "late": _Around(
+        "Below is what our files hold on {item}.",
+        {
+            "founded": "Year established",
+            "employees": "Total headcount",
+            "revenue": "Annual turnover (million EUR)",
+            "headquarters": "Headquarters located in",
+        },
+        ("Key figure", "Company's answer"),
     ),
 }
 
