@@ -11,12 +11,13 @@ from activities.research.units import unit_of
 WORDS_MAX = 9
 _ROLES = frozenset(stem(word) for row in table_of("roles").values() for word in row[1].split())
 _MEASURABLE = frozenset(word for said in table_of("fits").values() for word in "".join(said).split())
+_MEASURES = frozenset(map(stem, words_of("measures")))
 _TIMES = ("year", "date", "day", "month")
 _PROPERTIES = (
     _ROLES
     | frozenset(stem(word) for group in groups_of("attributes") if _MEASURABLE.intersection(group) for word in group)
     | frozenset(map(stem, (*_TIMES, "name", "number")))
-    | frozenset(stem(word) for word in words_of("measures"))
+    | _MEASURES
     | frozenset(stem(word) for rows in table_of("asks").values() for row in rows for word in row.split())
 )
 _COUNTED = frozenset(map(stem, words_of("counted") | words_of("collectives")))
@@ -43,8 +44,10 @@ _TOLD_FIRST = re.compile(
 )
 _WHEN_DONE = re.compile(r"(?P<time>year|date|day|month)(?: that| when| in which)? (?P<done>(?:the )?[A-ZÀ-Ý].*)")
 _NAME = r"(?:the )?[A-ZÀ-Ý\d][\w.-]*(?: (?:of |the )?[A-ZÀ-Ý\d][\w.-]*)*"
-_NAME_FIRST = re.compile(rf"(?P<name>{_NAME})(?P<property>(?: [\w-]+){{1,4}})")
-_NAME_LAST = re.compile(rf"(?P<property>(?:[a-z][\w-]* |[A-Z]{{2,4}} (?=[a-z])){{1,4}})(?P<name>{_NAME}(?: [a-z-]+)?)")
+_NAME_FIRST = re.compile(rf"(?P<name>{_NAME})[,:]?(?P<property>(?: [\w-]+){{1,4}})")
+_NAME_LAST = re.compile(
+    rf"(?P<property>(?:[a-z][\w-]*[,:]? |[A-Z]{{2,4}} (?=[a-z])){{1,4}})(?P<name>{_NAME}(?: [a-z-]+)?)"
+)
 
 
 @lru_cache(maxsize=4_096)
@@ -69,15 +72,18 @@ def as_question(phrase: str) -> str:
     if match := _PROPERTY_OF.fullmatch(asked):
         said = match["property"].lower().split(" of ")[0].split()
         counted = _COUNTED.intersection(map(stem, words(match["property"])))
-        if match["of"] in ("in", "at") and not counted and not _ROLES.intersection(map(stem, said)):
+        plainly = (_ROLES | _MEASURES).intersection(map(stem, said))
+        if match["of"] in ("in", "at") and not counted and not plainly:
             return phrase  # Energy in Europe: a topic.
         return _asking_for(said, _decapitalised(asked)) or phrase
-    if match := _NAME_FIRST.fullmatch(asked) or _NAME_LAST.fullmatch(asked):
-        said = match["property"].split()
+    for match in (_NAME_FIRST.fullmatch(asked), _NAME_LAST.fullmatch(_decapitalised(asked))):
+        if match is None:
+            continue
+        said = re.sub("[,:]", "", match["property"]).split()
         while len(said) > 1 and said[-1] not in _TIMES and said[-2] != "per" and unit_of(said[-1]) is not None:
             said.pop()  # Tensile strength MPa.
-        if not _VERBS.intersection(said):
-            return _asking_for(said, f"{' '.join(said)} of {match['name']}") or phrase
+        if not _VERBS.intersection(said) and (question := _asking_for(said, f"{' '.join(said)} of {match['name']}")):
+            return question
     return phrase
 
 

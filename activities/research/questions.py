@@ -241,6 +241,7 @@ _FOR_TIME = re.compile(
 )
 _FOR_NAME = re.compile(
     r"(?:for |to |by |from |in |at )?(?:who|whom|whose|where|(?:what|which) (?:company|firm|person|people|author|maker|"
+    r"chemist|scientist|researcher|physicist|biologist|engineer|architect|artist|doctor|professor|player|team|man|woman|"
     r"manufacturer|town|city|country|place|organi[sz]ation|language|licen[cs]e))\b",
     re.IGNORECASE,
 )

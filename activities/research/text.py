@@ -569,7 +569,8 @@ _ANAPHORA = re.compile(
 _CLEFT = re.compile(
     r"it (?:is|was|has been|will be) (?:(?:not|only|just) )?(?:(?:until|in|on|at|with|under|for|to|by|from) )?"
     r"(?:the )?(?-i:[A-ZÀ-Ý\d])[^.;:]{0,60}? (?:that|who|whom|which|when) |"
-    r"it (?:takes|took|costs?|needs|needed|will take|can take) [^.;:]{0,30}?\d[^.;:]{0,60}? (?:to|for|before|until) ",
+    r"it (?:takes|took|costs?|needs|needed|will take|can take) [^.;:]{0,30}?\d[^.;:]{0,60}? (?:to|for|before|until) |"
+    r"it (?:takes|took) (?:a while|some time|time|long|ages|hours|days|weeks|months|years) (?:to|for|before|until) ",
     re.IGNORECASE,
 )
 """A sentence whose *it* points to nothing: It was (not until) 1948 that ..., It takes 2 days to ..."""
