@@ -103,4 +103,4 @@ def _asking_for(said: Sequence[str], what: str) -> str | None:
 
 
 def _decapitalised(text: str) -> str:
-    return text if text[:2].isupper() else text[0].lower() + text[1:]
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]

@@ -1,6 +1,8 @@
 """Key words are put as a question; topics and whole questions stay as they are."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from activities.research.outlived import asks_for_one_thing
 from activities.research.phrased import as_question
@@ -55,6 +57,12 @@ def test_key_words_are_a_question(phrase: str, question: str) -> None:
 @pytest.mark.parametrize("phrase", AS_THEY_ARE)
 def test_topics_and_questions_stay(phrase: str) -> None:
     assert as_question(phrase) == phrase
+
+
+@given(st.text(alphabet="aA1 ?.:,-éinof theWhat", max_size=40) | st.text(max_size=40))
+def test_whatever_is_asked_is_read(phrase: str) -> None:
+    assert as_question(phrase).strip() or not phrase.strip()
+    wanted(phrase)
 
 
 def test_what_is_asked_for_in_key_words_has_a_subject_and_a_kind() -> None:
