@@ -28,7 +28,10 @@ _COURTESY = re.compile(
     r"(?=the |what |which |who |whose |whom |how |when |where |in )",
     re.IGNORECASE,
 )
-_ASKING = r"(?:by |for |from |in |on |at |to |with |since )?(?:what|which|who|whom|whose|when|where|how \w+)"
+_ASKING = (
+    r"(?:by |for |from |in |on |at |to |with |since )?(?:what|which|who|whom|whose|when|where|"
+    r"how (?:many|much|long|high|tall|old|far|fast|deep|wide|heavy))"
+)
 _ASKS = re.compile(rf"(?:{_ASKING}|how|why|is|are|was|were|do|does|did|can|could|should|will|has|have|had)\b", re.I)
 _ASKS_LAST = re.compile(rf"(?P<about>.+?)[:,;]? (?P<asking>{_ASKING})", re.IGNORECASE)
 _NAME_OF = re.compile(r"(?:the )?names? of (?=the )", re.IGNORECASE)
@@ -58,12 +61,23 @@ def as_question(phrase: str) -> str:
     *could you give me the price of Ulgad* -> *What is the price of Ulgad?*
     """
     asked = _COURTESY.sub("", phrase.strip()).rstrip("?. ")
+    if _ASKS.match(asked) and asked[:3] != phrase.strip()[:3]:
+        return f"{asked[0].upper()}{asked[1:]}?"
+    return _property_asked(asked) or phrase
+
+
+def asks_for_property(phrase: str) -> bool:
+    """Tell whether key words ask for one property of something named; *can you tell me how X works* asks for more."""
+    return _property_asked(_COURTESY.sub("", phrase.strip()).rstrip("?. ")) is not None
+
+
+@lru_cache(maxsize=4_096)
+def _property_asked(asked: str) -> str | None:
+    """Return the question that key words stand for; None where they ask for no property of something named."""
     if (told := _TOLD_FIRST.fullmatch(asked)) and (named := _names_in(told["lead"])):
         return f"What is the {told['property']} of {named[0]}?"
-    if _ASKS.match(asked):
-        return phrase if asked[:3] == phrase.strip()[:3] else f"{asked[0].upper()}{asked[1:]}?"
-    if len(asked.split()) > WORDS_MAX:
-        return phrase
+    if _ASKS.match(asked) or len(asked.split()) > WORDS_MAX:
+        return None
     if last := _ASKS_LAST.fullmatch(asked):
         return f"{last['asking'].capitalize()} {last['about']}?"
     asked = _NAME_OF.sub("", asked).removeprefix("the ").removeprefix("The ")
@@ -74,8 +88,8 @@ def as_question(phrase: str) -> str:
         counted = _COUNTED.intersection(map(stem, words(match["property"])))
         plainly = (_ROLES | _MEASURES).intersection(map(stem, said))
         if match["of"] in ("in", "at") and not counted and not plainly:
-            return phrase  # Energy in Europe: a topic.
-        return _asking_for(said, _decapitalised(asked)) or phrase
+            return None  # Energy in Europe: a topic.
+        return _asking_for(said, _decapitalised(asked))
     for match in (_NAME_FIRST.fullmatch(asked), _NAME_LAST.fullmatch(_decapitalised(asked))):
         if match is None:
             continue
@@ -84,7 +98,7 @@ def as_question(phrase: str) -> str:
             said.pop()  # Tensile strength MPa.
         if not _VERBS.intersection(said) and (question := _asking_for(said, f"{' '.join(said)} of {match['name']}")):
             return question
-    return phrase
+    return None
 
 
 def _names_in(text: str) -> list[str]:

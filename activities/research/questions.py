@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from activities.research.lexicon import words_of
-from activities.research.phrased import as_question
+from activities.research.phrased import as_question, asks_for_property
 from activities.research.quantities import designations, names
 from activities.research.similarity import contained, overlap
 from activities.research.text import GENERIC_WORDS, STOP_WORDS, normalise, singular, stem, terms, words
@@ -296,7 +296,7 @@ _FOR_ONE_THING = re.compile(
 
 def asks_for_one_thing(question: str) -> bool:
     """Tell whether one value or name would answer (which operator ...), rather than an account (how does X work)."""
-    return as_question(question) != question or bool(_FOR_ONE_THING.search(question))
+    return asks_for_property(question) or bool(_FOR_ONE_THING.search(question))
 
 
 def thing_asked(question: str) -> str | None:
@@ -434,7 +434,7 @@ def _split_request(request: str, topic: str) -> list[_Part]:
 def _key_words_cut(clause: str) -> list[str]:
     """Cut off the properties that are asked for by name alone (what is the price of X, and weight of Y)."""
     first, *others = re.split(r",?\s+and\s+", clause)
-    return [first, *others] if all(as_question(other) != other for other in others) else [clause]
+    return [first, *others] if all(map(asks_for_property, others)) else [clause]
 
 
 _COLON = re.compile(r"(?P<head>[^:?]{3,200}):\s+(?P<items>[^:?]{3,300})\?$")

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.research.outlived import asks_for_one_thing
-from activities.research.phrased import as_question
-from activities.research.questions import plan_subtasks
+from activities.research.phrased import as_question, asks_for_property
+from activities.research.questions import asks_for_one_thing, plan_subtasks
 from activities.research.wanted import wanted
 from schema.contracts.research import Brief
 
@@ -63,6 +62,12 @@ def test_topics_and_questions_stay(phrase: str) -> None:
 def test_whatever_is_asked_is_read(phrase: str) -> None:
     assert as_question(phrase).strip() or not phrase.strip()
     wanted(phrase)
+
+
+def test_an_account_that_is_asked_for_politely_is_no_property() -> None:
+    assert as_question("Can you tell me how decorators work?") == "How decorators work?"
+    assert not asks_for_property("Can you tell me how decorators work?")
+    assert as_question("Write about how recursion") == "Write about how recursion"
 
 
 def test_what_is_asked_for_in_key_words_has_a_subject_and_a_kind() -> None:
