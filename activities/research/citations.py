@@ -10,10 +10,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from activities.documents.builder import clock, page_at, time_at
 from activities.research.composing import ANALYSIS, DISAGREEMENTS, KEY_FINDINGS, RECOMMENDATIONS
 from activities.research.context import context_of
+from activities.research.dating import dated, old_since, undated
 from activities.research.markdown import autolink, escape, unescape
 from activities.research.phrases import is_connective, say
 from activities.research.support import check_support, contributes
@@ -120,6 +122,7 @@ def render_report(
     brief: Brief,
     conflicts: int = 0,
     sources_read: int = 0,
+    dates_old: bool = True,
 ) -> RenderedReport:
     """Write a report as Markdown with citations, leaving out what its sources do not show.
 
@@ -127,11 +130,12 @@ def render_report(
         report: what a reasoner wrote; its sentences name claims.
         claims: every claim of the run by id.
         snapshots: the texts that were read.
-        brief: the task; its text is the title's fallback.
+        brief: the task; its text is the title's fallback, and how old a source is counts from when it was asked.
         conflicts: how many disagreements were found, for the quality record.
         sources_read: how many snapshots the agents read, for the quality record.
+        dates_old: a sentence that rests on old sources alone gives their date (`dating.py`).
     """
-    gate = _Gate(claims, snapshots)
+    gate = _Gate(claims, snapshots, brief.asked_at if dates_old else None)
     lines = [f"# {escape(report.title or brief.task) or 'Report'}", ""]
     for section in _sections(report):
         lines += gate.section(section)
@@ -159,6 +163,7 @@ def render_again(inputs: ReportInputs, snapshots: Snapshots) -> RenderedReport:
         brief=inputs.brief,
         conflicts=inputs.conflicts,
         sources_read=inputs.sources_read,
+        dates_old=inputs.dates_old,
     )
 
 
@@ -212,6 +217,8 @@ class _Gate:
 
     claims: Mapping[str, Claim]
     snapshots: Snapshots
+    asked_at: datetime | None = None
+    """From here counts how old a source is; None: no sentence gives its sources' date."""
     numbers: dict[str, int] = field(default_factory=dict)
     cited: dict[str, tuple[SourceRef, set[tuple[int, int]]]] = field(default_factory=dict)
     sentences: list[CitedSentence] = field(default_factory=list)
@@ -278,6 +285,8 @@ class _Gate:
         text, backing = checked
         self._said.add(text.lower())
         self.supported += 1
+        if section != DISAGREEMENTS:  # There the date of each side is told already.
+            text = dated(text, old_since([each.claim.source for each in backing], self.asked_at))
         spans = list(dict.fromkeys(span for each in backing for span in self._spans(each)))
         self.sentences.append(CitedSentence(section=section, text=text, spans=tuple(spans)))
         marks = "".join(f"[{number}]" for number in dict.fromkeys(span.n for span in spans))
@@ -486,7 +495,7 @@ def _check_line(
         problems.append(problem("number", f"the sidecar cites {sorted({span.n for span in record.spans})}"))
     for span in record.spans:
         problems += [problem(code, detail) for code, detail in _check_span(span, entries, texts)]
-    if (lacking := _lacking_support(text, record)) is not None:
+    if (lacking := _lacking_support(text, record, entries)) is not None:
         problems.append(problem("support", lacking))
     return problems
 
@@ -509,13 +518,24 @@ def _cuts_word(text: str, at: int) -> bool:
     return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum() and text[at].isascii()
 
 
-def _lacking_support(text: str, record: CitedSentence) -> str | None:
+def _lacking_support(text: str, record: CitedSentence, entries: Mapping[int, CitedSource]) -> str | None:
     """Return why the cited spans do not show a sentence, or a cell of a table; None where they do."""
     if record.is_cell:
         shown = all(_shows(text, span.quote) for span in record.spans)
         return None if shown else "the cited text has other words than the cell"
-    verdict = check_support(text, [span.quote for span in record.spans])
+    quotes = [span.quote for span in record.spans]
+    said, stated = undated(text)
+    verdict = check_support(text, quotes)
+    if verdict.ok or stated is None:
+        return None if verdict.ok else verdict.reason
+    if stated != max((_published(entries.get(span.n)) for span in record.spans), default=""):
+        return f"its newest source is not of {stated}"
+    verdict = check_support(said, quotes)
     return None if verdict.ok else verdict.reason
+
+
+def _published(source: CitedSource | None) -> str:
+    return (source.published_at or "")[:10] if source else ""
 
 
 def _check_numbering(lines: Sequence[tuple[str, list[int]]], entries: Mapping[int, CitedSource]) -> list[Problem]:

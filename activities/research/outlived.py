@@ -8,10 +8,11 @@ stated, with a recommendation. Decision 0026.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from activities.research.alignment import NEWER_BY, TELLING, designations_apart, stated_at
 from activities.research.asked import is_about
+from activities.research.dating import OLD_AFTER
 from activities.research.questions import asks_for_one_thing, asks_for_time, single_questions
 from activities.research.statements import Fact, facts_of
 from activities.research.superseded import (
@@ -30,8 +31,6 @@ from schema.contracts.research import Brief, Claim, Finding, Subtask
 
 ABOUT_AS_WELL = 0.1
 """So much better may the older statement answer by its words: the wording of a question is one of several."""
-OLD_AFTER = timedelta(days=2 * 365)
-"""After so long, what a source says besides may well have changed."""
 
 
 @dataclass(frozen=True)

@@ -335,6 +335,7 @@ class ReportActivities:
             brief=brief_of(found.run),
             conflicts=conflicts,
             sources_read=found.sources_read,
+            dates_old=True,
         )
         # Seconds of work in a large run: on the event loop it would hold up every heartbeat of this process.
         return await asyncio.to_thread(render_again, inputs, texts.__getitem__), inputs

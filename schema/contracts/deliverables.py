@@ -62,6 +62,8 @@ class ReportInputs(Contract):
     brief: Brief
     conflicts: int
     sources_read: int
+    dates_old: bool = False
+    """Whether sentences give the date of old sources; reports from before that was done do not."""
 
 
 class Paragraph(Contract):

@@ -112,25 +112,29 @@ class Citations:
             sidecar: `citations.json`.
             texts: the documents' texts by the SHA-256 of their snapshot.
         """
+        published = {source["n"]: source["published_at"] or "" for source in sidecar.get("sources", ())}
         for sentence in sidecar["sentences"]:
             if sentence["spans"]:
-                self._check(sentence, texts)
+                newest = max((published.get(span.get("n"), "") for span in sentence["spans"]), default="")[:10]
+                self._check(sentence, texts, newest)
 
-    def _check(self, sentence: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+    def _check(self, sentence: Mapping[str, Any], texts: Mapping[str, str], published: str) -> None:
         self.cited += 1
         wrong = []
+        # The date of its newest source, and no other, may stand before a sentence.
+        text_said = sentence["text"].removeprefix(f"As of {published}: ") if published else sentence["text"]
         for span in sentence["spans"]:
             text = texts.get(span["snapshot_sha256"])
             if text is None or text[span["start"] : span["end"]] != span["quote"]:
                 wrong.append("the span is not in the document")
         quotes = " ".join(span["quote"] for span in sentence["spans"])
-        said = numbers(sentence["text"])
+        said = numbers(text_said)
         absent = said - numbers(quotes)
         self.figures += len(said)
         self.unsupported_figures += len(absent)
         if absent:
             wrong.append(f"figures {sorted(absent)} are not in the span")
-        if not _worded_by(sentence["text"], quotes):
+        if not _worded_by(text_said, quotes):
             wrong.append("the span uses other words")
         if wrong:
             self.problems.append(f"{sentence['text'][:90]!r}: {'; '.join(wrong)}")

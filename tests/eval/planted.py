@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from activities.research.dating import undated
 from tests.eval.asking import Answer, Asker, Bench
 from tests.eval.metrics import Citations, Measure, Table, folded, holds, share, statements
 from tests.eval.planting import Fact, Split, Statement, World, plant, tasks
@@ -27,6 +28,9 @@ class Tally:
     """Facts that only a table or bullets say: [found, all]."""
     asked: int = 0
     stale: int = 0
+    """Outdated facts that stand in the report as if they held today."""
+    outdated: int = 0
+    """Outdated facts that stand there with the date of their old source."""
     leaked: int = 0
     on_topic: int = 0
     sentences: int = 0
@@ -63,6 +67,10 @@ class Judge:
                 tally.wrong.append(f"leak: {sentence['text'][:100]!r}")
             tally.on_topic += any((each.thing, each.attribute) in attributes for each in said)
             if said and all(each.role == "stale" for each in said) and sentence["section"] != DISAGREEMENTS:
+                if undated(sentence["text"])[1] is not None:
+                    tally.outdated += 1
+                    tally.wrong.append(f"outdated, with its date: {sentence['text'][:100]!r}")
+                    continue
                 tally.stale += 1
                 tally.wrong.append(f"stale: {sentence['text'][:100]!r}")
 
@@ -217,6 +225,7 @@ def _table(title: str, tally: Tally, *, floor: float) -> Table:
         share("  of facts that prose states", *tally.in_prose),
         share("  of facts that only a table or bullets state", *tally.listed),
         Measure("stale facts repeated as current", tally.stale, ceiling=0),
+        Measure("outdated facts stated with their date", tally.outdated),
         share("distractor leakage (cited sentences about something else)", tally.leaked, tally.sentences, ceiling=0.05),
         share("cited sentences that answer a question", tally.on_topic, tally.sentences),
         *tally.citations.measures(),

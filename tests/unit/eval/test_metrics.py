@@ -33,6 +33,17 @@ def test_the_check_of_citations_finds_what_is_wrong(sidecar: dict, supported: in
     assert all(measure.ok for measure in counted.measures()) is bool(supported)
 
 
+@pytest.mark.parametrize(("stated", "supported"), [("2016-05-02", 1), ("2016-05-03", 0)])
+def test_only_the_date_of_its_source_may_stand_before_a_sentence(stated: str, supported: int) -> None:
+    sidecar = cited(f"As of {stated}: The Zephyr-9 produces 1,420 kW.", 0, 31)
+    for sentence in sidecar["sentences"]:
+        sentence["spans"][0]["n"] = 1
+    sidecar["sources"] = [{"n": 1, "published_at": "2016-05-02T00:00:00+00:00"}]
+    counted = Citations()
+    counted.add(sidecar, {SHA: TEXT})
+    assert counted.supported == supported
+
+
 def test_a_missing_document_is_no_support() -> None:
     counted = Citations()
     counted.add(cited("The Zephyr-9 produces 1,420 kW.", 0, 31), {})
