@@ -7,9 +7,10 @@ When in doubt there is no disagreement: false alarms bury true ones.
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from difflib import SequenceMatcher
 
+from activities.research.dating import NEWER_BY
 from activities.research.lexicon import table_of
 from activities.research.polarity import ORDINALS, antonym_of
 from activities.research.relations import same_name
@@ -19,8 +20,6 @@ from activities.research.text import STOP_WORDS, stem, terms, words
 from activities.research.units import CURRENCIES
 from activities.research.values import STARTED, Value, agree, concept, contrasting, designated
 from schema.contracts.research import ConflictKind
-
-NEWER_BY = timedelta(days=90)
 
 TELLING = frozenset(
     [

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from activities.research.alignment import disagreement, keys_of
 from activities.research.asked import answers_otherwise
-from activities.research.nearness import Nearness, is_answered, is_far, nearest, passages_near, worth
+from activities.research.nearness import Nearness, is_far, nearest, open_to, passages_near, worth
 from activities.research.polarity import polar, rank
 from activities.research.quantities import dates, designations, figures, names, versions
 from activities.research.questions import asks_for_one_thing, single_questions
@@ -311,10 +311,16 @@ def _worths(
     if is_far(question, near):
         return [0.0] * len(pool)
     kept = _worth_keeping(question, pool, known, nearness)
-    held = [claim.text for claim in known]
-    held += [each.statement for each, weight in zip(pool, kept, strict=True) if weight]
-    if nearness is not None and near is not None and not is_answered(question, held):
-        for number, weight in nearest(question, pool, passages, near, nearness).items():
+    if nearness is not None and near is not None:
+        said = [(claim.text, claim.source) for claim in known]
+        said += [(each.statement, each.source) for each, weight in zip(pool, kept, strict=True) if weight]
+        asked = open_to(question, said, passages)
+        left = [
+            (passage, value)
+            for passage, value in zip(passages, near, strict=True)
+            if passage.source.snapshot_sha256 in asked
+        ]
+        for number, weight in nearest(question, pool, left, nearness).items():
             kept[number] = max(kept[number], weight, RELEVANCE_MIN)
     return kept
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import combinations, product
 
-from activities.research.alignment import NEWER_BY, disagreement, keys_of, repeats, stated_at
+from activities.research.alignment import disagreement, keys_of, repeats, stated_at
 from activities.research.asked import asked_disagreements
+from activities.research.dating import NEWER_BY
 from activities.research.findings import independent_sources
 from activities.research.nearness import Nearness
 from activities.research.similarity import Groups

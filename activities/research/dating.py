@@ -1,8 +1,8 @@
 """Dating: what rests on old sources alone is said with their date, and never as if it held today. Pure.
 
-Whether an old statement still holds can often be told (`conflicts.py`, `outlived.py`), by words that both sides use. Where
-it cannot, because nothing newer was read or nobody knows its words, the date remains, which takes no understanding.
-Decision 0029.
+Whether an old statement still holds can often be told (`conflicts.py`, `outlived.py`), by words that both sides use.
+Where it cannot, because nothing newer was read or nobody knows its words, the date remains, which takes no
+understanding. Decision 0029.
 """
 
 import re
@@ -11,9 +11,19 @@ from datetime import UTC, datetime, timedelta
 
 from schema.contracts.research import SourceRef
 
+NEWER_BY = timedelta(days=90)
+"""So much newer a source is to be preferred."""
 OLD_AFTER = timedelta(days=2 * 365)
 """After so long, what a source says may well have changed."""
 _FORM = re.compile(r"As of (?P<stated>\d{4}-\d{2}-\d{2}): (?P<text>.+)", re.DOTALL)
+
+
+def newest(sources: Iterable[SourceRef]) -> datetime | None:
+    """Return when the newest of `sources` was published; None where there is none, or one has no date."""
+    dates = [source.published_at for source in sources]
+    return (
+        max((at if at.tzinfo else at.replace(tzinfo=UTC) for at in dates if at), default=None) if all(dates) else None
+    )
 
 
 def old_since(sources: Iterable[SourceRef], asked_at: datetime | None) -> str | None:
@@ -22,11 +32,8 @@ def old_since(sources: Iterable[SourceRef], asked_at: datetime | None) -> str | 
     Args:
         asked_at: when the run was created; None: nobody knows, and nothing counts as old.
     """
-    dates = [_aware(source.published_at) if source.published_at else None for source in sources]
-    newest = max((at for at in dates if at is not None), default=None)
-    if asked_at is None or newest is None or None in dates or _aware(asked_at) - newest < OLD_AFTER:
-        return None
-    return f"{newest:%Y-%m-%d}"
+    published = newest(sources)
+    return f"{published:%Y-%m-%d}" if asked_at and published and asked_at - published >= OLD_AFTER else None
 
 
 def dated(text: str, since: str | None) -> str:
@@ -38,7 +45,3 @@ def undated(text: str) -> tuple[str, str | None]:
     """Return what `dated` was given."""
     match = _FORM.fullmatch(text)
     return (match["text"], match["stated"]) if match else (text, None)
-
-
-def _aware(at: datetime) -> datetime:
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

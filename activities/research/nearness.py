@@ -7,10 +7,11 @@ answers, and what is merely near in meaning speaks of something else.
 
 from collections.abc import Callable, Iterable, Sequence
 
+from activities.research.dating import NEWER_BY, newest
 from activities.research.relevance import Statement, elsewhere, relevance
 from activities.research.text import display
 from activities.research.wanted import VALUE_ONLY, wanted
-from schema.contracts.research import Passage
+from schema.contracts.research import Passage, SourceRef
 
 Nearness = Callable[[str, Sequence[str]], Sequence[float] | None]
 """(question, texts) -> how near each text's meaning is to the question's, 0..1; the same for the same pair always.
@@ -59,10 +60,20 @@ def worth(question: str, pool: Sequence[Statement], nearness: Nearness | None) -
     return worths
 
 
-def is_answered(question: str, statements: Iterable[str]) -> bool:
-    """Tell whether a question for one property of something named has its value."""
+def open_to(question: str, said: Iterable[tuple[str, SourceRef]], passages: Sequence[Passage]) -> frozenset[str]:
+    """Return the snapshots whose nearest passage may answer a question beside what is `said` already.
+
+    All of them, but for a question for one property of something named that has its value: then those that are newer
+    than every source of a value, since they may give another one in words that nobody knows.
+    """
     asked = wanted(question)
-    return asked.is_definite and any(asked.answered_by(display(text)) >= VALUE_ONLY for text in statements)
+    answers = [source for text, source in said if asked.is_definite and asked.answered_by(display(text)) >= VALUE_ONLY]
+    since = newest(answers)
+    return frozenset(
+        passage.source.snapshot_sha256
+        for passage in passages
+        if not answers or (since and (at := newest([passage.source])) and at - since >= NEWER_BY)
+    )
 
 
 def passages_near(question: str, passages: Sequence[Passage], nearness: Nearness | None) -> Sequence[float] | None:
@@ -78,8 +89,7 @@ def is_far(question: str, near: Sequence[float] | None) -> bool:
 def nearest(
     question: str,
     pool: Sequence[Statement],
-    passages: Sequence[Passage],
-    near: Sequence[float],
+    passages: Sequence[tuple[Passage, float]],
     nearness: Nearness,
 ) -> dict[int, float]:
     """Return, for each of the passages that are nearest to a question, its best statement's place and worth.
@@ -88,18 +98,18 @@ def nearest(
     question by itself.
 
     Args:
-        near: what `passages_near` returned.
+        passages: each with how near it is, as `passages_near` tells.
     """
-    floor = max(PASSAGE_MIN, max(near) - PASSAGE_BELOW_BEST)
-    chosen = sorted((at for at, value in enumerate(near) if value >= floor), key=lambda at: (-near[at], at))
+    floor = max(PASSAGE_MIN, max((near for _, near in passages), default=0.0) - PASSAGE_BELOW_BEST)
+    chosen = sorted((each for each in passages if each[1] >= floor), key=lambda each: -each[1])
     away = elsewhere(question, pool)
     weights = relevance(question, pool)
     found: dict[int, float] = {}
-    for at in chosen[: 1 if wanted(question).is_definite else PASSAGES_MAX]:
+    for passage, near in chosen[: 1 if wanted(question).is_definite else PASSAGES_MAX]:
         own = [
             place
             for place, each in enumerate(pool)
-            if _stands_in(each, passages[at]) and each.source.snapshot_sha256 not in away and not each.leans
+            if _stands_in(each, passage) and each.source.snapshot_sha256 not in away and not each.leans
         ]
         values = nearness(question, [in_context(pool[place]) for place in own]) or []
         worths = [
@@ -108,7 +118,7 @@ def nearest(
         ]
         if worths:
             best, place = max(worths)
-            found[-place] = round(best + PASSAGE_SHARE * near[at], 4)
+            found[-place] = round(best + PASSAGE_SHARE * near, 4)
     return found
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from activities.research.alignment import NEWER_BY, TELLING, designations_apart, stated_at
+from activities.research.alignment import TELLING, designations_apart, stated_at
 from activities.research.asked import is_about
-from activities.research.dating import OLD_AFTER
+from activities.research.dating import NEWER_BY, OLD_AFTER
 from activities.research.questions import asks_for_one_thing, asks_for_time, single_questions
 from activities.research.statements import Fact, facts_of
 from activities.research.superseded import (

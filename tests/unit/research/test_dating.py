@@ -21,7 +21,9 @@ def stated_by(text: str, published_at: datetime | None) -> Claim:
     return claim_of(text, title=text, published_at=published_at)
 
 
-def rendered(*claims: Claim, section: str = "Executive summary", asked_at: datetime | None = ASKED_AT) -> RenderedReport:
+def rendered(
+    *claims: Claim, section: str = "Executive summary", asked_at: datetime | None = ASKED_AT
+) -> RenderedReport:
     sentence = Sentence(text=claims[0].text, claim_ids=tuple(claim.id for claim in claims))
     report = Report(title="Ardgaford", sections=(Section(title=section, paragraphs=((sentence,),)),))
     return render_report(

@@ -1,11 +1,12 @@
 """What a statement is worth: words, meaning and passage together, and each where the others know nothing."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 
 from activities.research.claims import Candidate, candidates, extract, stitch
-from activities.research.nearness import COMPARED_MAX, Nearness, is_answered, worth
+from activities.research.nearness import COMPARED_MAX, Nearness, open_to, worth
 from activities.research.relevance import elsewhere, relevance
 from schema.contracts.research import Passage
 from tests.support.corpus import passages_of, source_of
@@ -100,10 +101,37 @@ def test_a_passage_answers_whose_sentences_have_none_of_the_words() -> None:
     assert not extract(view_of(question), [passage], None)
 
 
-def test_a_question_that_has_its_value_is_not_answered_by_meaning() -> None:
-    assert is_answered("What is the timeout of Ulgad?", ["Ulgad has a timeout of 30 seconds."])
-    assert not is_answered("What is the timeout of Ulgad?", ["Ulgad is fast."])
-    assert not is_answered("How does Ulgad work?", ["Ulgad has a timeout of 30 seconds."])
+def test_a_question_that_has_its_value_is_open_to_what_is_newer_alone() -> None:
+    question, value = "What is the timeout of Ulgad?", "Ulgad has a timeout of 30 seconds."
+
+    def dated(year: int | None) -> Passage:
+        source = source_of(f"Of {year}.", f"{year}", published_at=datetime(year, 5, 2, tzinfo=UTC) if year else None)
+        return Passage(source=source, start=0, end=9, text=f"Of {year}.")
+
+    old, new, never = dated(2016), dated(2025), dated(None)
+    everything = frozenset(each.source.snapshot_sha256 for each in (old, new, never))
+    assert open_to(question, [("Ulgad is fast.", old.source)], [old, new, never]) == everything
+    assert open_to("How does Ulgad work?", [(value, old.source)], [old, new, never]) == everything
+    assert open_to(question, [(value, old.source)], [old, new, never]) == {new.source.snapshot_sha256}
+    assert not open_to(question, [(value, old.source), (value, new.source)], [old, new, never])
+    assert not open_to(question, [(value, never.source)], [old, new, never]), "nobody knows how old it is"
+
+
+def test_a_newer_source_is_claimed_beside_an_old_answer_in_words_that_nobody_knows() -> None:
+    question = "What is the timeout of Ulgad?"
+    old = "The timeout of Ulgad is 30 seconds."
+    new = "Callers who say nothing are dropped before a minute has gone by."
+
+    def passage(text: str, year: int) -> Passage:
+        source = source_of(text, "Ulgad", published_at=datetime(year, 5, 2, tzinfo=UTC))
+        return Passage(source=source, start=0, end=len(text), text=text)
+
+    def near(_: str, texts: Sequence[str]) -> Sequence[float]:
+        return [0.8] * len(texts)
+
+    for year, found in ((2025, {old, new}), (2012, {old})):
+        drawn = extract(view_of(question), [passage(old, 2016), passage(new, year)], near)
+        assert {claim.text for claim in drawn} == found
 
 
 def test_other_things_of_one_kind_are_elsewhere() -> None:
