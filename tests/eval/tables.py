@@ -110,6 +110,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "In the trade register, {item} first appears in {value}, the year it was founded.",
             "It was {value} when the founder of {item} rented a first workshop and started the firm.",
         ),
+        "apart": (
+            "{item} opened for business in {value}.",
+            "The founding document of the company carries a date of {value}.",
+            "Customers have been able to buy from {item} since {value}, when two partners started it.",
+            "At the jubilee, the speakers recalled how {item} was founded in {value}.",
+        ),
     },
     "employees": {
         "develop": ("{item} employs {value:,} people.", "The company has {value:,} employees."),
@@ -153,6 +159,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "Its payroll lists {value:,} employees.",
             "Counting all sites, {value:,} people are on the staff of {item}.",
             "At the end of the quarter, {item} reported a headcount of {value:,}.",
+        ),
+        "apart": (
+            "{item} pays wages to {value:,} people.",
+            "A badge of the company is worn by {value:,} employees.",
+            "If all departments are added up, {item} has {value:,} people at work.",
+            "There are {value:,} names on the staff list of {item}.",
         ),
     },
     "revenue": {
@@ -198,6 +210,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "Customers spent {value} million euros with {item} over the year, its report on sales says.",
             "Auditors have confirmed revenue of EUR {value} million for {item}.",
         ),
+        "apart": (
+            "Over the year, {item} sold goods for {value} million euros.",
+            "The accounts show a revenue of EUR {value} million.",
+            "With a turnover of EUR {value} million, {item} is among the larger firms of its district.",
+            "The yearly sales of {item} add up to {value} million euros.",
+        ),
     },
     "headquarters": {
         "develop": ("{item} is headquartered in {value}.", "Its head office is in {value}."),
@@ -241,6 +259,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "Its main office is located in {value}.",
             "{item} has been based in {value} from the start, and the headquarters are still there.",
             "Address letters to the headquarters of {item} to {value}.",
+        ),
+        "apart": (
+            "The head office of {item} stands in {value}.",
+            "Visitors will find the headquarters in {value}.",
+            "{item} is directed from {value}, where its management has its desks.",
+            "Anyone with business at the main office of {item} has to travel to {value}.",
         ),
     },
 }
@@ -316,6 +340,16 @@ _AROUND: dict[Split, _Around] = {
             "headquarters": "Headquarters located in",
         },
         ("Key figure", "Company's answer"),
+    ),
+    "apart": _Around(
+        "{item} has answered our questions by letter.",
+        {
+            "founded": "Start of business",
+            "employees": "Persons on the staff list",
+            "revenue": "Yearly sales (million EUR)",
+            "headquarters": "Seat of the head office",
+        },
+        ("Question", "Reply"),
     ),
 }
 
