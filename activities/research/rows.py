@@ -12,6 +12,7 @@ from functools import lru_cache
 from activities.research.lexicon import words_of
 from activities.research.quantities import dates, figures, versions
 from activities.research.text import display, normalise, words
+from activities.research.units import CURRENCIES
 
 MARK = " — "
 """Between what stands above a row and the row."""
@@ -23,6 +24,8 @@ PATH_PARTS_MAX = 3
 LABEL_WORDS_MAX = 6
 VALUE_WORDS_MAX = 12
 CELLS_MAX = 8
+PAIRS_MAX = 40
+"""Lines that are read ahead to tell what a table lists."""
 LINE_CHARACTERS_MAX = 300
 
 _GENERIC = words_of("generic_labels")
@@ -89,7 +92,7 @@ def rows_of(text: str) -> list[Row]:
             continue
         cells = _cells(line)
         if cells and not inside and _is_header(cells, _below(text, start)):
-            header, inside = cells, True
+            header, inside = [] if _pairs_below(text, start, len(cells)) else cells, True
             continue
         if cells:
             inside = True
@@ -138,6 +141,21 @@ def _below(text: str, start: int) -> list[str]:
     """Return the cells of the next line of a table that is no rule."""
     following = text[start:].split("\n", 3)[1:3]
     return next((cells for line in following if (cells := _cells(line))), [])
+
+
+def _pairs_below(text: str, start: int, columns: int) -> bool:
+    """Tell whether a table of two columns lists properties of one thing: what its values measure differs by row.
+
+    The rows of a table of things (Model, Power) have values of one kind.
+    """
+    kinds: set[str] = set()
+    for line in text[start:].split("\n", PAIRS_MAX)[1:PAIRS_MAX]:
+        if not (cells := _cells(line)) and not _RULE.fullmatch(line):
+            break
+        if len(cells) == columns == 2:
+            found = {figure.dimension for figure in figures(cells[1]) if figure.known}
+            kinds |= {"money" if dimension in CURRENCIES else dimension for dimension in found}
+    return len(kinds) >= 2
 
 
 def _is_header(cells: Sequence[str], below: Sequence[str]) -> bool:

@@ -161,6 +161,23 @@ def _sentence(parts: tuple[str, ...], title: str) -> Fact | None:
     return _fact(_NOBODYS, (), text, named, (subject - valued) or (named - valued) or named, coded)
 
 
+_SEGMENTS = re.compile(r"\s*[:–—|·]\s+|\s+-\s+")
+
+
+def heading_names(heading: str) -> frozenset[str]:
+    """Return the words of the names in a heading (Data sheet: Orlen Works), each part of which begins with a capital.
+
+    A part whose words all have one names something; beside it, the others say what kind of page it is.
+    """
+    parts = {part: subject_names(f"x {part}") for part in _SEGMENTS.split(heading)}
+    whole = [held for part, held in parts.items() if held and _is_capitalised(part)]
+    return frozenset[str]().union(*(whole or parts.values()))
+
+
+def _is_capitalised(part: str) -> bool:
+    return all(word[:1].isupper() or word[:1].isdigit() or word in STOP_WORDS for word in re.findall(r"\w+", part))
+
+
 _NOBODYS = Finding(id="", text="", subtask_number=0, claim_ids=(), weight=0.0)
 
 
@@ -171,13 +188,12 @@ def _sources(backing: Sequence[Claim]) -> frozenset[str]:
 def _of_row(finding: Finding, backing: tuple[Claim, ...], said: Said, field: Field) -> Fact | None:
     """Put a row into words and read it: the label of the subject is the value."""
     parts = [*said.path, field.subject] if field.subject else list(said.path)
-    telling = [part for part in parts if subject_names(f"x {part}") or designated(f"x {part}")]
+    telling = [part for part in parts if heading_names(part) or designated(f"x {part}")]
     about = telling[-1] if telling else parts[0] if parts else backing[0].source.title
     label = field.label if re.match(r"[A-Z]{2}|\w[A-Z]", field.label) else field.label[:1].lower() + field.label[1:]
     verb = "" if re.search(r"(?:s|ed)$", field.label) and has_verb(field.label) else "is "
     text = f"{about}: the {label or 'value'} {verb}{field.value}." if field.label else f"{about}: {field.value}."
-    whole = " ".join(telling[:1] + telling[-1:])
-    named = subject_names(f"x {whole}") or frozenset(
+    named = frozenset[str]().union(*map(heading_names, telling[:1] + telling[-1:])) or frozenset(
         word for word in words(about) if word not in STOP_WORDS and not word.isdigit()
     )
     valued = bool(figures(field.value) or dates(field.value) or versions(field.value))
