@@ -284,9 +284,14 @@ def _leading_name(text: str) -> frozenset[str]:
     if apposed and apposed[1].lower() not in STOP_WORDS:
         return frozenset({apposed[1].lower()})
     match = re.match(r"(?:The )?([A-Z][\w-]+) ([a-z]+)\b", text)
-    if match and re.search(r"[a-z]{4,}s$", match[1]) and subject_names(text):
+    if not match or match[1].lower() in STOP_WORDS:
         return frozenset()
-    if not match or match.group(1).lower() in STOP_WORDS or not has_verb(match.group(2)):
+    # Counters show that ...: the noun of a plural verb is no name.
+    if re.search(r"[a-z]{3,}s$", match[1]) and (subject_names(text) or not match[2].endswith(("s", "ed"))):
+        return frozenset()
+    following = text[match.end() :].split(maxsplit=1)
+    unknown = re.search(r"[^s]s$", match[2]) and following and not has_verb(following[0])  # Torvelon withstands ...
+    if not has_verb(match[2]) and not unknown:
         return frozenset()
     is_attribute = concept(stem(match.group(1).lower())).startswith("=")
     return frozenset() if is_attribute else frozenset({match.group(1).lower()})

@@ -184,13 +184,13 @@ def _names(match: re.Match[str], text: str) -> bool:
     before, number = match[1].lower(), match[2]
     if match.start() == 0 and not number[-1:].isalpha() and before in STOP_WORDS | _NOT_NAMES:
         return False
-    if before in _MONTHS | _UNIT_NAMES | _NOT_NAMES or re.fullmatch(r"(?:1[5-9]|20)\d\d", number):
+    if before in _MONTHS | _UNIT_NAMES.keys() | _NOT_NAMES or re.fullmatch(r"(?:1[5-9]|20)\d\d", number):
         return False
     following = re.match(r"\s?(%|°|[a-zµ]+)", text[match.end() :])
     if not following or number[-1:].isalpha():
         return True
     word = following[1]
-    acts = re.match(r" (?:the|an?|its|to|up|out)\b", text[match.end() + following.end() :])
+    acts = re.match(r" (?:(?:the|an?|its|to|up|out)\b|\d)", text[match.end() + following.end() :])
     plural = word.endswith("s") and word not in words_of("verbs") and len(word) > 3 and not acts
     return not (plural or word in _COUNTED or not word.isalpha() or unit_of(word) is not None)
 
@@ -395,30 +395,14 @@ def happening(text: str) -> frozenset[int]:
 
 _ROLE_WORDS = words_of("role_names")
 _SUFFIXES = words_of("name_suffixes")
-_UNIT_NAMES = frozenset(
-    {
-        "chf",
-        "eur",
-        "usd",
-        "gbp",
-        "jpy",
-        "celsius",
-        "fahrenheit",
-        "kw",
-        "mw",
-        "gw",
-        "kwh",
-        "mwh",
-        "gwh",
-        "rpm",
-        "hz",
-        "ghz",
-        "kb",
-        "mb",
-        "gb",
-        "tb",
-    }
-)
+_UNIT_NAMES = {
+    spelling.lower(): spelling
+    for entries in table_of("units").values()
+    for entry in entries
+    for spelling in entry.split()
+    if spelling.isalpha() and re.search(r"[A-Z]", spelling) and len(spelling) > 1
+} | {"rpm": "RPM"}
+"""What would be taken for a name by its capitals (MPa, CHF, Celsius)."""
 _DESIGNATED = re.compile(r"\b([A-Z][A-Za-z]+)[ -](\d{1,4}[A-Za-z]{0,2})\b(?![.,]\d)")
 _MODEL = re.compile(
     r"\b(?:[Mm]odel|[Mm]ark|[Tt]ype|[Vv]ariant|[Uu]nit|[Ll]ine|[Pp]lant|[Pp]hase|[Ss]ite)\s([A-Z]|\d{1,3}|[IVX]{1,4})\b"
@@ -447,7 +431,7 @@ def designated(text: str) -> frozenset[str]:
     }
     found |= {f"{match[1]}{match[2]}".lower() for match in _VARIANT.finditer(text) if match[1].lower() not in _SUFFIXES}
     found |= {f"model {match[1].lower()}" for match in _MODEL.finditer(text)}
-    return frozenset(found - _UNIT_NAMES)
+    return frozenset(found - _UNIT_NAMES.keys())
 
 
 _LEADING_NAME = re.compile(r"(?:The |In )?([A-Z][\w-]+)(?=(?: of| de| van)? [A-Z])")
@@ -461,5 +445,10 @@ def subject_names(text: str) -> frozenset[str]:
     if leading := _LEADING_NAME.match(text):
         found |= set(words(leading[1]))
     return frozenset(
-        word for word in found if word not in _SUFFIXES and word not in _UNIT_NAMES | _ROLE_WORDS | _NOT_NAMES
+        word
+        for word in found
+        if word not in _SUFFIXES
+        and word not in _ROLE_WORDS | _NOT_NAMES
+        and not (word in _UNIT_NAMES and _UNIT_NAMES[word] in text)
+        and not (concept(stem(word)).startswith("=") and word.upper() in text)  # RAM names a property.
     )

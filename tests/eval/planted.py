@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 from activities.research.dating import undated
@@ -34,6 +35,8 @@ class Tally:
     leaked: int = 0
     on_topic: int = 0
     sentences: int = 0
+    disagreements: list[int] = field(default_factory=lambda: [0, 0])
+    """Disagreements that the reports tell of: [of statements about different things or properties, all]."""
     conflicts: dict[str, list[int]] = field(default_factory=dict)
     """Kind -> [disclosed, rightly chosen, all]."""
     citations: Citations = field(default_factory=Citations)
@@ -73,6 +76,13 @@ class Judge:
                     continue
                 tally.stale += 1
                 tally.wrong.append(f"stale: {sentence['text'][:100]!r}")
+
+        for sides in told_sides(answer.sidecar):
+            facts_of = [{(each.thing, each.attribute) for each in self.said_by(side)} for side in sides]
+            tally.disagreements[1] += 1
+            if not any(left & right for left, right in combinations(facts_of, 2)):
+                tally.disagreements[0] += 1
+                tally.wrong.append("no disagreement: " + " / ".join(side["text"][:90] for side in sides))
 
     def said_by(self, sentence: Mapping[str, Any]) -> list[Statement]:
         """Return the planted statements that a cited sentence repeats."""
@@ -164,6 +174,21 @@ class Judge:
         return None
 
 
+def told_sides(sidecar: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
+    """Return the sides of every disagreement that a report tells of."""
+    found: list[list[Mapping[str, Any]]] = []
+    for sentence in sidecar["sentences"]:
+        if sentence["section"] != DISAGREEMENTS:
+            continue
+        if sentence["text"].startswith("The sources disagree about "):
+            found.append([])
+        elif sentence["text"].startswith("A source of "):
+            found.append([])  # Not said to be of one property.
+        elif sentence["spans"] and found:
+            found[-1].append(sentence)
+    return [sides for sides in found if len(sides) >= 2]
+
+
 def wide_task(facts: Sequence[Fact]) -> str:
     """Word a task of many questions."""
     return "Please answer these questions from our documents:\n\n" + "\n".join(f"- {fact.question}" for fact in facts)
@@ -228,6 +253,7 @@ def _table(title: str, tally: Tally, *, floor: float) -> Table:
         Measure("outdated facts stated with their date", tally.outdated),
         share("distractor leakage (cited sentences about something else)", tally.leaked, tally.sentences, ceiling=0.05),
         share("cited sentences that answer a question", tally.on_topic, tally.sentences),
+        share("disagreements told that are none", *tally.disagreements),
         *tally.citations.measures(),
     ]
     for kind, (disclosed, right, total) in sorted(tally.conflicts.items()):
