@@ -112,8 +112,11 @@ def _disagreement(
     thing = numbered_asked(question)
     if thing and (here := numbered(thing, left.text)) and (there := numbered(thing, right.text)):
         return None if here == there else stale or ConflictKind.PLAIN
-    if (kind := _by_words(question, left, right, stale)) or stale is None:
+    if kind := _by_words(question, left, right, stale):
         return kind
+    if stale is None:
+        same = wanted(question).is_definite and meant_otherwise(question, left, right, dimensions, nearness)
+        return ConflictKind.PLAIN if same else None
     outdated = superseded(question, left, right, dimensions) or meant_otherwise(
         question, left, right, dimensions, nearness
     )

@@ -22,19 +22,32 @@ _PROPERTIES = (
 )
 _COUNTED = frozenset(map(stem, words_of("counted") | words_of("collectives")))
 _VERBS = words_of("verbs")
+_INSTRUCTIONS = (words_of("imperatives") | words_of("instructions") | words_of("generic_words")) - words_of("measures")
+_LEAD = (
+    r"(?:please|kindly|(?:can|could|would|will) (?:you|somebody|someone|anybody|anyone)|do you(?: happen to)?|"
+    r"(?:may|might|can|could) (?:i|we)(?= (?:please |kindly )?(?:ask|know|learn|hear))|"
+    r"(?:i|we)(?:['’]d| (?:would|should|need|want|have|must|wish|am|are))?)\b[^?.:;,]{0,40}?"
+)
 _COURTESY = re.compile(
-    r"(?:please )?(?:(?:(?:can|could|would|will) you (?:please )?|please )?(?:tell|give|show|find|look up|name|state)"
-    r"(?: me| us)?(?: out)?|(?:i|we) (?:need|want|would like|have)(?: to (?:know|find out))?|do you know) "
-    r"(?=the |what |which |who |whose |whom |how |when |where |in )",
+    rf"(?:[^?.:;,]{{1,50}}, (?={_LEAD} ))?(?:{_LEAD} ?)?\b(?:tell|give|show|find|look up|name|state|learn|know|"
+    r"ask|inform|send|confirm|provide|need|want|have|hear)\b"
+    r"(?: (?:me|us|out|up|please|kindly|to know|to find out|for me|for us))*,? "
+    r"(?=(?:the|whether) |"
+    r"(?:(?:after|at|by|for|from|in|of|on|since|to|under|until|with) )?(?:what|which|who|whose|whom|how|when|where) )",
     re.IGNORECASE,
 )
 _ASKING = (
-    r"(?:by |for |from |in |on |at |to |with |since )?(?:what|which|who|whom|whose|when|where|"
+    r"(?:after |by |for |from |in |of |on |at |to |under |until |with |since )?(?:what|which|who|whom|whose|when|where|"
     r"how (?:many|much|long|high|tall|old|far|fast|deep|wide|heavy))"
 )
 _ASKS = re.compile(rf"(?:{_ASKING}|how|why|is|are|was|were|do|does|did|can|could|should|will|has|have|had)\b", re.I)
 _ASKS_LAST = re.compile(rf"(?P<about>.+?)[:,;]? (?P<asking>{_ASKING})", re.IGNORECASE)
 _NAME_OF = re.compile(r"(?:the )?names? of (?=the )", re.IGNORECASE)
+_DOER = re.compile(
+    r"(?:the )?(?P<kind>[a-z]+) (?:that|who|which) (?P<does>(?:[a-z-]+ )+?(?:the )?(?-i:[A-ZÀ-Ý\d]).*)", re.IGNORECASE
+)
+_DOERS = words_of("doers")
+_ADDING_NOTHING = frozenset({"name", "value", "figure", "number", "type", "total", "amount", "default"})
 _PROPERTY_OF = re.compile(
     r"(?:(?:the|its) )?(?P<property>(?:[\w-]+ ){0,3}?[\w-]+)"
     r"(?: (?:needed|required|stated|given|printed|reported|measured))? "
@@ -81,24 +94,34 @@ def _property_asked(asked: str) -> str | None:
     if last := _ASKS_LAST.fullmatch(asked):
         return f"{last['asking'].capitalize()} {last['about']}?"
     asked = _NAME_OF.sub("", asked).removeprefix("the ").removeprefix("The ")
+    if (doer := _DOER.fullmatch(asked)) and doer["kind"] in _DOERS:
+        who = "Who" if doer["kind"] in ("person", "man", "woman") else f"Which {doer['kind']}"
+        return f"{who} {doer['does']}?"
     if done := _WHEN_DONE.fullmatch(asked[:1].lower() + asked[1:]):
         return f"In which {done['time']} was {done['done']}?"
     if match := _PROPERTY_OF.fullmatch(asked):
-        said = match["property"].lower().split(" of ")[0].split()
-        counted = _COUNTED.intersection(map(stem, words(match["property"])))
-        plainly = (_ROLES | _MEASURES).intersection(map(stem, said))
-        if match["of"] in ("in", "at") and not counted and not plainly:
-            return None  # Energy in Europe: a topic.
-        return _asking_for(said, _decapitalised(asked))
+        return _of_something(match, asked)
     for match in (_NAME_FIRST.fullmatch(asked), _NAME_LAST.fullmatch(_decapitalised(asked))):
         if match is None:
             continue
         said = re.sub("[,:]", "", match["property"]).split()
-        while len(said) > 1 and said[-1] not in _TIMES and said[-2] != "per" and unit_of(said[-1]) is not None:
-            said.pop()  # Tensile strength MPa.
-        if not _VERBS.intersection(said) and (question := _asking_for(said, f"{' '.join(said)} of {match['name']}")):
+        if not _VERBS.intersection(said) and (question := _asking_for(said, match["name"])):
             return question
     return None
+
+
+def _of_something(match: re.Match[str], asked: str) -> str | None:
+    """Return the question for *density of Ulgad*; None for a topic (energy in Europe)."""
+    said = match["property"].lower().split(" of ")[0].split()
+    if said[0] in _INSTRUCTIONS:
+        return None
+    counted = _COUNTED.intersection(map(stem, words(match["property"])))
+    plainly = (_ROLES | _MEASURES).intersection(map(stem, said))
+    if match["of"] in ("in", "at") and not counted and not plainly:
+        return None  # Energy in Europe: a topic.
+    if re.search(r"[a-z][A-Z]", match["property"].split()[0]):  # kW of the Ulvek 20, running.
+        return _asking_for(match["property"].split(), asked[match.end("of") :].strip().removeprefix("the "))
+    return _asking_for(said, "", _decapitalised(asked))
 
 
 def _names_in(text: str) -> list[str]:
@@ -106,14 +129,29 @@ def _names_in(text: str) -> list[str]:
     return [name for name in found if name.lower() not in STOP_WORDS]
 
 
-def _asking_for(said: Sequence[str], what: str) -> str | None:
-    """Put the question word before what is asked; None where nothing in `said` is known as a property."""
+def _asking_for(said: Sequence[str], name: str, whole: str = "") -> str | None:
+    """Put the question word before what is asked; None where nothing in `said` is known as a property, or a unit.
+
+    Args:
+        whole: what is asked, with its name, where it needs no putting together.
+    """
+    said, unit = list(said), ""
+    while len(said) > 1 and not whole:
+        if said[-1] not in _TIMES and said[-2] != "per" and unit_of(said[-1]) is not None:
+            unit = said.pop()  # Tensile strength MPa.
+        elif said[-1].lower() in _ADDING_NOTHING and said[-1] != said[0]:
+            said.pop()
+        else:
+            break
+    if len(said) == 1 and unit_of(said[0]) is not None and re.search(r"[A-Z]", said[0]) and not whole:
+        said, unit = ["figure"], said[0]
+    what = whole or f"{' '.join(said)} of {name}"
     known = _PROPERTIES.intersection(map(stem, said))
     if any(stem(word) in _COUNTED and word.endswith("s") for word in said):
         return f"How many {what}?"
-    if not known or (said[-1].endswith("s") and not said[-1].endswith("ss")):
+    if not (known or unit) or (said[-1].endswith("s") and not said[-1].endswith("ss")):
         return None  # Limits of Python: an account is asked for.
-    return f"{'Who' if known <= _ROLES else 'What'} is the {what}?"
+    return f"{'Who' if known and known <= _ROLES else 'What'} is the {what}{f', in {unit}' if unit else ''}?"
 
 
 def _decapitalised(text: str) -> str:

@@ -242,7 +242,8 @@ _FOR_TIME = re.compile(
 _FOR_NAME = re.compile(
     r"(?:for |to |by |from |in |at )?(?:who|whom|whose|where|(?:what|which) (?:company|firm|person|people|author|maker|"
     r"chemist|scientist|researcher|physicist|biologist|engineer|architect|artist|doctor|professor|player|team|man|woman|"
-    r"manufacturer|town|city|country|place|organi[sz]ation|language|licen[cs]e))\b",
+    r"manufacturer|town|city|country|place|organi[sz]ation|language|licen[cs]e))\b|"
+    r"(?:what|how) (?:is|are|was|were) .{2,80} (?:called|named)\W*$",
     re.IGNORECASE,
 )
 _THING = re.compile(

@@ -88,7 +88,7 @@ def rows_of(text: str) -> list[Row]:
             inside = inside and bool(line.strip())
             header = header if inside else []
             continue
-        if re.match(r"\s{4}|\t", line):
+        if re.match(r"\s{4}|\t", line) or (inside and _RULE.fullmatch(line)):
             continue
         cells = _cells(line)
         if cells and not inside and _is_header(cells, _below(text, start)):

@@ -209,6 +209,7 @@ _FROM = re.compile(r"\bfrom(?: the)? $", re.IGNORECASE)
 _PLACES = frozenset(table_of("places"))
 """Relations to a place, as far as they are known (see the lexicon)."""
 _LOCAL = frozenset({"seat", "birthplace", "deathplace", "venue"})
+_SEAT = re.compile(r"\b(?:head|registered) office|\bheadquarter", re.IGNORECASE)
 _WHO = re.compile(r"\bwho(?:m|se)?\b|\b(?:which|what) (?:company|firm|person|man|woman)\b", re.IGNORECASE)
 _WHERE = re.compile(r"\bwhere\b|\b(?:which|what) (?:town|city|country|place|region|street)\b", re.IGNORECASE)
 
@@ -223,7 +224,8 @@ def name_given(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
         return frozenset()
     where = bool(_WHERE.search(question))
     given = {relation.value for relation in fact.relations if not where or relation.kind in _PLACES}
-    if _WHO.search(question) and fact.relations and all(relation.kind in _LOCAL for relation in fact.relations):
+    local = bool(_SEAT.search(fact.text)) or any(relation.kind in _LOCAL for relation in fact.relations)
+    if local and _WHO.search(question) and all(relation.kind in _LOCAL for relation in fact.relations):
         return frozenset()  # The head office says nothing of the head.
     if len(given) == 1:
         return next(iter(given))

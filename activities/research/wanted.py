@@ -107,15 +107,16 @@ _VERBAL = tuple(
 )
 _MEASURED = re.compile(
     r"how (?!(?:do|does|did|is|are|was|were|can|could|should|to|has|have|will|would)\b)\w+\b|"
-    r"(?:at|after|over|up to|under|within) (?:what|which) \w+|"
+    r"(?:at|after|on|over|up to|under|within) (?:what|which) \w+|what (?:number|amount|quantity|share) of|"
     r"what (?:is|are|was|were) the (?:[\w-]+ ){0,2}"
-    r"(?:size|rate|level|number|count|dose|amount|capacity|output|length|time) of",
+    r"(?:size|rate|level|number|count|dose|amount|capacity|output|length|time|density|concentration|intensity|ratio|"
+    r"score|radius|thickness|slope) of",
     re.IGNORECASE,
 )
 """Questions for a figure, whatever is measured."""
 _WHEN = re.compile(r"(?:^|[,;.]|\band)\s*(?:since )?when\b", re.IGNORECASE)
 
-_IN_UNIT = re.compile(r",? in (?P<unit>[a-z]+(?: [a-z]+)?)\W*$")
+_IN_UNIT = re.compile(r",? in (?P<unit>[A-Za-z°]+(?: [a-z]+)?)\W*$")
 """The unit that the answer is to have (how far is it, in kilometres?)."""
 
 

@@ -42,6 +42,11 @@ SUPERSEDED = [
         "Guests of the Hotel Brisa choose among 84 rooms.",
         "The Hotel Brisa offers 60 rooms.",
     ),
+    (
+        "What is the mayor of Fennaholm called?",
+        "Fennaholm is led by Anna Bragaard, whom the citizens elected mayor.",
+        "On behalf of Fennaholm, mayor Viktor Mormoard welcomed the guests.",
+    ),
     # Measures.
     ("How far does the Kestrel fly?", "The Kestrel flies 900 km.", "The range of the Kestrel is 700 kilometres."),
     ("How loud is the Brenta?", "One hears the Brenta at 71 dB.", "The noise of the Brenta is 64 decibels."),
@@ -157,6 +162,11 @@ STANDING = [
     ("How fast is the Kestrel?", "The Kestrel reaches 900 km/h.", "The Kestrel lands at 220 km/h."),
     ("How much disk space does Corvida need?", "Corvida needs 120 GB of disk.", "Corvida writes 4 GB of logs."),
     ("To which port does Corvida listen?", "Corvida listens on port 9546.", "The oldest release of Corvida is 4410."),
+    (
+        "Who leads Rasmoard Optics?",
+        "Elena Wexloard is the chief executive of Rasmoard Optics.",
+        "The head office of Rasmoard Optics is in Wexroford.",
+    ),
 ]
 
 

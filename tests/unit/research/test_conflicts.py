@@ -68,6 +68,10 @@ def test_contradictions_are_found(left: str, right: str, kind: str) -> None:
         ("Overhead of tqdm is about 60 ns per iteration.", "ProgressBar has an 800 ns overhead per iteration."),
         ("Tarnwerk closed a good year.", "Tarnwerk had a good year."),
         ("Corvida needs 120 GB of disk.", "Corvida writes 4 GB of disk."),
+        ("Bear in mind that the Fentan 20 adds 4,680 kg to the load.", "Mind that the Fentan 50 adds 1,535 kg to it."),
+        ("140 MPa is the tensile strength of Brelstilon.", "1,390 MPa is the tensile strength of Crindaum."),
+        ("7,408 MB of RAM must be set aside for Kelveflow.", "8,016 MB of RAM must be set aside for Zandad."),
+        ("Torvelon withstands stresses of 895 MPa.", "Brelroite withstands stresses of 1,210 MPa."),
     ],
 )
 def test_false_alarms_are_not_raised(left: str, right: str) -> None:
@@ -197,6 +201,50 @@ def test_rows_are_compared_with_what_stands_above_them(left: str, right: str, ag
         claim = claim_of(text, text[found.start : found.end], title=f"Kestrel Forty {number}")
         claims.append(claim.model_copy(update={"text": found.said("Kestrel Forty")}))
     assert (conflicts_of(*claims) == ()) is agree
+
+
+def test_what_is_told_of_a_bridge_by_pointing_to_it_is_told_of_that_bridge() -> None:
+    texts = (
+        "Counters show that 75,000 vehicles a day pass over it.",
+        "Counters show that 8,500 vehicles pass over it.",
+    )
+    titles = ("The Crinmotal Bridge", "Fenveau profile")
+    assert conflicts_of(*(claim_of(text, title=title) for text, title in zip(texts, titles, strict=True))) == ()
+
+
+SHEET = "# {title}\n\n| Heading | Written beside it |\n|---|---|\n{rows}\n"
+ROWS = "| Fastest pace | {0} knots |\n| Sound emission | {0} dB |\n| Chief executive | Anna Berg |"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "conflicts"),
+    [
+        ("Inventory card: Halveis", "Inventory card: Norveis", 0),
+        ("Inventory card: Halveis", "Inventory card: Halveis", 2),
+        ("Key figures: Kelroern heron", "Key figures: Sorna heron", 0),
+        ("Halveis – technical data", "Norveis – technical data", 0),
+        ("Halveis – technical data", "Technical data: Halveis", 2),
+        ("Data sheet: Orlen Works", "Data sheet: Orlen Works", 2),
+        ("Data sheet: Orlen Works", "Data sheet: Tarn Dairy", 0),
+    ],
+)
+def test_a_table_of_properties_is_of_what_its_heading_names(left: str, right: str, conflicts: int) -> None:
+    """Nothing tells that these columns hold properties and values, but that the values measure different things."""
+    claims = []
+    for title, figure in ((left, 20), (right, 31)):
+        text = SHEET.format(title=title, rows=ROWS.format(figure))
+        for row in rows_of(text):
+            claim = claim_of(text, text[row.start : row.end], title=title)
+            claims.append(claim.model_copy(update={"text": row.said(title)}))
+    assert len(conflicts_of(*claims)) == conflicts
+
+
+def test_a_table_of_things_keeps_its_heads() -> None:
+    text = "| Pump | Rating |\n|---|---|\n| Falke | 420 kW |\n| Adler | 380 kW |"
+    assert [row.said("Pumps") for row in rows_of(text)] == [
+        "Pumps · Falke — Rating: 420 kW",
+        "Pumps · Adler — Rating: 380 kW",
+    ]
 
 
 @pytest.mark.parametrize(

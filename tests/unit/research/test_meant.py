@@ -37,11 +37,6 @@ def told(
 
 OUTDATED = [
     (
-        "What is the mayor of Fennaholm called?",
-        "Fennaholm is led by Anna Bragaard, whom the citizens elected mayor.",
-        "On behalf of Fennaholm, mayor Viktor Mormoard welcomed the guests.",
-    ),
-    (
         "Whose product is the Tordan 50?",
         "Every Tordan 50 leaves the assembly hall of Brelriholm Engineering, its manufacturer.",
         "The Tordan 50, which Crinstiwick Marine developed and builds, is sold through dealers.",
@@ -59,7 +54,8 @@ def test_the_older_one_is_outdated(question: str, new: str, old: str, nearness: 
     [conflict] = told(question, new, old, nearness)
     assert conflict.kind is ConflictKind.STALE
     assert not told(question, new, old, None), "words alone do not show it"
-    assert not told(question, new, old, nearness, years=(2025, 2025)), "of one age, neither is outdated"
+    [disputed] = told(question, new, old, nearness, years=(2025, 2025))
+    assert (disputed.kind, disputed.chosen_finding_id) == (ConflictKind.PLAIN, None), "of one age, neither is outdated"
 
 
 @pytest.mark.parametrize(
@@ -84,6 +80,7 @@ def test_the_older_one_is_outdated(question: str, new: str, old: str, nearness: 
 )
 def test_another_property_is_not(question: str, new: str, old: str, nearness: Nearness) -> None:
     assert not told(question, new, old, nearness)
+    assert not told(question, new, old, nearness, years=(2025, 2025))
 
 
 def test_a_model_that_cannot_read_the_question_tells_nothing() -> None:

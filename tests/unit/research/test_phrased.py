@@ -19,7 +19,7 @@ QUESTIONS = [
     ("Could you give me the name of the boss of Ulgad?", "Who is the boss of Ulgad?"),
     ("Ulgad founding year", "What is the founding year of Ulgad?"),
     ("default port Ulgad", "What is the default port of Ulgad?"),
-    ("Ulgad tensile strength MPa", "What is the tensile strength of Ulgad?"),
+    ("Ulgad tensile strength MPa", "What is the tensile strength of Ulgad, in MPa?"),
     ("architect Wexrieck Bridge", "Who is the architect of Wexrieck Bridge?"),
     ("year the Wexrieck Bridge opened", "In which year was the Wexrieck Bridge opened?"),
     ("Ulgad launched when", "When Ulgad launched?"),
@@ -29,6 +29,30 @@ QUESTIONS = [
     ("inhabitants of Halmoholm", "How many inhabitants of Halmoholm?"),
     ("Size of the workforce at Ulgad", "What is the size of the workforce at Ulgad?"),
     ("We bought the Selrok 20; what is its noise level?", "What is the noise level of Selrok 20?"),
+]
+QUESTIONS += [
+    # Inquiries of several words, and what is said before and after them.
+    (
+        "For our outing, could you tell me how many of us may board the Norveis?",
+        "How many of us may board the Norveis?",
+    ),
+    ("Could somebody tell me after how long Selmoflow drops a line?", "After how long Selmoflow drops a line?"),
+    ("Might I ask on what port Corvida can be reached?", "On what port Corvida can be reached?"),
+    ("I should like to know what a full-grown Karo finch weighs.", "What a full-grown Karo finch weighs?"),
+    ("Would you kindly let me know what you charge for the Tarn?", "What you charge for the Tarn?"),
+    ("Please confirm under what licence Corvida is published.", "Under what licence Corvida is published?"),
+    ("I would be grateful to learn the founding year of Ulgad.", "What is the founding year of Ulgad?"),
+    ("Kindly give the year in which the Haldaia was launched.", "In which year was the Haldaia was launched?"),
+    # Who does something.
+    ("Please give me the name of the company that delivers Delvelon.", "Which company delivers Delvelon?"),
+    ("Please name the firm that runs the Haldaia.", "Which firm runs the Haldaia?"),
+    ("the person who leads Ulgad", "Who leads Ulgad?"),
+    # Words that add nothing, and units.
+    ("Halmoholm mayor name", "Who is the mayor of Halmoholm?"),
+    ("density value Delvelon", "What is the density of Delvelon?"),
+    ("Delvelon cure hours", "What is the cure of Delvelon, in hours?"),
+    ("kW figure for Ulvek 20", "What is the figure of Ulvek 20, in kW?"),
+    ("dB of the Ulvek 20", "What is the figure of Ulvek 20, in dB?"),
 ]
 AS_THEY_ARE = [
     "Limits of Python",
@@ -44,6 +68,10 @@ AS_THEY_ARE = [
     "Climate change",
     "What is Redis, and what is its licence?",
     "How high is the Eiffel Tower?",
+    "With asyncio, can I get the result of a task twice?",
+    "Do people who know what they want use Python?",
+    "Corvida hours",
+    "Explain the name mangling of Python",
 ]
 
 
