@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from activities.research.conflicts import lost
-from activities.research.outlived import Outlived, asides, old_answer, outlived
+from activities.research.outlived import Outlived, asides, differing, old_answer, outlived
 from activities.research.phrases import counted, say
 from activities.research.questions import query_terms
 from activities.research.rows import read_said
@@ -44,6 +44,8 @@ class Material:
     """The findings of each subtask without those that another one is preferred to, best first."""
     outlived: tuple[Outlived, ...] = field(init=False)
     """What only older sources say, and newer ones otherwise."""
+    differing: tuple[tuple[Finding, ...], ...] = field(init=False)
+    """What sources of one age answer with different values, where nothing tells that they mean the same."""
 
     def __post_init__(self) -> None:
         disputed = lost(self.conflicts, self.findings, self.claims)
@@ -55,9 +57,10 @@ class Material:
         self.outlived = outlived(self.subtasks, stated, self.claims)
         past = {each.finding.id for each in self.outlived} | asides(self.brief, self.subtasks, stated, self.claims)
         self.by_subtask = {subtask.number: [] for subtask in self.subtasks}
-        for finding in stated:
-            if finding.id not in past:
-                self.by_subtask.setdefault(finding.subtask_number, []).append(finding)
+        current = [finding for finding in stated if finding.id not in past]
+        self.differing = differing(self.subtasks, current, self.claims)
+        for finding in current:
+            self.by_subtask.setdefault(finding.subtask_number, []).append(finding)
 
     def claims_of(self, finding: Finding) -> list[Claim]:
         return [self.claims[claim] for claim in finding.claim_ids if claim in self.claims]
@@ -205,7 +208,7 @@ def _by_source(found: Sequence[Finding], material: Material) -> tuple[tuple[Sent
 def disagreements(material: Material) -> list[Section]:
     """Disclose every conflict: both statements with their sources, and why one is preferred, or that none is.
 
-    What an older source says otherwise stands there, too, where nothing tells that it is of the same property.
+    Where nothing tells that statements are of the same property, that is said.
     """
     findings = {finding.id: finding for finding in material.findings}
     paragraphs = []
@@ -216,15 +219,22 @@ def disagreements(material: Material) -> list[Section]:
             continue
         kept = (conflict.chosen_finding_id, *conflict.agreeing_finding_ids)
         sides.sort(key=lambda side: kept.index(side.id) if side.id in kept else len(kept))
-        sentences = [Sentence(text=say("disagree", subject=conflict.subject, kind=_KINDS[conflict.kind.value]))]
-        for number, side in enumerate(sides):
-            sentences += [Sentence(text=say("another_says" if number else "one_says")), quoted(side, material)]
-        sentences.append(Sentence(text=say("choice", reason=conflict.reason)))
-        paragraphs.append(tuple(sentences))
+        told = say("disagree", subject=conflict.subject, kind=_KINDS[conflict.kind.value])
+        paragraphs.append((*_sides(told, sides, material), Sentence(text=say("choice", reason=conflict.reason))))
     for each in material.outlived:
         told = say("older", stated=f"{each.stated:%Y-%m-%d}", newer=f"{each.newer:%Y-%m-%d}")
-        paragraphs.append((Sentence(text=told), quoted(each.finding, material)))
+        newer, older = quoted(each.newer_finding, material), quoted(each.finding, material)
+        paragraphs.append((Sentence(text=told), newer, Sentence(text=say("older_one")), older))
+    paragraphs += [_sides(say("differ"), found, material) for found in material.differing]
     return [Section(title=DISAGREEMENTS, level=3, paragraphs=tuple(paragraphs))] if paragraphs else []
+
+
+def _sides(told: str, sides: Sequence[Finding], material: Material) -> tuple[Sentence, ...]:
+    """Say what follows, and then each side in its own words."""
+    sentences = [Sentence(text=told)]
+    for number, side in enumerate(sides):
+        sentences += [Sentence(text=say("another_says" if number else "one_says")), quoted(side, material)]
+    return tuple(sentences)
 
 
 _KINDS = {

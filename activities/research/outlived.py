@@ -24,11 +24,15 @@ from activities.research.superseded import (
     numbered_apart,
     only_dated,
     only_name,
+    told_apart,
 )
+from activities.research.text import stem, words
 from activities.research.values import Value
 from activities.research.wanted import VALUE_ONLY, Wanted, wanted
 from schema.contracts.research import Brief, Claim, Finding, Subtask
 
+DIFFERS_MIN, DIFFERING_MAX = 0.5, 3
+"""So much of the best answer's relevance another value has, where it is worth a word; how many of them are told."""
 ABOUT_AS_WELL = 0.1
 """So much better may the older statement answer by its words: the wording of a question is one of several."""
 
@@ -40,6 +44,7 @@ class Outlived:
     finding: Finding
     stated: datetime
     newer: datetime
+    newer_finding: Finding
 
 
 def outlived(
@@ -60,6 +65,39 @@ def outlived(
                 own = [fact for fact in about if fact.finding.subtask_number == subtask.number]
                 for each in _outlived(question, asked, own, about):
                     found.setdefault(each.finding.id, each)
+    return tuple(found.values())
+
+
+def differing(
+    subtasks: Iterable[Subtask], findings: Sequence[Finding], claims: Mapping[str, Claim]
+) -> tuple[tuple[Finding, ...], ...]:
+    """Return what sources of about one age give as different values in answer to one definite question, best first.
+
+    Args:
+        findings: those that the report may state, best first.
+    """
+    facts = [fact for finding in findings for fact in facts_of(finding, claims)]
+    found: dict[tuple[str, ...], tuple[Finding, ...]] = {}
+    for subtask in subtasks:
+        for question in single_questions(subtask.question):
+            asked = wanted(question)
+            own = [fact for fact in facts if fact.finding.subtask_number == subtask.number and is_about(asked, fact)]
+            if not asked.is_definite or len(own) < 2:
+                continue
+            dimensions = dimensions_asked(question, own)
+            best = max(own, key=_answers)
+            others = [
+                fact
+                for fact in own
+                if not (_is_older(best, fact) or _is_older(fact, best))
+                and (fact.values or _names_it(asked, fact, best))
+                and _answers(fact) >= DIFFERS_MIN * _answers(best)
+                and not told_apart(asked, best, fact)
+                and _other_value(question, asked, best, fact, dimensions)
+            ]
+            sides = tuple({each.finding.id: each.finding for each in (best, *others)}.values())
+            if len(sides) > 1:
+                found.setdefault(tuple(each.id for each in sides), sides[:DIFFERING_MAX])
     return tuple(found.values())
 
 
@@ -140,7 +178,7 @@ def _outlived(question: str, asked: Wanted, own: Sequence[Fact], about: Sequence
             )
         ):
             continue
-        yield Outlived(older.finding, stated, at)
+        yield Outlived(older.finding, stated, at, newer.finding)
 
 
 def _is_older(fact: Fact, other: Fact) -> bool:
@@ -150,23 +188,33 @@ def _is_older(fact: Fact, other: Fact) -> bool:
 
 def _outlives(question: str, asked: Wanted, newer: Fact, older: Fact, dimensions: frozenset[str]) -> bool:
     """Tell whether the newer fact is about as near to the question, and gives another value of the same kind."""
-    if not _is_older(older, newer) or newer.sources & older.sources or designations_apart(newer, older):
+    if not _is_older(older, newer) or _answers(newer) < _answers(older) - ABOUT_AS_WELL:
         return False
-    if _answers(newer) < _answers(older) - ABOUT_AS_WELL or circumstances_apart(newer, older):
+    return _other_value(question, asked, newer, older, dimensions)
+
+
+def _other_value(question: str, asked: Wanted, left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:
+    """Tell whether two facts of different sources give different values of one kind."""
+    if left.sources & right.sources or designations_apart(left, right) or circumstances_apart(left, right):
         return False
     if asks_for_time(question) or "date" in asked.dimensions:
-        ours, theirs = only_dated(newer), only_dated(older)
+        ours, theirs = only_dated(left), only_dated(right)
         if ours is not None and theirs is not None:
             return ours.iso[:4] != theirs.iso[:4]
-    if numbered_apart(newer.text, older.text):
+    if numbered_apart(left.text, right.text):
         return True
-    if (mine := _figures(newer, dimensions)) and (yours := _figures(older, dimensions)):
+    if (mine := _figures(left, dimensions)) and (yours := _figures(right, dimensions)):
         return len(mine) == len(yours) == 1 and _of_a_kind(mine[0], yours[0]) and figures_apart(mine[0], yours[0])
     # Whether a place or somebody was asked for, two sentences of one kind may tell the other (where should I order X).
     return any(
-        names_apart(*(only_name(question, asked, fact, placed=placed) for fact in (newer, older)))
+        names_apart(*(only_name(question, asked, fact, placed=placed) for fact in (left, right)))
         for placed in (True, False)
     )
+
+
+def _names_it(asked: Wanted, *facts: Fact) -> bool:
+    """Tell whether the sentences themselves name what is asked about: of others, a name may be anybody's."""
+    return all(asked.subject <= {stem(word) for word in words(fact.text)} for fact in facts)
 
 
 def _answers(fact: Fact) -> float:

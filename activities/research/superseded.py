@@ -9,10 +9,10 @@ from collections.abc import Iterable, Set
 from dataclasses import replace
 from decimal import Decimal
 
-from activities.research.alignment import comparable, fitting
+from activities.research.alignment import comparable, fitting, heads_apart, other_circumstances
 from activities.research.lexicon import table_of
 from activities.research.questions import asks_for_name, asks_for_time, thing_asked
-from activities.research.statements import EMPTY, Fact
+from activities.research.statements import EMPTY, EVENT_STEMS, Fact
 from activities.research.text import STOP_WORDS, stem, words
 from activities.research.units import CURRENCIES
 from activities.research.values import BEGINNINGS, Event, Value, agree, concept, contrasting, happening
@@ -53,7 +53,7 @@ def superseded(question: str, left: Fact, right: Fact, dimensions: frozenset[str
     if thing and (numbered(thing, left.text) is None) != (numbered(thing, right.text) is None):
         return False
     ours, theirs = figures_answering(asked, left, dimensions), figures_answering(asked, right, dimensions)
-    found = [(one, other) for one in ours for other in theirs if _alike(one, other)]
+    found = [(one, other) for one in ours for other in theirs if may_be_one(one, other)]
     return len(found) == 1 and not agree(*map(exact, found[0]))
 
 
@@ -74,7 +74,7 @@ def answers_alike(question: str, left: Fact, right: Fact, dimensions: frozenset[
     return any(
         one.figure.base == other.figure.base
         and one.figure.dimension == other.figure.dimension
-        and (_alike(one, other) or one.noun == other.noun != "")
+        and (may_be_one(one, other) or one.noun == other.noun != "")
         for one in mine
         for other in yours
     )
@@ -132,7 +132,26 @@ def _of_another(asked: Wanted, value: Value) -> bool:
     return bool(told and wished) and not told & wished
 
 
-def _alike(left: Value, right: Value) -> bool:
+def told_apart(asked: Wanted, left: Fact, right: Fact) -> bool:
+    """Tell whether words tell that two facts are of different properties or circumstances, or have had their say.
+
+    Where both say in known words what they are of, it is for those words to tell whether they disagree.
+    """
+    if heads_apart(left, right) or other_circumstances(left, right) is None or left.cumulative != right.cumulative:
+        return True
+    pairs = [
+        (one, other) for one in left.values for other in right.values if one.figure.dimension == other.figure.dimension
+    ]
+    if any(_of_another(asked, one) or _of_another(asked, other) or not may_be_one(one, other) for one, other in pairs):
+        return True
+    if pairs:
+        return bool(left.years or right.years) or all(
+            fitting(one.concepts, one) and fitting(other.concepts, other) for one, other in pairs
+        )
+    return all(fact.relations or fact.stems & EVENT_STEMS for fact in (left, right))
+
+
+def may_be_one(left: Value, right: Value) -> bool:
     """Tell whether two figures may be of one property of their subject, by their own words."""
     mine, yours = fitting(left.concepts, left), fitting(right.concepts, right)
     if mine and yours and not mine & yours:

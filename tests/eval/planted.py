@@ -37,6 +37,8 @@ class Tally:
     sentences: int = 0
     disagreements: list[int] = field(default_factory=lambda: [0, 0])
     """Disagreements that the reports tell of: [of statements about different things or properties, all]."""
+    perhaps: list[int] = field(default_factory=lambda: [0, 0])
+    """The same, of those that the report tells of as such *if both mean the same*."""
     conflicts: dict[str, list[int]] = field(default_factory=dict)
     """Kind -> [disclosed, rightly chosen, all]."""
     citations: Citations = field(default_factory=Citations)
@@ -77,12 +79,15 @@ class Judge:
                 tally.stale += 1
                 tally.wrong.append(f"stale: {sentence['text'][:100]!r}")
 
-        for sides in told_sides(answer.sidecar):
+        for is_sure, sides in told_sides(answer.sidecar):
             facts_of = [{(each.thing, each.attribute) for each in self.said_by(side)} for side in sides]
-            tally.disagreements[1] += 1
+            counts = tally.disagreements if is_sure else tally.perhaps
+            counts[1] += 1
             if not any(left & right for left, right in combinations(facts_of, 2)):
-                tally.disagreements[0] += 1
-                tally.wrong.append("no disagreement: " + " / ".join(side["text"][:90] for side in sides))
+                counts[0] += 1
+                tally.wrong.append(
+                    f"no {'disagreement' if is_sure else 'perhaps'}: " + " / ".join(side["text"][:90] for side in sides)
+                )
 
     def said_by(self, sentence: Mapping[str, Any]) -> list[Statement]:
         """Return the planted statements that a cited sentence repeats."""
@@ -174,19 +179,17 @@ class Judge:
         return None
 
 
-def told_sides(sidecar: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
-    """Return the sides of every disagreement that a report tells of."""
-    found: list[list[Mapping[str, Any]]] = []
+def told_sides(sidecar: Mapping[str, Any]) -> list[tuple[bool, list[Mapping[str, Any]]]]:
+    """Return the sides of every disagreement that a report tells of, and whether it is sure of it."""
+    found: list[tuple[bool, list[Mapping[str, Any]]]] = []
     for sentence in sidecar["sentences"]:
         if sentence["section"] != DISAGREEMENTS:
             continue
-        if sentence["text"].startswith("The sources disagree about "):
-            found.append([])
-        elif sentence["text"].startswith("A source of "):
-            found.append([])  # Not said to be of one property.
+        if sentence["text"].startswith(("The sources disagree about ", "A source of ", "The sources give different")):
+            found.append((sentence["text"].startswith("The sources disagree"), []))
         elif sentence["spans"] and found:
-            found[-1].append(sentence)
-    return [sides for sides in found if len(sides) >= 2]
+            found[-1][1].append(sentence)
+    return [(is_sure, sides) for is_sure, sides in found if len(sides) >= 2]
 
 
 def wide_task(facts: Sequence[Fact]) -> str:
@@ -254,6 +257,7 @@ def _table(title: str, tally: Tally, *, floor: float) -> Table:
         share("distractor leakage (cited sentences about something else)", tally.leaked, tally.sentences, ceiling=0.05),
         share("cited sentences that answer a question", tally.on_topic, tally.sentences),
         share("disagreements told that are none", *tally.disagreements),
+        share("possible disagreements told that are none", *tally.perhaps),
         *tally.citations.measures(),
     ]
     for kind, (disclosed, right, total) in sorted(tally.conflicts.items()):

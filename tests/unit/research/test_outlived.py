@@ -75,11 +75,70 @@ def test_it_is_named_as_an_older_source_s() -> None:
     question, new, old = OUTLIVED[0]
     report = compose_report(material(question, claim(new, 2025), claim(old, 2015)))
     [section] = [each for each in report.sections if each.title == DISAGREEMENTS]
-    [[said, quoted]] = section.paragraphs
+    [[said, newer, _, quoted]] = section.paragraphs
     assert "2015-03-14" in said.text
     assert "2025-03-14" in said.text
     assert "if both mean the same" in said.text
+    assert (newer.text, len(newer.claim_ids)) == (new, 1)
     assert (quoted.text, len(quoted.claim_ids)) == (old, 1)
+
+
+DIFFERING = [
+    (
+        "Whose ship is the Wexnais?",
+        "Yarmomoor Industries sends the Wexnais out to sea four times a day.",
+        "Flying from the mast of the Wexnais is the flag of Haldawick Marine.",
+    ),
+    (
+        "How long is the Fendaeck tunnel?",
+        "The Fendaeck tunnel has a length of 1,164 metres.",
+        "On foot one covers 586 metres from one mouth of the Fendaeck tunnel to the other.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("question", "one", "other"), DIFFERING)
+@pytest.mark.parametrize("years", [(2025, 2025), (None, 2025), (None, None)])
+def test_answers_of_one_age_that_differ_are_shown_together(
+    question: str, one: str, other: str, years: tuple[int | None, int | None]
+) -> None:
+    """Both are stated, too: nothing tells which one holds, nor that they speak of one property."""
+    found = material(question, claim(one, years[0], 0.8, "one"), claim(other, years[1], 0.7, "other"))
+    assert [finding.text for finding in found.by_subtask[1]] == [one, other]
+    [section] = [each for each in compose_report(found).sections if each.title == DISAGREEMENTS]
+    assert [sentence.text for sentence in section.paragraphs[0]][0::2] == [
+        "The sources give different values, if all of them mean the same.",
+        one,
+        other,
+    ]
+    assert all(sentence.claim_ids or is_connective(sentence.text) for sentence in section.paragraphs[0])
+
+
+@pytest.mark.parametrize(
+    ("question", "one", "other"),
+    [
+        # One of them is not among the good answers, or not of the kind that is asked for.
+        ("How many may board the Norveis?", "The Norveis takes 1,720 passengers.", "The Norveis has 4 decks."),
+        # Words say that they are of different properties, parts or circumstances.
+        ("How long is the Tesk?", "The Tesk is 318 km long.", "The Tesk is 40 m wide."),
+        ("When was the Dunmore built?", "The Dunmore was built in 1842.", "The Dunmore was renovated in 1979."),
+        (
+            "What does Hallmark spend?",
+            "Hallmark spends CHF 12 million on schools.",
+            "Hallmark spends CHF 7 million on roads.",
+        ),
+        (
+            "Who designed the Velasca?",
+            "The Velasca was designed by Enrico Balbo.",
+            "The Velasca was built by Costruzioni.",
+        ),
+        ("How fast is the Karst tanker?", "The Karst tanker sails at 15 knots.", "The Karst tug sails at 11 knots."),
+        # An account is asked for.
+        ("How does the Norveis work?", "The Norveis takes 1,720 passengers.", "The Norveis takes 1,560 people."),
+    ],
+)
+def test_what_words_tell_apart_does_not_differ(question: str, one: str, other: str) -> None:
+    assert material(question, claim(one, 2025, 0.8, "one"), claim(other, 2025, 0.7, "other")).differing == ()
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from tests.support.texts import PLANTED, package_descriptions
 
 FLOORS = {"dev": (40, 0), "dev2": (24, 0), "held": (31, 4), "final": (26, 0)}
 """Contradictions found at least, false alarms at most: all that two documents say is compared."""
-DISCLOSED = {"dev": (39, 0), "dev2": (23, 1), "held": (33, 5), "final": (25, 2)}
-"""The same through reading, searching, ranking and writing, all pairs of a set in one corpus among distractors."""
+DISCLOSED = {"dev": (40, 0, 1), "dev2": (23, 1, 2), "held": (35, 5, 2), "final": (25, 2, 0)}
+"""The same through reading, searching, ranking and writing, all pairs of a set in one corpus among distractors; the
+third is how many may be told of only *if all of them mean the same*."""
 
 
 @pytest.mark.parametrize("name", FLOORS)
@@ -38,8 +39,12 @@ async def test_contradictions_disclosed_in_reports(name: str) -> None:
     missed = [pair for pair in pairs if not is_disclosed(pair, disagreements_of(await asked(corpus, pair.question)))]
     few = dict(list(distractors.items())[:6])
     false = [
-        pair for pair in near if disagreements_of(await asked(ReadCorpus(few | pair.files("near")), pair.question))
+        (pair, told)
+        for pair in near
+        if (told := disagreements_of(await asked(ReadCorpus(few | pair.files("near")), pair.question)))
     ]
-    least, most = DISCLOSED[name]
+    least, most, perhaps = DISCLOSED[name]
     assert len(pairs) - len(missed) >= least, [pair.question for pair in missed]
-    assert len(false) <= most, [pair.texts for pair in false]
+    assert len(false) <= most + perhaps, [pair.texts for pair, _ in false]
+    sure = [pair for pair, told in false if "The sources disagree about" in told]
+    assert len(sure) <= most, [pair.texts for pair in sure]
