@@ -320,7 +320,7 @@ def _worths(
             for passage, value in zip(passages, near, strict=True)
             if passage.source.snapshot_sha256 in asked
         ]
-        for number, weight in nearest(question, pool, left, nearness).items():
+        for number, weight in nearest(question, pool, left, nearness, is_last=not said).items():
             kept[number] = max(kept[number], weight, RELEVANCE_MIN)
     return kept
 

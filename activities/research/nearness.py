@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from activities.research.dating import NEWER_BY, newest
 from activities.research.relevance import Statement, elsewhere, relevance
-from activities.research.text import display
+from activities.research.text import STOP_WORDS, display, stem, words
 from activities.research.wanted import VALUE_ONLY, wanted
 from schema.contracts.research import Passage, SourceRef
 
@@ -28,8 +28,12 @@ PASSAGE_MIN, PASSAGE_FAR = 0.6, 0.35
 """A passage answers above the first, none does below the second. Of 385 questions that the documentation answers, the
 nearest passage is above the first for nine in ten, of 82 that it does not for one in twenty; above the second for all
 and for two in five."""
+PASSAGE_TITLED = 0.4
+"""A passage of a page that is titled with what is asked about answers above this, where nothing else does."""
 PASSAGE_BELOW_BEST, PASSAGES_MAX = 0.1, 3
 """How much less near than the nearest one another passage may be, and how many answer."""
+ANSWER_BELOW_BEST = 0.15
+"""How much less relevant than the best source the source of a value may be, for it to be the answer."""
 COMPARED_MAX = 96
 """Statements whose meanings are compared in one call: a model takes milliseconds for each."""
 
@@ -67,7 +71,14 @@ def open_to(question: str, said: Iterable[tuple[str, SourceRef]], passages: Sequ
     than every source of a value, since they may give another one in words that nobody knows.
     """
     asked = wanted(question)
-    answers = [source for text, source in said if asked.is_definite and asked.answered_by(display(text)) >= VALUE_ONLY]
+    best = max((passage.source.score.relevance for passage in passages), default=0.0)
+    answers = [
+        source
+        for text, source in said
+        if asked.is_definite
+        and asked.answered_by(display(text)) >= VALUE_ONLY
+        and source.score.relevance >= best - ANSWER_BELOW_BEST
+    ]
     since = newest(answers)
     return frozenset(
         passage.source.snapshot_sha256
@@ -91,6 +102,8 @@ def nearest(
     pool: Sequence[Statement],
     passages: Sequence[tuple[Passage, float]],
     nearness: Nearness,
+    *,
+    is_last: bool = False,
 ) -> dict[int, float]:
     """Return, for each of the passages that are nearest to a question, its best statement's place and worth.
 
@@ -99,27 +112,44 @@ def nearest(
 
     Args:
         passages: each with how near it is, as `passages_near` tells.
+        is_last: nothing else answers; a page that is titled with what is asked about is of it, and may be less near.
     """
-    floor = max(PASSAGE_MIN, max((near for _, near in passages), default=0.0) - PASSAGE_BELOW_BEST)
-    chosen = sorted((each for each in passages if each[1] >= floor), key=lambda each: -each[1])
     away = elsewhere(question, pool)
+    stated = [(passage, near, _own(passage, pool, away)) for passage, near in passages]
+    stated = [each for each in stated if each[2]]
+    floor = max((near for _, near, _ in stated), default=0.0) - PASSAGE_BELOW_BEST
+    titled = _titled(question, [passage for passage, _ in passages]) if is_last else frozenset()
+    by_page: dict[str, tuple[float, list[int]]] = {}
+    for passage, near, own in sorted(stated, key=lambda each: -each[1]):
+        page = passage.source.snapshot_sha256
+        if near >= max(floor, PASSAGE_TITLED if page in titled else PASSAGE_MIN):
+            by_page.setdefault(page, (near, own))
     weights = relevance(question, pool)
     found: dict[int, float] = {}
-    for passage, near in chosen[: 1 if wanted(question).is_definite else PASSAGES_MAX]:
-        own = [
-            place
-            for place, each in enumerate(pool)
-            if _stands_in(each, passage) and each.source.snapshot_sha256 not in away and not each.leans
-        ]
-        values = nearness(question, [in_context(pool[place]) for place in own]) or []
-        worths = [
+    for near, own in list(by_page.values())[: 1 if wanted(question).is_definite else PASSAGES_MAX]:
+        values = nearness(question, [in_context(pool[place]) for place in own]) or [0.0] * len(own)
+        best, place = max(
             (WORDS_SHARE * weights[place] + MEANING_SHARE * value, -place)
             for place, value in zip(own, values, strict=True)
-        ]
-        if worths:
-            best, place = max(worths)
-            found[-place] = round(best + PASSAGE_SHARE * near, 4)
+        )
+        found[-place] = round(best + PASSAGE_SHARE * near, 4)
     return found
+
+
+def _own(passage: Passage, pool: Sequence[Statement], away: frozenset[str]) -> list[int]:
+    """Return the places of a passage's statements; of those that point to what is not there, where it has no others."""
+    if passage.source.snapshot_sha256 in away:
+        return []
+    own = [place for place, each in enumerate(pool) if _stands_in(each, passage)]
+    return [place for place in own if not pool[place].leans] or own
+
+
+def _titled(question: str, passages: Sequence[Passage]) -> frozenset[str]:
+    """Return the snapshots whose titles have a word of the question that few titles have."""
+    asked = {stem(word) for word in words(question) if word not in STOP_WORDS}
+    held = {each.source.snapshot_sha256: asked & set(map(stem, words(each.source.title))) for each in passages}
+    common = {word for word in asked if 3 * sum(word in found for found in held.values()) > max(3, len(held))}
+    return frozenset(page for page, found in held.items() if found - common)
 
 
 def _stands_in(statement: Statement, passage: Passage) -> bool:
