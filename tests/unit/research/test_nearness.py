@@ -134,6 +134,53 @@ def test_a_newer_source_is_claimed_beside_an_old_answer_in_words_that_nobody_kno
         assert {claim.text for claim in drawn} == found
 
 
+def passage_of(text: str, title: str, relevance: float = 0.5) -> Passage:
+    source = source_of(text, title)
+    source = source.model_copy(update={"score": source.score.model_copy(update={"relevance": relevance})})
+    return Passage(source=source, start=0, end=len(text), text=text)
+
+
+def test_a_value_in_a_far_less_relevant_source_is_not_the_answer() -> None:
+    question, value = "What is the timeout of Ulgad?", "Ulgad has a timeout of 30 seconds."
+    best = passage_of("Ulgad gives up on whoever stays silent.", "Ulgad", 0.9)
+    for other, found in ((0.7, {best.source.snapshot_sha256}), (0.8, frozenset())):
+        assert open_to(question, [(value, passage_of(value, "Others", other).source)], [best]) == found
+
+
+def answered(question: str, *passages: tuple[Passage, float]) -> set[str]:
+    """Return what is claimed, where passages are as near as given and their statements are not near at all."""
+    near = {passage.text: value for passage, value in passages}
+    drawn = extract(
+        view_of(question), [each for each, _ in passages], lambda _, texts: [near.get(t, 0.1) for t in texts]
+    )
+    return {claim.text for claim in drawn}
+
+
+def test_a_passage_that_states_nothing_is_not_the_nearest() -> None:
+    code = passage_of("    import wexlib\n\n    wexlib.run()", "Introduction")
+    prose = passage_of("Callers bring their sounds to 16 kHz before they come here.", "Introduction")
+    question = "My recordings have 44 kHz, will the filter banks convert that?"
+    assert answered(question, (code, 0.9), (prose, 0.7)) == {prose.text}
+
+
+def test_each_page_answers_with_one_passage() -> None:
+    text = "A wrong try costs a minute. Five wrong tries cost an hour."
+    source = source_of(text, "Accounts")
+    parts = [Passage(source=source, start=a, end=b, text=text[a:b]) for a, b in ((0, 27), (28, len(text)))]
+    other = passage_of("Whoever is shut out rings the desk.", "Desk")
+    question = "How do we deal with brute force attacks?"
+    assert answered(question, *((part, 0.8) for part in parts), (other, 0.75)) == {parts[0].text, other.text}
+
+
+def test_a_page_titled_with_the_thing_may_be_less_near_where_nothing_else_answers() -> None:
+    port = passage_of("This is a Python port of a JavaScript package.", "wexurl")
+    question = "Is wexurl an original work, or was it taken over from another language?"
+    others = [(passage_of(f"Number {n} of the list.", f"Notes {n}"), 0.1) for n in range(4)]
+    assert answered(question, (port, 0.5), *others) == {port.text}
+    assert not answered(question, (port, 0.36), *others)
+    assert not answered(question, (port.model_copy(update={"source": source_of(port.text, "Ports")}), 0.5), *others)
+
+
 def test_other_things_of_one_kind_are_elsewhere() -> None:
     ours, theirs = statements("Jorgaard Furniture employs 320 people."), statements("Braviberg Furniture employs 90.")
     away = elsewhere("How many colleagues would I have if I started at Jorgaard Furniture?", [*ours, *theirs])
