@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 
+from activities.research.dating import undated
 from schema.contracts.deliverables import Statement
 
 TITLE_CHARACTERS_MAX = 96
@@ -79,7 +80,11 @@ _DATE = re.compile(
 
 
 def dated(text: str) -> tuple[date, str] | None:
-    """Return when something was, with the words that say it; None without a date, or with more than one."""
+    """Return when something was, with the words that say it; None without a date, or with more than one.
+
+    When its source was published is not when it was.
+    """
+    text, _ = undated(text)
     found = list(_DATE.finditer(text)) if len(text) <= STATEMENT_CHARACTERS_MAX else []
     if len(found) != 1:
         return None
@@ -110,10 +115,10 @@ _BEGINS = re.compile(r"(?:step 1\b|1[.)]|first(?:ly)?\b|zuerst\b|d'abord\b)", re
 def steps_in(statements: Sequence[Statement]) -> tuple[int, int]:
     """Return where a run of three or more ordered steps begins and ends; (0, 0) where there is none."""
     for start, first in enumerate(statements):
-        if not _BEGINS.match(first.text):
+        if not _BEGINS.match(undated(first.text)[0]):
             continue
         end = start + 1
-        while end < len(statements) and _STEP.match(statements[end].text):
+        while end < len(statements) and _STEP.match(undated(statements[end].text)[0]):
             end += 1
         if end - start >= 3:
             return start, end
@@ -144,6 +149,7 @@ def key_figure(text: str) -> str | None:
 
     A year is no figure; one that is hedged, that counts nothing or that belongs to a name tells too little alone.
     """
+    text, _ = undated(text)
     if len(text) > STATEMENT_CHARACTERS_MAX:
         return None
     for found in _KEY.finditer(text):

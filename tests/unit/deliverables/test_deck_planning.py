@@ -1,5 +1,7 @@
 """The plan of a deck: within its number of slides, every statement once and cited, titles that say something."""
 
+from datetime import date
+
 import pytest
 
 from activities.deliverables.deck.figures import columns_to_draw
@@ -165,6 +167,14 @@ def test_ordered_steps_become_a_process_and_dated_statements_a_timeline() -> Non
 )
 def test_a_rows_figure_tells_nothing_that_its_statement_does_not(text: str, figure: str | None) -> None:
     assert key_figure(text) == figure
+
+
+def test_the_date_of_an_old_source_is_no_event_and_no_figure() -> None:
+    assert dated("As of 2016-05-02: Elena Keltaard is the mayor.") is None
+    assert dated("As of 2016-05-02: The hall was opened in 1942.") == (date(1942, 1, 1), "1942")
+    assert key_figure("As of 2016-05-02: Elena Keltaard is the mayor.") is None
+    steps = [Statement(text=f"As of 2016-05-02: {step}.") for step in ("First wash", "Then rinse", "Finally dry")]
+    assert steps_in(steps) == (0, 3)
 
 
 def test_titles_lose_only_clauses_that_add() -> None:
