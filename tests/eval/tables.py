@@ -116,6 +116,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "Customers have been able to buy from {item} since {value}, when two partners started it.",
             "At the jubilee, the speakers recalled how {item} was founded in {value}.",
         ),
+        "ninth": (
+            "{item} was founded in {value}.",
+            "The company was established in {value} and has been family-owned ever since.",
+            "Founded in {value}, {item} looks back on a long tradition.",
+            "{item} has existed since {value}, when it was founded as a workshop.",
+        ),
     },
     "employees": {
         "develop": ("{item} employs {value:,} people.", "The company has {value:,} employees."),
@@ -165,6 +171,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "A badge of the company is worn by {value:,} employees.",
             "If all departments are added up, {item} has {value:,} people at work.",
             "There are {value:,} names on the staff list of {item}.",
+        ),
+        "ninth": (
+            "{item} employs {value:,} people at several sites.",
+            "The company has a workforce of {value:,} employees.",
+            "At the end of the year, {item} had {value:,} employees.",
+            "With {value:,} employees, {item} is an important employer in the region.",
         ),
     },
     "revenue": {
@@ -216,6 +228,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "With a turnover of EUR {value} million, {item} is among the larger firms of its district.",
             "The yearly sales of {item} add up to {value} million euros.",
         ),
+        "ninth": (
+            "{item} achieved revenue of {value} million euros last year.",
+            "Its annual sales amount to EUR {value} million.",
+            "Last year, sales of {item} rose to {value} million euros.",
+            "For the past financial year, {item} reports revenue of EUR {value} million.",
+        ),
     },
     "headquarters": {
         "develop": ("{item} is headquartered in {value}.", "Its head office is in {value}."),
@@ -265,6 +283,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "Visitors will find the headquarters in {value}.",
             "{item} is directed from {value}, where its management has its desks.",
             "Anyone with business at the main office of {item} has to travel to {value}.",
+        ),
+        "ninth": (
+            "{item} is headquartered in {value}.",
+            "The company has its head office in {value}.",
+            "The headquarters of {item} are located in {value}.",
+            "{item} is based in {value}, where its headquarters were recently renovated.",
         ),
     },
 }
@@ -350,6 +374,16 @@ _AROUND: dict[Split, _Around] = {
             "headquarters": "Seat of the head office",
         },
         ("Question", "Reply"),
+    ),
+    "ninth": _Around(
+        "{item} is a company with a long tradition and a broad product range.",
+        {
+            "founded": "Year of founding",
+            "employees": "Number of staff",
+            "revenue": "Annual revenue (million EUR)",
+            "headquarters": "Company headquarters",
+        },
+        ("Characteristic", "Specification"),
     ),
 }
 
