@@ -68,7 +68,8 @@ def open_to(question: str, said: Iterable[tuple[str, SourceRef]], passages: Sequ
     """Return the snapshots whose nearest passage may answer a question beside what is `said` already.
 
     All of them, but for a question for one property of something named that has its value: then those that are newer
-    than every source of a value, since they may give another one in words that nobody knows.
+    than every source of a value, since they may give another one in words that nobody knows. A value in a source that
+    is far less relevant than the best one is none.
     """
     asked = wanted(question)
     best = max((passage.source.score.relevance for passage in passages), default=0.0)

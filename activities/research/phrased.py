@@ -59,6 +59,7 @@ _TOLD_FIRST = re.compile(
     re.IGNORECASE,
 )
 _WHEN_DONE = re.compile(r"(?P<time>year|date|day|month)(?: that| when| in which)? (?P<done>(?:the )?[A-ZÀ-Ý].*)")
+_PASSIVE = re.compile(r"\b(?:is|was|were|has|had|did)\b")
 _NAME = r"(?:the )?[A-ZÀ-Ý\d][\w.-]*(?: (?:of |the )?[A-ZÀ-Ý\d][\w.-]*)*"
 _NAME_FIRST = re.compile(rf"(?P<name>{_NAME})[,:]?(?P<property>(?: [\w-]+){{1,4}})")
 _NAME_LAST = re.compile(
@@ -98,7 +99,8 @@ def _property_asked(asked: str) -> str | None:
         who = "Who" if doer["kind"] in ("person", "man", "woman") else f"Which {doer['kind']}"
         return f"{who} {doer['does']}?"
     if done := _WHEN_DONE.fullmatch(asked[:1].lower() + asked[1:]):
-        return f"In which {done['time']} was {done['done']}?"
+        verb = "" if _PASSIVE.search(done["done"]) else "was "
+        return f"In which {done['time']} {verb}{done['done']}?"
     if match := _PROPERTY_OF.fullmatch(asked):
         return _of_something(match, asked)
     for match in (_NAME_FIRST.fullmatch(asked), _NAME_LAST.fullmatch(_decapitalised(asked))):

@@ -8,7 +8,7 @@ from typing import Any
 
 from activities.research.dating import undated
 from tests.eval.asking import Answer, Asker, Bench
-from tests.eval.metrics import Citations, Measure, Table, folded, holds, share, statements
+from tests.eval.metrics import Citations, Measure, Table, folded, holds, numbers, share, statements
 from tests.eval.planting import Fact, Split, Statement, World, plant, tasks
 
 AGENTS = 10
@@ -71,7 +71,7 @@ class Judge:
                 tally.leaked += 1
                 tally.wrong.append(f"leak: {sentence['text'][:100]!r}")
             tally.on_topic += any((each.thing, each.attribute) in attributes for each in said)
-            if said and all(each.role == "stale" for each in said) and sentence["section"] != DISAGREEMENTS:
+            if said and all(map(self._is_outdated, said)) and sentence["section"] != DISAGREEMENTS:
                 if undated(sentence["text"])[1] is not None:
                     tally.outdated += 1
                     tally.wrong.append(f"outdated, with its date: {sentence['text'][:100]!r}")
@@ -98,6 +98,16 @@ class Judge:
                 if all(folded(mark) in quote for mark in statement.marks) and holds(sentence["text"], statement.value):
                     found.append(statement)
         return found
+
+    def _is_outdated(self, statement: Statement) -> bool:
+        """Tell whether an old document says another value than a report should; by chance it may be the same one."""
+        right = [
+            each.value
+            for each in self._world.facts
+            if (each.thing, each.attribute) == (statement.thing, statement.attribute)
+        ]
+        same_number = any(numbers(value) == numbers(statement.value) != set() for value in right)
+        return statement.role == "stale" and not same_number
 
     def _about(self, sentence: Mapping[str, Any]) -> set[Any]:
         names = [self._asker.documents.get(span["snapshot_sha256"], "") for span in sentence["spans"]]

@@ -42,7 +42,7 @@ QUESTIONS += [
     ("Would you kindly let me know what you charge for the Tarn?", "What you charge for the Tarn?"),
     ("Please confirm under what licence Corvida is published.", "Under what licence Corvida is published?"),
     ("I would be grateful to learn the founding year of Ulgad.", "What is the founding year of Ulgad?"),
-    ("Kindly give the year in which the Haldaia was launched.", "In which year was the Haldaia was launched?"),
+    ("Kindly give the year in which the Haldaia was launched.", "In which year the Haldaia was launched?"),
     # Who does something.
     ("Please give me the name of the company that delivers Delvelon.", "Which company delivers Delvelon?"),
     ("Please name the firm that runs the Haldaia.", "Which firm runs the Haldaia?"),
