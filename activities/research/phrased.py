@@ -28,9 +28,9 @@ _LEAD = (
     r"(?:may|might|can|could) (?:i|we)(?= (?:please |kindly )?(?:ask|know|learn|hear))|"
     r"(?:i|we)(?:['’]d| (?:would|should|need|want|have|must|wish|am|are))?)\b[^?.:;,]{0,40}?"
 )
+_TELL = r"(?:tell|give|show|find|look up|name|state|inform|send|confirm|provide)"
 _COURTESY = re.compile(
-    rf"(?:[^?.:;,]{{1,50}}, (?={_LEAD} ))?(?:{_LEAD} ?)?\b(?:tell|give|show|find|look up|name|state|learn|know|"
-    r"ask|inform|send|confirm|provide|need|want|have|hear)\b"
+    rf"(?:[^?.:;,]{{1,50}}, (?={_LEAD} ))?(?:{_LEAD} ?\b(?:{_TELL}|learn|know|ask|need|want|have|hear)|{_TELL})\b"
     r"(?: (?:me|us|out|up|please|kindly|to know|to find out|for me|for us))*,? "
     r"(?=(?:the|whether) |"
     r"(?:(?:after|at|by|for|from|in|of|on|since|to|under|until|with) )?(?:what|which|who|whose|whom|how|when|where) )",
@@ -74,7 +74,7 @@ def as_question(phrase: str) -> str:
     *Mayor of Halmoholm* -> *Who is the mayor of Halmoholm?*, *Ulgad memory* -> *What is the memory of Ulgad?*,
     *could you give me the price of Ulgad* -> *What is the price of Ulgad?*
     """
-    asked = _COURTESY.sub("", phrase.strip()).rstrip("?. ")
+    asked = _bare(phrase)
     if _ASKS.match(asked) and asked[:3] != phrase.strip()[:3]:
         return f"{asked[0].upper()}{asked[1:]}?"
     return _property_asked(asked) or phrase
@@ -82,7 +82,13 @@ def as_question(phrase: str) -> str:
 
 def asks_for_property(phrase: str) -> bool:
     """Tell whether key words ask for one property of something named; *can you tell me how X works* asks for more."""
-    return _property_asked(_COURTESY.sub("", phrase.strip()).rstrip("?. ")) is not None
+    return _property_asked(_bare(phrase)) is not None
+
+
+def _bare(phrase: str) -> str:
+    """Return what is asked without the courtesy before it."""
+    courtesy = _COURTESY.match(phrase.strip())
+    return phrase.strip()[courtesy.end() if courtesy else 0 :].rstrip("?. ")
 
 
 @lru_cache(maxsize=4_096)

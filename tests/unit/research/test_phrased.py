@@ -71,6 +71,9 @@ AS_THEY_ARE = [
     "With asyncio, can I get the result of a task twice?",
     "Do people who know what they want use Python?",
     "Corvida hours",
+    "Have the prices of Corvida risen?",
+    "Why do users want the price of Corvida?",
+    "Corvida users want the price of Ulgad",
     "Explain the name mangling of Python",
 ]
 
