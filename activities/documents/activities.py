@@ -6,7 +6,8 @@ from typing import Protocol
 import structlog
 from temporalio import activity
 
-from activities.documents.indexing import embedded_text, index
+from activities.documents.indexing import index
+from activities.documents.passages import embedded_text
 from activities.documents.sandbox import ParsedDocument, parse
 from activities.embedding.embedder import Embedder, supports
 from infra.database import Database

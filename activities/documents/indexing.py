@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.documents.builder import ExtractedDocument
 from activities.documents.languages import search_configuration, searchable
-from activities.documents.passages import PassageSpan
+from activities.documents.passages import PassageSpan, embedded_text
 from activities.embedding.embedder import Embedder, Vector, supports
 from activities.research.copies import fingerprint
 from infra.objects import ObjectStore, sha256_of
@@ -84,11 +84,6 @@ async def store_snapshot(objects: ObjectStore, org_id: str, text: str) -> Object
     """Store a text that was read, content-addressed: `ORG/snapshots/SHA256`."""
     data = text.encode("utf-8")
     return await objects.put(f"{org_id}/snapshots/{sha256_of(data)}", data, "text/plain; charset=utf-8")
-
-
-def embedded_text(heading: str, text: str) -> str:
-    """Return what is embedded of a passage: the headings say what a passage is about that does not name it."""
-    return f"{heading}\n{text}" if heading else text
 
 
 async def _first_vectors(embedder: Embedder, cut: list[NewPassage]) -> dict[str, Vector]:

@@ -156,3 +156,8 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
     if at_line_start and body - line >= len(CODE_INDENT):
         return line, end
     return body, end
+
+
+def embedded_text(heading: str, text: str) -> str:
+    """Return what is embedded of a passage: the headings say what a passage is about that does not name it."""
+    return f"{heading}\n{text}" if heading else text

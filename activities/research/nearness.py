@@ -7,6 +7,7 @@ answers, and what is merely near in meaning speaks of something else.
 
 from collections.abc import Callable, Iterable, Sequence
 
+from activities.documents.passages import embedded_text
 from activities.research.dating import NEWER_BY, newest
 from activities.research.relevance import Statement, elsewhere, relevance
 from activities.research.text import STOP_WORDS, display, stem, words
@@ -90,7 +91,9 @@ def open_to(question: str, said: Iterable[tuple[str, SourceRef]], passages: Sequ
 
 def passages_near(question: str, passages: Sequence[Passage], nearness: Nearness | None) -> Sequence[float] | None:
     """Return how near the meaning of each passage is to the question's, 0..1; None where that cannot be told."""
-    return nearness(question, [embedded(passage) for passage in passages]) if nearness and passages else None
+    if nearness is None or not passages:
+        return None
+    return nearness(question, [embedded_text(passage.heading, passage.text) for passage in passages])
 
 
 def is_far(question: str, near: Sequence[float] | None) -> bool:
@@ -156,11 +159,6 @@ def _titled(question: str, passages: Sequence[Passage]) -> frozenset[str]:
 def _stands_in(statement: Statement, passage: Passage) -> bool:
     same = statement.source.snapshot_sha256 == passage.source.snapshot_sha256
     return same and passage.start <= statement.start < passage.end
-
-
-def embedded(passage: Passage) -> str:
-    """Write a passage as its vector was made of it (`documents/indexing.py`)."""
-    return f"{passage.heading}\n{passage.text}" if passage.heading else passage.text
 
 
 def in_context(statement: Statement) -> str:

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from activities.documents.extract import extract
-from activities.documents.indexing import embedded_text
-from activities.documents.passages import split_passages
+from activities.documents.passages import embedded_text, split_passages
 from activities.embedding.embedder import Vector
 from activities.research.citations import RenderedReport, render_report
 from activities.research.reasoner import Reasoner
