@@ -8,7 +8,7 @@ stated, with a recommendation. Decision 0026.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from activities.research.alignment import TELLING, designations_apart, stated_at
 from activities.research.asked import is_about
@@ -181,16 +181,31 @@ def _outlived(question: str, asked: Wanted, own: Sequence[Fact], about: Sequence
         yield Outlived(older.finding, stated, at, newer.finding)
 
 
-def _is_older(fact: Fact, other: Fact) -> bool:
+def _is_older(fact: Fact, other: Fact, *, by: timedelta = NEWER_BY) -> bool:
     mine, yours = stated_at(fact), stated_at(other)
-    return mine is not None and yours is not None and yours - mine >= NEWER_BY
+    return mine is not None and yours is not None and yours - mine >= by
 
 
 def _outlives(question: str, asked: Wanted, newer: Fact, older: Fact, dimensions: frozenset[str]) -> bool:
-    """Tell whether the newer fact is about as near to the question, and gives another value of the same kind."""
-    if not _is_older(older, newer) or _answers(newer) < _answers(older) - ABOUT_AS_WELL:
+    """Tell whether the newer fact gives another value of the same kind, about as near to the question.
+
+    By how much words answer is told with words that are known: what has stood for years is outlived by a newer answer
+    in words that nobody knows, too, if it may be to the same question. When something happened does not change.
+    """
+    if not _is_older(older, newer) or not _other_value(question, asked, newer, older, dimensions):
         return False
-    return _other_value(question, asked, newer, older, dimensions)
+    if _answers(newer) >= _answers(older) - ABOUT_AS_WELL:
+        return True
+    changes = not asks_for_time(question) and "date" not in asked.dimensions
+    return changes and _is_older(older, newer, by=OLD_AFTER) and not _of_different_things(asked, newer, older)
+
+
+def _of_different_things(asked: Wanted, newer: Fact, older: Fact) -> bool:
+    """Tell whether two facts say in known words that they are of different properties (made by, sold by)."""
+    if newer.values and older.values:
+        return told_apart(asked, newer, older)
+    kinds, others = ({relation.kind for relation in fact.relations} for fact in (newer, older))
+    return bool(kinds and others) and not kinds & others
 
 
 def _other_value(question: str, asked: Wanted, left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:

@@ -233,6 +233,47 @@ def test_the_better_answer_stays_although_it_is_older() -> None:
     assert set(stated(question, claim(new, 2025), claim(old, 2015, better))) == {new, old}
 
 
+LESS_NEAR = [
+    (
+        "Whom do we have to thank for Dellitrin?",
+        "Nobody had ever described Dellitrin before Ingrid Kellosson discovered it.",
+        "The world owes Dellitrin to Clara Jorriberg.",
+    ),
+    (
+        "Who calls the shots at Jorviard Dairy?",
+        "Since the old owner retired, Jonas Ulriberg has had the last word at Jorviard Dairy.",
+        "Nobody gives orders to Peter Deldasson, the managing director of Jorviard Dairy, except for the shareholders.",
+    ),
+    (
+        "Morgaum supplier name",
+        "Seldaholm Lines is under contract to deliver Morgaum to the shipyard.",
+        "Our whole stock of Morgaum comes from Torgaholm Engineering.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("question", "new", "old"), LESS_NEAR)
+@pytest.mark.parametrize(("year", "still"), [(2015, False), (2024, True)])
+def test_years_later_another_name_in_unknown_words_is_enough(
+    question: str, new: str, old: str, year: int, still: bool
+) -> None:
+    """Which of two sentences answers better is told by known words; after years, that is not enough to state it."""
+    claims = claim(new, 2025, 0.5), claim(old, year, 0.7)
+    assert (old in stated(question, *claims)) is still
+
+
+@pytest.mark.parametrize(
+    ("question", "new", "old"),
+    [
+        ("Who makes the Falke?", "The Falke was restored by Anna Berg.", "The Falke is made by Ulnamoor."),
+        ("How much does the Falke weigh?", "The Falke carries 60 kg of coal.", "The Falke weighs 40 kg."),
+        ("When was the Falke opened?", "The Falke was struck by lightning in 2019.", "The Falke was opened in 1960."),
+    ],
+)
+def test_years_later_another_property_in_passing_outlives_nothing(question: str, new: str, old: str) -> None:
+    assert old in stated(question, claim(new, 2025, 0.5), claim(old, 2015, 0.7))
+
+
 def test_what_another_source_still_says_is_not_outlived() -> None:
     question, new, old = "How long is the Falke?", "The Falke measures 45 metres.", "The Falke is 60 metres long."
     undated = claim("Length of the Falke: 60 m", None)
