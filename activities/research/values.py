@@ -64,6 +64,12 @@ _EXTENT = re.compile(
 _CONDITION = re.compile(
     r"(?:\bat|\bafter|\bwithin|\bevery|\bfor each|\bper)\s*(?:an?|the|a\s+\w+\s+of)?\s*$", re.IGNORECASE
 )
+_OF_ANOTHER = re.compile(
+    r"(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bwere )(?<!\bas )(?<!, )"
+    rf"\b(?:an?|[Aa]nother|[Ii]ts|[Tt]heir|the|some|any) (?:[a-z-]+ )?(?:{'|'.join(words_of('other_ones'))})\b(?: [a-z-]+){{0,3}} "
+    r"(?:that|which|who|whose|with|of|at|having|had|has|was|is)\b[^,;:A-Z]*$"
+    r"|\b(?:as (?:has|had|have|is|are|was|were|does|do|did)|[Cc]ompared (?:with|to)|[Uu]nlike)\b[^,;:A-Z]*$",
+)
 _SCALED = 10**18
 
 
@@ -148,14 +154,17 @@ def _inside_number_pair(text: str, match: re.Match[str]) -> bool:
 
 @lru_cache(maxsize=16_384)
 def values_of(text: str) -> tuple[Value, ...]:
-    """Return the figures of a sentence with their surroundings; number words count."""
+    """Return the figures of a sentence with their surroundings; number words count.
+
+    What is said by the way of something else of the kind (it replaced an older model with 60 kW) is no value of it.
+    """
     text = spelled_out(text)
     spans = clauses(text)
     found: list[Value] = []
     taken = _designated(text)
     ranges = list(_RANGE.finditer(text))
     for figure in figures(text):
-        if any(start <= figure.start < end for start, end in taken):
+        if any(start <= figure.start < end for start, end in taken) or _OF_ANOTHER.search(text[: figure.start]):
             continue
         inside = next((each for each in ranges if each.start() <= figure.start < each.end()), None)
         if inside is not None and figure.start < inside.start("high"):

@@ -1,0 +1,41 @@
+"""Values: the figures that a sentence gives of its own subject."""
+
+import pytest
+
+from activities.research.values import values_of
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The Osta has been given the berth of an old launch that carried 60 passengers.",
+        "Among the tenderers was Yarsti Textiles, a firm that had bought up a rival with 60 people.",
+        "The Rasda took over from an older model with a motor of 60 kW.",
+        "Fenroum has been approved for panels, as has plywood with its density of 60 kg/m3.",
+        "Its predecessor had 60 kW.",
+        "Unlike a bus of 60 seats, the Falke needs no driver.",
+    ],
+)
+def test_a_figure_of_another_of_the_kind_is_no_value_of_the_subject(text: str) -> None:
+    assert not values_of(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The old mill has 60 rooms.",
+        "The former brewery Falke has 60 rooms.",
+        "The Falke, a former mill with 60 rooms, was sold.",
+        "The Falke is an old mill with 60 rooms.",
+        "The Falke serves as an older mill with 60 rooms would.",
+        "Rated higher than its old rival, the Falke has 60 rooms.",
+        "The berth of an old launch that went to the Falke holds 60 boats.",
+    ],
+)
+def test_a_figure_of_the_subject_is_its_value_however_old_it_is(text: str) -> None:
+    assert [value.digits for value in values_of(text)] == ["60"]
+
+
+def test_what_a_figure_is_compared_with_is_left_out() -> None:
+    [value] = values_of("Sales rose to 60 million, compared with 40 million a year earlier.")
+    assert value.digits == "60"
