@@ -11,10 +11,10 @@ from activities.research import acting
 from activities.research import claims as claiming
 from activities.research.composing import Material, compose_report
 from activities.research.conflicts import find_conflicts
+from activities.research.decomposition import plan_subtasks
 from activities.research.filling import fill
 from activities.research.findings import merge_claims
 from activities.research.nearness import Nearness
-from activities.research.questions import plan_subtasks
 from activities.research.reasoner import ToolHint
 from activities.research.text import count_words
 from schema.contracts.common import Tokens
@@ -49,7 +49,7 @@ class ExtractiveReasoner:
         self._arguments = {hint.name: hint.argument for hint in hints if hint.argument}
 
     async def decompose(self, brief: Brief) -> Reasoned[tuple[Subtask, ...]]:
-        """Cut the task along its own grammar; see `questions.py`."""
+        """Cut the task along its own grammar; see `decomposition.py`."""
         subtasks = plan_subtasks(brief)
         return _reasoned(subtasks, [brief.task], [subtask.question for subtask in subtasks])
 

@@ -33,6 +33,7 @@ from activities.research.composing import (
     quoted_section,
 )
 from activities.research.conflicts import find_conflicts
+from activities.research.decomposition import plan_subtasks
 from activities.research.fields_checking import checked
 from activities.research.fields_columns import asked_of
 from activities.research.fields_reading import Reader
@@ -67,7 +68,6 @@ from activities.research.models_showing import (
     tools_text,
 )
 from activities.research.prompting import fenced
-from activities.research.questions import plan_subtasks
 from activities.research.reasoner import ModelConfig, Role, ToolHint
 from schema.contracts.research import (
     AgentView,

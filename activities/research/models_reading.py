@@ -18,7 +18,7 @@ from activities.research.composing import (
     scope_note,
 )
 from activities.research.conflicts import conflict_of, contradict, subject_of
-from activities.research.questions import QUESTION_CHARACTERS_MAX, TITLE_CHARACTERS_MAX, plan_subtasks
+from activities.research.decomposition import QUESTION_CHARACTERS_MAX, TITLE_CHARACTERS_MAX, plan_subtasks
 from activities.research.quotes import locate
 from activities.research.rows import row_at
 from activities.research.similarity import contained, overlap

@@ -66,8 +66,8 @@ _CONDITION = re.compile(
 )
 _OF_ANOTHER = re.compile(
     r"(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bwere )(?<!\bas )(?<!, )"
-    rf"\b(?:an?|[Aa]nother|[Ii]ts|[Tt]heir|the|some|any) (?:[a-z-]+ )?(?:{'|'.join(words_of('other_ones'))})\b(?: [a-z-]+){{0,3}} "
-    r"(?:that|which|who|whose|with|of|at|having|had|has|was|is)\b[^,;:A-Z]*$"
+    rf"\b(?:an?|[Aa]nother|[Ii]ts|[Tt]heir|the|some|any) (?:[a-z-]+ )?(?:{'|'.join(words_of('other_ones'))})\b"
+    r"(?: [a-z-]+){0,3} (?:that|which|who|whose|with|of|at|having|had|has|was|is)\b[^,;:A-Z]*$"
     r"|\b(?:as (?:has|had|have|is|are|was|were|does|do|did)|[Cc]ompared (?:with|to)|[Uu]nlike)\b[^,;:A-Z]*$",
 )
 _SCALED = 10**18

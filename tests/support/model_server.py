@@ -28,7 +28,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from activities.research.questions import plan_subtasks
+from activities.research.decomposition import plan_subtasks
 from activities.research.text import display, sentences
 from schema.contracts.research import Brief
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from activities.research.conflicts import find_conflicts
+from activities.research.decomposition import plan_subtasks
 from activities.research.findings import merge_claims
-from activities.research.questions import plan_subtasks
 from activities.research.text import stem
 from activities.research.wanted import wanted
 from schema.contracts.research import Brief, ConflictKind

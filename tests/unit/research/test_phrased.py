@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activities.research.decomposition import plan_subtasks
 from activities.research.phrased import as_question, asks_for_property
-from activities.research.questions import asks_for_one_thing, plan_subtasks
+from activities.research.questions import asks_for_one_thing
 from activities.research.wanted import wanted
 from schema.contracts.research import Brief
 
