@@ -122,6 +122,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "Founded in {value}, {item} looks back on a long tradition.",
             "{item} has existed since {value}, when it was founded as a workshop.",
         ),
+        "tenth": (
+            "{item} was set up in {value} and moved to its present site much later.",
+            "The firm came into existence in {value}.",
+            "In {value}, a merchant and an engineer joined forces and founded {item}.",
+            "{item}, whose founding goes back to {value}, is well known beyond the region.",
+        ),
     },
     "employees": {
         "develop": ("{item} employs {value:,} people.", "The company has {value:,} employees."),
@@ -177,6 +183,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "The company has a workforce of {value:,} employees.",
             "At the end of the year, {item} had {value:,} employees.",
             "With {value:,} employees, {item} is an important employer in the region.",
+        ),
+        "tenth": (
+            "{item} has {value:,} people working for it.",
+            "Its workforce numbers {value:,}, apprentices included.",
+            "{value:,} employees keep {item} running day and night.",
+            "According to its personnel office, {item} employs {value:,} people.",
         ),
     },
     "revenue": {
@@ -234,6 +246,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "Last year, sales of {item} rose to {value} million euros.",
             "For the past financial year, {item} reports revenue of EUR {value} million.",
         ),
+        "tenth": (
+            "{item} recorded a turnover of {value} million euros in the year just ended.",
+            "The revenue of the firm was EUR {value} million last year.",
+            "Sales worth {value} million euros were made by {item} last year.",
+            "For the last twelve months, the accountants of {item} put revenue at EUR {value} million.",
+        ),
     },
     "headquarters": {
         "develop": ("{item} is headquartered in {value}.", "Its head office is in {value}."),
@@ -289,6 +307,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "The company has its head office in {value}.",
             "The headquarters of {item} are located in {value}.",
             "{item} is based in {value}, where its headquarters were recently renovated.",
+        ),
+        "tenth": (
+            "{item} has its headquarters in {value}.",
+            "The head office is in {value}, a short walk from the market.",
+            "It is in {value} that {item} has set up its head office.",
+            "The management of {item} sits at the main office in {value}.",
         ),
     },
 }
@@ -384,6 +408,16 @@ _AROUND: dict[Split, _Around] = {
             "headquarters": "Company headquarters",
         },
         ("Characteristic", "Specification"),
+    ),
+    "tenth": _Around(
+        "This page of the trade directory is about {item}.",
+        {
+            "founded": "Founded in the year",
+            "employees": "Employees at present",
+            "revenue": "Turnover last year (million EUR)",
+            "headquarters": "Town of the head office",
+        },
+        ("Entry", "As reported"),
     ),
 }
 

@@ -47,7 +47,9 @@ def test_every_template_has_its_placeholders_and_belongs_to_one_split() -> None:
                 assert set(spec[f"ask_{one}"]).isdisjoint(spec[f"ask_{other}"]), spec
 
 
-@pytest.mark.parametrize("split", ["unseen", "sealed", "fresh", "blind", "unread", "plain", "late", "apart", "ninth"])
+@pytest.mark.parametrize(
+    "split", ["unseen", "sealed", "fresh", "blind", "unread", "plain", "late", "apart", "ninth", "tenth"]
+)
 def test_conflicts_are_typed_and_their_sides_planted(split: Split) -> None:
     world = plant(7, split)
     disputed = [fact for fact in world.facts if fact.conflict]

@@ -24,7 +24,9 @@ def filled(wide: Any, **wrong: Any) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("split", ["unseen", "sealed", "fresh", "blind", "unread", "plain", "late", "apart", "ninth"])
+@pytest.mark.parametrize(
+    "split", ["unseen", "sealed", "fresh", "blind", "unread", "plain", "late", "apart", "ninth", "tenth"]
+)
 @pytest.mark.parametrize("rows", [10, 100, 1_000])
 def test_the_corpus_says_its_cells(rows: int, split: Split) -> None:
     wide = wide_corpus(rows, seed=1, split=split)
