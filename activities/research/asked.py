@@ -20,6 +20,7 @@ from activities.research.alignment import (
 )
 from activities.research.meant import meant_otherwise
 from activities.research.nearness import Nearness
+from activities.research.numbering import numbered, numbered_asked
 from activities.research.questions import asks_for_time, collective_asked, single_questions, thing_asked
 from activities.research.statements import Fact
 from activities.research.superseded import (
@@ -28,8 +29,6 @@ from activities.research.superseded import (
     name_asked,
     name_given,
     names_apart,
-    numbered,
-    numbered_asked,
     superseded,
 )
 from activities.research.text import stem, words

@@ -29,8 +29,8 @@ PASSAGE_MIN, PASSAGE_FAR = 0.6, 0.35
 """A passage answers above the first, none does below the second. Of 385 questions that the documentation answers, the
 nearest passage is above the first for nine in ten, of 82 that it does not for one in twenty; above the second for all
 and for two in five."""
-PASSAGE_TITLED = 0.4
-"""A passage of a page that is titled with what is asked about answers above this, where nothing else does."""
+PASSAGE_OF_IT = 0.4
+"""A passage of a page that is certainly about what is asked about answers above this, where nothing else does."""
 PASSAGE_BELOW_BEST, PASSAGES_MAX = 0.1, 3
 """How much less near than the nearest one another passage may be, and how many answer."""
 ANSWER_BELOW_BEST = 0.15
@@ -117,16 +117,17 @@ def nearest(
     Args:
         passages: each with how near it is, as `passages_near` tells.
         is_last: nothing else answers; a page that is titled with what is asked about is of it, and may be less near.
+            Else what answers is older than these passages, and so may one be that names the thing.
     """
     away = elsewhere(question, pool)
     stated = [(passage, near, _own(passage, pool, away)) for passage, near in passages]
     stated = [each for each in stated if each[2]]
     floor = max((near for _, near, _ in stated), default=0.0) - PASSAGE_BELOW_BEST
-    titled = _titled(question, [passage for passage, _ in passages]) if is_last else frozenset()
+    of_it = _titled(question, [each for each, _ in passages]) if is_last else _naming(question, pool)
     by_page: dict[str, tuple[float, list[int]]] = {}
     for passage, near, own in sorted(stated, key=lambda each: -each[1]):
         page = passage.source.snapshot_sha256
-        if near >= max(floor, PASSAGE_TITLED if page in titled else PASSAGE_MIN):
+        if near >= max(floor, PASSAGE_OF_IT if page in of_it else PASSAGE_MIN):
             by_page.setdefault(page, (near, own))
     weights = relevance(question, pool)
     found: dict[int, float] = {}
@@ -154,6 +155,13 @@ def _titled(question: str, passages: Sequence[Passage]) -> frozenset[str]:
     held = {each.source.snapshot_sha256: asked & set(map(stem, words(each.source.title))) for each in passages}
     common = {word for word in asked if 3 * sum(word in found for found in held.values()) > max(3, len(held))}
     return frozenset(page for page, found in held.items() if found - common)
+
+
+def _naming(question: str, pool: Sequence[Statement]) -> frozenset[str]:
+    """Return the snapshots of which a statement names what is asked about."""
+    subject = wanted(question).subject
+    naming = (each for each in pool if subject and subject <= {stem(word) for word in words(each.statement)})
+    return frozenset(each.source.snapshot_sha256 for each in naming)
 
 
 def _stands_in(statement: Statement, passage: Passage) -> bool:

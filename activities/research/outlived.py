@@ -13,21 +13,25 @@ from datetime import datetime, timedelta
 from activities.research.alignment import TELLING, designations_apart, stated_at
 from activities.research.asked import is_about
 from activities.research.dating import NEWER_BY, OLD_AFTER
+from activities.research.numbering import numbered_apart
 from activities.research.questions import asks_for_one_thing, asks_for_time, single_questions
+from activities.research.relations import relations_asked
 from activities.research.statements import Fact, facts_of
 from activities.research.superseded import (
     answers_alike,
+    asks_for_place,
+    bare_numbers_apart,
     circumstances_apart,
     dimensions_asked,
     figures_apart,
     names_apart,
-    numbered_apart,
     only_dated,
     only_name,
+    says_who,
     told_apart,
 )
 from activities.research.text import stem, words
-from activities.research.values import Value
+from activities.research.values import Value, happening
 from activities.research.wanted import VALUE_ONLY, Wanted, wanted
 from schema.contracts.research import Brief, Claim, Finding, Subtask
 
@@ -190,22 +194,29 @@ def _outlives(question: str, asked: Wanted, newer: Fact, older: Fact, dimensions
     """Tell whether the newer fact gives another value of the same kind, about as near to the question.
 
     By how much words answer is told with words that are known: what has stood for years is outlived by a newer answer
-    in words that nobody knows, too, if it may be to the same question. When something happened does not change.
+    in words that nobody knows, too, if it may be to the same question.
     """
     if not _is_older(older, newer) or not _other_value(question, asked, newer, older, dimensions):
         return False
     if _answers(newer) >= _answers(older) - ABOUT_AS_WELL:
         return True
-    changes = not asks_for_time(question) and "date" not in asked.dimensions
-    return changes and _is_older(older, newer, by=OLD_AFTER) and not _of_different_things(asked, newer, older)
+    return _is_older(older, newer, by=OLD_AFTER) and not _of_different_things(question, asked, newer, older)
 
 
-def _of_different_things(asked: Wanted, newer: Fact, older: Fact) -> bool:
-    """Tell whether two facts say in known words that they are of different properties (made by, sold by)."""
+def _of_different_things(question: str, asked: Wanted, newer: Fact, older: Fact) -> bool:
+    """Tell whether two facts say in known words that the newer one is of another property (opened, painted)."""
+    if asks_for_time(question) or "date" in asked.dimensions:
+        ours, theirs = only_dated(newer), only_dated(older)
+        if ours is None or theirs is None:
+            return True
+        # When something was done does not change: what says in known words that it was this is not outlived by others.
+        answered = theirs.events & happening(question)
+        return not ours.events & theirs.events if ours.events and theirs.events else bool(answered)
     if newer.values and older.values:
         return told_apart(asked, newer, older)
     kinds, others = ({relation.kind for relation in fact.relations} for fact in (newer, older))
-    return bool(kinds and others) and not kinds & others
+    wished = relations_asked(question)
+    return bool(kinds and others & wished) and not kinds & wished
 
 
 def _other_value(question: str, asked: Wanted, left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:
@@ -220,11 +231,22 @@ def _other_value(question: str, asked: Wanted, left: Fact, right: Fact, dimensio
         return True
     if (mine := _figures(left, dimensions)) and (yours := _figures(right, dimensions)):
         return len(mine) == len(yours) == 1 and _of_a_kind(mine[0], yours[0]) and figures_apart(mine[0], yours[0])
+    if bare_numbers_apart(question, left, right):
+        return True
     # Whether a place or somebody was asked for, two sentences of one kind may tell the other (where should I order X).
-    return any(
-        names_apart(*(only_name(question, asked, fact, placed=placed) for fact in (left, right)))
-        for placed in (True, False)
+    named, rivals = (
+        [only_name(question, asked, fact, placed=placed) for placed in (True, False)] for fact in (left, right)
     )
+    if any(map(names_apart, named, rivals)):
+        return True
+    # A place stands before its verb, too (X houses the office).
+    return asks_for_place(question) and names_apart(_sole(named, left), _sole(rivals, right))
+
+
+def _sole(given: Sequence[frozenset[str]], fact: Fact) -> frozenset[str]:
+    """Return the one name of a sentence, wherever it stands in it; nothing where there are several, or a doer's."""
+    held = [name for name in given if name]
+    return held[0] if len(held) == 1 and not says_who(fact) else frozenset()
 
 
 def _names_it(asked: Wanted, *facts: Fact) -> bool:

@@ -20,6 +20,8 @@ _PROPERTIES = (
     | _MEASURES
     | frozenset(stem(word) for rows in table_of("asks").values() for row in rows for word in row.split())
 )
+_PLURALS = words_of("plural_properties")
+"""Properties that are called by a plural."""
 _COUNTED = frozenset(map(stem, words_of("counted") | words_of("collectives")))
 _VERBS = words_of("verbs")
 _INSTRUCTIONS = (words_of("imperatives") | words_of("instructions") | words_of("generic_words")) - words_of("measures")
@@ -157,7 +159,7 @@ def _asking_for(said: Sequence[str], name: str, whole: str = "") -> str | None:
     known = _PROPERTIES.intersection(map(stem, said))
     if any(stem(word) in _COUNTED and word.endswith("s") for word in said):
         return f"How many {what}?"
-    if not (known or unit) or (said[-1].endswith("s") and not said[-1].endswith("ss")):
+    if not (known or unit) or (said[-1].endswith("s") and not said[-1].endswith("ss") and said[-1] not in _PLURALS):
         return None  # Limits of Python: an account is asked for.
     return f"{'Who' if known and known <= _ROLES else 'What'} is the {what}{f', in {unit}' if unit else ''}?"
 

@@ -180,8 +180,8 @@ _FOR_NAME = re.compile(
 )
 _THING = re.compile(
     r"(?:(?:on|at|to|in|under|from|by|with|through|for) )?(?:which|what) (?:(?:is|are|was|were) the )?"
-    r"(?:[a-z]+ )?(?P<thing>[a-z]+)"
-    r"(?= (?:of|for|does|do|did|is|are)\b)"
+    rf"(?:[a-z]+ )?(?P<thing>(?!{AUXILIARY}\b)[a-z]+)"
+    r"(?= (?:of|for|does|do|did|is|are|was|were|can|could|may|must|should|will|has|have)\b| [A-Z])"
 )
 
 
@@ -218,7 +218,8 @@ def asks_for_name(question: str) -> bool:
 
 
 _FOR_ONE_THING = re.compile(
-    r"(?:^|[,;:] |\b(?:and|or|by|to|for|from|of|in|at|on|with|after|since|until|under|know|tell|me|us|remember|say) )"
+    r"(?:^|[,;:] |\b(?:and|or|by|to|for|from|of|in|at|on|with|after|since|until|under|"
+    r"ask|know|tell|me|us|remember|say) )"
     r"(?:who|whom|whose|where|when|which|"
     r"how (?!(?:do|does|did|is|are|was|were|can|could|should|to|has|have|will|would)\b)\w+|"
     r"what (?!(?:is|are|was|were|do|does|did|can|makes?|happens?|the)\b)\w+|"
@@ -234,7 +235,8 @@ def asks_for_one_thing(question: str) -> bool:
 
 def thing_asked(question: str) -> str | None:
     """Return the stem of the thing whose value is asked for (port, in *which port does X use*)."""
-    match = _THING.match(as_question(question).strip().lower())
+    asked = as_question(question).strip()
+    match = _THING.match(f"{asked[:1].lower()}{asked[1:]}")
     return stem(match["thing"]) if match and match["thing"] not in STOP_WORDS else None
 
 

@@ -117,6 +117,18 @@ _KINDS = tuple(_kind(name, *rows) for name, rows in table_of("roles").items()) +
     _Kind(name, _cues(patterns), tuple(map(_named, patterns)))
     for name, patterns in (*table_of("sayings").items(), *table_of("places").items())
 )
+_CUES = {
+    name: frozenset(words(" ".join((done, who, *does)))) for name, (done, who, _, *does) in table_of("roles").items()
+}
+
+
+@lru_cache(maxsize=4_096)
+def relations_asked(question: str) -> frozenset[str]:
+    """Return the kinds of relations that the words of a question ask for (who makes X: maker)."""
+    used = frozenset(words(question))
+    return frozenset(name for name, cues in _CUES.items() if cues & used)
+
+
 _ROLE_WORDS = words_of("role_names")
 _SUFFIXES = words_of("name_suffixes")
 

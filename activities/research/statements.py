@@ -36,6 +36,7 @@ STATEMENT_WORDS_MAX = 45
 VERBS = words_of("verbs")
 VERB_STEMS = frozenset(stem(word) for word in VERBS)
 EVENT_STEMS = frozenset(stem(word) for group in groups_of("events") for word in group)
+_INDEFINITE = words_of("indefinite")
 EMPTY = frozenset(stem(word) for word in words_of("generic_words") | words_of("empty"))
 
 
@@ -144,12 +145,12 @@ def _sentence(parts: tuple[str, ...], title: str) -> Fact | None:
         return None
     if leans and len(parts) == 1:
         return None
-    named = subject_names(text) | _leading_name(text)
+    named = subject_names(text) | leading_name(text)
     coded = designated(text)
     subject = _subject(text)
     if len(parts) > 1 and (leans or not named):
         before = " ".join(parts[:-1])
-        named |= subject_names(before) | _leading_name(before)
+        named |= subject_names(before) | leading_name(before)
         coded = coded or designated(before)
         subject = _subject(parts[0])
     if not named:
@@ -270,10 +271,10 @@ def _subject(text: str) -> frozenset[str]:
     else:
         return frozenset()
     cut = " ".join(text.split()[: len(before)])
-    return (subject_names(cut + " x") | _leading_name(text)) & (subject_names(text) | _leading_name(text))
+    return (subject_names(cut + " x") | leading_name(text)) & (subject_names(text) | leading_name(text))
 
 
-def _leading_name(text: str) -> frozenset[str]:
+def leading_name(text: str) -> frozenset[str]:
     """Take the capitalised word right before a verb at a sentence's start for a name (Rich requires, Venus is)."""
     owner = re.match(r"([A-Z][\w-]+)['’]s\b", text)
     if owner and owner[1].lower() not in STOP_WORDS:
@@ -284,7 +285,7 @@ def _leading_name(text: str) -> frozenset[str]:
     if apposed and apposed[1].lower() not in STOP_WORDS:
         return frozenset({apposed[1].lower()})
     match = re.match(r"(?:The )?([A-Z][\w-]+) ([a-z]+)\b", text)
-    if not match or match[1].lower() in STOP_WORDS:
+    if not match or match[1].lower() in STOP_WORDS | _INDEFINITE:
         return frozenset()
     # Counters show that ...: the noun of a plural verb is no name.
     if re.search(r"[a-z]{3,}s$", match[1]) and (subject_names(text) or not match[2].endswith(("s", "ed"))):

@@ -11,8 +11,9 @@ from decimal import Decimal
 
 from activities.research.alignment import comparable, fitting, heads_apart, other_circumstances
 from activities.research.lexicon import table_of
-from activities.research.questions import asks_for_name, asks_for_time, thing_asked
-from activities.research.statements import EMPTY, EVENT_STEMS, Fact
+from activities.research.numbering import numbered, numbered_asked
+from activities.research.questions import asks_for_name, asks_for_time
+from activities.research.statements import EMPTY, EVENT_STEMS, Fact, leading_name
 from activities.research.text import STOP_WORDS, stem, words
 from activities.research.units import CURRENCIES
 from activities.research.values import BEGINNINGS, Event, Value, agree, concept, contrasting, happening
@@ -86,39 +87,16 @@ def name_asked(question: str) -> bool:
     return asks_for_name(question) or ("name" in dimensions and dimensions <= {"name", "date", "version"})
 
 
-def numbered_asked(question: str) -> str | None:
-    """Return the stem of the one thing whose number is asked for; *which ports* may have several answers."""
-    thing = thing_asked(question)
-    return thing if thing and any(stem(word) == thing and not word.endswith("s") for word in words(question)) else None
+def bare_numbers_apart(question: str, left: Fact, right: Fact) -> bool:
+    """Tell whether the number of a thing is asked for, and two facts give two: one with the thing's name, one bare."""
+    thing = numbered_asked(question)
+    given = [numbered(thing, fact.text) or _bare_number(fact) for fact in (left, right)] if thing else []
+    return len(given) == 2 and None not in given and given[0] != given[1]
 
 
-_NUMBER_OF = (
-    re.compile(r"\b([A-Za-z]{2,}) (?:(?:number|no\.|nr\.) )?(\d{1,6})\b(?![.,]\d)"),
-    re.compile(
-        r"\b[Tt]he (?:[a-z-]+ )*?([a-z]{2,})(?: (?:of|for|in|on) [^,;.]{1,60}?)? (?:is|was) "
-        r"(\d{1,6})(?![.,]?\d)(?=[.,;)]|\Z)"
-    ),
-)
-"""Port 1597; the default port of Corvid is 1597."""
-
-
-def numbered(thing: str, text: str) -> Decimal | None:
-    """Return the number that names a thing (port 1597), whatever it looks like; None for none, or for several."""
-    found = {
-        Decimal(number) for form in _NUMBER_OF for word, number in form.findall(text) if stem(word.lower()) == thing
-    }
-    return found.pop() if len(found) == 1 else None
-
-
-def numbered_apart(left: str, right: str) -> bool:
-    """Tell whether two texts number one thing, and not alike (port 8079, port 9546); names are none (RFC 3986)."""
-    ours, theirs = _numbered_things(left), _numbered_things(right)
-    return any(ours[thing] != theirs[thing] for thing in ours.keys() & theirs.keys())
-
-
-def _numbered_things(text: str) -> dict[str, str]:
-    found = [each for form in _NUMBER_OF for each in form.findall(text)]
-    return {stem(word): number for word, number in found if word.islower() and word not in STOP_WORDS}
+def _bare_number(fact: Fact) -> Decimal | None:
+    bare = [value.figure.value for value in fact.values if value.figure.dimension in ("plain", "count")]
+    return bare[0] if len(bare) == 1 else None
 
 
 def figures_answering(asked: Wanted, fact: Fact, dimensions: frozenset[str]) -> list[Value]:
@@ -229,8 +207,18 @@ _PLACES = frozenset(table_of("places"))
 """Relations to a place, as far as they are known (see the lexicon)."""
 _LOCAL = frozenset({"seat", "birthplace", "deathplace", "venue"})
 _SEAT = re.compile(r"\b(?:head|registered) office|\bheadquarter", re.IGNORECASE)
-_WHO = re.compile(r"\bwho(?:m|se)?\b|\b(?:which|what) (?:company|firm|person|man|woman)\b", re.IGNORECASE)
+_LOCALITY = re.compile(r"\b(?:location|birthplace|based|located|seat|home (?:town|base))\b", re.IGNORECASE)
 _WHERE = re.compile(r"\bwhere\b|\b(?:which|what) (?:town|city|country|place|region|street)\b", re.IGNORECASE)
+
+
+def asks_for_place(question: str) -> bool:
+    """Tell whether a place would answer: by its question word, or because it asks for a seat."""
+    return bool(_WHERE.search(question) or _SEAT.search(question) or _LOCALITY.search(question))
+
+
+def says_who(fact: Fact) -> bool:
+    """Tell whether a name stands in a known relation that is none to a place (led by X)."""
+    return any(relation.kind not in _PLACES for relation in fact.relations)
 
 
 def name_given(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
@@ -244,7 +232,7 @@ def name_given(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
     where = bool(_WHERE.search(question))
     given = {relation.value for relation in fact.relations if not where or relation.kind in _PLACES}
     local = bool(_SEAT.search(fact.text)) or any(relation.kind in _LOCAL for relation in fact.relations)
-    if local and _WHO.search(question) and all(relation.kind in _LOCAL for relation in fact.relations):
+    if local and not asks_for_place(question) and all(relation.kind in _LOCAL for relation in fact.relations):
         return frozenset()  # The head office says nothing of the head.
     if len(given) == 1:
         return next(iter(given))
@@ -257,13 +245,13 @@ def only_name(question: str, asked: Wanted, fact: Fact, *, placed: bool | None =
     Args:
         placed: it stands behind *in*, *at* and the like; by itself so where the question is for a place.
     """
-    wished = bool(_WHERE.search(question)) if placed is None else placed
+    wished = asks_for_place(question) if placed is None else placed
     found = []
     for match in _NAME.finditer(fact.text):
         held = frozenset(words(match.group())) & fact.names
         if not held or {stem(word) for word in held} & asked.subject:
             continue
-        if match.start() == 0 and " " not in match.group():
+        if match.start() == 0 and " " not in match.group() and not held & leading_name(fact.text):
             continue  # A capital at the beginning of a sentence makes no name (Parts made of X).
         before = fact.text[: match.start()]
         if bool(_PLACED.search(before)) == wished or _FROM.search(before):

@@ -435,6 +435,8 @@ STATEMENT_CHARACTERS_MAX = 480
 STATEMENT_WORDS_MIN = 5
 INTRODUCTION_WORDS_MIN = 8
 """A sentence that ends with a colon says something itself only where it is this long."""
+_NAMES_DOING = re.compile(r"(?:The )?[A-Z][\w-]+(?: [A-Z][\w-]+)* [a-z]+s (?:the )?[A-Z][\w-]+(?: [A-Z\d][\w-]*)*\.$")
+"""Nothing is missing, short as it is (Acme Works makes Ulgad)."""
 _COMPARED = re.compile(r'"[\w\s.]*(?:<=?|>=?)[\w\s.<>]*=?[\w\s.]*"')
 """A comparison in quotation marks is no markup (Comparisons can be chained, e.g. "x < y <= z")."""
 _FIGURED = re.compile(r"(?<![\w.])[$€£]?\d+(?:[.,]\d+)*\s?(?:[a-zA-Z%°]{1,}|[.!?]$)")
@@ -507,7 +509,7 @@ def is_statement(verbatim: str, *, cut: bool = False, is_item: bool = False) -> 
     if shown.isascii() or any(token in FUNCTION_WORDS for token in tokens):
         functional = sum(1 for token in tokens if token in FUNCTION_WORDS)
         if (
-            len(tokens) < (STATEMENT_WORDS_MIN if not _FIGURED.search(shown) else 4)
+            len(tokens) < (STATEMENT_WORDS_MIN if not (_FIGURED.search(shown) or _NAMES_DOING.match(shown)) else 4)
             or (functional < 1 and not _VERBS & set(tokens) and not re.search(r"\d.*\.$", shown))
             or (len(tokens) >= 9 and functional < 2)
         ):
@@ -567,19 +569,22 @@ _ANAPHORA = re.compile(
     re.IGNORECASE,
 )
 _CLEFT = re.compile(
-    r"it (?:is|was|has been|will be) (?:(?:not|only|just) )?(?:(?:until|in|on|at|with|under|for|to|by|from) )?"
+    r"it (?:is|was|has been|will be) (?:(?:not|only|just) )?"
+    r"(?:(?:after|before|since|until|in|on|at|with|under|for|to|by|from) )?"
     r"(?:the )?(?-i:[A-ZÀ-Ý\d])[^.;:]{0,60}? (?:that|who|whom|which|when) |"
     r"it (?:takes|took|costs?|needs|needed|will take|can take) [^.;:]{0,30}?\d[^.;:]{0,60}? (?:to|for|before|until) |"
     r"it (?:takes|took) (?:a while|some time|time|long|ages|hours|days|weeks|months|years) (?:to|for|before|until) ",
     re.IGNORECASE,
 )
 """A sentence whose *it* points to nothing: It was (not until) 1948 that ..., It takes 2 days to ..."""
+_FIRST_ONES = re.compile(r"the first [a-z-]+s (?!(?:is|are|was|were|in|of)\b)[a-z]+ ", re.IGNORECASE)
+"""The first trains ran in 1948: the first ones that ever did, not of what was listed before."""
 
 
 def leans_on_previous(text: str) -> bool:
     """Tell whether a sentence begins with a word that points back, so that it says little without the one before."""
     shown = display(text).lstrip("\"'“‘(")
-    return bool(_ANAPHORA.match(shown)) and not _CLEFT.match(shown)
+    return bool(_ANAPHORA.match(shown)) and not _CLEFT.match(shown) and not _FIRST_ONES.match(shown)
 
 
 _IMPERATIVES = words_of("imperatives")

@@ -183,6 +183,7 @@ def _designated(text: str) -> list[tuple[int, int]]:
 _NUMBERED_THING = re.compile(
     r"\b(?:[Mm]odel|[Mm]ark|[Tt]ype|[Ss]eries|[Nn]o\.|[Cc]hapter)\s(\d{1,4}[A-Za-z]?)\b(?!\s*%|[.,]\d)"
 )
+_ONE_OF_TIME = frozenset({"second", "minute", "hour", "day", "week", "month", "year"})
 _COUNTED = frozenset(
     {"people", "men", "women", "children", "percent", "per", "staff", "million", "billion", "thousand"}
 )
@@ -199,6 +200,8 @@ def _names(match: re.Match[str], text: str) -> bool:
     if not following or number[-1:].isalpha():
         return True
     word = following[1]
+    if (unit := unit_of(word)) is not None and unit.dimension == "time" and word in _ONE_OF_TIME:
+        return number != "1"  # Twenty days are no *20 day* (the Falke 20 day and night).
     acts = re.match(r" (?:(?:the|an?|its|to|up|out)\b|\d)", text[match.end() + following.end() :])
     plural = word.endswith("s") and word not in words_of("verbs") and len(word) > 3 and not acts
     return not (plural or word in _COUNTED or not word.isalpha() or unit_of(word) is not None)

@@ -7,9 +7,10 @@ from functools import lru_cache
 from itertools import pairwise
 
 from activities.research.lexicon import groups_of, rows_of, table_of
+from activities.research.numbering import numbered, numbered_asked
 from activities.research.phrased import as_question
 from activities.research.quantities import dates, figures, versions
-from activities.research.questions import asks_for_name, collective_asked, query_terms, without_context
+from activities.research.questions import asks_for_name, asks_for_time, collective_asked, query_terms, without_context
 from activities.research.relations import relations_of
 from activities.research.text import STOP_WORDS, stem, words
 from activities.research.units import CURRENCIES, unit_of
@@ -48,6 +49,8 @@ class Wanted:
     """Properties that it asks for, as concepts (see `values.concept`)."""
     dimensions: frozenset[str]
     """Of the figures that may answer it; `date`, `name`, `version`, `count` besides."""
+    numbered: str | None = None
+    """Stem of the thing whose number it asks for (which port)."""
     measured: bool = False
     """By its form it asks how much something is, so that any figure may answer where no word tells which kind."""
 
@@ -75,6 +78,8 @@ class Wanted:
         if found & CURRENCIES:
             found.add("money")
         if "date" in self.dimensions and dates(text):
+            return True
+        if self.numbered and numbered(self.numbered, text) is not None:
             return True
         if "version" in self.dimensions and versions(text):
             return True
@@ -115,6 +120,9 @@ _MEASURED = re.compile(
 )
 """Questions for a figure, whatever is measured."""
 _WHEN = re.compile(r"(?:^|[,;.]|\band)\s*(?:since )?when\b", re.IGNORECASE)
+_OVER_TIME = re.compile(r"\b(?:an?|each|every|last|over the|per|throughout the|within a) (?:day|month|week|year)\b")
+"""How long something takes place, not when."""
+_ASKS_MORE = re.compile(r"(?:\band|\bor|,) (?:at |in |on )?(?:how|what|when|where|which|who)\b")
 
 _IN_UNIT = re.compile(r",? in (?P<unit>[A-Za-z°]+(?: [a-z]+)?)\W*$")
 """The unit that the answer is to have (how far is it, in kilometres?)."""
@@ -122,7 +130,7 @@ _IN_UNIT = re.compile(r",? in (?P<unit>[A-Za-z°]+(?: [a-z]+)?)\W*$")
 
 def _counted_words(tokens: Sequence[str]) -> list[str]:
     """Return the words behind *how many*; a unit there tells what kind of figure is asked for (how many days)."""
-    return [word for before, word in pairwise(tokens) if before in ("many", "much")]
+    return [word for before, word in pairwise(tokens) if before in ("many", "much") and word not in STOP_WORDS]
 
 
 def dimensions_of(word_stem: str) -> frozenset[str]:
@@ -158,19 +166,30 @@ def wanted(question: str) -> Wanted:
     attributes = frozenset(concept(stem(word)) for word in rest if concept(stem(word)) != stem(word))
     group = collective_asked(question)
     sized = {"size"} if group is not None else set()  # The size of a crew is no length.
+    stems -= {stem(word) for word in words(" ".join(_OVER_TIME.findall(question)))}
     dimensions = {dimension for dimension, asked in _ASKS.items() if asked & (stems - subject - sized)}
     if _WHEN.search(question):
         dimensions.add("date")
     if tokens[:2] in (["how", "many"], ["how", "much"]) or " how many " in f" {' '.join(tokens)} ":
         units = {unit.dimension for word in _counted_words(tokens) if (unit := unit_of(word))}
         dimensions |= units or {"count"}
-        counted = [concept(stem(word)) for word in _counted_words(tokens)]
+        counted = [concept(stem(word)) for word in _counted_words(tokens) if stem(word) not in subject]
         attributes |= frozenset(counted)
     if (told := _IN_UNIT.search(question)) and (unit := unit_of(told["unit"]) or unit_of(told["unit"].rstrip("s"))):
         dimensions.add("money" if unit.dimension in CURRENCIES else unit.dimension)
-    if asks_for_name(question) and not dimensions:
-        dimensions.add("name")
+    if asks_for_name(question):
+        # Whatever else the words might ask for (which company produces power).
+        dimensions = {"name"} | (dimensions if _ASKS_MORE.search(question) else set())
+    elif asks_for_time(question):
+        dimensions = {"date"} | (dimensions if _ASKS_MORE.search(question) else set())
     if group is not None and group not in subject and not dimensions_of(group) - {"count"}:
         dimensions.add("count")
         attributes |= {concept(group)}
-    return Wanted(subject, designated(question), attributes, frozenset(dimensions), bool(_MEASURED.match(question)))
+    return Wanted(
+        subject,
+        designated(question),
+        attributes,
+        frozenset(dimensions),
+        numbered_asked(question),
+        bool(_MEASURED.match(question)),
+    )
