@@ -223,7 +223,7 @@ _FOR_ONE_THING = re.compile(
     r"(?:who|whom|whose|where|when|which|"
     r"how (?!(?:do|does|did|is|are|was|were|can|could|should|to|has|have|will|would)\b)\w+|"
     r"what (?!(?:is|are|was|were|do|does|did|can|makes?|happens?|the)\b)\w+|"
-    r"what (?:is|was) the (?:[\w-]+ ){1,3}of|what does (?:[\w-]+ )+(?:cost|weigh))\b",
+    r"what(?: is|['’]s| was) the (?:[\w-]+ ){1,3}of|what does (?:[\w-]+ )+(?:cost|weigh))\b",
     re.IGNORECASE,
 )
 

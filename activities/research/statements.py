@@ -204,7 +204,7 @@ def _of_row(finding: Finding, backing: tuple[Claim, ...], said: Said, field: Fie
         finding,
         backing,
         text,
-        named | subject_names(f"x {field.value}"),
+        named | (subject_names(f"x {field.value}") if _is_capitalised(field.value) else subject_names(field.value)),
         named,
         designated(f"x {about}"),
         label=frozenset(map(concept, terms(field.label))),

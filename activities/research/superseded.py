@@ -200,13 +200,13 @@ def _names_given_apart(question: str, asked: Wanted, left: Fact, right: Fact) ->
 
 
 _NAME = re.compile(r"[A-Z][\w’'-]*(?: (?:(?:of|de|van|von|der) )?[A-Z][\w-]*)*")
-_PLACED = re.compile(r"\b(?:in|at|near|on)(?: the)? $", re.IGNORECASE)
+_PLACED = re.compile(r"\b(?:in|at|near|on|across|around|throughout)(?: the)? $", re.IGNORECASE)
 _FROM = re.compile(r"\bfrom(?: the)? $", re.IGNORECASE)
 """Whoever or wherever it comes from."""
 _PLACES = frozenset(table_of("places"))
 """Relations to a place, as far as they are known (see the lexicon)."""
 _LOCAL = frozenset({"seat", "birthplace", "deathplace", "venue"})
-_SEAT = re.compile(r"\b(?:head|registered) office|\bheadquarter", re.IGNORECASE)
+_SEAT = re.compile(r"\b(?:head|registered) (?:office|seat)|\bheadquarter", re.IGNORECASE)
 _LOCALITY = re.compile(r"\b(?:location|birthplace|based|located|seat|home (?:town|base))\b", re.IGNORECASE)
 _WHERE = re.compile(r"\bwhere\b|\b(?:which|what) (?:town|city|country|place|region|street)\b", re.IGNORECASE)
 
@@ -214,6 +214,12 @@ _WHERE = re.compile(r"\bwhere\b|\b(?:which|what) (?:town|city|country|place|regi
 def asks_for_place(question: str) -> bool:
     """Tell whether a place would answer: by its question word, or because it asks for a seat."""
     return bool(_WHERE.search(question) or _SEAT.search(question) or _LOCALITY.search(question))
+
+
+def says_where(fact: Fact) -> bool:
+    """Tell whether a fact gives a seat or another place, and nothing else (the head office is in X)."""
+    local = bool(_SEAT.search(fact.text)) or any(relation.kind in _LOCAL for relation in fact.relations)
+    return local and all(relation.kind in _LOCAL for relation in fact.relations)
 
 
 def says_who(fact: Fact) -> bool:
@@ -229,11 +235,10 @@ def name_given(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
     property_asked = {stem(word) for word in words(question) if word not in STOP_WORDS} - asked.subject
     if not property_asked & (fact.stems - EMPTY) and not _meant(property_asked) & _meant(fact.stems):
         return frozenset()
-    where = bool(_WHERE.search(question))
+    where = asks_for_place(question)
+    if says_where(fact) and not where:
+        return frozenset()
     given = {relation.value for relation in fact.relations if not where or relation.kind in _PLACES}
-    local = bool(_SEAT.search(fact.text)) or any(relation.kind in _LOCAL for relation in fact.relations)
-    if local and not asks_for_place(question) and all(relation.kind in _LOCAL for relation in fact.relations):
-        return frozenset()  # The head office says nothing of the head.
     if len(given) == 1:
         return next(iter(given))
     return only_name(question, asked, fact)
@@ -246,6 +251,8 @@ def only_name(question: str, asked: Wanted, fact: Fact, *, placed: bool | None =
         placed: it stands behind *in*, *at* and the like; by itself so where the question is for a place.
     """
     wished = asks_for_place(question) if placed is None else placed
+    if says_where(fact) and not asks_for_place(question):
+        return frozenset()  # The head office says nothing of the head.
     found = []
     for match in _NAME.finditer(fact.text):
         held = frozenset(words(match.group())) & fact.names
@@ -254,6 +261,8 @@ def only_name(question: str, asked: Wanted, fact: Fact, *, placed: bool | None =
         if match.start() == 0 and " " not in match.group() and not held & leading_name(fact.text):
             continue  # A capital at the beginning of a sentence makes no name (Parts made of X).
         before = fact.text[: match.start()]
+        if before.endswith("(") and match.group().isupper():
+            continue  # Ultimate tensile strength (UTS).
         if bool(_PLACED.search(before)) == wished or _FROM.search(before):
             found.append(held)
     return found[0] if len(found) == 1 else frozenset()

@@ -183,6 +183,8 @@ def _designated(text: str) -> list[tuple[int, int]]:
 _NUMBERED_THING = re.compile(
     r"\b(?:[Mm]odel|[Mm]ark|[Tt]ype|[Ss]eries|[Nn]o\.|[Cc]hapter)\s(\d{1,4}[A-Za-z]?)\b(?!\s*%|[.,]\d)"
 )
+_DETERMINED = re.compile(r"\b(?:[Tt]he|[Ee]very|[Ee]ach|[Oo]ur) $")
+_DOING = words_of("verbs") | words_of("imperatives")
 _ONE_OF_TIME = frozenset({"second", "minute", "hour", "day", "week", "month", "year"})
 _COUNTED = frozenset(
     {"people", "men", "women", "children", "percent", "per", "staff", "million", "billion", "thousand"}
@@ -192,10 +194,12 @@ _COUNTED = frozenset(
 def _names(match: re.Match[str], text: str) -> bool:
     """Tell whether the number behind a name belongs to the name (the Quanta 7 charger), and counts nothing."""
     before, number = match[1].lower(), match[2]
-    if match.start() == 0 and not number[-1:].isalpha() and before in STOP_WORDS | _NOT_NAMES:
+    if match.start() == 0 and not number[-1:].isalpha() and before in STOP_WORDS | _NOT_NAMES | _DOING:
         return False
     if before in _MONTHS | _UNIT_NAMES.keys() | _NOT_NAMES or re.fullmatch(r"(?:1[5-9]|20)\d\d", number):
         return False
+    if number != "1" and _DETERMINED.search(text[: match.start()]):
+        return True  # The Kelmon 20 hums: nothing is counted behind an article and a name.
     following = re.match(r"\s?(%|°|[a-zµ]+)", text[match.end() :])
     if not following or number[-1:].isalpha():
         return True
