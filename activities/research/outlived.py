@@ -27,6 +27,7 @@ from activities.research.superseded import (
     names_apart,
     only_dated,
     only_name,
+    says_where,
     says_who,
     told_apart,
 )
@@ -160,6 +161,8 @@ def _is_beside(question: str, fact: Fact, others: Iterable[Fact]) -> bool:
         return False
     best = max((_answers(other) for other in others if is_about(asked, other)), default=0.0)
     found = asked.answered_by(fact.text)
+    if says_where(fact) and not asks_for_place(question):
+        found = 0.0
     if found >= VALUE_ONLY:
         return best > _answers(fact) + ABOUT_AS_WELL
     return best > _answers(fact) or (asked.is_definite and not found and best == _answers(fact))

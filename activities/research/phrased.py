@@ -67,6 +67,8 @@ _NAME_FIRST = re.compile(rf"(?P<name>{_NAME})[,:]?(?P<property>(?: [\w-]+){{1,4}
 _NAME_LAST = re.compile(
     rf"(?P<property>(?:[a-z][\w-]*[,:]? |[A-Z]{{2,4}} (?=[a-z])){{1,4}})(?P<name>{_NAME}(?: [a-z-]+)?)"
 )
+_INITIALS_FIRST = re.compile(rf"(?P<property>[A-Z]{{2,4}}),? (?P<name>{_NAME})")
+"""CEO Ulgad Works."""
 
 
 @lru_cache(maxsize=4_096)
@@ -111,6 +113,8 @@ def _property_asked(asked: str) -> str | None:
         return f"In which {done['time']} {verb}{done['done']}?"
     if match := _PROPERTY_OF.fullmatch(asked):
         return _of_something(match, asked)
+    if (first := _INITIALS_FIRST.fullmatch(asked)) and stem(first["property"].lower()) in _PROPERTIES:
+        return _asking_for([first["property"].lower()], "", f"{first['property']} of {first['name']}")
     for match in (_NAME_FIRST.fullmatch(asked), _NAME_LAST.fullmatch(_decapitalised(asked))):
         if match is None:
             continue

@@ -36,7 +36,7 @@ STATEMENT_WORDS_MAX = 45
 VERBS = words_of("verbs")
 VERB_STEMS = frozenset(stem(word) for word in VERBS)
 EVENT_STEMS = frozenset(stem(word) for group in groups_of("events") for word in group)
-_INDEFINITE = words_of("indefinite")
+_NO_LEADING_NAMES = STOP_WORDS | words_of("indefinite") | words_of("common_capitals")
 EMPTY = frozenset(stem(word) for word in words_of("generic_words") | words_of("empty"))
 
 
@@ -285,7 +285,7 @@ def leading_name(text: str) -> frozenset[str]:
     if apposed and apposed[1].lower() not in STOP_WORDS:
         return frozenset({apposed[1].lower()})
     match = re.match(r"(?:The )?([A-Z][\w-]+) ([a-z]+)\b", text)
-    if not match or match[1].lower() in STOP_WORDS | _INDEFINITE:
+    if not match or match[1].lower() in _NO_LEADING_NAMES:
         return frozenset()
     # Counters show that ...: the noun of a plural verb is no name.
     if re.search(r"[a-z]{3,}s$", match[1]) and (subject_names(text) or not match[2].endswith(("s", "ed"))):
