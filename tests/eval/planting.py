@@ -1,8 +1,8 @@
 """A generated corpus with planted facts, of which everything is known: who says what, where, and how it is wrong. Pure.
 
 Nine kinds of things (`data/planted.toml`), every fact worded by templates of one split, so that what is measured
-(`blind`, `unread`, `plain`, `late`, `apart`, `ninth`, `tenth`) is worded otherwise than what was looked at (the
-others). What stands around the facts is in `data/surroundings.toml`. Same seed and split: same bytes.
+(`blind`, `unread`, `plain`, `late`, `apart`, `ninth`, `tenth`, `eleventh`) is worded otherwise than what was looked
+at (the others). What stands around the facts is in `data/surroundings.toml`. Same seed and split: same bytes.
 """
 
 import random
@@ -18,7 +18,19 @@ from typing import Any, Literal
 from tests.eval.files import as_html, as_markdown, as_pdf, as_text, table, words_of
 
 Split = Literal[
-    "develop", "held-out", "unseen", "sealed", "fresh", "blind", "unread", "plain", "late", "apart", "ninth", "tenth"
+    "develop",
+    "held-out",
+    "unseen",
+    "sealed",
+    "fresh",
+    "blind",
+    "unread",
+    "plain",
+    "late",
+    "apart",
+    "ninth",
+    "tenth",
+    "eleventh",
 ]
 """develop: looked at. held-out, unseen, sealed: only measured until 2026-11-28, then looked at. fresh: written by
 somebody who had not read the reasoner, and only scored.
@@ -27,7 +39,8 @@ plain: written on 2026-11-29 by somebody who had not read the reasoner; only sco
 late: written in the evening of 2026-11-29, the same way; only scored.
 apart: written at night on 2026-11-29, the same way; only scored.
 ninth: written late on 2026-11-29, the same way, as ordinary prose; only scored.
-tenth: written on 2026-11-30, the same way, in many registers; only scored."""
+tenth: written on 2026-11-30, the same way, in many registers; only scored.
+eleventh: written on 2026-11-30, after tenth had been looked at, the same way; only scored."""
 Role = Literal["current", "stale", "rival"]
 """current: what a report should say. stale: once right, in an older document. rival: contradicts it, no older."""
 ConflictKind = Literal["stale", "majority", "tie", "unit", "scope"]

@@ -128,6 +128,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "In {value}, a merchant and an engineer joined forces and founded {item}.",
             "{item}, whose founding goes back to {value}, is well known beyond the region.",
         ),
+        "eleventh": (
+            "{item} was brought into being in {value} by a watchmaker and his sons.",
+            "In {value}, the company was founded in the back room of an inn.",
+            "The foundation stone of {item} was laid in {value}, when the firm was established.",
+            "{value} was the year in which {item} was founded, as the sign over the gate tells visitors.",
+        ),
     },
     "employees": {
         "develop": ("{item} employs {value:,} people.", "The company has {value:,} employees."),
@@ -189,6 +195,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "Its workforce numbers {value:,}, apprentices included.",
             "{value:,} employees keep {item} running day and night.",
             "According to its personnel office, {item} employs {value:,} people.",
+        ),
+        "eleventh": (
+            "{item} offers employment to {value:,} people.",
+            "The company counts {value:,} people among its staff.",
+            "{value:,} employees of {item} were invited to the summer party, that is, the whole workforce.",
+            "Anyone who joins {item} becomes a colleague of {value:,} people who are already employed there.",
         ),
     },
     "revenue": {
@@ -252,6 +264,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "Sales worth {value} million euros were made by {item} last year.",
             "For the last twelve months, the accountants of {item} put revenue at EUR {value} million.",
         ),
+        "eleventh": (
+            "{item} brought in revenue of {value} million euros last year.",
+            "Revenue of EUR {value} million was booked last year.",
+            "In its annual report, {item} puts last year's sales at EUR {value} million.",
+            "{value} million euros was the turnover that {item} achieved last year.",
+        ),
     },
     "headquarters": {
         "develop": ("{item} is headquartered in {value}.", "Its head office is in {value}."),
@@ -313,6 +331,12 @@ _SAY: dict[str, dict[Split, tuple[str, ...]]] = {
             "The head office is in {value}, a short walk from the market.",
             "It is in {value} that {item} has set up its head office.",
             "The management of {item} sits at the main office in {value}.",
+        ),
+        "eleventh": (
+            "{item} keeps its head office in {value}.",
+            "The headquarters of the company can be found in {value}, opposite the theatre.",
+            "Interviews for the job are held at the headquarters of {item} in {value}.",
+            "{value} is the town from which {item}, which has its head office there, is managed.",
         ),
     },
 }
@@ -418,6 +442,16 @@ _AROUND: dict[Split, _Around] = {
             "headquarters": "Town of the head office",
         },
         ("Entry", "As reported"),
+    ),
+    "eleventh": _Around(
+        "{item} is one of the companies that took part in the career day.",
+        {
+            "founded": "Founding of the company",
+            "employees": "Size of the workforce",
+            "revenue": "Revenue in the last year (million EUR)",
+            "headquarters": "Place of the headquarters",
+        },
+        ("Topic", "Answer given"),
     ),
 }
 

@@ -48,7 +48,7 @@ def test_every_template_has_its_placeholders_and_belongs_to_one_split() -> None:
 
 
 @pytest.mark.parametrize(
-    "split", ["unseen", "sealed", "fresh", "blind", "unread", "plain", "late", "apart", "ninth", "tenth"]
+    "split", ["unseen", "sealed", "fresh", "blind", "unread", "plain", "late", "apart", "ninth", "tenth", "eleventh"]
 )
 def test_conflicts_are_typed_and_their_sides_planted(split: Split) -> None:
     world = plant(7, split)

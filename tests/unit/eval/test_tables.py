@@ -25,7 +25,7 @@ def filled(wide: Any, **wrong: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "split", ["unseen", "sealed", "fresh", "blind", "unread", "plain", "late", "apart", "ninth", "tenth"]
+    "split", ["unseen", "sealed", "fresh", "blind", "unread", "plain", "late", "apart", "ninth", "tenth", "eleventh"]
 )
 @pytest.mark.parametrize("rows", [10, 100, 1_000])
 def test_the_corpus_says_its_cells(rows: int, split: Split) -> None:
