@@ -9,6 +9,7 @@ from activities.research.text import STOP_WORDS, stem, words
 from activities.research.units import unit_of
 
 WORDS_MAX = 9
+_QUESTION_WORDS = frozenset({"how", "to", "what", "when", "where", "which", "who", "why"})
 _ROLES = frozenset(stem(word) for row in table_of("roles").values() for word in row[1].split())
 _MEASURABLE = frozenset(word for said in table_of("fits").values() for word in "".join(said).split())
 _MEASURES = frozenset(map(stem, words_of("measures")))
@@ -30,7 +31,9 @@ _LEAD = (
     r"(?:may|might|can|could) (?:i|we)(?= (?:please |kindly )?(?:ask|know|learn|hear))|"
     r"(?:i|we)(?:['’]d| (?:would|should|need|want|have|must|wish|am|are))?)\b[^?.:;,]{0,40}?"
 )
-_TELL = r"(?:tell|give|show|find|look up|name|state|inform|send|confirm|provide)"
+_TELL = (
+    r"(?:tell(?:ing)?|giv(?:e|ing)|show(?:ing)?|find(?:ing)?|look(?:ing)? up|name|state|inform|send|confirm|provide)"
+)
 _COURTESY = re.compile(
     rf"(?:[^?.:;,]{{1,50}}, (?={_LEAD} ))?(?:{_LEAD} ?\b(?:{_TELL}|learn|know|ask|need|want|have|hear)|{_TELL})\b"
     r"(?: (?:me|us|out|up|please|kindly|to know|to find out|for me|for us))*,? "
@@ -38,6 +41,8 @@ _COURTESY = re.compile(
     r"(?:(?:after|at|by|for|from|in|of|on|since|to|under|until|with) )?(?:what|which|who|whose|whom|how|when|where) )",
     re.IGNORECASE,
 )
+_CLOSING = re.compile(r",? (?:please|thanks|thank you|for me|for us)$", re.IGNORECASE)
+_CONTRACTED = re.compile(r"\b(what|who|where|when|how)['’]s\b", re.IGNORECASE)
 _ASKING = (
     r"(?:after |by |for |from |in |of |on |at |to |under |until |with |since )?(?:what|which|who|whom|whose|when|where|"
     r"how (?:many|much|long|high|tall|old|far|fast|deep|wide|heavy))"
@@ -67,6 +72,16 @@ _NAME_FIRST = re.compile(rf"(?P<name>{_NAME})[,:]?(?P<property>(?: [\w-]+){{1,4}
 _NAME_LAST = re.compile(
     rf"(?P<property>(?:[a-z][\w-]*[,:]? |[A-Z]{{2,4}} (?=[a-z])){{1,4}})(?P<name>{_NAME}(?: [a-z-]+)?)"
 )
+_ASKED_AFTER = re.compile(
+    rf"(?P<name>{_NAME})(?P<noun>(?: [a-z]+){{0,2}}),? "
+    r"(?P<asking>(?P<word>(?:(?:at|by|from|in|of|on|since|to|under) )?"
+    r"(?:who|whom|whose|which|what(?! (?:is|are|was|were)\b)|(?:when|where)(?! to\b)|"
+    r"how(?= (?:many|much|long|high|tall|old|far|fast|deep|wide|heavy|big|large|loud|strong|hot|dense)\b)))\b.*)"
+)
+"""Ulgad who makes it, Ulgad which licence, Ulgad how heavy."""
+_IT = re.compile(r"\b(?:it|that|this|there|they)$")
+_DONE_BY = re.compile(rf"(?P<name>{_NAME}) (?P<done>[a-z]+ed|[a-z]+wn|built|made|written|led) by")
+_LATELY = re.compile(r",? (?:last year|this year|per year|per annum|a year|nowadays|today|currently|at present|now)$")
 _INITIALS_FIRST = re.compile(rf"(?P<property>[A-Z]{{2,4}}),? (?P<name>{_NAME})")
 """CEO Ulgad Works."""
 
@@ -78,6 +93,9 @@ def as_question(phrase: str) -> str:
     *Mayor of Halmoholm* -> *Who is the mayor of Halmoholm?*, *Ulgad memory* -> *What is the memory of Ulgad?*,
     *could you give me the price of Ulgad* -> *What is the price of Ulgad?*
     """
+    phrase = _CONTRACTED.sub(r"\1 is", phrase)
+    if (closing := _CLOSING.search(said := phrase.rstrip("?. "))) is not None:
+        phrase = f"{said[: closing.start()]}?"
     asked = _bare(phrase)
     if _ASKS.match(asked) and asked[:3] != phrase.strip()[:3]:
         return f"{asked[0].upper()}{asked[1:]}?"
@@ -86,7 +104,7 @@ def as_question(phrase: str) -> str:
 
 def asks_for_property(phrase: str) -> bool:
     """Tell whether key words ask for one property of something named; *can you tell me how X works* asks for more."""
-    return _property_asked(_bare(phrase)) is not None
+    return _property_asked(_bare(_CLOSING.sub("", phrase.rstrip("?. ")))) is not None
 
 
 def _bare(phrase: str) -> str:
@@ -102,26 +120,69 @@ def _property_asked(asked: str) -> str | None:
         return f"What is the {told['property']} of {named[0]}?"
     if _ASKS.match(asked) or len(asked.split()) > WORDS_MAX:
         return None
+    asked = re.sub(r" \S*\d/\d\S*", "", asked)  # Half-life t1/2.
+    rearranged = _rearranged(asked)
+    if rearranged is not None:
+        return rearranged
+    asked = _LATELY.sub("", _NAME_OF.sub("", asked).removeprefix("the ").removeprefix("The "))
+    if (last := asked.rsplit(" ", 1)[-1]) != asked and written_as_unit(last):
+        found = _property_asked(asked[: -len(last)].rstrip(" ,:"))
+        return f"{found[:-1]}, in {last}?" if found else None
+    return _key_words(asked)
+
+
+def _rearranged(asked: str) -> str | None:
+    """Return the question in whose words only their order or their verb is not that of a question."""
     if last := _ASKS_LAST.fullmatch(asked):
         return f"{last['asking'].capitalize()} {last['about']}?"
     asked = _NAME_OF.sub("", asked).removeprefix("the ").removeprefix("The ")
     if (doer := _DOER.fullmatch(asked)) and doer["kind"] in _DOERS:
         who = "Who" if doer["kind"] in ("person", "man", "woman") else f"Which {doer['kind']}"
         return f"{who} {doer['does']}?"
+    if after := _ASKED_AFTER.fullmatch(asked):
+        return _asked_after(after)
+    if by := _DONE_BY.fullmatch(asked):
+        return f"By whom was {by['name']} {by['done']}?"
     if done := _WHEN_DONE.fullmatch(asked[:1].lower() + asked[1:]):
         verb = "" if _PASSIVE.search(done["done"]) else "was "
         return f"In which {done['time']} {verb}{done['done']}?"
+    return None
+
+
+def _key_words(asked: str) -> str | None:
+    """Return the question for a property and a name, in either order."""
     if match := _PROPERTY_OF.fullmatch(asked):
         return _of_something(match, asked)
     if (first := _INITIALS_FIRST.fullmatch(asked)) and stem(first["property"].lower()) in _PROPERTIES:
         return _asking_for([first["property"].lower()], "", f"{first['property']} of {first['name']}")
     for match in (_NAME_FIRST.fullmatch(asked), _NAME_LAST.fullmatch(_decapitalised(asked))):
-        if match is None:
+        if match is None or unit_of(match["name"]) is not None:
             continue
         said = re.sub("[,:]", "", match["property"]).split()
-        if not _VERBS.intersection(said) and (question := _asking_for(said, match["name"])):
+        does = any(word in _VERBS and stem(word) not in _MEASURES for word in said)
+        if not does and not _QUESTION_WORDS.intersection(said) and (question := _asking_for(said, match["name"])):
             return question
     return None
+
+
+def _asked_after(match: re.Match[str]) -> str:
+    """Return the question that stands behind what it is about, in order."""
+    asking, about = match["asking"], f"{match['name']}{match['noun']}"
+    whole = f"{asking[0].upper()}{asking[1:]}"
+    if _IT.search(asking):
+        return f"{_IT.sub(about, whole)}?"
+    following = asking[len(match["word"]) :].split()
+    if match["word"] == "how" and len(following) == 1:
+        return f"{whole} is {about}?"
+    if match["word"] in ("who", "whom") and not (len(following) > 1 and following[0] in ("is", "was")):
+        return f"{whole} {about}?"
+    return f"{whole} of {about}?"
+
+
+def written_as_unit(word: str) -> bool:
+    """Tell whether a word can only be a unit (MPa, kg/m3, mg); *g*, *in* and *metres* may be words."""
+    only = re.search(r"[A-Z]|/|[²³]", word) or not re.search(r"[aeiou]", word)
+    return len(word) > 1 and unit_of(word) is not None and bool(only)
 
 
 def _of_something(match: re.Match[str], asked: str) -> str | None:
@@ -160,6 +221,8 @@ def _asking_for(said: Sequence[str], name: str, whole: str = "") -> str | None:
     if len(said) == 1 and unit_of(said[0]) is not None and re.search(r"[A-Z]", said[0]) and not whole:
         said, unit = ["figure"], said[0]
     what = whole or f"{' '.join(said)} of {name}"
+    if "of" in said[1:]:
+        said = said[: said.index("of")]  # Span of wings.
     known = _PROPERTIES.intersection(map(stem, said))
     if any(stem(word) in _COUNTED and word.endswith("s") for word in said):
         return f"How many {what}?"

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from activities.research.lexicon import groups_of, rows_of, table_of
 from activities.research.numbering import numbered, numbered_asked
-from activities.research.phrased import as_question
+from activities.research.phrased import as_question, written_as_unit
 from activities.research.quantities import dates, figures, versions
 from activities.research.questions import asks_for_name, asks_for_time, collective_asked, query_terms, without_context
 from activities.research.relations import relations_of
@@ -124,7 +124,7 @@ _OVER_TIME = re.compile(r"\b(?:an?|each|every|last|over the|per|throughout the|w
 """How long something takes place, not when."""
 _ASKS_MORE = re.compile(r"(?:\band|\bor|,) (?:at |in |on )?(?:how|what|when|where|which|who)\b")
 
-_IN_UNIT = re.compile(r",? in (?P<unit>[A-Za-z°]+(?: [a-z]+)?)\W*$")
+_IN_UNIT = re.compile(r",? in (?P<unit>[A-Za-z°µ]+(?: [a-z]+|/[A-Za-z\d]+|[²³])?)\W*$")
 """The unit that the answer is to have (how far is it, in kilometres?)."""
 
 
@@ -153,7 +153,10 @@ def wanted(question: str) -> Wanted:
     question = as_question(without_context(question))
     for said, noun in _VERBAL:
         question = said.sub(noun, question)
-    terms = query_terms(question)
+    told = _IN_UNIT.search(question)
+    unit = unit_of(told["unit"]) or unit_of(told["unit"].rstrip("s")) if told else None
+    about = question[: told.start()] if told and unit else question
+    terms = query_terms(about)
     tokens = words(question)
     # What was found was not founded, though both have one stem.
     stems = {stem(word) for word in tokens if word != "found"}
@@ -175,8 +178,11 @@ def wanted(question: str) -> Wanted:
         dimensions |= units or {"count"}
         counted = [concept(stem(word)) for word in _counted_words(tokens) if stem(word) not in subject]
         attributes |= frozenset(counted)
-    if (told := _IN_UNIT.search(question)) and (unit := unit_of(told["unit"]) or unit_of(told["unit"].rstrip("s"))):
+    if unit:
         dimensions.add("money" if unit.dimension in CURRENCIES else unit.dimension)
+    elif not dimensions:
+        units = {each.dimension for word in question.split() if written_as_unit(word) and (each := unit_of(word))}
+        dimensions |= {"money" if dimension in CURRENCIES else dimension for dimension in units}
     if asks_for_name(question):
         # Whatever else the words might ask for (which company produces power).
         dimensions = {"name"} | (dimensions if _ASKS_MORE.search(question) else set())
@@ -187,7 +193,7 @@ def wanted(question: str) -> Wanted:
         attributes |= {concept(group)}
     return Wanted(
         subject,
-        designated(question),
+        designated(about),
         attributes,
         frozenset(dimensions),
         numbered_asked(question),
