@@ -11,6 +11,7 @@ from activities.documents.passages import embedded_text
 from activities.research.dating import NEWER_BY, newest
 from activities.research.relevance import Statement, elsewhere, relevance
 from activities.research.text import STOP_WORDS, display, stem, words
+from activities.research.values import designated
 from activities.research.wanted import VALUE_ONLY, wanted
 from schema.contracts.research import Passage, SourceRef
 
@@ -120,7 +121,8 @@ def nearest(
             Else what answers is older than these passages, and so may one be that names the thing.
     """
     away = elsewhere(question, pool)
-    stated = [(passage, near, _own(passage, pool, away)) for passage, near in passages]
+    asked = wanted(question).designations
+    stated = [(passage, near, _own(passage, pool, away, asked)) for passage, near in passages]
     stated = [each for each in stated if each[2]]
     floor = max((near for _, near, _ in stated), default=0.0) - PASSAGE_BELOW_BEST
     of_it = _titled(question, [each for each, _ in passages]) if is_last else _naming(question, pool)
@@ -141,11 +143,17 @@ def nearest(
     return found
 
 
-def _own(passage: Passage, pool: Sequence[Statement], away: frozenset[str]) -> list[int]:
-    """Return the places of a passage's statements; of those that point to what is not there, where it has no others."""
+def _own(passage: Passage, pool: Sequence[Statement], away: frozenset[str], asked: frozenset[str]) -> list[int]:
+    """Return the places of a passage's statements; of those that point to what is not there, where it has no others.
+
+    Args:
+        asked: designations; what names only other ones (Falke 300) is left out.
+    """
     if passage.source.snapshot_sha256 in away:
         return []
     own = [place for place, each in enumerate(pool) if _stands_in(each, passage)]
+    named = {place: designated(display(pool[place].statement)) for place in own} if asked else {}
+    own = [place for place in own if not named.get(place) or named[place] & asked]
     return [place for place in own if not pool[place].leans] or own
 
 

@@ -157,7 +157,7 @@ def old_answer(
 def _is_beside(question: str, fact: Fact, others: Iterable[Fact]) -> bool:
     """Tell whether a fact is no answer to a question for one thing, or a far worse one than another fact."""
     asked = wanted(question)
-    if not asked.subject or not asks_for_one_thing(question):
+    if not asked.subject or not (asked.is_definite or asks_for_one_thing(question)):
         return False
     best = max((_answers(other) for other in others if is_about(asked, other)), default=0.0)
     found = asked.answered_by(fact.text)
