@@ -41,7 +41,7 @@ _COURTESY = re.compile(
     r"(?:(?:after|at|by|for|from|in|of|on|since|to|under|until|with) )?(?:what|which|who|whose|whom|how|when|where) )",
     re.IGNORECASE,
 )
-_CLOSING = re.compile(r",? (?:please|thanks|thank you|for me|for us)$", re.IGNORECASE)
+_CLOSING = re.compile(r"(?:,? (?:please|thanks|thank you|for me|for us))+$", re.IGNORECASE)
 _CONTRACTED = re.compile(r"\b(what|who|where|when|how)['’]s\b", re.IGNORECASE)
 _ASKING = (
     r"(?:after |by |for |from |in |of |on |at |to |under |until |with |since )?(?:what|which|who|whom|whose|when|where|"

@@ -167,6 +167,11 @@ STANDING = [
         "Elena Wexloard is the chief executive of Rasmoard Optics.",
         "The head office of Rasmoard Optics is in Wexroford.",
     ),
+    (
+        "managing director of Rasmoard Optics",
+        "Elena Wexloard is the chief executive of Rasmoard Optics.",
+        "The head office of Rasmoard Optics is in Wexroford.",
+    ),
 ]
 
 

@@ -186,3 +186,19 @@ def test_other_things_of_one_kind_are_elsewhere() -> None:
     away = elsewhere("How many colleagues would I have if I started at Jorgaard Furniture?", [*ours, *theirs])
     assert away == {theirs[0].source.snapshot_sha256}
     assert not elsewhere("How do Jorgaard shelves work?", [*ours, *theirs]), "it says where, not what"
+
+
+def test_what_names_only_another_of_the_family_is_not_the_nearest() -> None:
+    other = passage_of("The drive of the Falke 300 was changed last year and is a good deal better now.", "Pumps")
+    assert not answered("What is the engine like in the Falke 200?", (other, 0.9))
+
+
+@pytest.mark.parametrize(("text", "is_drawn"), [("Jaro looks after all of Ulgad now.", True), ("Jaro is in.", False)])
+def test_a_newer_source_that_names_the_thing_may_be_less_near_than_an_old_answer(text: str, is_drawn: bool) -> None:
+    def dated(passage: Passage, year: int) -> Passage:
+        source = passage.source.model_copy(update={"published_at": datetime(year, 1, 1, tzinfo=UTC)})
+        return passage.model_copy(update={"source": source})
+
+    old = dated(passage_of("Ulgad is led by Anna Berg.", "Ulgad"), 2014)
+    new = dated(passage_of(text, "Rooms"), 2025)
+    assert (text in answered("Who leads Ulgad?", (old, 0.9), (new, 0.45))) is is_drawn

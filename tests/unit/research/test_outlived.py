@@ -252,6 +252,34 @@ LESS_NEAR = [
 ]
 
 
+LESS_NEAR += [
+    # A relation of another kind than the asked one tells nothing.
+    (
+        "Who drew up the Garliau Bridge?",
+        "Every line of the Garliau Bridge comes from the pen of Jonas Pelvisson.",
+        "The competition for the Garliau Bridge was won by Stefan Ostriard, to whose design it was then built.",
+    ),
+    # A place, wherever it stands in its sentence.
+    (
+        "Where do the bosses of Wexriberg Foods have their offices?",
+        "A tall brick building in Wexristad houses the management of Wexriberg Foods.",
+        "Kelriwick is proud to have the head office of Wexriberg Foods within its walls.",
+    ),
+    # The number of a thing, without its name.
+    (
+        "Might I ask on what port Kelnakit can be reached?",
+        "Open 5065 in your firewall, or nobody will get through to Kelnakit.",
+        "Out of the box, Kelnakit binds to TCP port 1634.",
+    ),
+    # When it happened: neither says in known words that it was something else.
+    (
+        "Since what year has the Norlotal Bridge been open?",
+        "The people of the Norlotal Bridge first danced on it in 1968.",
+        "It was not before 1909 that carts rolled over the Norlotal Bridge.",
+    ),
+]
+
+
 @pytest.mark.parametrize(("question", "new", "old"), LESS_NEAR)
 @pytest.mark.parametrize(("year", "still"), [(2015, False), (2024, True)])
 def test_years_later_another_name_in_unknown_words_is_enough(

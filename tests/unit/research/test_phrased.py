@@ -55,7 +55,34 @@ QUESTIONS += [
     ("kW figure for Ulvek 20", "What is the figure of Ulvek 20, in kW?"),
     ("dB of the Ulvek 20", "What is the figure of Ulvek 20, in dB?"),
 ]
+QUESTIONS += [
+    # What it is about stands first.
+    ("Ulvek 20 which manufacturer", "Which manufacturer of Ulvek 20?"),
+    ("Ulgad who makes it", "Who makes Ulgad?"),
+    ("Halmoholm who is mayor", "Who is mayor of Halmoholm?"),
+    ("Ulgad Works how many employees", "How many employees of Ulgad Works?"),
+    ("Ulvek 20 how loud", "How loud is Ulvek 20?"),
+    ("The Ulvek 50, whose product is that?", "Whose product is Ulvek 50?"),
+    ("Wexrieck Bridge designed by", "By whom was Wexrieck Bridge designed?"),
+    # Contractions, thanks, and what adds nothing at the end.
+    ("What's the mass of the Rasstix 20?", "What is the mass of the Rasstix 20?"),
+    ("When was Ulgad founded, please?", "When was Ulgad founded?"),
+    ("Could you give me the price of Ulgad for me, please?", "What is the price of Ulgad?"),
+    ("Would you mind telling me on which port Ulgad listens?", "On which port Ulgad listens?"),
+    ("Ulgad Works revenue last year", "What is the revenue of Ulgad Works?"),
+    # Units, abbreviations and nouns that look like verbs or plurals.
+    ("Delvelon strength in tension MPa", "What is the strength in tension of Delvelon, in MPa?"),
+    ("Delvelon density kg/m3", "What is the density of Delvelon, in kg/m3?"),
+    ("Delvezol t1/2 half-life", "What is the half-life of Delvezol?"),
+    ("CEO Ulgad Works", "Who is the CEO of Ulgad Works?"),
+    ("Ulgad Works headquarters", "What is the headquarters of Ulgad Works?"),
+    ("Ulvek 50 cost", "What is the cost of Ulvek 50?"),
+]
 AS_THEY_ARE = [
+    "Python what is a decorator",
+    "Django how do I add a model",
+    "Redis when to use it",
+    "IBM Research",
     "Limits of Python",
     "History of Python",
     "Python decorators",
@@ -107,6 +134,30 @@ def test_what_is_asked_for_in_key_words_has_a_subject_and_a_kind() -> None:
     assert wanted("Ulgad tensile strength MPa").subject == {"ulgad"}
     assert wanted("How much did Ulgad sell last year, in euros?").dimensions >= {"money"}
     assert wanted("How many people work at Ardroberg Optics?").subject == {"ardroberg", "optic"}, "a name stays whole"
+
+
+@pytest.mark.parametrize(
+    ("question", "subject", "dimensions"),
+    [
+        ("Which company produces Ulgad?", {"ulgad"}, {"name"}),
+        ("In which year was Ulgad built?", {"ulgad"}, {"date"}),
+        ("Where is Ulgad located and how high is it?", {"ulgad"}, {"name", "length"}),
+        ("How much does Ulgad take in over the year?", {"ulgad"}, {"money", "count"}),
+        ("Delvelon mg per day", {"delvelon"}, {"mass"}),
+        ("Delvelon strength in tension MPa", {"delvelon"}, {"pressure"}),
+        ("What's Ulgad going for?", {"ulgad"}, {"money"}),
+    ],
+)
+def test_a_question_has_one_subject_and_the_kinds_of_its_answers(
+    question: str, subject: set[str], dimensions: set[str]
+) -> None:
+    asked = wanted(question)
+    assert (set(asked.subject), set(asked.dimensions)) == (subject, dimensions)
+
+
+def test_a_number_that_names_a_thing_answers_a_question_for_it() -> None:
+    asked = wanted("On what port can Ulgad be reached?")
+    assert asked.answered_by("Out of the box, Ulgad binds to TCP port 1634.") > asked.answered_by("Ulgad is for ports.")
 
 
 def test_key_words_after_a_question_are_a_question_of_their_own() -> None:

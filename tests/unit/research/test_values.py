@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.research.values import values_of
+from activities.research.values import designated, values_of
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,23 @@ def test_a_figure_of_another_of_the_kind_is_no_value_of_the_subject(text: str) -
 )
 def test_a_figure_of_the_subject_is_its_value_however_old_it_is(text: str) -> None:
     assert [value.digits for value in values_of(text)] == ["60"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The Kelmon 20 hums along at 69 dB.",
+        "We have to listen to the Kelmon 20 day and night, at 69 dB.",
+        "Once warm, the Kelmon 20 fits on any trailer.",
+    ],
+)
+def test_a_number_behind_an_article_and_a_name_belongs_to_the_name(text: str) -> None:
+    assert designated(text) == {"kelmon20"}
+    assert "20" not in {value.digits for value in values_of(text)}
+
+
+def test_a_number_behind_a_verb_is_no_name() -> None:
+    assert not designated("Open 5065 in your firewall.")
 
 
 def test_what_a_figure_is_compared_with_is_left_out() -> None:
