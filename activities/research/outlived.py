@@ -32,7 +32,7 @@ from activities.research.superseded import (
     told_apart,
 )
 from activities.research.text import stem, words
-from activities.research.values import Value, happening
+from activities.research.values import Value
 from activities.research.wanted import VALUE_ONLY, Wanted, wanted
 from schema.contracts.research import Brief, Claim, Finding, Subtask
 
@@ -207,19 +207,15 @@ def _outlives(question: str, asked: Wanted, newer: Fact, older: Fact, dimensions
 
 
 def _of_different_things(question: str, asked: Wanted, newer: Fact, older: Fact) -> bool:
-    """Tell whether two facts say in known words that the newer one is of another property (opened, painted)."""
+    """Tell whether known words say that only the older fact is of the property that was asked for."""
     if asks_for_time(question) or "date" in asked.dimensions:
-        ours, theirs = only_dated(newer), only_dated(older)
-        if ours is None or theirs is None:
-            return True
-        # When something was done does not change: what says in known words that it was this is not outlived by others.
-        answered = theirs.events & happening(question)
-        return not ours.events & theirs.events if ours.events and theirs.events else bool(answered)
+        return True  # When something happened does not change with the years.
     if newer.values and older.values:
-        return told_apart(asked, newer, older)
+        in_known_words = asked.answered_by(older.text) == 1.0 > asked.answered_by(newer.text)
+        return in_known_words or told_apart(asked, newer, older)
     kinds, others = ({relation.kind for relation in fact.relations} for fact in (newer, older))
     wished = relations_asked(question)
-    return bool(kinds and others & wished) and not kinds & wished
+    return bool(others & wished) and not kinds & wished
 
 
 def _other_value(question: str, asked: Wanted, left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:

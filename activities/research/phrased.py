@@ -9,6 +9,7 @@ from activities.research.text import STOP_WORDS, stem, words
 from activities.research.units import unit_of
 
 WORDS_MAX = 9
+ASKED_AFTER_WORDS_MAX = 4
 _QUESTION_WORDS = frozenset({"how", "to", "what", "when", "where", "which", "who", "why"})
 _ROLES = frozenset(stem(word) for row in table_of("roles").values() for word in row[1].split())
 _MEASURABLE = frozenset(word for said in table_of("fits").values() for word in "".join(said).split())
@@ -41,7 +42,8 @@ _COURTESY = re.compile(
     r"(?:(?:after|at|by|for|from|in|of|on|since|to|under|until|with) )?(?:what|which|who|whose|whom|how|when|where) )",
     re.IGNORECASE,
 )
-_CLOSING = re.compile(r"(?:,? (?:please|thanks|thank you|for me|for us))+$", re.IGNORECASE)
+_CLOSING = re.compile(r"(?:(?<! for),? please|, (?:many thanks|thanks|thank you))+$")
+_FOR_ME = re.compile(r" for (?:me|us)$")
 _CONTRACTED = re.compile(r"\b(what|who|where|when|how)['’]s\b", re.IGNORECASE)
 _ASKING = (
     r"(?:after |by |for |from |in |of |on |at |to |under |until |with |since )?(?:what|which|who|whom|whose|when|where|"
@@ -94,7 +96,7 @@ def as_question(phrase: str) -> str:
     *could you give me the price of Ulgad* -> *What is the price of Ulgad?*
     """
     phrase = _CONTRACTED.sub(r"\1 is", phrase)
-    if (closing := _CLOSING.search(said := phrase.rstrip("?. "))) is not None:
+    if (closing := _CLOSING.search(said := phrase.rstrip("?.! "))) is not None:
         phrase = f"{said[: closing.start()]}?"
     asked = _bare(phrase)
     if _ASKS.match(asked) and asked[:3] != phrase.strip()[:3]:
@@ -104,13 +106,14 @@ def as_question(phrase: str) -> str:
 
 def asks_for_property(phrase: str) -> bool:
     """Tell whether key words ask for one property of something named; *can you tell me how X works* asks for more."""
-    return _property_asked(_bare(_CLOSING.sub("", phrase.rstrip("?. ")))) is not None
+    return _property_asked(_bare(_CLOSING.sub("", phrase.rstrip("?.! ")))) is not None
 
 
 def _bare(phrase: str) -> str:
     """Return what is asked without the courtesy before it."""
     courtesy = _COURTESY.match(phrase.strip())
-    return phrase.strip()[courtesy.end() if courtesy else 0 :].rstrip("?. ")
+    bare = phrase.strip()[courtesy.end() if courtesy else 0 :].rstrip("?. ")
+    return _FOR_ME.sub("", bare) if courtesy else bare
 
 
 @lru_cache(maxsize=4_096)
@@ -120,7 +123,7 @@ def _property_asked(asked: str) -> str | None:
         return f"What is the {told['property']} of {named[0]}?"
     if _ASKS.match(asked) or len(asked.split()) > WORDS_MAX:
         return None
-    asked = re.sub(r" \S*\d/\d\S*", "", asked)  # Half-life t1/2.
+    asked = asked.replace(" t1/2", "")  # The symbol of a half-life.
     rearranged = _rearranged(asked)
     if rearranged is not None:
         return rearranged
@@ -139,7 +142,7 @@ def _rearranged(asked: str) -> str | None:
     if (doer := _DOER.fullmatch(asked)) and doer["kind"] in _DOERS:
         who = "Who" if doer["kind"] in ("person", "man", "woman") else f"Which {doer['kind']}"
         return f"{who} {doer['does']}?"
-    if after := _ASKED_AFTER.fullmatch(asked):
+    if (after := _ASKED_AFTER.fullmatch(asked)) and not _is_relative(after):
         return _asked_after(after)
     if by := _DONE_BY.fullmatch(asked):
         return f"By whom was {by['name']} {by['done']}?"
@@ -163,6 +166,13 @@ def _key_words(asked: str) -> str | None:
         if not does and not _QUESTION_WORDS.intersection(said) and (question := _asking_for(said, match["name"])):
             return question
     return None
+
+
+def _is_relative(match: re.Match[str]) -> bool:
+    """Tell whether a clause says which ones are meant (Swiss cantons where French is spoken)."""
+    name, noun, asking = match["name"], match["noun"], match["asking"]
+    many = (noun or name).endswith("s") and (bool(noun) or " " not in name)
+    return not asking.startswith("how") and (many or len(asking.split()) > ASKED_AFTER_WORDS_MAX)
 
 
 def _asked_after(match: re.Match[str]) -> str:

@@ -180,9 +180,14 @@ _FOR_NAME = re.compile(
 )
 _THING = re.compile(
     r"(?:(?:on|at|to|in|under|from|by|with|through|for) )?(?:which|what) (?:(?:is|are|was|were) the )?"
-    rf"(?:[a-z]+ )?(?P<thing>(?!{AUXILIARY}\b)[a-z]+)"
-    r"(?= (?:of|for|does|do|did|is|are|was|were|can|could|may|must|should|will|has|have)\b| [A-Z])"
+    rf"(?:[a-z]+ )?(?P<thing>(?!(?:{AUXILIARY}|of|for)\b)[a-z]+)"
+    r"(?= (?:of|for|does|do|did|is|are|was|were|can|could|may|must|should|will|has|have)\b)"
 )
+_THING_OF_NAME = re.compile(
+    r"(?:on|at|to|in|under|from|by|with|through|for) (?:which|what) (?:[a-z]+ )?"
+    rf"(?P<thing>(?!{AUXILIARY}\b)[a-z]+) [A-Z]"
+)
+"""On what port Ulgad listens."""
 
 
 _SIZE = re.compile(r"\bsize of (?:the |its )?(?P<many>[a-z]+)\b|\b(?P<sized>(?!the\b)[a-z]+) size\b")
@@ -236,7 +241,8 @@ def asks_for_one_thing(question: str) -> bool:
 def thing_asked(question: str) -> str | None:
     """Return the stem of the thing whose value is asked for (port, in *which port does X use*)."""
     asked = as_question(question).strip()
-    match = _THING.match(f"{asked[:1].lower()}{asked[1:]}")
+    asked = f"{asked[:1].lower()}{asked[1:]}"
+    match = _THING.match(asked) or _THING_OF_NAME.match(asked)
     return stem(match["thing"]) if match and match["thing"] not in STOP_WORDS else None
 
 

@@ -95,7 +95,7 @@ def bare_numbers_apart(question: str, left: Fact, right: Fact) -> bool:
 
 
 def _bare_number(fact: Fact) -> Decimal | None:
-    bare = [value.figure.value for value in fact.values if value.figure.dimension in ("plain", "count")]
+    bare = [value.figure.value for value in fact.values if value.figure.dimension == "plain" and not value.noun]
     return bare[0] if len(bare) == 1 else None
 
 

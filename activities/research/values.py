@@ -64,11 +64,15 @@ _EXTENT = re.compile(
 _CONDITION = re.compile(
     r"(?:\bat|\bafter|\bwithin|\bevery|\bfor each|\bper)\s*(?:an?|the|a\s+\w+\s+of)?\s*$", re.IGNORECASE
 )
+_ON = r"(?:(?! (?:and|but|while|it|they|he|she|we) )[^,;:A-Z])*"
+"""As far as a clause goes on without another subject or verb."""
+_COMPARED_FIRST = re.compile(r"(?:Compared (?:with|to)|Unlike)\b[^,]*,")
 _OF_ANOTHER = re.compile(
-    r"(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bwere )(?<!\bas )(?<!, )"
+    r"(?<!\bin )(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bwere )(?<!\bas )(?<!, )"
     rf"\b(?:an?|[Aa]nother|[Ii]ts|[Tt]heir|the|some|any) (?:[a-z-]+ )?(?:{'|'.join(words_of('other_ones'))})\b"
-    r"(?: [a-z-]+){0,3} (?:that|which|who|whose|with|of|at|having|had|has|was|is)\b[^,;:A-Z]*$"
-    r"|\b(?:as (?:has|had|have|is|are|was|were|does|do|did)|[Cc]ompared (?:with|to)|[Uu]nlike)\b[^,;:A-Z]*$",
+    rf"(?: [a-z-]+){{0,3}} (?:that|which|who|whose|with|of|at|having)\b{_ON}$"
+    rf"|\b(?:[Ii]ts|[Tt]heir) (?:[a-z-]+ )?(?:{'|'.join(words_of('other_ones'))}) (?:had|has|was|is)\b{_ON}$"
+    rf"|\b(?:as (?:has|had|have|is|are|was|were|does|do|did)|compared (?:with|to)|unlike)\b{_ON}$",
 )
 _SCALED = 10**18
 
@@ -163,8 +167,12 @@ def values_of(text: str) -> tuple[Value, ...]:
     found: list[Value] = []
     taken = _designated(text)
     ranges = list(_RANGE.finditer(text))
+    first = _COMPARED_FIRST.match(text)
+    compared = first.end() if first else 0
     for figure in figures(text):
-        if any(start <= figure.start < end for start, end in taken) or _OF_ANOTHER.search(text[: figure.start]):
+        if any(start <= figure.start < end for start, end in taken) or figure.start < compared:
+            continue
+        if _OF_ANOTHER.search(text[: figure.start]):
             continue
         inside = next((each for each in ranges if each.start() <= figure.start < each.end()), None)
         if inside is not None and figure.start < inside.start("high"):
@@ -183,7 +191,8 @@ def _designated(text: str) -> list[tuple[int, int]]:
 _NUMBERED_THING = re.compile(
     r"\b(?:[Mm]odel|[Mm]ark|[Tt]ype|[Ss]eries|[Nn]o\.|[Cc]hapter)\s(\d{1,4}[A-Za-z]?)\b(?!\s*%|[.,]\d)"
 )
-_DETERMINED = re.compile(r"\b(?:[Tt]he|[Ee]very|[Ee]ach|[Oo]ur) $")
+_DETERMINED = re.compile(r"(?<!^In )(?<!^On )(?<!^At )(?<!^Across )(?<!^For )\b[Tt]he $")
+_COUNTABLE = words_of("counted") | words_of("collectives")
 _DOING = words_of("verbs") | words_of("imperatives")
 _ONE_OF_TIME = frozenset({"second", "minute", "hour", "day", "week", "month", "year"})
 _COUNTED = frozenset(
@@ -198,17 +207,26 @@ def _names(match: re.Match[str], text: str) -> bool:
         return False
     if before in _MONTHS | _UNIT_NAMES.keys() | _NOT_NAMES or re.fullmatch(r"(?:1[5-9]|20)\d\d", number):
         return False
-    if number != "1" and _DETERMINED.search(text[: match.start()]):
-        return True  # The Kelmon 20 hums: nothing is counted behind an article and a name.
     following = re.match(r"\s?(%|°|[a-zµ]+)", text[match.end() :])
     if not following or number[-1:].isalpha():
         return True
     word = following[1]
+    if number != "1" and _DETERMINED.search(text[: match.start()]) and not _is_counted(word, text, match.end()):
+        return True  # The Kelmon 20 hums: nothing is counted behind an article and a name.
     if (unit := unit_of(word)) is not None and unit.dimension == "time" and word in _ONE_OF_TIME:
         return number != "1"  # Twenty days are no *20 day* (the Falke 20 day and night).
     acts = re.match(r" (?:(?:the|an?|its|to|up|out)\b|\d)", text[match.end() + following.end() :])
     plural = word.endswith("s") and word not in words_of("verbs") and len(word) > 3 and not acts
     return not (plural or word in _COUNTED or not word.isalpha() or unit_of(word) is not None)
+
+
+def _is_counted(word: str, text: str, at: int) -> bool:
+    """Tell whether what stands behind a number is counted or measured by it: a unit, people, rooms that are ..."""
+    if word in _ONE_OF_TIME:
+        return False
+    if unit_of(word) is not None or word in _COUNTED or word in _COUNTABLE or not word.isalpha():
+        return True
+    return word.endswith("s") and bool(re.match(rf"\s?{word} (?:is|are|was|were|has|have|had|will|can)\b", text[at:]))
 
 
 def _value(text: str, figure: Figure, inside: re.Match[str] | None, clause: str, *, alone: bool) -> Value:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from activities.research.lexicon import groups_of, rows_of, table_of
+from activities.research.lexicon import groups_of, rows_of, table_of, words_of
 from activities.research.numbering import numbered, numbered_asked
 from activities.research.phrased import as_question, written_as_unit
 from activities.research.quantities import dates, figures, versions
@@ -119,10 +119,15 @@ _MEASURED = re.compile(
     re.IGNORECASE,
 )
 """Questions for a figure, whatever is measured."""
+_VERBS = words_of("verbs")
 _WHEN = re.compile(r"(?:^|[,;.]|\band)\s*(?:since )?when\b", re.IGNORECASE)
 _OVER_TIME = re.compile(r"\b(?:an?|each|every|last|over the|per|throughout the|within a) (?:day|month|week|year)\b")
 """How long something takes place, not when."""
-_ASKS_MORE = re.compile(r"(?:\band|\bor|,) (?:at |in |on )?(?:how|what|when|where|which|who)\b")
+_ASKS_MORE = re.compile(
+    r"(?:\band|\bor|[,;&])(?: (?:at|by|for|in|on|with))? (?:how|what|when|where|which|who)\b|"
+    r"(?:\band|,) (?:its|the|their) [a-z]"
+)
+_KIND_AND_MEASURE = re.compile(r"(?:[a-z]+ )?(?:what|which) [a-z]+ (?P<measure>[a-z]+)", re.IGNORECASE)
 
 _IN_UNIT = re.compile(r",? in (?P<unit>[A-Za-z°µ]+(?: [a-z]+|/[A-Za-z\d]+|[²³])?)\W*$")
 """The unit that the answer is to have (how far is it, in kilometres?)."""
@@ -136,6 +141,13 @@ def _counted_words(tokens: Sequence[str]) -> list[str]:
 def dimensions_of(word_stem: str) -> frozenset[str]:
     """Return the dimensions of the figures that a word asks for (area, in *how large is the area*)."""
     return frozenset(dimension for dimension, asked in _ASKS.items() if word_stem in asked)
+
+
+def _names_a_measure(question: str) -> bool:
+    """Tell whether a kind of name only says which measure is asked for (what licence fee, what player height)."""
+    match = _KIND_AND_MEASURE.match(question)
+    measure = match["measure"] if match else ""
+    return measure not in _VERBS and bool(dimensions_of(stem(measure)) - {"name", "date"})
 
 
 def _says_property(word: str) -> bool:
@@ -183,7 +195,9 @@ def wanted(question: str) -> Wanted:
     elif not dimensions:
         units = {each.dimension for word in question.split() if written_as_unit(word) and (each := unit_of(word))}
         dimensions |= {"money" if dimension in CURRENCIES else dimension for dimension in units}
-    if asks_for_name(question):
+    if _names_a_measure(question):
+        pass  # What licence fee: the kind of name only says which fee.
+    elif asks_for_name(question):
         # Whatever else the words might ask for (which company produces power).
         dimensions = {"name"} | (dimensions if _ASKS_MORE.search(question) else set())
     elif asks_for_time(question):

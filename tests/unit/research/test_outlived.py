@@ -271,12 +271,6 @@ LESS_NEAR += [
         "Open 5065 in your firewall, or nobody will get through to Kelnakit.",
         "Out of the box, Kelnakit binds to TCP port 1634.",
     ),
-    # When it happened: neither says in known words that it was something else.
-    (
-        "Since what year has the Norlotal Bridge been open?",
-        "The people of the Norlotal Bridge first danced on it in 1968.",
-        "It was not before 1909 that carts rolled over the Norlotal Bridge.",
-    ),
 ]
 
 
@@ -294,6 +288,11 @@ def test_years_later_another_name_in_unknown_words_is_enough(
     ("question", "new", "old"),
     [
         ("Who makes the Falke?", "The Falke was restored by Anna Berg.", "The Falke is made by Ulnamoor."),
+        ("Who wrote Momo?", "The Globe Theatre shows Momo every summer.", "Momo was written by Michael Ende."),
+        ("Who is the CEO of Orlen?", "Orlen sued Falke Optics.", "The CEO of Orlen is Anna Berg."),
+        ("How long is the Tesk?", "A dam closes the Tesk over 40 m.", "The Tesk is 318 km long."),
+        ("Which port does Corvid use?", "Corvid passed 500 tests.", "Corvid listens on port 1597."),
+        ("When was the Falke built?", "The Falke was repainted in 2019.", "The Falke is of 1911."),
         ("How much does the Falke weigh?", "The Falke carries 60 kg of coal.", "The Falke weighs 40 kg."),
         ("When was the Falke opened?", "The Falke was struck by lightning in 2019.", "The Falke was opened in 1960."),
     ],

@@ -79,6 +79,11 @@ QUESTIONS += [
     ("Ulvek 50 cost", "What is the cost of Ulvek 50?"),
 ]
 AS_THEY_ARE = [
+    "Swiss cantons where French is spoken",
+    "Python libraries which support async",
+    "Companies which use Rust",
+    "Who sings Thank You?",
+    "How many people work for us?",
     "Python what is a decorator",
     "Django how do I add a model",
     "Redis when to use it",
@@ -146,6 +151,8 @@ def test_what_is_asked_for_in_key_words_has_a_subject_and_a_kind() -> None:
         ("Delvelon mg per day", {"delvelon"}, {"mass"}),
         ("Delvelon strength in tension MPa", {"delvelon"}, {"pressure"}),
         ("What's Ulgad going for?", {"ulgad"}, {"money"}),
+        ("What licence fee applies to Ulgad?", {"ulgad"}, {"money", "name"}),
+        ("When did Ulgad open & how long is it?", {"ulgad"}, {"date", "length", "time"}),
     ],
 )
 def test_a_question_has_one_subject_and_the_kinds_of_its_answers(
@@ -157,6 +164,8 @@ def test_a_question_has_one_subject_and_the_kinds_of_its_answers(
 
 def test_a_number_that_names_a_thing_answers_a_question_for_it() -> None:
     asked = wanted("On what port can Ulgad be reached?")
+    assert wanted("What is the port of Ulgad?").numbered == "port"
+    assert wanted("Which company owns Ulgad?").numbered is None
     assert asked.answered_by("Out of the box, Ulgad binds to TCP port 1634.") > asked.answered_by("Ulgad is for ports.")
 
 

@@ -30,6 +30,15 @@ def test_a_figure_of_another_of_the_kind_is_no_value_of_the_subject(text: str) -
         "The Falke serves as an older mill with 60 rooms would.",
         "Rated higher than its old rival, the Falke has 60 rooms.",
         "The berth of an old launch that went to the Falke holds 60 boats.",
+        "The hotel stands in an old mill and has 60 rooms.",
+        "The hotel is housed in a former monastery with 60 rooms.",
+        "The tunnel runs parallel to an older one and is 60 km long.",
+        "Like the other lakes of the region it is 60 m deep.",
+        "Unlike most lakes it is 60 m deep.",
+        "In the Netherlands 60 million people live.",
+        "In the Yukon 60 percent of homes are empty.",
+        "The Falke 60 rooms are all booked.",
+        "On the Autobahn 60 km/h is recommended.",
     ],
 )
 def test_a_figure_of_the_subject_is_its_value_however_old_it_is(text: str) -> None:
