@@ -95,9 +95,7 @@ def as_question(phrase: str) -> str:
     *Mayor of Halmoholm* -> *Who is the mayor of Halmoholm?*, *Ulgad memory* -> *What is the memory of Ulgad?*,
     *could you give me the price of Ulgad* -> *What is the price of Ulgad?*
     """
-    phrase = _CONTRACTED.sub(r"\1 is", phrase)
-    if (closing := _CLOSING.search(said := phrase.rstrip("?.! "))) is not None:
-        phrase = f"{said[: closing.start()]}?"
+    phrase = _without_thanks(_CONTRACTED.sub(r"\1 is", phrase))
     asked = _bare(phrase)
     if _ASKS.match(asked) and asked[:3] != phrase.strip()[:3]:
         return f"{asked[0].upper()}{asked[1:]}?"
@@ -106,7 +104,14 @@ def as_question(phrase: str) -> str:
 
 def asks_for_property(phrase: str) -> bool:
     """Tell whether key words ask for one property of something named; *can you tell me how X works* asks for more."""
-    return _property_asked(_bare(_CLOSING.sub("", phrase.rstrip("?.! ")))) is not None
+    return _property_asked(_bare(_without_thanks(_CONTRACTED.sub(r"\1 is", phrase)))) is not None
+
+
+def _without_thanks(phrase: str) -> str:
+    """Return a phrase without the courtesy at its end."""
+    said = phrase.rstrip("?.! ")
+    closing = _CLOSING.search(said)
+    return f"{said[: closing.start()]}?" if closing else phrase
 
 
 def _bare(phrase: str) -> str:

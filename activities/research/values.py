@@ -211,10 +211,10 @@ def _names(match: re.Match[str], text: str) -> bool:
     if not following or number[-1:].isalpha():
         return True
     word = following[1]
+    if word in _ONE_OF_TIME:
+        return number != "1"  # Twenty days are no *20 day* (the Falke 20 day and night).
     if number != "1" and _DETERMINED.search(text[: match.start()]) and not _is_counted(word, text, match.end()):
         return True  # The Kelmon 20 hums: nothing is counted behind an article and a name.
-    if (unit := unit_of(word)) is not None and unit.dimension == "time" and word in _ONE_OF_TIME:
-        return number != "1"  # Twenty days are no *20 day* (the Falke 20 day and night).
     acts = re.match(r" (?:(?:the|an?|its|to|up|out)\b|\d)", text[match.end() + following.end() :])
     plural = word.endswith("s") and word not in words_of("verbs") and len(word) > 3 and not acts
     return not (plural or word in _COUNTED or not word.isalpha() or unit_of(word) is not None)
@@ -222,8 +222,6 @@ def _names(match: re.Match[str], text: str) -> bool:
 
 def _is_counted(word: str, text: str, at: int) -> bool:
     """Tell whether what stands behind a number is counted or measured by it: a unit, people, rooms that are ..."""
-    if word in _ONE_OF_TIME:
-        return False
     if unit_of(word) is not None or word in _COUNTED or word in _COUNTABLE or not word.isalpha():
         return True
     return word.endswith("s") and bool(re.match(rf"\s?{word} (?:is|are|was|were|has|have|had|will|can)\b", text[at:]))

@@ -186,7 +186,7 @@ def wanted(question: str) -> Wanted:
     if _WHEN.search(question):
         dimensions.add("date")
     if tokens[:2] in (["how", "many"], ["how", "much"]) or " how many " in f" {' '.join(tokens)} ":
-        units = {unit.dimension for word in _counted_words(tokens) if (unit := unit_of(word))}
+        units = {each.dimension for word in _counted_words(tokens) if (each := unit_of(word))}
         dimensions |= units or {"count"}
         counted = [concept(stem(word)) for word in _counted_words(tokens) if stem(word) not in subject]
         attributes |= frozenset(counted)
@@ -195,13 +195,10 @@ def wanted(question: str) -> Wanted:
     elif not dimensions:
         units = {each.dimension for word in question.split() if written_as_unit(word) and (each := unit_of(word))}
         dimensions |= {"money" if dimension in CURRENCIES else dimension for dimension in units}
-    if _names_a_measure(question):
-        pass  # What licence fee: the kind of name only says which fee.
-    elif asks_for_name(question):
+    kind = "name" if asks_for_name(question) else "date" if asks_for_time(question) else ""
+    if kind and not _names_a_measure(question):
         # Whatever else the words might ask for (which company produces power).
-        dimensions = {"name"} | (dimensions if _ASKS_MORE.search(question) else set())
-    elif asks_for_time(question):
-        dimensions = {"date"} | (dimensions if _ASKS_MORE.search(question) else set())
+        dimensions = {kind} | (dimensions if _ASKS_MORE.search(question) else set())
     if group is not None and group not in subject and not dimensions_of(group) - {"count"}:
         dimensions.add("count")
         attributes |= {concept(group)}

@@ -151,6 +151,7 @@ def test_what_is_asked_for_in_key_words_has_a_subject_and_a_kind() -> None:
         ("Delvelon mg per day", {"delvelon"}, {"mass"}),
         ("Delvelon strength in tension MPa", {"delvelon"}, {"pressure"}),
         ("What's Ulgad going for?", {"ulgad"}, {"money"}),
+        ("How much rain falls on Ulgad, in millimetres?", {"ulgad"}, {"count", "length"}),
         ("What licence fee applies to Ulgad?", {"ulgad"}, {"money", "name"}),
         ("When did Ulgad open & how long is it?", {"ulgad"}, {"date", "length", "time"}),
     ],
