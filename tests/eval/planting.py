@@ -1,8 +1,8 @@
 """A generated corpus with planted facts, of which everything is known: who says what, where, and how it is wrong. Pure.
 
 Nine kinds of things (`data/planted.toml`), every fact worded by templates of one split, so that what is measured
-(`blind`, `unread`, `plain`, `late`, `apart`, `ninth`, `tenth`, `eleventh`) is worded otherwise than what was looked
-at (the others). What stands around the facts is in `data/surroundings.toml`. Same seed and split: same bytes.
+is worded otherwise than what was looked at before; `elsewhere` is about nine other kinds with other properties
+(`data/elsewhere.toml`). What stands around the facts is in `data/surroundings.toml`. Same seed and split: same bytes.
 """
 
 import random
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tests.eval.files import as_html, as_markdown, as_pdf, as_text, table, words_of
 
@@ -31,6 +31,7 @@ Split = Literal[
     "ninth",
     "tenth",
     "eleventh",
+    "elsewhere",
 ]
 """develop: looked at. held-out, unseen, sealed: only measured until 2026-11-28, then looked at. fresh: written by
 somebody who had not read the reasoner, and only scored.
@@ -40,7 +41,13 @@ late: written in the evening of 2026-11-29, the same way; only scored.
 apart: written at night on 2026-11-29, the same way; only scored.
 ninth: written late on 2026-11-29, the same way, as ordinary prose; only scored.
 tenth: written on 2026-11-30, the same way, in many registers; only scored.
-eleventh: written on 2026-11-30, after tenth had been looked at, the same way; only scored."""
+eleventh: written on 2026-11-30, after tenth had been looked at, the same way; only scored.
+elsewhere: written in the morning of 2026-11-30, the same way, about a world that no other split speaks of: planted
+facts only, no wide tables, no questions about documentation."""
+WORDINGS: tuple[Split, ...] = tuple(split for split in get_args(Split) if split != "elsewhere")
+"""The splits that word one world, and that have wide tables and questions about documentation, too."""
+OUTSIDERS: tuple[Split, ...] = WORDINGS[WORDINGS.index("fresh") :]
+"""Those of them by somebody who had not read the reasoner."""
 Role = Literal["current", "stale", "rival"]
 """current: what a report should say. stale: once right, in an older document. rival: contradicts it, no older."""
 ConflictKind = Literal["stale", "majority", "tie", "unit", "scope"]
@@ -48,6 +55,7 @@ ConflictKind = Literal["stale", "majority", "tie", "unit", "scope"]
 THINGS_PER_KIND = 12
 CONFLICTS_PER_KIND = 6
 DATA = Path(__file__).parent / "data" / "planted.toml"
+ELSEWHERE = DATA.with_name("elsewhere.toml")
 SURROUNDINGS = DATA.with_name("surroundings.toml")
 
 
@@ -108,9 +116,14 @@ class World:
     facts: list[Fact] = field(default_factory=list)
 
 
-@lru_cache(maxsize=1)
-def _kinds() -> dict[str, dict[str, Any]]:
-    return tomllib.loads(DATA.read_text("utf-8"))
+@lru_cache(maxsize=2)
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    return tomllib.loads(path.read_text("utf-8"))
+
+
+def kinds_of(split: Split) -> dict[str, dict[str, Any]]:
+    """Return the kinds of things that a split speaks of: what their names end in, their properties, the templates."""
+    return _read(ELSEWHERE if split == "elsewhere" else DATA)
 
 
 def surroundings(split: Split) -> dict[str, Any]:
@@ -121,22 +134,10 @@ def surroundings(split: Split) -> dict[str, Any]:
 
 _STARTS = words_of("starts")
 _MIDDLES = words_of("middles")
-_ENDS = {
-    "pump": ["x", "n", "k", "ra"],
-    "company": ["en", "berg", "sson", "ard"],
-    "town": ["moor", "stad", "wick", "holm", "ford"],
-    "software": ["base", "kit", "flow", "d"],
-    "bridge": ["au", "eck", "tal"],
-    "compound": ["trin", "zol", "mab", "dine"],
-    "bird": ["ow", "el", "ern"],
-    "ferry": ["ia", "ana", "is"],
-    "material": ["lon", "ite", "um"],
-}
-_TRADES = ["Furniture", "Dairy", "Optics", "Foods", "Instruments", "Textiles"]
-_BIRDS = ["warbler", "plover", "heron", "bunting", "wader", "finch"]
 _FIRMS = ["Works", "Hydraulics", "Industries", "Lines", "Marine", "Engineering"]
 _GIVEN = ["Anna", "Peter", "Maria", "Jonas", "Ingrid", "Tomas", "Clara", "Viktor", "Elena", "Henrik", "Rosa", "Stefan"]
-_LICENCES = ["MIT", "Apache 2.0", "BSD", "Mozilla", "ISC", "zlib"]
+_ENDS_OF_PEOPLE = ["en", "berg", "sson", "ard"]
+_ENDS_OF_TOWNS = ["moor", "stad", "wick", "holm", "ford"]
 
 
 class _Planter:
@@ -145,6 +146,8 @@ class _Planter:
     def __init__(self, seed: int, split: Split) -> None:
         self.random = random.Random(f"{seed} {split}")
         self.split = split.replace("-", "_")
+        self.kinds = kinds_of(split)
+        self.units = _UNITS | _MORE_UNITS if split == "elsewhere" else _UNITS
         self._around = surroundings(split)
         self._fillers: list[str] = self._around["fillers"]
         self.world = World()
@@ -152,7 +155,7 @@ class _Planter:
         self._turn: dict[tuple[str, str], int] = defaultdict(int)
 
     def plant(self) -> World:
-        for kind in _kinds():
+        for kind in self.kinds:
             things = [self._thing(kind, number) for number in range(THINGS_PER_KIND)]
             values = {thing: self._values(thing) for thing in things}
             disputes = {thing: self._disputed(thing, number) for number, thing in enumerate(things)}
@@ -161,30 +164,34 @@ class _Planter:
             self._compare(things, values, disputes)
         return self.world
 
+    def _attributes(self, thing: Thing) -> dict[str, dict[str, Any]]:
+        kind = self.kinds[thing.kind]
+        return {name: each for name, each in kind.items() if isinstance(each, dict) and "value" in each}
+
     # Names and values.
 
-    def _syllables(self, kind: str) -> str:
+    def _syllables(self, ends: Sequence[str]) -> str:
         while True:
-            name = self.random.choice(_STARTS) + self.random.choice(_MIDDLES) + self.random.choice(_ENDS[kind])
+            name = self.random.choice(_STARTS) + self.random.choice(_MIDDLES) + self.random.choice(ends)
             if name not in self._names:
                 self._names.add(name)
                 return name
 
     def _thing(self, kind: str, number: int) -> Thing:
-        article = _kinds()[kind]["article"]
-        if kind == "pump":
-            # Families: what is said of one member is a distractor for the other.
-            family = self._syllables(kind) if number % 2 == 0 else self._family
+        spec = self.kinds[kind]
+        if spec.get("in_families"):
+            # What is said of one member is a distractor for the other.
+            family = self._syllables(spec["ends"]) if number % 2 == 0 else self._family
             self._family = family
-            return Thing(kind, f"{family} {20 + 30 * (number % 2)}", article)
-        name = self._syllables(kind)
-        more = {"company": _TRADES, "bird": _BIRDS, "bridge": ["Bridge"]}.get(kind)
-        return Thing(kind, f"{name} {self.random.choice(more)}" if more else name, article)
+            return Thing(kind, f"{family} {20 + 30 * (number % 2)}", spec["article"])
+        name = self._syllables(spec["ends"])
+        more = spec.get("more")
+        return Thing(kind, f"{name} {self.random.choice(more)}" if more else name, spec["article"])
 
     _family = ""
 
     def _values(self, thing: Thing) -> dict[str, str]:
-        return {attribute: self._value(spec["value"]) for attribute, spec in _attributes(thing.kind).items()}
+        return {attribute: self._value(spec["value"]) for attribute, spec in self._attributes(thing).items()}
 
     def _value(self, kind: Any, *, unlike: str = "") -> str:
         while (value := self._drawn(kind)) == unlike:
@@ -203,27 +210,37 @@ class _Planter:
         if kind == "year":
             return str(draw.randrange(1871, 2012))
         if kind == "person":
-            return f"{draw.choice(_GIVEN)} {self._syllables('company')}"
+            return f"{draw.choice(_GIVEN)} {self._syllables(_ENDS_OF_PEOPLE)}"
         if kind == "town":
-            return self._syllables("town")
+            return self._syllables(_ENDS_OF_TOWNS)
         if kind == "firm":
-            return f"{self._syllables('town')} {draw.choice(_FIRMS)}"
-        return draw.choice(_LICENCES)
+            return f"{self._syllables(_ENDS_OF_TOWNS)} {draw.choice(_FIRMS)}"
+        return str(draw.choice(kind["any_of"]))
 
     def _disputed(self, thing: Thing, number: int) -> tuple[str, ConflictKind] | None:
         """Half of the things of a kind have one disputed attribute; the rest are plain."""
         if number >= CONFLICTS_PER_KIND:
             return None
-        attributes = list(_attributes(thing.kind))
+        attributes = list(self._attributes(thing))
         self.random.shuffle(attributes)
-        attribute = _disputable(thing, attributes, _CONFLICTS[number])
+        attribute = self._disputable(thing, attributes, _CONFLICTS[number])
         return (attribute, _CONFLICTS[number]) if attribute else None
+
+    def _disputable(self, thing: Thing, attributes: Sequence[str], conflict: ConflictKind) -> str | None:
+        """Choose the attribute to dispute: units and circumstances need a figure that has a unit of measurement."""
+        specs = self._attributes(thing)
+        for attribute in attributes:
+            value = specs[attribute]["value"]
+            measured = isinstance(value, list) and value[3] in self.units and value[4] in self.units
+            if measured or (conflict in ("stale", "majority", "tie") and not specs[attribute].get("undisputed")):
+                return attribute
+        return None
 
     # Sentences.
 
     def _say(self, thing: Thing, attribute: str, value: str, *, named: bool = False) -> str:
         """Word a fact by the next template of the split; `named`: by one that names the thing."""
-        templates = _attributes(thing.kind)[attribute][self.split]
+        templates = self._attributes(thing)[attribute][self.split]
         while True:
             self._turn[thing.kind, attribute] += 1
             template = templates[self._turn[thing.kind, attribute] % len(templates)]
@@ -233,10 +250,10 @@ class _Planter:
         return text[:1].upper() + text[1:]
 
     def _ask(self, thing: Thing, attribute: str) -> str:
-        return str(self.random.choice(_attributes(thing.kind)[attribute][f"ask_{self.split}"])).format(e=thing.name)
+        return str(self.random.choice(self._attributes(thing)[attribute][f"ask_{self.split}"])).format(e=thing.name)
 
     def _intro(self, thing: Thing) -> str:
-        return str(self.random.choice(_kinds()[thing.kind]["intro"][self.split])).format(e=thing.name)
+        return str(self.random.choice(self.kinds[thing.kind]["intro"][self.split])).format(e=thing.name)
 
     # Documents.
 
@@ -268,7 +285,7 @@ class _Planter:
 
     def _listing(self, name: str, thing: Thing, attributes: Sequence[str], values: Mapping[str, str]) -> None:
         """A data sheet: a table or bullets, in which a label and a value say what a sentence says elsewhere."""
-        specs = _attributes(thing.kind)
+        specs = self._attributes(thing)
         rows = [
             (str(specs[each].get(f"label_{self.split}", specs[each]["label"])), values[each]) for each in attributes
         ]
@@ -324,7 +341,7 @@ class _Planter:
                 self.world.statements += [replace(each, document=document) for each in said]
 
     def _dispute(self, slug: str, thing: Thing, attribute: str, value: str, conflict: ConflictKind) -> None:
-        other = self._value(_attributes(thing.kind)[attribute]["value"], unlike=value)
+        other = self._value(self._attributes(thing)[attribute]["value"], unlike=value)
         right = [(attribute, value, self._say(thing, attribute, value, named=True))]
         wrong = [(attribute, other, self._say(thing, attribute, other, named=True))]
         filler = self.random.choice
@@ -347,7 +364,8 @@ class _Planter:
             self._store(f"{slug}-one", thing, [right[0][2], filler(self._fillers)], right)
             self._store(f"{slug}-two", thing, [filler(self._fillers), wrong[0][2]], wrong, "rival")
         elif conflict == "unit":
-            other = _other_unit(value)
+            number, _, unit = value.partition(" ")
+            other = f"{number} {self.units[unit]}"
             wrong = [(attribute, other, self._say(thing, attribute, other, named=True))]
             self._store(f"{slug}-one", thing, [right[0][2], filler(self._fillers)], right)
             self._store(f"{slug}-two", thing, [filler(self._fillers), wrong[0][2]], wrong, "rival")
@@ -406,6 +424,21 @@ _UNITS = {
     "megapascals": "kilopascals",
     "million euros": "million dollars",
 }
+_MORE_UNITS = {
+    "km": "m",
+    "kilometres": "metres",
+    "litres": "hectolitres",
+    "minutes": "hours",
+    "tonnes": "kg",
+    "MW": "kW",
+    "megawatts": "kilowatts",
+    "watts": "kilowatts",
+    "km²": "ha",
+    "square kilometres": "hectares",
+    "weeks": "months",
+    "months": "years",
+}
+"""Of `elsewhere` only: with them the older splits would have other conflicts than those that were measured."""
 
 
 def _recased(said: tuple[str, str, str], thing: Thing) -> tuple[str, str, str]:
@@ -414,26 +447,6 @@ def _recased(said: tuple[str, str, str], thing: Thing) -> tuple[str, str, str]:
     for name in (thing.name, value):
         text = text.replace(name[:1].lower() + name[1:], name)
     return attribute, value, text
-
-
-def _attributes(kind: str) -> dict[str, dict[str, Any]]:
-    return {name: spec for name, spec in _kinds()[kind].items() if isinstance(spec, dict) and "value" in spec}
-
-
-def _other_unit(value: str) -> str:
-    number, _, unit = value.partition(" ")
-    return f"{number} {_UNITS[unit]}"
-
-
-def _disputable(thing: Thing, attributes: Sequence[str], conflict: ConflictKind) -> str | None:
-    """Choose the attribute to dispute: units and circumstances need a figure that has a unit of measurement."""
-    specs = _attributes(thing.kind)
-    for attribute in attributes:
-        value = specs[attribute]["value"]
-        measured = isinstance(value, list) and value[3] in _UNITS and value[4] in _UNITS
-        if measured or (conflict in ("stale", "majority", "tie") and value != "licence"):
-            return attribute
-    return None
 
 
 @lru_cache(maxsize=4)
