@@ -6,8 +6,9 @@ When in doubt there is no disagreement: false alarms bury true ones.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from difflib import SequenceMatcher
 
 from activities.research.dating import NEWER_BY
@@ -18,7 +19,7 @@ from activities.research.similarity import contained, overlap
 from activities.research.statements import EMPTY, EVENT_STEMS, VERB_STEMS, Fact
 from activities.research.text import STOP_WORDS, stem, terms, words
 from activities.research.units import CURRENCIES
-from activities.research.values import STARTED, Value, agree, concept, contrasting, designated
+from activities.research.values import STARTED, Value, agree, concept, contrasting, designated, doing_otherwise
 from schema.contracts.research import ConflictKind
 
 TELLING = frozenset(
@@ -30,13 +31,21 @@ TELLING = frozenset(
 """Dimensions that say by themselves, for one subject, what was measured, unless words say otherwise."""
 
 
-def disagreement(left: Fact, right: Fact) -> ConflictKind | None:
-    """Say how two facts disagree, or None where they do not."""
+Alike = Callable[[Fact, Fact], bool]
+"""Tells whether two facts mean one property of their subject; asked where their words tell neither way."""
+
+
+def disagreement(left: Fact, right: Fact, alike: Alike | None = None) -> ConflictKind | None:
+    """Say how two facts disagree, or None where they do not.
+
+    Args:
+        alike: compares meanings; None: words alone decide.
+    """
     if left.sources & right.sources or not same_subject(left, right):
         return None  # Within one source, the author knew both sentences.
     if _denies(left, right):
         return aged(left, right) or ConflictKind.PLAIN
-    found = _different_figures(left, right) or _different_values(left, right)
+    found = _different_figures(left, right, alike) or _different_values(left, right)
     apart = other_circumstances(left, right) if found else None
     if found is None or apart is None:
         return None
@@ -91,7 +100,7 @@ def other_circumstances(left: Fact, right: Fact, *, by_make: bool = True) -> Con
     Else STALE where each says itself of when it is, and PLAIN where nothing keeps them apart. Without `by_make`, parts
     (the municipality of X) and a difference of words in sentences of one make do not keep them apart.
     """
-    if contrasting(left.stems - right.stems, right.stems - left.stems) and not _ranks(left, right):
+    if opposed(left, right) and not _ranks(left, right):
         return None
     ours, theirs = left.stems - right.stems, right.stems - left.stems
     if left.values and any(antonym_of(term) & theirs for term in ours):
@@ -113,6 +122,17 @@ def other_circumstances(left: Fact, right: Fact, *, by_make: bool = True) -> Con
     if left.values and right.values and left.years and right.years and not _same_time(left, right):
         return None
     return ConflictKind.PLAIN
+
+
+def opposed(left: Fact, right: Fact) -> bool:
+    """Tell whether two facts name opposites (adults, children), or doings and nothing that both speak of."""
+    ours, theirs = left.stems - right.stems, right.stems - left.stems
+    if contrasting(ours, theirs):
+        return True
+    units = frozenset(
+        stem(word) for fact in (left, right) for value in fact.values for word in words(value.figure.unit)
+    )
+    return doing_otherwise(ours, theirs) and common(left, right) <= units
 
 
 def _same_time(left: Fact, right: Fact) -> bool:
@@ -222,19 +242,26 @@ def _nouns(value: Value) -> frozenset[str]:
     return frozenset(map(concept, value.modifiers)) | {value.noun}
 
 
-def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact) -> bool:
-    """Tell whether two figures are of the same property of their subject."""
-    named = {stem(name) for name in ours.names | theirs.names}
+def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact, alike: Alike | None = None) -> bool:
+    """Tell whether two figures are of the same property of their subject.
+
+    Args:
+        alike: asked where only their dimension speaks for it; None: that is enough for the telling ones.
+    """
+    named = {stem(name) for name in ours.names | theirs.names} | _titled(ours) | _titled(theirs)
     here = frozenset(each for each in left.concepts if each not in named and each not in EMPTY)
     there = frozenset(each for each in right.concepts if each not in named and each not in EMPTY)
     grouped_here, grouped_there = fitting(here, left), fitting(there, right)
+    shared = overlap(here, there)
+    near = near_in_size(left, right)
+    if not near and shared < 0.5:
+        return False
     if grouped_here and grouped_there:
         if not grouped_here & grouped_there:
             return False
         if left.figure.dimension in TELLING:
             return True
     dimension = left.figure.dimension
-    shared = overlap(here, there)
     if {dimension, right.figure.dimension} <= {"count", "plain"}:
         return dimension == "count" or bool(grouped_here & grouped_there) or shared >= 0.4
     if {left.predicate, right.predicate} - {""} and left.predicate != right.predicate:
@@ -244,12 +271,29 @@ def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact) -> bool:
     if grouped_here & grouped_there:
         rest_here, rest_there = here - grouped_there, there - grouped_here
         return shared >= 0.2 or not rest_here or not rest_there or len(rest_here) + len(rest_there) <= 6
+    single = _alone(left, ours) and _alone(right, theirs) and near
     if dimension in TELLING:
-        return _alone(left, ours) and _alone(right, theirs)
+        return single and (alike is None or alike(ours, theirs))
     if dimension in CURRENCIES or dimension in ("time", "share"):
         tied = bool(here & there) or bool((ours.names & theirs.names) - ours.subject) or bool(common(ours, theirs))
-        return shared >= 0.34 or (tied and _alone(left, ours) and _alone(right, theirs))
+        return shared >= 0.34 or (single and (alike(ours, theirs) if alike is not None else tied))
     return shared >= 0.5
+
+
+def _titled(fact: Fact) -> frozenset[str]:
+    """Return the stems of what its sources are called: a heading says nothing of which property a row is."""
+    return frozenset(stem(word) for claim in fact.claims for word in words(claim.source.title))
+
+
+OF_ONE_SIZE = Decimal(10)
+"""Figures that lie further apart than this are taken to be of two properties, where no word tells: the length of a
+course and its ascent, how long something takes and how long it is kept."""
+
+
+def near_in_size(left: Value, right: Value) -> bool:
+    """Tell whether two figures may be of one property by their size; a slip of the unit leaves the number."""
+    low, high = sorted((abs(left.figure.base), abs(right.figure.base)))
+    return high <= OF_ONE_SIZE * low or left.figure.value == right.figure.value
 
 
 _FITS = {
@@ -267,7 +311,7 @@ def common(left: Fact, right: Fact) -> frozenset[str]:
         else frozenset()
     )
     named = frozenset(stem(name) for name in left.names | right.names)
-    return (left.words & right.words) - named - heads - EMPTY
+    return (left.words & right.words) - named - heads - EMPTY - _titled(left) - _titled(right)
 
 
 _BOUNDING = frozenset({concept(stem("limited")), concept(stem("required"))})
@@ -286,13 +330,15 @@ def _alone(value: Value, fact: Fact) -> bool:
     return sum(1 for each in fact.values if each.figure.dimension == value.figure.dimension and not each.condition) == 1
 
 
-def _different_figures(left: Fact, right: Fact) -> ConflictKind | None:
+def _different_figures(left: Fact, right: Fact, alike: Alike | None) -> ConflictKind | None:
     """Compare the figures of the same property; agreement in any of them is agreement."""
     if left.versions and right.versions and left.versions != right.versions:
         return None
     found: ConflictKind | None = None
     for ours in left.values:
-        peers = [each for each in right.values if comparable(ours, each) and same_attribute(ours, each, left, right)]
+        peers = [
+            each for each in right.values if comparable(ours, each) and same_attribute(ours, each, left, right, alike)
+        ]
         rivals = [each for each in left.values if any(comparable(each, peer) for peer in peers)]
         if not peers:
             continue
@@ -487,7 +533,7 @@ def _denies(left: Fact, right: Fact) -> bool:
     """Tell whether one says that it is not so, in nearly the same words."""
     if left.circumstances != right.circumstances or left.versions != right.versions or _cases_apart(left, right):
         return False
-    if contrasting(left.stems - right.stems, right.stems - left.stems):
+    if opposed(left, right):
         return False
     if any(comparable(ours, theirs) and not agree(ours, theirs) for ours in left.values for theirs in right.values):
         return False

@@ -15,6 +15,7 @@ from activities.research.alignment import (
     designations_apart,
     fitting,
     heads_apart,
+    near_in_size,
     other_circumstances,
     same_subject,
 )
@@ -194,6 +195,11 @@ def _measured_apart(left: Value, right: Value, counted: Set[str], *, strictly: b
         left.per != right.per
         or left.predicate != right.predicate
         or (strictly and left.noun == right.noun and left.modifiers != right.modifiers)
+        or (
+            strictly
+            and not near_in_size(left, right)
+            and not fitting(left.concepts, left) & fitting(right.concepts, right)
+        )
         or left.figure.dimension != right.figure.dimension
         or (left.figure.dimension == "count" and not comparable(left, right) and not {left.noun, right.noun} <= counted)
     )

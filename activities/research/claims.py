@@ -113,10 +113,15 @@ def candidates(regions: Sequence[Region]) -> list[Candidate]:
     for region in regions:
         read = sentences(region.text, cut_start=region.start > 0 and not _begins_with_title(region))
         for number, sentence in enumerate(read):
-            if not is_navigation(sentence.text):
+            if not is_navigation(sentence.text) and not _is_title(sentence.text, region.source):
                 found.append(_candidate(region, sentence, read[max(0, number - ANTECEDENTS_MAX) : number]))
         found += _rows_between(region, read)
     return found
+
+
+def _is_title(text: str, source: SourceRef) -> bool:
+    """Tell whether a line is what its document is called: it names, and states nothing."""
+    return normalise(text).strip(" .:") == normalise(source.title).strip(" .:")
 
 
 def _begins_with_title(region: Region) -> bool:
@@ -130,6 +135,8 @@ def _rows_between(region: Region, read: Sequence[Sentence]) -> list[Candidate]:
     spans = [(sentence.start, sentence.end) for sentence in read]
     for place, row in enumerate(rows_of(region.text)):
         if any(start < row.end and row.start < end for start, end in spans):
+            continue
+        if _is_title(region.text[row.start : row.end], region.source):
             continue
         start = region.start + row.start
         heading = region.heading_at(start)

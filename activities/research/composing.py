@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from activities.research.conflicts import lost
 from activities.research.outlived import Outlived, asides, differing, old_answer, outlived
+from activities.research.phrased import as_question
 from activities.research.phrases import counted, say
-from activities.research.questions import query_terms
+from activities.research.questions import query_terms, single_questions
 from activities.research.rows import read_said
 from activities.research.text import as_sentence, lacks_subject, leans_on_previous, terms
 from schema.contracts.research import BY_RULE, Brief, Claim, Conflict, Finding, Report, Section, Sentence, Subtask
@@ -275,7 +276,8 @@ def _recommended(subtask: Subtask, found: Sequence[Finding], material: Material)
         return [] if _disputed(material, subtask) else [say("add_sources", subtask=subtask.title)]
     told = []
     said = {term for finding in found for claim in material.claims_of(finding) for term in terms(claim.text)}
-    unsaid = [term.word for term in query_terms(subtask.question) if term.is_core and term.stem not in said]
+    asked = (term for each in single_questions(subtask.question) for term in query_terms(as_question(each)))
+    unsaid = list(dict.fromkeys(term.word for term in asked if term.is_core and term.stem not in said))
     if unsaid:
         told.append(say("open_point", subtask=subtask.title, words=_listed(unsaid[:3])))
     if (stated := old_answer(material.brief, subtask, found, material.claims)) is not None:

@@ -8,6 +8,7 @@ question in meaning. What `superseded.py` sees by words needs none of this.
 import re
 from collections.abc import Sequence
 
+from activities.research.alignment import aged, near_in_size
 from activities.research.nearness import Nearness
 from activities.research.questions import asks_for_time
 from activities.research.statements import Fact
@@ -29,6 +30,11 @@ MEANT_MIN = 0.38
 about the property, four in five are (measured on the planted facts that were looked at)."""
 
 
+ALIKE_MIN = 0.4
+"""Of two statements about one property, four in five are as near as this to each other; of two about different ones,
+three in ten (the same way, `elsewhere` and `tenth`)."""
+
+
 def meant_otherwise(
     question: str, left: Fact, right: Fact, dimensions: frozenset[str], nearness: Nearness | None
 ) -> bool:
@@ -44,6 +50,14 @@ def meant_otherwise(
     asked, *said = (_without(text, subject) for text in (question, display(left.text), display(right.text)))
     near: Sequence[float] | None = nearness(asked, said)
     return near is not None and min(near) >= MEANT_MIN
+
+
+def meant_alike(left: Fact, right: Fact, nearness: Nearness) -> bool:
+    """Tell whether two facts of one thing mean one property of it; where the language is not known, they may."""
+    named = frozenset(stem(name) for name in left.names & right.names)
+    ours, theirs = (_without(display(fact.text), named) for fact in (left, right))
+    near = nearness(ours, [theirs])
+    return near is None or near[0] >= ALIKE_MIN
 
 
 def _values_differ(question: str, left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:
@@ -62,7 +76,7 @@ def _values_differ(question: str, left: Fact, right: Fact, dimensions: frozenset
         return False
     one, other = mine[0], yours[0]
     same = one.figure.dimension == other.figure.dimension and one.per == other.per
-    return same and figures_apart(one, other)
+    return same and figures_apart(one, other) and (aged(left, right) is not None or near_in_size(one, other))
 
 
 _FIGURE = re.compile(r"\d[\d.,]*")

@@ -10,11 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from activities.research.alignment import TELLING, designations_apart, stated_at
+from activities.research.alignment import TELLING, designations_apart, near_in_size, stated_at
 from activities.research.asked import is_about
 from activities.research.dating import NEWER_BY, OLD_AFTER
 from activities.research.numbering import numbered_apart
-from activities.research.questions import asks_for_one_thing, asks_for_time, single_questions
+from activities.research.questions import (
+    asks_for_account,
+    asks_for_one_thing,
+    asks_for_the_last,
+    asks_for_time,
+    single_questions,
+)
 from activities.research.relations import relations_asked
 from activities.research.statements import Fact, facts_of
 from activities.research.superseded import (
@@ -65,7 +71,7 @@ def outlived(
     for subtask in subtasks:
         for question in single_questions(subtask.question):
             asked = wanted(question)
-            if asked.is_definite or (asked.subject and asks_for_one_thing(question)):
+            if asked.is_definite or (asked.subject and not asks_for_account(question)):
                 about = [fact for fact in facts if is_about(asked, fact)]
                 own = [fact for fact in about if fact.finding.subtask_number == subtask.number]
                 for each in _outlived(question, asked, own, about):
@@ -99,6 +105,7 @@ def differing(
                 and _answers(fact) >= DIFFERS_MIN * _answers(best)
                 and not told_apart(asked, best, fact)
                 and _other_value(question, asked, best, fact, dimensions)
+                and _of_one_size(best, fact, dimensions)
             ]
             sides = tuple({each.finding.id: each.finding for each in (best, *others)}.values())
             if len(sides) > 1:
@@ -208,8 +215,8 @@ def _outlives(question: str, asked: Wanted, newer: Fact, older: Fact, dimensions
 
 def _of_different_things(question: str, asked: Wanted, newer: Fact, older: Fact) -> bool:
     """Tell whether known words say that only the older fact is of the property that was asked for."""
-    if asks_for_time(question) or "date" in asked.dimensions:
-        return True  # When something happened does not change with the years.
+    if (asks_for_time(question) or "date" in asked.dimensions) and not asks_for_the_last(question):
+        return True  # When something happened does not change with the years, but for the last time it did.
     if newer.values and older.values:
         in_known_words = asked.answered_by(older.text) == 1.0 > asked.answered_by(newer.text)
         return in_known_words or told_apart(asked, newer, older)
@@ -232,6 +239,8 @@ def _other_value(question: str, asked: Wanted, left: Fact, right: Fact, dimensio
         return len(mine) == len(yours) == 1 and _of_a_kind(mine[0], yours[0]) and figures_apart(mine[0], yours[0])
     if bare_numbers_apart(question, left, right):
         return True
+    if names_apart(_related(question, asked, left), _related(question, asked, right)):
+        return True
     # Whether a place or somebody was asked for, two sentences of one kind may tell the other (where should I order X).
     named, rivals = (
         [only_name(question, asked, fact, placed=placed) for placed in (True, False)] for fact in (left, right)
@@ -240,6 +249,17 @@ def _other_value(question: str, asked: Wanted, left: Fact, right: Fact, dimensio
         return True
     # A place stands before its verb, too (X houses the office).
     return asks_for_place(question) and names_apart(_sole(named, left), _sole(rivals, right))
+
+
+def _related(question: str, asked: Wanted, fact: Fact) -> frozenset[str]:
+    """Return the one name besides the subject that stands in the relation that is asked for (who makes X)."""
+    wished = relations_asked(question)
+    found = {
+        relation.value
+        for relation in fact.relations
+        if relation.kind in wished and not frozenset(map(stem, relation.value)) <= asked.subject
+    }
+    return next(iter(found)) if len(found) == 1 else frozenset()
 
 
 def _sole(given: Sequence[frozenset[str]], fact: Fact) -> frozenset[str]:
@@ -261,6 +281,10 @@ def _figures(fact: Fact, dimensions: frozenset[str]) -> list[Value]:
     """Return the figures that may answer; else those that nobody asked for, whose dimension says what was measured."""
     found = [value for value in fact.values if value.figure.dimension in dimensions]
     return found or [value for value in fact.values if value.figure.dimension in TELLING]
+
+
+def _of_one_size(left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:
+    return all(near_in_size(one, other) for one in _figures(left, dimensions) for other in _figures(right, dimensions))
 
 
 def _of_a_kind(left: Value, right: Value) -> bool:

@@ -167,7 +167,8 @@ def _key_words(asked: str) -> str | None:
         if match is None or unit_of(match["name"]) is not None:
             continue
         said = re.sub("[,:]", "", match["property"]).split()
-        does = any(word in _VERBS and stem(word) not in _MEASURES for word in said)
+        doing = said[1:] if said[0] == "last" else said  # The last eruption: nothing lasts.
+        does = any(word in _VERBS and stem(word) not in _MEASURES for word in doing)
         if not does and not _QUESTION_WORDS.intersection(said) and (question := _asking_for(said, match["name"])):
             return question
     return None

@@ -217,6 +217,16 @@ def asks_for_time(question: str) -> bool:
     return bool(_FOR_TIME.match(as_question(question).strip()))
 
 
+_THE_LAST = re.compile(
+    r"\b(?:last|latest|lately|newest|recent|recently)\b(?! (?:year|month|week|day)\b)", re.IGNORECASE
+)
+
+
+def asks_for_the_last(question: str) -> bool:
+    """Tell whether the latest of several is asked for, which another one follows (when did X last erupt)."""
+    return bool(_THE_LAST.search(question))
+
+
 def asks_for_name(question: str) -> bool:
     """Tell whether a name would answer."""
     return bool(_FOR_NAME.match(as_question(question).strip()))
@@ -236,6 +246,19 @@ _FOR_ONE_THING = re.compile(
 def asks_for_one_thing(question: str) -> bool:
     """Tell whether one value or name would answer (which operator ...), rather than an account (how does X work)."""
     return asks_for_property(question) or bool(_FOR_ONE_THING.search(question))
+
+
+_FOR_ACCOUNT = re.compile(
+    r"how (?:do|does|did|is|are|was|were|can|could|should|to|has|have|will|would)\b|why\b|"
+    r"what (?:happens|happened|makes)\b|what (?:do|does|did) .+ do\b|"
+    r"(?:describe|explain|compare|summari[sz]e|discuss|tell me about|outline)\b",
+    re.IGNORECASE,
+)
+
+
+def asks_for_account(question: str) -> bool:
+    """Tell whether more than one value or name is asked for, by its first words (how does X work, explain X)."""
+    return bool(_FOR_ACCOUNT.match(as_question(question).strip()))
 
 
 def thing_asked(question: str) -> str | None:

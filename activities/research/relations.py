@@ -31,7 +31,7 @@ _WHO_IS = r"NAME,? (?:(?:who|which) )?"
 _AGENT_FORMS = (
     rf"\bWHO{_OF} {_IS} (?:(?:called|named) )?{_SMALL}NAME",
     rf"\bWHO{_OF} {_IS} the NAME",
-    rf"{_WHO_IS}{_IS} (?:[Aa]lso |now |still |again )?{_SMALL}WHO\b",
+    rf"{_WHO_IS}{_IS} (?![a-z]+ (?:from|by|with|to)\b)(?:[Aa]lso |now |still |again )?{_SMALL}WHO\b",
     rf"{_WHO_IS}{_IS} (?:[\w]+ )?{_CHOSEN} (?:as |to be |to the {_OFFICE} of )?{_SMALL}WHO\b",
     rf"{_WHO_IS}(?:serve[sd]|act(?:s|ed)|works|signs|t(?:akes|ook) over|took office|stays on) as {_SMALL}WHO\b",
     rf"{_WHO_IS}(?:holds|held|has|took|takes|fills|occupies|got) (?:the )?{_OFFICE} (?:of |as ){_SMALL}WHO\b",
@@ -86,12 +86,18 @@ def _kind(name: str, done: str, who: str, works: str, does: str = "") -> _Kind:
 
 
 def _filled(form: str, said: Mapping[str, str]) -> str | None:
-    """Write words for the placeholders of a form; None where there is no word for one."""
+    """Write words for the placeholders of a form; None where there is no word for one.
+
+    What was done may be said with something else (designed and built by).
+    """
     for placeholder, alternatives in said.items():
         if placeholder in form:
             if not alternatives:
                 return None
-            form = form.replace(placeholder, f"(?:{alternatives})")
+            joined = (
+                rf"(?:[a-z]+ed and )?(?:{alternatives})(?: and [a-z]+ed)?" if placeholder == "DONE" else alternatives
+            )
+            form = form.replace(placeholder, f"(?:{joined})")
     return form
 
 

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Set
 from dataclasses import replace
 from decimal import Decimal
 
-from activities.research.alignment import comparable, fitting, heads_apart, other_circumstances
+from activities.research.alignment import comparable, fitting, heads_apart, opposed, other_circumstances
 from activities.research.lexicon import table_of
 from activities.research.numbering import numbered, numbered_asked
 from activities.research.questions import asks_for_name, asks_for_time
 from activities.research.statements import EMPTY, EVENT_STEMS, Fact, leading_name
 from activities.research.text import STOP_WORDS, stem, words
 from activities.research.units import CURRENCIES
-from activities.research.values import BEGINNINGS, Event, Value, agree, concept, contrasting, happening
+from activities.research.values import BEGINNINGS, Event, Value, agree, concept, happening
 from activities.research.wanted import Wanted, meanings, wanted
 
 APART_YEARS_MIN = 5
@@ -277,6 +277,6 @@ def circumstances_apart(left: Fact, right: Fact) -> bool:
 
     That something holds *when it runs* is no circumstance: nothing is said of when it does not.
     """
-    if contrasting(left.stems - right.stems, right.stems - left.stems):
+    if opposed(left, right):
         return True
     return bool(left.values and right.values and left.years and right.years and not left.years & right.years)

@@ -5,6 +5,7 @@ clause, a range or a bound, what it is counted per. The citation gate knows noth
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -24,7 +25,11 @@ BEGINNINGS = frozenset(
     if group & {stem(word) for word in ("founded", "launched", "opened", "built", "began")}
 )
 """Steps of one coming into being; a text may date any of them for the whole."""
-_CONTRASTS = tuple(frozenset(stem(word) for word in group) for group in groups_of("contrasts"))
+_CONTRASTS = tuple(
+    {stem(word): number for number, member in enumerate(group) for word in member.split("/")}
+    for group in groups_of("contrasts")
+)
+"""Stem -> the member of the family."""
 _DOINGS = tuple(
     (frozenset(map(stem, left.split())), frozenset(map(stem, right.split()))) for left, right in pairs_of("doings")
 )
@@ -130,11 +135,18 @@ def concepts_of(text: str) -> frozenset[str]:
 
 
 def contrasting(left: frozenset[str], right: frozenset[str]) -> bool:
-    """Tell whether two sets of stems name different members of a family of opposites (adult, child), or doings whose
-    measures are of two properties (needs, writes)."""
-    return any(
-        (ours := left & family) and (theirs := right & family) and not ours & theirs for family in _CONTRASTS
-    ) or any((left & one and right & other) or (left & other and right & one) for one, other in _DOINGS)
+    """Tell whether two sets of stems name different members of a family of opposites (adult, child)."""
+    return any(_members_apart(left, right, family) for family in _CONTRASTS)
+
+
+def doing_otherwise(left: frozenset[str], right: frozenset[str]) -> bool:
+    """Tell whether two sets of stems name doings whose measures are of two properties (needs, writes)."""
+    return any((left & one and right & other) or (left & other and right & one) for one, other in _DOINGS)
+
+
+def _members_apart(left: frozenset[str], right: frozenset[str], family: Mapping[str, int]) -> bool:
+    ours, theirs = ({family[each] for each in side & family.keys()} for side in (left, right))
+    return bool(ours and theirs) and not ours & theirs
 
 
 def spelled_out(text: str) -> str:
