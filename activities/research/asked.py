@@ -18,6 +18,7 @@ from activities.research.alignment import (
     near_in_size,
     other_circumstances,
     same_subject,
+    slips,
 )
 from activities.research.meant import meant_otherwise
 from activities.research.nearness import Nearness
@@ -116,7 +117,7 @@ def _disagreement(
         return kind
     if stale is None:
         same = wanted(question).is_definite and meant_otherwise(question, left, right, dimensions, nearness)
-        return ConflictKind.PLAIN if same else None
+        return (ConflictKind.UNIT if slips(left, right) else ConflictKind.PLAIN) if same else None
     outdated = superseded(question, left, right, dimensions) or meant_otherwise(
         question, left, right, dimensions, nearness
     )

@@ -30,11 +30,6 @@ MEANT_MIN = 0.38
 about the property, four in five are (measured on the planted facts that were looked at)."""
 
 
-ALIKE_MIN = 0.4
-"""Of two statements about one property, four in five are as near as this to each other; of two about different ones,
-three in ten (the same way, `elsewhere` and `tenth`)."""
-
-
 def meant_otherwise(
     question: str, left: Fact, right: Fact, dimensions: frozenset[str], nearness: Nearness | None
 ) -> bool:
@@ -52,12 +47,12 @@ def meant_otherwise(
     return near is not None and min(near) >= MEANT_MIN
 
 
-def meant_alike(left: Fact, right: Fact, nearness: Nearness) -> bool:
-    """Tell whether two facts of one thing mean one property of it; where the language is not known, they may."""
+def meant_alike(left: Fact, right: Fact, nearness: Nearness) -> float:
+    """Tell how near two facts of one thing are in meaning, 0..1; 1 where the language is not known: they may be one."""
     named = frozenset(stem(name) for name in left.names & right.names)
     ours, theirs = (_without(display(fact.text), named) for fact in (left, right))
     near = nearness(ours, [theirs])
-    return near is None or near[0] >= ALIKE_MIN
+    return near[0] if near is not None else 1.0
 
 
 def _values_differ(question: str, left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from activities.research.lexicon import groups_of, table_of, words_of
-from activities.research.text import STOP_WORDS, stem, words
+from activities.research.text import STOP_WORDS, singular, stem, words
 from activities.research.units import unit_of
 
 WORDS_MAX = 9
@@ -242,7 +242,7 @@ def _asking_for(said: Sequence[str], name: str, whole: str = "") -> str | None:
     known = _PROPERTIES.intersection(map(stem, said))
     if any(stem(word) in _COUNTED and word.endswith("s") for word in said):
         return f"How many {what}?"
-    if not (known or unit) or (said[-1].endswith("s") and not said[-1].endswith("ss") and said[-1] not in _PLURALS):
+    if not (known or unit) or (singular(said[-1]) != said[-1] and said[-1] not in _PLURALS):
         return None  # Limits of Python: an account is asked for.
     return f"{'Who' if known and known <= _ROLES else 'What'} is the {what}{f', in {unit}' if unit else ''}?"
 

@@ -358,6 +358,8 @@ def _end_of(figure: Figure, text: str) -> int:
 
 
 _CIRCUMSTANCES = frozenset(stem(word) for word in words_of("circumstances"))
+_REGULARLY = {stem(word): word for word in words_of("circumstances") if word.endswith("ly")}
+"""Of one stem with a unit of time: a weekly dose, seven weeks."""
 _BOUNDS = re.compile(r"\b(?:if|when|unless|except)\b", re.IGNORECASE)
 _CUMULATIVE = re.compile(
     r"\b(?:since (?:records|then|its|the beginning)|so far|to date|in all|in total|altogether|overall|"
@@ -368,7 +370,9 @@ _CUMULATIVE = re.compile(
 
 def _circumstances(text: str) -> frozenset[str]:
     bounds = {match.lower() for match in _BOUNDS.findall(text)}
-    return frozenset(term for term in terms(text) if term in _CIRCUMSTANCES) | bounds
+    said = set(words(text))
+    found = (term for term in terms(text) if term in _CIRCUMSTANCES and _REGULARLY.get(term) in (None, *said))
+    return frozenset(found) | bounds
 
 
 _PLACED = re.compile(

@@ -477,7 +477,8 @@ _POINTER = re.compile(
     r"you will find (?:more|further|details|information|links?|examples?|instructions|the (?:following|list)|"
     r"an? (?:list|description|summary|guide|overview)|how|out|everything|below|here)|guide you through|"
     r"see the [\w ]+ (?:section|documentation|docs)|refer to the|documentation for|for details)\b|"
-    r"\b(?:below|as follows|following|examples?|follows|e\.g\.|i\.e\.|features|steps?|like so|like this|usage)[.:]$|"
+    r"\b(?:below|as follows|following|follows|e\.g\.|i\.e\.|like so|like this)[.:]$|"
+    r"\b(?:examples?|features|steps?|usage):$|"
     r"\b(?:following|below)\b[^.]*:$",
     re.IGNORECASE,
 )
