@@ -222,7 +222,7 @@ def comparable(left: Value, right: Value) -> bool:
     """Tell whether two figures may be of one kind: one dimension, counted things of one name, the same per what."""
     if left.condition or right.condition:
         return False
-    if left.per != right.per and not _per_elsewhere(left, right) and not _per_elsewhere(right, left):
+    if not same_per(left, right):
         return False
     ours, theirs = left.figure.dimension, right.figure.dimension
     if ours == theirs == "count":
@@ -234,6 +234,11 @@ def comparable(left: Value, right: Value) -> bool:
         counted, other = (left, right) if ours == "count" else (right, left)
         return counted.noun in other.concepts
     return ours == theirs
+
+
+def same_per(left: Value, right: Value) -> bool:
+    """Tell whether two figures are per the same, or one says so apart from its figure (an hourly capacity)."""
+    return left.per == right.per or _per_elsewhere(left, right) or _per_elsewhere(right, left)
 
 
 def _per_elsewhere(bare: Value, full: Value) -> bool:
@@ -295,10 +300,14 @@ OF_ONE_SIZE = Decimal(10)
 course and its ascent, how long something takes and how long it is kept."""
 
 
-def near_in_size(left: Value, right: Value) -> bool:
-    """Tell whether two figures may be of one property by their size; a slip of the unit leaves the number."""
+def near_in_size(left: Value, right: Value, *, within: Decimal = OF_ONE_SIZE) -> bool:
+    """Tell whether two figures may be of one property by their size; a slip of the unit leaves the number.
+
+    Args:
+        within: so many times as large the larger one may be.
+    """
     low, high = sorted((abs(left.figure.base), abs(right.figure.base)))
-    return high <= OF_ONE_SIZE * low or left.figure.value == right.figure.value
+    return high <= within * low or left.figure.value == right.figure.value
 
 
 _FITS = {

@@ -71,12 +71,16 @@ def asked_disagreements(
         yield from _taking_sides(question, facts, answering, told, dimensions)
 
 
-def answers_otherwise(question: str, fact: Fact, peer: Fact) -> bool:
-    """Tell whether both are about the subject of one definite question, and answer it with different values."""
+def answers_otherwise(question: str, fact: Fact, peer: Fact, nearness: Nearness | None = None) -> bool:
+    """Tell whether both are about the subject of one definite question, and answer it with different values.
+
+    Args:
+        nearness: compares meanings; None: words alone decide.
+    """
     asked = wanted(question)
     if not asked.is_definite or not (is_about(asked, fact) and is_about(asked, peer)):
         return False
-    return _disagreement(question, fact, peer, dimensions_asked(question, [fact, peer])) is not None
+    return _disagreement(question, fact, peer, dimensions_asked(question, [fact, peer]), nearness) is not None
 
 
 def _taking_sides(

@@ -237,7 +237,7 @@ def extract(view: AgentView, passages: Sequence[Passage], nearness: Nearness | N
     left = [candidate for candidate in pool if not any(_spans_meet(candidate, other) for other in taken)]
     room = min(RIVALS_PER_CALL_MAX, CLAIMS_PER_AGENT_MAX - len(view.claims) - len(claims))
     questions = single_questions(view.subtask.question)
-    return (*claims, *_rivals((*view.claims, *claims), left, view.subtask.number, room, questions))
+    return (*claims, *_rivals((*view.claims, *claims), left, view.subtask.number, room, questions, nearness))
 
 
 RIVALS_PER_CALL_MAX = 4
@@ -271,6 +271,7 @@ def _rivals(
     agent_number: int,
     room: int,
     questions: Sequence[str] = (),
+    nearness: Nearness | None = None,
 ) -> list[Claim]:
     """Return what contradicts a claim that is held: whoever reads the one must see the other, however it is worded.
 
@@ -294,7 +295,7 @@ def _rivals(
             for claim, fact, keys in ours
             for peer, others_keys in theirs
             if (keys & others_keys and disagreement(fact, peer))
-            or any(answers_otherwise(question, fact, peer) for question in questions)
+            or any(answers_otherwise(question, fact, peer, nearness) for question in questions)
         ]
         if against:
             found.append(other.model_copy(update={"relevance": max(against)}))

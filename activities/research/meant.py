@@ -8,10 +8,11 @@ question in meaning. What `superseded.py` sees by words needs none of this.
 import re
 from collections.abc import Sequence
 
-from activities.research.alignment import aged, near_in_size
+from activities.research.alignment import aged, near_in_size, same_per
 from activities.research.nearness import Nearness
-from activities.research.questions import asks_for_time
-from activities.research.statements import Fact
+from activities.research.phrased import as_question
+from activities.research.questions import asks_for_account, asks_for_name, asks_for_time
+from activities.research.statements import EMPTY, Fact
 from activities.research.superseded import (
     APART_YEARS_MIN,
     circumstances_apart,
@@ -22,7 +23,7 @@ from activities.research.superseded import (
     only_dated,
     only_name,
 )
-from activities.research.text import WORD, display, stem
+from activities.research.text import WORD, display, stem, words
 from activities.research.wanted import wanted
 
 MEANT_MIN = 0.38
@@ -65,13 +66,30 @@ def _values_differ(question: str, left: Fact, right: Fact, dimensions: frozenset
     asked = wanted(question)
     if name_asked(question) or not dimensions:
         name, rival = only_name(question, asked, left), only_name(question, asked, right)
-        return names_apart(name, rival)
+        return names_apart(name, rival) or (not (name and rival) and _kinds_differ(question, left, right))
     mine, yours = figures_answering(asked, left, dimensions), figures_answering(asked, right, dimensions)
     if len(mine) != 1 or len(yours) != 1:
         return False
     one, other = mine[0], yours[0]
-    same = one.figure.dimension == other.figure.dimension and one.per == other.per
+    same = one.figure.dimension == other.figure.dimension and same_per(one, other)
     return same and figures_apart(one, other) and (aged(left, right) is not None or near_in_size(one, other))
+
+
+_FOR_KIND = re.compile(r"(?:(?:at|by|for|from|in|of|on|to|with) )?(?:what|which)\b", re.IGNORECASE)
+
+
+def _kinds_differ(question: str, left: Fact, right: Fact) -> bool:
+    """Tell whether a kind of thing is asked for (which material), and an older and a newer source name none alike.
+
+    Such values are common words (brass, aluminium): what two answers say besides the question's words is compared.
+    """
+    if aged(left, right) is None or left.values or right.values:
+        return False
+    if asks_for_name(question) or not _FOR_KIND.match(as_question(question)) or asks_for_account(question):
+        return False
+    asked = {stem(word) for word in words(question)}
+    ours, theirs = (fact.stems - asked - EMPTY for fact in (left, right))
+    return bool(ours and theirs) and not ours & theirs
 
 
 _FIGURE = re.compile(r"\d[\d.,]*")

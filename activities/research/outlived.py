@@ -9,8 +9,9 @@ stated, with a recommendation. Decision 0026.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from activities.research.alignment import TELLING, designations_apart, near_in_size, stated_at
+from activities.research.alignment import OF_ONE_SIZE, TELLING, designations_apart, near_in_size, stated_at
 from activities.research.asked import is_about
 from activities.research.dating import NEWER_BY, OLD_AFTER
 from activities.research.numbering import numbered_apart
@@ -46,6 +47,10 @@ DIFFERS_MIN, DIFFERING_MAX = 0.5, 3
 """So much of the best answer's relevance another value has, where it is worth a word; how many of them are told."""
 ABOUT_AS_WELL = 0.1
 """So much better may the older statement answer by its words: the wording of a question is one of several."""
+
+
+CHANGED = Decimal(2)
+"""A figure that has changed with the years is seldom more than so many times what it was; another property's may be."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +224,11 @@ def _of_different_things(question: str, asked: Wanted, newer: Fact, older: Fact)
         return True  # When something happened does not change with the years, but for the last time it did.
     if newer.values and older.values:
         in_known_words = asked.answered_by(older.text) == 1.0 > asked.answered_by(newer.text)
-        return in_known_words or told_apart(asked, newer, older)
+        if in_known_words and not _of_one_size(
+            newer, older, dimensions_asked(question, [newer, older]), within=CHANGED
+        ):
+            return True
+        return told_apart(asked, newer, older)
     kinds, others = ({relation.kind for relation in fact.relations} for fact in (newer, older))
     wished = relations_asked(question)
     return bool(others & wished) and not kinds & wished
@@ -283,8 +292,12 @@ def _figures(fact: Fact, dimensions: frozenset[str]) -> list[Value]:
     return found or [value for value in fact.values if value.figure.dimension in TELLING]
 
 
-def _of_one_size(left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:
-    return all(near_in_size(one, other) for one in _figures(left, dimensions) for other in _figures(right, dimensions))
+def _of_one_size(left: Fact, right: Fact, dimensions: frozenset[str], *, within: Decimal = OF_ONE_SIZE) -> bool:
+    return all(
+        near_in_size(one, other, within=within)
+        for one in _figures(left, dimensions)
+        for other in _figures(right, dimensions)
+    )
 
 
 def _of_a_kind(left: Value, right: Value) -> bool:

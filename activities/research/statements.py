@@ -413,6 +413,10 @@ def _verb_behind(word: str, following: str, *, singular: bool) -> bool:
 _BEHIND = re.compile(r"((?: [a-z-]+){1,3})")
 
 
+_WITH_VERBS = frozenset({"alone", "also", "alike", "always", "even", "itself", "never", "now", "often", "together"})
+"""What stands between a name and its verb."""
+
+
 def _head_of(name: str, text: str) -> tuple[str, ...]:
     at = text.lower().find(name)
     match = _BEHIND.match(text, at + len(name)) if at >= 0 else None
@@ -424,7 +428,7 @@ def _head_of(name: str, text: str) -> tuple[str, ...]:
         if place == 0 and _verb_behind(word, text[at + len(name) + 1 + len(word) :], singular=article is None):
             break
         done = word.endswith(("s", "ed")) and (word in VERBS or word.endswith("ed"))
-        if done or word in STOP_WORDS or stem(word) in EVENT_STEMS:
+        if done or word in STOP_WORDS or stem(word) in EVENT_STEMS or word in _WITH_VERBS or word.endswith("ly"):
             break
         held.append(word)
     return tuple(concept(stem(word)) for word in held if stem(word) not in EMPTY)

@@ -574,10 +574,12 @@ _CLEFT = re.compile(
     r"(?:(?:after|before|since|until|in|on|at|with|under|for|to|by|from) )?"
     r"(?:the )?(?-i:[A-ZÀ-Ý\d])[^.;:]{0,60}? (?:that|who|whom|which|when) |"
     r"it (?:takes|took|costs?|needs|needed|will take|can take) [^.;:]{0,30}?\d[^.;:]{0,60}? (?:to|for|before|until) |"
+    r"it (?:is|was|has been|had been) (?:\w+ly )?"
+    r"(?:[a-z]+ed|known|said|thought|found|shown|told|felt|true|clear|likely) that |"
     r"it (?:takes|took) (?:a while|some time|time|long|ages|hours|days|weeks|months|years) (?:to|for|before|until) ",
     re.IGNORECASE,
 )
-"""A sentence whose *it* points to nothing: It was (not until) 1948 that ..., It takes 2 days to ..."""
+"""A sentence whose *it* points to nothing: It was (not until) 1948 that, It was noted that, It takes 2 days to ..."""
 _FIRST_ONES = re.compile(r"the first [a-z-]+s (?!(?:is|are|was|were|in|of)\b)[a-z]+ ", re.IGNORECASE)
 """The first trains ran in 1948: the first ones that ever did, not of what was listed before."""
 
