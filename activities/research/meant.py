@@ -68,6 +68,8 @@ def _values_differ(question: str, left: Fact, right: Fact, dimensions: frozenset
         name, rival = only_name(question, asked, left), only_name(question, asked, right)
         return names_apart(name, rival) or (not (name and rival) and _kinds_differ(question, left, right))
     mine, yours = figures_answering(asked, left, dimensions), figures_answering(asked, right, dimensions)
+    if not mine and not yours:
+        return _kinds_differ(question, left, right)
     if len(mine) != 1 or len(yours) != 1:
         return False
     one, other = mine[0], yours[0]
@@ -87,7 +89,7 @@ def _kinds_differ(question: str, left: Fact, right: Fact) -> bool:
         return False
     if asks_for_name(question) or not _FOR_KIND.match(as_question(question)) or asks_for_account(question):
         return False
-    asked = {stem(word) for word in words(question)}
+    asked = {stem(word) for word in words(question)} | wanted(question).subject
     ours, theirs = (fact.stems - asked - EMPTY for fact in (left, right))
     return bool(ours and theirs) and not ours & theirs
 

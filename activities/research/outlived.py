@@ -220,7 +220,8 @@ def _outlives(question: str, asked: Wanted, newer: Fact, older: Fact, dimensions
 
 def _of_different_things(question: str, asked: Wanted, newer: Fact, older: Fact) -> bool:
     """Tell whether known words say that only the older fact is of the property that was asked for."""
-    if (asks_for_time(question) or "date" in asked.dimensions) and not asks_for_the_last(question):
+    in_time = asks_for_time(question) or "date" in asked.dimensions
+    if in_time and (newer.events or older.events or not newer.values) and not asks_for_the_last(question):
         return True  # When something happened does not change with the years, but for the last time it did.
     if newer.values and older.values:
         in_known_words = asked.answered_by(older.text) == 1.0 > asked.answered_by(newer.text)
@@ -245,7 +246,9 @@ def _other_value(question: str, asked: Wanted, left: Fact, right: Fact, dimensio
     if numbered_apart(left.text, right.text):
         return True
     if (mine := _figures(left, dimensions)) and (yours := _figures(right, dimensions)):
-        return len(mine) == len(yours) == 1 and _of_a_kind(mine[0], yours[0]) and figures_apart(mine[0], yours[0])
+        return (
+            len(mine) == len(yours) == 1 and _of_a_kind(asked, mine[0], yours[0]) and figures_apart(mine[0], yours[0])
+        )
     if bare_numbers_apart(question, left, right):
         return True
     if names_apart(_related(question, asked, left), _related(question, asked, right)):
@@ -300,7 +303,10 @@ def _of_one_size(left: Fact, right: Fact, dimensions: frozenset[str], *, within:
     )
 
 
-def _of_a_kind(left: Value, right: Value) -> bool:
-    return left.figure.dimension == right.figure.dimension != "plain" and (
-        left.figure.dimension != "count" or left.noun == right.noun
-    )
+def _of_a_kind(asked: Wanted, left: Value, right: Value) -> bool:
+    """Tell whether two figures may be of one kind: what is counted has two names where the question has neither."""
+    if left.figure.dimension != right.figure.dimension or left.figure.dimension == "plain":
+        return False
+    if left.figure.dimension != "count" or left.noun == right.noun:
+        return True
+    return not {left.noun, right.noun} & asked.attributes and near_in_size(left, right, within=CHANGED)

@@ -11,6 +11,7 @@ from activities.research.units import unit_of
 WORDS_MAX = 9
 ASKED_AFTER_WORDS_MAX = 4
 _QUESTION_WORDS = frozenset({"how", "to", "what", "when", "where", "which", "who", "why"})
+_JOINING = frozenset({"and", "or", "vs", "versus"})
 _ROLES = frozenset(stem(word) for row in table_of("roles").values() for word in row[1].split())
 _MEASURABLE = frozenset(word for said in table_of("fits").values() for word in "".join(said).split())
 _MEASURES = frozenset(map(stem, words_of("measures")))
@@ -169,7 +170,10 @@ def _key_words(asked: str) -> str | None:
         said = re.sub("[,:]", "", match["property"]).split()
         doing = said[1:] if said[0] == "last" else said  # The last eruption: nothing lasts.
         does = any(word in _VERBS and stem(word) not in _MEASURES for word in doing)
-        if not does and not _QUESTION_WORDS.intersection(said) and (question := _asking_for(said, match["name"])):
+        if does or (_QUESTION_WORDS | _JOINING).intersection(said):
+            continue
+        proper = match.re is _NAME_FIRST and _is_proper(match["name"], said)
+        if question := _asking_for(said, match["name"], proper=proper):
             return question
     return None
 
@@ -220,11 +224,23 @@ def _names_in(text: str) -> list[str]:
     return [name for name in found if name.lower() not in STOP_WORDS]
 
 
-def _asking_for(said: Sequence[str], name: str, whole: str = "") -> str | None:
+def _is_proper(name: str, said: Sequence[str]) -> bool:
+    """Tell whether a name of several words stands there, of which whatever is named behind it must be asked for."""
+    parts = name.removeprefix("the ").split()
+    return (
+        len(parts) > 1
+        and all(part.istitle() for part in parts)
+        and parts[0].lower() not in _INSTRUCTIONS | _VERBS
+        and not STOP_WORDS.intersection(said)
+    )
+
+
+def _asking_for(said: Sequence[str], name: str, whole: str = "", *, proper: bool = False) -> str | None:
     """Put the question word before what is asked; None where nothing in `said` is known as a property, or a unit.
 
     Args:
         whole: what is asked, with its name, where it needs no putting together.
+        proper: the name shows by its form that it is one, so that the property need not be known.
     """
     said, unit = list(said), ""
     while len(said) > 1 and not whole:
@@ -242,7 +258,7 @@ def _asking_for(said: Sequence[str], name: str, whole: str = "") -> str | None:
     known = _PROPERTIES.intersection(map(stem, said))
     if any(stem(word) in _COUNTED and word.endswith("s") for word in said):
         return f"How many {what}?"
-    if not (known or unit) or (singular(said[-1]) != said[-1] and said[-1] not in _PLURALS):
+    if not (known or unit or proper) or (singular(said[-1]) != said[-1] and said[-1] not in _PLURALS):
         return None  # Limits of Python: an account is asked for.
     return f"{'Who' if known and known <= _ROLES else 'What'} is the {what}{f', in {unit}' if unit else ''}?"
 

@@ -124,7 +124,7 @@ _WHEN = re.compile(r"(?:^|[,;.]|\band)\s*(?:since )?when\b", re.IGNORECASE)
 _OVER_TIME = re.compile(r"\b(?:an?|each|every|last|over the|per|throughout the|within a) (?:day|month|week|year)\b")
 """How long something takes place, not when."""
 _ASKS_MORE = re.compile(
-    r"(?:\band|\bor|[,;&])(?: (?:at|by|for|in|on|with))? (?:how|what|when|where|which|who)\b|"
+    r"(?:\band|\bor|[,;&])(?: (?:after|at|by|for|in|on|with|within))? (?:how|what|when|where|which|who)\b|"
     r"(?:\band|,) (?:its|the|their) [a-z]"
 )
 _KIND_AND_MEASURE = re.compile(r"(?:[a-z]+ )?(?:what|which) [a-z]+ (?P<measure>[a-z]+)", re.IGNORECASE)
