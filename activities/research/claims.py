@@ -359,7 +359,7 @@ def _of_others(question: str, pool: Sequence[Candidate], known: Sequence[Claim])
     # A Python application is no one thing.
     kinds = {stem(word) for match in _KIND.finditer(question) for word in words(match.group())}
     subject = wanted(question).subject - kinds
-    if not subject or not asks_for_one_thing(question):
+    if not subject or not (asks_for_one_thing(question) or wanted(question).is_definite):
         return frozenset()
     held: dict[str, set[str]] = {}
     for each in pool:

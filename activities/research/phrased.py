@@ -71,7 +71,7 @@ _TOLD_FIRST = re.compile(
 _WHEN_DONE = re.compile(r"(?P<time>year|date|day|month)(?: that| when| in which)? (?P<done>(?:the )?[A-ZÀ-Ý].*)")
 _PASSIVE = re.compile(r"\b(?:is|was|were|has|had|did)\b")
 _NAME = r"(?:the )?[A-ZÀ-Ý\d][\w.-]*(?: (?:of |the )?[A-ZÀ-Ý\d][\w.-]*)*"
-_NAME_FIRST = re.compile(rf"(?P<name>{_NAME})[,:]?(?P<property>(?: [\w-]+){{1,4}})")
+_NAME_FIRST = re.compile(rf"(?P<name>{_NAME})[,:]?(?P<property>(?: (?![A-ZÀ-Ý][a-zà-ý]{{2}})[\w-]+){{1,6}})")
 _NAME_LAST = re.compile(
     rf"(?P<property>(?:[a-z][\w-]*[,:]? |[A-Z]{{2,4}} (?=[a-z])){{1,4}})(?P<name>{_NAME}(?: [a-z-]+)?)"
 )
@@ -169,10 +169,12 @@ def _key_words(asked: str) -> str | None:
             continue
         said = re.sub("[,:]", "", match["property"]).split()
         doing = said[1:] if said[0] == "last" else said  # The last eruption: nothing lasts.
-        does = any(word in _VERBS and stem(word) not in _MEASURES for word in doing)
-        if does or (_QUESTION_WORDS | _JOINING).intersection(said):
-            continue
         proper = match.re is _NAME_FIRST and _is_proper(match["name"], said)
+        # What one thing does ends in -s: the start of it is asked for.
+        does = [word for word in doing if word in _VERBS and stem(word) not in _MEASURES]
+        does = [word for word in does if not proper or f"{word}s" not in _VERBS]
+        if does or len(said) > (6 if proper else 4) or (_QUESTION_WORDS | _JOINING).intersection(said):
+            continue
         if question := _asking_for(said, match["name"], proper=proper):
             return question
     return None
@@ -253,9 +255,9 @@ def _asking_for(said: Sequence[str], name: str, whole: str = "", *, proper: bool
     if len(said) == 1 and unit_of(said[0]) is not None and re.search(r"[A-Z]", said[0]) and not whole:
         said, unit = ["figure"], said[0]
     what = whole or f"{' '.join(said)} of {name}"
+    known = _PROPERTIES.intersection(map(stem, said))
     if "of" in said[1:]:
         said = said[: said.index("of")]  # Span of wings.
-    known = _PROPERTIES.intersection(map(stem, said))
     if any(stem(word) in _COUNTED and word.endswith("s") for word in said):
         return f"How many {what}?"
     if not (known or unit or proper) or (singular(said[-1]) != said[-1] and said[-1] not in _PLURALS):
