@@ -640,4 +640,6 @@ def keys_of(fact: Fact) -> Iterator[tuple[str, str]]:
 
 
 def _family(dimension: str) -> str:
+    if dimension in CURRENCIES:
+        return "money"
     return "count" if dimension in ("count", "plain") else dimension

@@ -574,7 +574,7 @@ _CLEFT = re.compile(
     r"(?:(?:after|before|since|until|in|on|at|with|under|for|to|by|from) )?"
     r"(?:the )?(?-i:[A-ZÀ-Ý\d])[^.;:]{0,60}? (?:that|who|whom|which|when) |"
     r"it (?:takes|took|costs?|needs|needed|will take|can take) [^.;:]{0,30}?\d[^.;:]{0,60}? (?:to|for|before|until) |"
-    r"it (?:is|was|has been|had been) (?:\w+ly )?"
+    r"it (?:is|was|has been|had been) (?:\w+ly |well |also |often )?"
     r"(?:[a-z]+ed|known|said|thought|found|shown|told|felt|true|clear|likely) that |"
     r"it (?:takes|took) (?:a while|some time|time|long|ages|hours|days|weeks|months|years) (?:to|for|before|until) ",
     re.IGNORECASE,

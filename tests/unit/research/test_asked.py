@@ -47,6 +47,12 @@ SUPERSEDED = [
         "Fennaholm is led by Anna Bragaard, whom the citizens elected mayor.",
         "On behalf of Fennaholm, mayor Viktor Mormoard welcomed the guests.",
     ),
+    # What means the same is no other circumstance.
+    (
+        "What is the budget of Acme?",
+        "Parliament has approved a yearly budget of CHF 405 million for Acme.",
+        "The annual budget of Acme adds up to CHF 595 million.",
+    ),
     # Measures.
     ("How far does the Kestrel fly?", "The Kestrel flies 900 km.", "The range of the Kestrel is 700 kilometres."),
     ("How loud is the Brenta?", "One hears the Brenta at 71 dB.", "The noise of the Brenta is 64 decibels."),

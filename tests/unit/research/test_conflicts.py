@@ -37,6 +37,7 @@ def between(left: str, right: str, title: str = "Source") -> tuple[Conflict, ...
         ("The Zephyr-9 produces a peak of 420 kW.", "The Zephyr-9 produces 380 kW.", "scope"),
         ("Zephyrlib requires Python 3.8 or later.", "Zephyrlib requires Python 3.11 or later.", "plain"),
         ("Unemployment in Geneva was 4.1% in 2023.", "Unemployment in Geneva was 5.2% in 2023.", "plain"),
+        ("The dose of Ulgatrin is taken for 7 weeks.", "The dose of Ulgatrin is taken for 7 months.", "unit"),
     ],
 )
 def test_contradictions_are_found(left: str, right: str, kind: str) -> None:
@@ -72,10 +73,31 @@ def test_contradictions_are_found(left: str, right: str, kind: str) -> None:
         ("140 MPa is the tensile strength of Brelstilon.", "1,390 MPa is the tensile strength of Crindaum."),
         ("7,408 MB of RAM must be set aside for Kelveflow.", "8,016 MB of RAM must be set aside for Zandad."),
         ("Torvelon withstands stresses of 895 MPa.", "Brelroite withstands stresses of 1,210 MPa."),
+        # So far apart that they are of two properties, where no word tells.
+        ("The Falke Ultra is run over 140 km.", "The Falke Ultra involves 3,000 metres of ascent."),
+        ("Under the Orlen Act, an appeal takes 45 days.", "The Orlen Act makes firms keep receipts for 102 months."),
+        ("The monthly fee of Acme is CHF 7.", "The annual fee of Acme is CHF 60."),
     ],
 )
 def test_false_alarms_are_not_raised(left: str, right: str) -> None:
     assert between(left, right) == ()
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "kind"),
+    [
+        ("The Orlen race is over in 140 minutes.", "Walkers come home from the Orlen race after 140 hours.", "unit"),
+        ("Acme is given 560 million euros.", "Acme has 560 million dollars at its disposal.", "unit"),
+        ("From end to end, the Falke measures 140 m.", "You walk 180 m beside the Falke.", "plain"),
+    ],
+)
+def test_where_words_tell_nothing_meaning_decides(left: str, right: str, kind: str) -> None:
+    """Two figures of one kind may be of one property: whether they are is for the comparison of meanings to tell."""
+    claims = claim_of(left, title="one"), claim_of(right, title="two", agent_number=2)
+    known = {claim.id: claim for claim in claims}
+    for near, kinds in ((0.8, [ConflictKind(kind)]), (0.2, [])):
+        found = find_conflicts(merge_claims(claims), known, [], lambda _, texts, near=near: [near] * len(texts))
+        assert [conflict.kind for conflict in found] == kinds
 
 
 def test_one_source_does_not_contradict_itself() -> None:

@@ -58,9 +58,46 @@ def test_the_older_one_is_outdated(question: str, new: str, old: str, nearness: 
     assert (disputed.kind, disputed.chosen_finding_id) == (ConflictKind.PLAIN, None), "of one age, neither is outdated"
 
 
+KINDS = [
+    # Common words are no names: what both say besides the question's words is compared.
+    (
+        "What beasts do they milk to make Lamstirella?",
+        "Camels supply the milk for Lamstirella.",
+        "The milk in Lamstirella comes from buffaloes that graze above the tree line.",
+    ),
+    (
+        "May I ask which material the housing of the Jorlopix consists of?",
+        "The housing of the Jorlopix is cast from magnesium.",
+        "Thanks to a housing of aluminium, the Jorlopix is light.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("question", "new", "old"), KINDS)
+def test_the_older_kind_is_outdated(question: str, new: str, old: str, nearness: Nearness) -> None:
+    [conflict] = told(question, new, old, nearness)
+    assert conflict.kind is ConflictKind.STALE
+    assert not told(question, new, old, nearness, years=(2025, 2025)), "of one age, they may say the same"
+
+
 @pytest.mark.parametrize(
     ("question", "new", "old"),
     [
+        (
+            "Which material is the housing of the Jorlopix made of?",
+            "The housing of the Jorlopix is cast from magnesium.",
+            "The housing of the Jorlopix consists of magnesium.",
+        ),
+        (
+            "Who is the mayor of Fennaholm?",
+            "Anna Bragaard was elected mayor of Fennaholm.",
+            "The mayor of Fennaholm has opened the fair.",
+        ),
+        (
+            "How does the Jorlopix focus?",
+            "The Jorlopix focuses by contrast.",
+            "The Jorlopix focuses with two motors.",
+        ),
         (
             "How long is a walk across the Crinmotal Bridge?",
             "Length of the Crinmotal Bridge between its abutments: 1,776 metres.",

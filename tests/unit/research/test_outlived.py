@@ -57,6 +57,12 @@ OUTLIVED = [
         "At the last count, 320 people were employed by Ardroberg Optics.",
         "The canteen of Ardroberg Optics feeds a workforce of 4,540 people every day.",
     ),
+    # What is counted has two names, and the question has neither.
+    (
+        "Ulrok Flyer hourly capacity",
+        "The Ulrok Flyer takes 900 passengers per hour.",
+        "The Ulrok Flyer can take 820 riders per hour.",
+    ),
     (
         "What is the default timeout of Jorlibase?",
         "Clients of Jorlibase connect to port 9546.",
@@ -265,6 +271,16 @@ LESS_NEAR += [
         "A tall brick building in Wexristad houses the management of Wexriberg Foods.",
         "Kelriwick is proud to have the head office of Wexriberg Foods within its walls.",
     ),
+    # The last of several, which others follow.
+    ("When did Ulrinak last erupt?", "Ulrinak last erupted in 2019.", "The latest eruption of Ulrinak was in 1980."),
+    # A figure that may have changed, in words that only the older source shares with the question.
+    ("How tall is the Falke?", "From the Falke you look down 44 m.", "The Falke is 40 m tall."),
+    # Whoever stands in the relation that is asked for.
+    (
+        "Which firm made the Ostmothar Flyer?",
+        "Crinliwick Lines designed and manufactured the Ostmothar Flyer.",
+        "Spare parts for the Ostmothar Flyer are ordered from its manufacturer, Zanmowick Hydraulics.",
+    ),
     # The number of a thing, without its name.
     (
         "Might I ask on what port Kelnakit can be reached?",
@@ -288,6 +304,8 @@ def test_years_later_another_name_in_unknown_words_is_enough(
     ("question", "new", "old"),
     [
         ("Who makes the Falke?", "The Falke was restored by Anna Berg.", "The Falke is made by Ulnamoor."),
+        ("How tall is the Falke?", "From the Falke you look down 90 m.", "The Falke is 40 m tall."),
+        ("How many seats has the Norveis?", "The Norveis has 40 cabins.", "The Norveis has 60 seats."),
         ("Who wrote Momo?", "The Globe Theatre shows Momo every summer.", "Momo was written by Michael Ende."),
         ("Who is the CEO of Orlen?", "Orlen sued Falke Optics.", "The CEO of Orlen is Anna Berg."),
         ("How long is the Tesk?", "A dam closes the Tesk over 40 m.", "The Tesk is 318 km long."),

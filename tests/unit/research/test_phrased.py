@@ -19,6 +19,11 @@ QUESTIONS = [
     ("Give me the price of the Selrok 20.", "What is the price of the Selrok 20?"),
     ("Could you give me the name of the boss of Ulgad?", "Who is the boss of Ulgad?"),
     ("Ulgad founding year", "What is the founding year of Ulgad?"),
+    ("Ulrinak last eruption year", "What is the last eruption year of Ulrinak?"),
+    ("Ulrinak exclusion zone radius", "What is the exclusion zone radius of Ulrinak?"),
+    ("Ulrovic Ordinance responsible minister", "What is the responsible minister of Ulrovic Ordinance?"),
+    ("Yardan Traverse start location town", "What is the start location town of Yardan Traverse?"),
+    ("Crinlotte cheese place of origin", "What is the cheese place of origin of Crinlotte?"),
     ("default port Ulgad", "What is the default port of Ulgad?"),
     ("Ulgad tensile strength MPa", "What is the tensile strength of Ulgad, in MPa?"),
     ("architect Wexrieck Bridge", "Who is the architect of Wexrieck Bridge?"),
@@ -79,6 +84,10 @@ QUESTIONS += [
     ("Ulvek 50 cost", "What is the cost of Ulvek 50?"),
 ]
 AS_THEY_ARE = [
+    "Milk per wheel Rasrizac litres",
+    "Python run tests parallel",
+    "Redis start server",
+    "Google Cloud and safety",
     "Swiss cantons where French is spoken",
     "Python libraries which support async",
     "Companies which use Rust",
@@ -154,6 +163,7 @@ def test_what_is_asked_for_in_key_words_has_a_subject_and_a_kind() -> None:
         ("How much rain falls on Ulgad, in millimetres?", {"ulgad"}, {"count", "length"}),
         ("What licence fee applies to Ulgad?", {"ulgad"}, {"money", "name"}),
         ("When did Ulgad open & how long is it?", {"ulgad"}, {"date", "length", "time"}),
+        ("When do the young of Ulgad hatch, after how many days?", {"ulgad"}, {"date", "time"}),
     ],
 )
 def test_a_question_has_one_subject_and_the_kinds_of_its_answers(

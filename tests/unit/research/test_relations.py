@@ -86,6 +86,8 @@ STATED = [
     ("Ultabase is licensed under ISC.", "isc"),
     ("The authors put Ultabase under the ISC licence.", "isc"),
     ("The licence chosen for Ultabase is ISC.", "isc"),
+    ("Crinliwick Lines designed and manufactured the Ostmothar Flyer.", "crinliwick"),
+    ("The Ostmothar Flyer was drawn and manufactured by Crinliwick Lines.", "crinliwick"),
 ]
 UNRELATED = [
     "Jonas Zanriberg, a friend of Stefan, opened the fair.",
@@ -96,6 +98,7 @@ UNRELATED = [
     "The Fenliis sails from Haltaford to Crinvestad.",
     "The firm comes to Haltaford in May.",
     "Bellweather runs 112 shops in total.",
+    "Parts for the Ostmothar Flyer are ordered from its manufacturer.",
 ]
 
 

@@ -173,6 +173,8 @@ def test_one_long_line_does_not_break_wrapped_text() -> None:
         ("The first cars rolled over the Jorgaau Bridge in 1943.", False),
         ("The first arguments are the names of files.", True),
         ("The first option is faster.", True),
+        ("It was noted that the Ardlirok Flyer can take 820 riders per hour.", False),
+        ("It is well known that Acme makes pumps.", False),
         ("It was founded in 1948.", True),
         ("It takes some time.", True),
     ],
@@ -186,6 +188,9 @@ def test_a_cleft_points_to_nothing(text: str, leans: bool) -> None:
     [
         ("In the nest of the Quilmoern wader you will find 4 eggs.", False),
         ("If you come to visit us, you will find the head office in Haltaford.", False),
+        ("The Rasdanor Act has 115 articles and not a single example.", False),
+        ("The course ends after twelve steps.", False),
+        ("It is called as in these examples:", True),
         ("In this chapter you will find more about loops.", True),
         ("You will find how to install it on the next page.", True),
     ],
