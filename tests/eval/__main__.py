@@ -13,7 +13,7 @@ from typing import get_args
 
 from tests.eval.asking import QUESTIONS, Bench
 from tests.eval.metrics import Table
-from tests.eval.planting import Split
+from tests.eval.planting import WORLDS, Split
 
 PARTS = {
     "planted": "tests.eval.planted",
@@ -44,9 +44,9 @@ def main() -> int:
     parser.add_argument("--questions", type=int, default=QUESTIONS, help="of each kind, for the part `model`")
     parser.add_argument("--notes", action="store_true", help="show what was missed")
     arguments = parser.parse_args()
-    if arguments.split == "elsewhere":
+    if arguments.split in WORLDS:
         if arguments.part in OF_WORDINGS:
-            parser.error(f"--part {arguments.part} has nothing of the split elsewhere, which has planted facts only")
+            parser.error(f"--part {arguments.part} has nothing of the split {arguments.split}: planted facts only")
         for part in OF_WORDINGS:
             del PARTS[part]
     bench = Bench(memory=arguments.memory, questions=arguments.questions, vectors=not arguments.words)

@@ -1,8 +1,9 @@
 """A generated corpus with planted facts, of which everything is known: who says what, where, and how it is wrong. Pure.
 
 Nine kinds of things (`data/planted.toml`), every fact worded by templates of one split, so that what is measured
-is worded otherwise than what was looked at before; `elsewhere` is about nine other kinds with other properties
-(`data/elsewhere.toml`). What stands around the facts is in `data/surroundings.toml`. Same seed and split: same bytes.
+is worded otherwise than what was looked at before; `elsewhere` and `yonder` are each about nine other kinds with other
+properties (`data/elsewhere.toml`, `data/yonder.toml`). What stands around the facts is in `data/surroundings.toml`.
+Same seed and split: same bytes.
 """
 
 import random
@@ -32,6 +33,7 @@ Split = Literal[
     "tenth",
     "eleventh",
     "elsewhere",
+    "yonder",
 ]
 """develop: looked at. held-out, unseen, sealed: only measured until 2026-11-28, then looked at. fresh: written by
 somebody who had not read the reasoner, and only scored.
@@ -43,8 +45,11 @@ ninth: written late on 2026-11-29, the same way, as ordinary prose; only scored.
 tenth: written on 2026-11-30, the same way, in many registers; only scored.
 eleventh: written on 2026-11-30, after tenth had been looked at, the same way; only scored.
 elsewhere: written in the morning of 2026-11-30, the same way, about a world that no other split speaks of: planted
-facts only, no wide tables, no questions about documentation."""
-WORDINGS: tuple[Split, ...] = tuple(split for split in get_args(Split) if split != "elsewhere")
+facts only, no wide tables, no questions about documentation.
+yonder: written after elsewhere had been looked at, the same way, about a third world."""
+WORLDS: tuple[Split, ...] = ("elsewhere", "yonder")
+"""The splits that have a world of their own, and nothing but planted facts."""
+WORDINGS: tuple[Split, ...] = tuple(split for split in get_args(Split) if split not in WORLDS)
 """The splits that word one world, and that have wide tables and questions about documentation, too."""
 OUTSIDERS: tuple[Split, ...] = WORDINGS[WORDINGS.index("fresh") :]
 """Those of them by somebody who had not read the reasoner."""
@@ -55,7 +60,6 @@ ConflictKind = Literal["stale", "majority", "tie", "unit", "scope"]
 THINGS_PER_KIND = 12
 CONFLICTS_PER_KIND = 6
 DATA = Path(__file__).parent / "data" / "planted.toml"
-ELSEWHERE = DATA.with_name("elsewhere.toml")
 SURROUNDINGS = DATA.with_name("surroundings.toml")
 
 
@@ -116,14 +120,14 @@ class World:
     facts: list[Fact] = field(default_factory=list)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1 + len(WORLDS))
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     return tomllib.loads(path.read_text("utf-8"))
 
 
 def kinds_of(split: Split) -> dict[str, dict[str, Any]]:
     """Return the kinds of things that a split speaks of: what their names end in, their properties, the templates."""
-    return _read(ELSEWHERE if split == "elsewhere" else DATA)
+    return _read(DATA.with_name(f"{split}.toml") if split in WORLDS else DATA)
 
 
 def surroundings(split: Split) -> dict[str, Any]:
@@ -147,7 +151,7 @@ class _Planter:
         self.random = random.Random(f"{seed} {split}")
         self.split = split.replace("-", "_")
         self.kinds = kinds_of(split)
-        self.units = _UNITS | _MORE_UNITS if split == "elsewhere" else _UNITS
+        self.units = _UNITS | _MORE_UNITS if split in WORLDS else _UNITS
         self._around = surroundings(split)
         self._fillers: list[str] = self._around["fillers"]
         self.world = World()
@@ -438,7 +442,7 @@ _MORE_UNITS = {
     "weeks": "months",
     "months": "years",
 }
-"""Of `elsewhere` only: with them the older splits would have other conflicts than those that were measured."""
+"""Of the other worlds only: with them the older splits would have other conflicts than those that were measured."""
 
 
 def _recased(said: tuple[str, str, str], thing: Thing) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ import pytest
 
 from activities.documents.extract import extract
 from tests.eval.metrics import folded, holds
-from tests.eval.planting import OUTSIDERS, WORDINGS, Split, kinds_of, plant, tasks
+from tests.eval.planting import OUTSIDERS, WORDINGS, WORLDS, Split, kinds_of, plant, tasks
 
 
 @pytest.mark.parametrize("split", get_args(Split))
@@ -30,7 +30,7 @@ def test_a_seed_gives_the_same_bytes_and_the_splits_share_no_template() -> None:
     assert all(one.isdisjoint(other) for one, other in combinations(asked, 2))
 
 
-@pytest.mark.parametrize("splits", [WORDINGS, ("elsewhere",)])
+@pytest.mark.parametrize("splits", [WORDINGS, *((world,) for world in WORLDS)])
 def test_every_template_has_its_placeholders_and_belongs_to_one_split(splits: tuple[Split, ...]) -> None:
     named = [split.replace("-", "_") for split in splits]
     kinds = kinds_of(splits[0])
@@ -47,7 +47,7 @@ def test_every_template_has_its_placeholders_and_belongs_to_one_split(splits: tu
                 assert set(spec[f"ask_{one}"]).isdisjoint(spec[f"ask_{other}"]), spec
 
 
-@pytest.mark.parametrize("split", ["unseen", "sealed", *OUTSIDERS, "elsewhere"])
+@pytest.mark.parametrize("split", ["unseen", "sealed", *OUTSIDERS, *WORLDS])
 def test_conflicts_are_typed_and_their_sides_planted(split: Split) -> None:
     world = plant(7, split)
     disputed = [fact for fact in world.facts if fact.conflict]
