@@ -49,7 +49,7 @@ ABOUT_AS_WELL = 0.1
 """So much better may the older statement answer by its words: the wording of a question is one of several."""
 
 
-CHANGED = Decimal(2)
+CHANGED = Decimal(3)
 """A figure that has changed with the years is seldom more than so many times what it was; another property's may be."""
 
 

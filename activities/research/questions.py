@@ -172,9 +172,10 @@ _FOR_TIME = re.compile(
     r"(?:what|which) (?:is|was) the (?:[\w-]+ )?(?:year|date)\b",
     re.IGNORECASE,
 )
+_NAMED_KINDS = "|".join(words_of("named_kinds"))
 _FOR_NAME = re.compile(
-    r"(?:for |to |by |from |in |at )?(?:who|whom|whose|where|"
-    rf"(?:what|which) (?:{'|'.join(words_of('named_kinds'))}))\b|"
+    rf"(?:for |to |by |from |in |at )?(?:who|whom|whose|where|(?:what|which) (?:{_NAMED_KINDS}))\b|"
+    rf"(?:what|which) (?:is|was) the (?:[\w-]+ ){{0,3}}(?:{_NAMED_KINDS}) of\b|"
     r"(?:what|how) (?:is|are|was|were) .{2,80} (?:called|named)\W*$",
     re.IGNORECASE,
 )

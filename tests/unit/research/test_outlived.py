@@ -304,7 +304,7 @@ def test_years_later_another_name_in_unknown_words_is_enough(
     ("question", "new", "old"),
     [
         ("Who makes the Falke?", "The Falke was restored by Anna Berg.", "The Falke is made by Ulnamoor."),
-        ("How tall is the Falke?", "From the Falke you look down 90 m.", "The Falke is 40 m tall."),
+        ("How tall is the Falke?", "From the Falke you look down 190 m.", "The Falke is 40 m tall."),
         ("How many seats has the Norveis?", "The Norveis has 40 cabins.", "The Norveis has 60 seats."),
         ("Who wrote Momo?", "The Globe Theatre shows Momo every summer.", "Momo was written by Michael Ende."),
         ("Who is the CEO of Orlen?", "Orlen sued Falke Optics.", "The CEO of Orlen is Anna Berg."),
