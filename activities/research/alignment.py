@@ -135,7 +135,8 @@ def opposed(left: Fact, right: Fact) -> bool:
     ours, theirs = left.stems - right.stems - units, right.stems - left.stems - units
     if contrasting(ours, theirs):
         return True
-    return doing_otherwise(ours, theirs) and common(left, right) <= units
+    shared = frozenset(each for each in common(left, right) - units if concept(each) == each)
+    return doing_otherwise(ours, theirs) and not shared
 
 
 def _same_time(left: Fact, right: Fact) -> bool:
@@ -262,7 +263,7 @@ def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact, alike: A
     grouped_here, grouped_there = fitting(here, left), fitting(there, right)
     shared = overlap(here, there)
     near = near_in_size(left, right)
-    if not near and shared < 0.5:
+    if not near and shared < 0.5 and not grouped_here & grouped_there:
         return False
     if alike is not None and _slip(left, right):
         return alike(ours, theirs) >= ALIKE_MIN  # The same number twice is little chance.
@@ -291,7 +292,9 @@ def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact, alike: A
 
 
 def _titled(fact: Fact) -> frozenset[str]:
-    """Return the stems of what its sources are called: a heading says nothing of which property a row is."""
+    """Return the stems of what a row stands under: that says nothing of which property it is."""
+    if not fact.label:
+        return frozenset()
     return frozenset(stem(word) for claim in fact.claims for word in words(claim.source.title))
 
 
@@ -307,6 +310,8 @@ def near_in_size(left: Value, right: Value, *, within: Decimal = OF_ONE_SIZE) ->
         within: so many times as large the larger one may be.
     """
     low, high = sorted((abs(left.figure.base), abs(right.figure.base)))
+    if not low or left.figure.dimension == "share":
+        return True
     return high <= within * low or left.figure.value == right.figure.value
 
 
@@ -350,10 +355,6 @@ def _different_figures(left: Fact, right: Fact, alike: Alike | None) -> Conflict
         return None
     found: ConflictKind | None = None
     for ours in left.values:
-        if any(_other_currency(ours, each) for each in right.values) and (
-            alike is None or alike(left, right) >= ALIKE_MIN
-        ):
-            return ConflictKind.UNIT
         peers = [
             each for each in right.values if comparable(ours, each) and same_attribute(ours, each, left, right, alike)
         ]
@@ -367,6 +368,9 @@ def _different_figures(left: Fact, right: Fact, alike: Alike | None) -> Conflict
         ):
             continue
         found = found or (ConflictKind.UNIT if any(_slip(ours, peer) for peer in peers) else ConflictKind.PLAIN)
+    single = len(left.values) == len(right.values) == 1
+    if found is None and alike is not None and single and _other_currency(left.values[0], right.values[0]):
+        return ConflictKind.UNIT if alike(left, right) >= ALIKE_MIN else None
     return found
 
 
@@ -388,9 +392,10 @@ def _slip(left: Value, right: Value) -> bool:
 def _other_currency(left: Value, right: Value) -> bool:
     """Tell whether the same amount stands with another currency."""
     ours, theirs = left.figure, right.figure
-    return {ours.dimension, theirs.dimension} <= CURRENCIES and (
-        ours.dimension != theirs.dimension and ours.value == theirs.value
-    )
+    apart = {ours.dimension, theirs.dimension} <= CURRENCIES and ours.dimension != theirs.dimension
+    told, retold = fitting(left.concepts, left), fitting(right.concepts, right)
+    same = left.per == right.per and left.predicate == right.predicate and (told == retold or not (told and retold))
+    return apart and same and ours.value == theirs.value and not (left.condition or right.condition)
 
 
 def _subset(left: Value, right: Value) -> bool:

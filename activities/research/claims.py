@@ -18,6 +18,7 @@ from activities.research.text import (
     STATEMENT_CHARACTERS_MAX,
     Sentence,
     display,
+    has_verb,
     is_navigation,
     leans_on_previous,
     normalise,
@@ -119,9 +120,15 @@ def candidates(regions: Sequence[Region]) -> list[Candidate]:
     return found
 
 
+_ASKS = re.compile(r": (?:what|how|why|where|who|when)\b", re.IGNORECASE)
+
+
 def _is_title(text: str, source: SourceRef) -> bool:
-    """Tell whether a line is what its document is called: it names, and states nothing."""
-    return normalise(text).strip(" .:") == normalise(source.title).strip(" .:")
+    """Tell whether a line is what its document is called and states nothing (X in brief; X: what we found out)."""
+    title = normalise(source.title).strip(" .:")
+    if normalise(text).strip(" .:") != title:
+        return False
+    return bool(_ASKS.search(title)) or not (has_verb(title) or figures(title) or dates(title))
 
 
 def _begins_with_title(region: Region) -> bool:

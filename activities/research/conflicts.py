@@ -7,14 +7,13 @@ chosen, put together, and weighed.
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from itertools import combinations, product
 
 from activities.research.alignment import disagreement, keys_of, repeats, stated_at
 from activities.research.asked import asked_disagreements
 from activities.research.dating import NEWER_BY
 from activities.research.findings import independent_sources
-from activities.research.meant import meant_alike
+from activities.research.meant import alike_by
 from activities.research.nearness import Nearness
 from activities.research.similarity import Groups
 from activities.research.statements import VERBS, Fact, facts_of
@@ -43,7 +42,7 @@ def find_conflicts(
     facts = [fact for finding in findings for fact in facts_of(finding, claims)]
     groups = Groups(len(facts))
     kinds: dict[tuple[int, int], ConflictKind] = {}
-    alike = partial(meant_alike, nearness=nearness) if nearness is not None else None
+    alike = alike_by(nearness) if nearness is not None else None
     for left, right in pairs(facts):
         kind = disagreement(facts[left], facts[right], alike)
         if kind is not None:

@@ -8,10 +8,10 @@ question in meaning. What `superseded.py` sees by words needs none of this.
 import re
 from collections.abc import Sequence
 
-from activities.research.alignment import aged, near_in_size, same_per
+from activities.research.alignment import Alike, aged, near_in_size, same_per
 from activities.research.nearness import Nearness
 from activities.research.phrased import as_question
-from activities.research.questions import asks_for_account, asks_for_name, asks_for_time
+from activities.research.questions import asks_for_name, asks_for_time
 from activities.research.statements import EMPTY, Fact
 from activities.research.superseded import (
     APART_YEARS_MIN,
@@ -34,7 +34,7 @@ about the property, four in five are (measured on the planted facts that were lo
 def meant_otherwise(
     question: str, left: Fact, right: Fact, dimensions: frozenset[str], nearness: Nearness | None
 ) -> bool:
-    """Tell whether two facts of one subject and of different age mean the property asked for, and differ in it.
+    """Tell whether two facts of one subject mean the property asked for, and differ in it.
 
     Args:
         dimensions: of the figures that answer it (see `superseded.dimensions_asked`).
@@ -48,12 +48,25 @@ def meant_otherwise(
     return near is not None and min(near) >= MEANT_MIN
 
 
-def meant_alike(left: Fact, right: Fact, nearness: Nearness) -> float:
-    """Tell how near two facts of one thing are in meaning, 0..1; 1 where the language is not known: they may be one."""
-    named = frozenset(stem(name) for name in left.names & right.names)
-    ours, theirs = (_without(display(fact.text), named) for fact in (left, right))
-    near = nearness(ours, [theirs])
-    return near[0] if near is not None else 1.0
+def alike_by(nearness: Nearness) -> Alike:
+    """Return what tells how near two facts of one thing are in meaning; each pair of texts is compared once.
+
+    1 where the language is not known: they may be one.
+    """
+    known: dict[tuple[str, str], float] = {}
+
+    def alike(left: Fact, right: Fact) -> float:
+        pair = _nameless(left), _nameless(right)
+        if pair not in known:
+            near = nearness(pair[0], [pair[1]])
+            known[pair] = near[0] if near is not None else 1.0
+        return known[pair]
+
+    return alike
+
+
+def _nameless(fact: Fact) -> str:
+    return _without(display(fact.text), frozenset(map(stem, fact.names)))
 
 
 def _values_differ(question: str, left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:
@@ -77,7 +90,13 @@ def _values_differ(question: str, left: Fact, right: Fact, dimensions: frozenset
     return same and figures_apart(one, other) and (aged(left, right) is not None or near_in_size(one, other))
 
 
-_FOR_KIND = re.compile(r"(?:(?:at|by|for|from|in|of|on|to|with) )?(?:what|which)\b", re.IGNORECASE)
+_FOR_KIND = re.compile(
+    r"(?:(?:at|by|for|from|in|of|on|to|with) )?(?:what|which) (?:(?:kind|sort|type) of )?"
+    r"(?!(?:is|are|was|were|do|does|did|should|can|could|must|will|would|has|have|had)\b)"
+    r"(?P<kind>[a-z]*(?:[a-rt-z]|ss|us))\b|(?:what|which) (?:animal|beast)s\b",
+    re.IGNORECASE,
+)
+"""One kind is asked for (which material); of several (which products) two sources may name different ones."""
 
 
 def _kinds_differ(question: str, left: Fact, right: Fact) -> bool:
@@ -87,7 +106,7 @@ def _kinds_differ(question: str, left: Fact, right: Fact) -> bool:
     """
     if aged(left, right) is None or left.values or right.values:
         return False
-    if asks_for_name(question) or not _FOR_KIND.match(as_question(question)) or asks_for_account(question):
+    if asks_for_name(question) or not _FOR_KIND.match(as_question(question)):
         return False
     asked = {stem(word) for word in words(question)} | wanted(question).subject
     ours, theirs = (fact.stems - asked - EMPTY for fact in (left, right))

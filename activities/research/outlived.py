@@ -16,7 +16,6 @@ from activities.research.asked import is_about
 from activities.research.dating import NEWER_BY, OLD_AFTER
 from activities.research.numbering import numbered_apart
 from activities.research.questions import (
-    asks_for_account,
     asks_for_one_thing,
     asks_for_the_last,
     asks_for_time,
@@ -76,7 +75,7 @@ def outlived(
     for subtask in subtasks:
         for question in single_questions(subtask.question):
             asked = wanted(question)
-            if asked.is_definite or (asked.subject and not asks_for_account(question)):
+            if asked.is_definite or (asked.subject and asks_for_one_thing(question)):
                 about = [fact for fact in facts if is_about(asked, fact)]
                 own = [fact for fact in about if fact.finding.subtask_number == subtask.number]
                 for each in _outlived(question, asked, own, about):
@@ -246,12 +245,11 @@ def _other_value(question: str, asked: Wanted, left: Fact, right: Fact, dimensio
     if numbered_apart(left.text, right.text):
         return True
     if (mine := _figures(left, dimensions)) and (yours := _figures(right, dimensions)):
-        return (
-            len(mine) == len(yours) == 1 and _of_a_kind(asked, mine[0], yours[0]) and figures_apart(mine[0], yours[0])
-        )
+        return len(mine) == len(yours) == 1 and _of_a_kind(mine[0], yours[0]) and figures_apart(mine[0], yours[0])
     if bare_numbers_apart(question, left, right):
         return True
-    if names_apart(_related(question, asked, left), _related(question, asked, right)):
+    made, remade = _related(question, asked, left), _related(question, asked, right)
+    if names_apart(made, remade) and made.isdisjoint(words(right.text)) and remade.isdisjoint(words(left.text)):
         return True
     # Whether a place or somebody was asked for, two sentences of one kind may tell the other (where should I order X).
     named, rivals = (
@@ -303,10 +301,7 @@ def _of_one_size(left: Fact, right: Fact, dimensions: frozenset[str], *, within:
     )
 
 
-def _of_a_kind(asked: Wanted, left: Value, right: Value) -> bool:
-    """Tell whether two figures may be of one kind: what is counted has two names where the question has neither."""
-    if left.figure.dimension != right.figure.dimension or left.figure.dimension == "plain":
-        return False
-    if left.figure.dimension != "count" or left.noun == right.noun:
-        return True
-    return not {left.noun, right.noun} & asked.attributes and near_in_size(left, right, within=CHANGED)
+def _of_a_kind(left: Value, right: Value) -> bool:
+    return left.figure.dimension == right.figure.dimension != "plain" and (
+        left.figure.dimension != "count" or left.noun == right.noun
+    )

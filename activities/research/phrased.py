@@ -11,7 +11,6 @@ from activities.research.units import unit_of
 WORDS_MAX = 9
 ASKED_AFTER_WORDS_MAX = 4
 _QUESTION_WORDS = frozenset({"how", "to", "what", "when", "where", "which", "who", "why"})
-_JOINING = frozenset({"and", "or", "vs", "versus"})
 _ROLES = frozenset(stem(word) for row in table_of("roles").values() for word in row[1].split())
 _MEASURABLE = frozenset(word for said in table_of("fits").values() for word in "".join(said).split())
 _MEASURES = frozenset(map(stem, words_of("measures")))
@@ -173,9 +172,9 @@ def _key_words(asked: str) -> str | None:
         # What one thing does ends in -s: the start of it is asked for.
         does = [word for word in doing if word in _VERBS and stem(word) not in _MEASURES]
         does = [word for word in does if not proper or f"{word}s" not in _VERBS]
-        if does or len(said) > (6 if proper else 4) or (_QUESTION_WORDS | _JOINING).intersection(said):
+        if does or len(said) > (6 if proper else 4) or _QUESTION_WORDS.intersection(said):
             continue
-        if question := _asking_for(said, match["name"], proper=proper):
+        if question := _asking_for(said, match["name"]):
             return question
     return None
 
@@ -227,7 +226,7 @@ def _names_in(text: str) -> list[str]:
 
 
 def _is_proper(name: str, said: Sequence[str]) -> bool:
-    """Tell whether a name of several words stands there, of which whatever is named behind it must be asked for."""
+    """Tell whether a name of several words stands there: behind it, the base of a verb is a noun (start location)."""
     parts = name.removeprefix("the ").split()
     return (
         len(parts) > 1
@@ -237,12 +236,11 @@ def _is_proper(name: str, said: Sequence[str]) -> bool:
     )
 
 
-def _asking_for(said: Sequence[str], name: str, whole: str = "", *, proper: bool = False) -> str | None:
+def _asking_for(said: Sequence[str], name: str, whole: str = "") -> str | None:
     """Put the question word before what is asked; None where nothing in `said` is known as a property, or a unit.
 
     Args:
         whole: what is asked, with its name, where it needs no putting together.
-        proper: the name shows by its form that it is one, so that the property need not be known.
     """
     said, unit = list(said), ""
     while len(said) > 1 and not whole:
@@ -260,7 +258,7 @@ def _asking_for(said: Sequence[str], name: str, whole: str = "", *, proper: bool
         said = said[: said.index("of")]  # Span of wings.
     if any(stem(word) in _COUNTED and word.endswith("s") for word in said):
         return f"How many {what}?"
-    if not (known or unit or proper) or (singular(said[-1]) != said[-1] and said[-1] not in _PLURALS):
+    if not (known or unit) or (singular(said[-1]) != said[-1] and said[-1] not in _PLURALS):
         return None  # Limits of Python: an account is asked for.
     return f"{'Who' if known and known <= _ROLES else 'What'} is the {what}{f', in {unit}' if unit else ''}?"
 

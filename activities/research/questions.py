@@ -249,19 +249,6 @@ def asks_for_one_thing(question: str) -> bool:
     return asks_for_property(question) or bool(_FOR_ONE_THING.search(question))
 
 
-_FOR_ACCOUNT = re.compile(
-    r"how (?:do|does|did|is|are|was|were|can|could|should|to|has|have|will|would)\b|why\b|"
-    r"what (?:happens|happened|makes)\b|what (?:do|does|did) .+ do\b|"
-    r"(?:describe|explain|compare|summari[sz]e|discuss|tell me about|outline)\b",
-    re.IGNORECASE,
-)
-
-
-def asks_for_account(question: str) -> bool:
-    """Tell whether more than one value or name is asked for, by its first words (how does X work, explain X)."""
-    return bool(_FOR_ACCOUNT.match(as_question(question).strip()))
-
-
 def thing_asked(question: str) -> str | None:
     """Return the stem of the thing whose value is asked for (port, in *which port does X use*)."""
     asked = as_question(question).strip()

@@ -372,7 +372,7 @@ def _circumstances(text: str) -> frozenset[str]:
     bounds = {match.lower() for match in _BOUNDS.findall(text)}
     said = set(words(text))
     found = (term for term in terms(text) if term in _CIRCUMSTANCES and _REGULARLY.get(term) in (None, *said))
-    return frozenset(found) | bounds
+    return frozenset(found) | bounds | ({stem("annual")} if "yearly" in said else frozenset())
 
 
 _PLACED = re.compile(
@@ -428,7 +428,7 @@ def _head_of(name: str, text: str) -> tuple[str, ...]:
         if place == 0 and _verb_behind(word, text[at + len(name) + 1 + len(word) :], singular=article is None):
             break
         done = word.endswith(("s", "ed")) and (word in VERBS or word.endswith("ed"))
-        if done or word in STOP_WORDS or stem(word) in EVENT_STEMS or word in _WITH_VERBS or word.endswith("ly"):
+        if done or word in STOP_WORDS or stem(word) in EVENT_STEMS or word in _WITH_VERBS:
             break
         held.append(word)
     return tuple(concept(stem(word)) for word in held if stem(word) not in EMPTY)

@@ -478,7 +478,10 @@ _POINTER = re.compile(
     r"an? (?:list|description|summary|guide|overview)|how|out|everything|below|here)|guide you through|"
     r"see the [\w ]+ (?:section|documentation|docs)|refer to the|documentation for|for details)\b|"
     r"\b(?:below|as follows|following|follows|e\.g\.|i\.e\.|like so|like this)[.:]$|"
-    r"\b(?:examples?|features|steps?|usage):$|"
+    r"\b(?:examples?|features|steps?|usage):$|\b(?:following|these|basic|all|this|our) "
+    r"(?:[a-z]+ )?(?:examples?|features|steps?|usage)\.$|"
+    r"^(?:let us|let['’]s|we|there|here|try|consider|this (?:page|section|chapter))\b"
+    r".*\b(?:examples?|features|steps?|usage)\.$|"
     r"\b(?:following|below)\b[^.]*:$",
     re.IGNORECASE,
 )
@@ -575,7 +578,9 @@ _CLEFT = re.compile(
     r"(?:the )?(?-i:[A-ZÀ-Ý\d])[^.;:]{0,60}? (?:that|who|whom|which|when) |"
     r"it (?:takes|took|costs?|needs|needed|will take|can take) [^.;:]{0,30}?\d[^.;:]{0,60}? (?:to|for|before|until) |"
     r"it (?:is|was|has been|had been) (?:\w+ly |well |also |often )?"
-    r"(?:[a-z]+ed|known|said|thought|found|shown|told|felt|true|clear|likely) that |"
+    r"(?:noted|reported|believed|agreed|estimated|claimed|hoped|assumed|expected|announced|argued|suggested|observed|"
+    r"known|said|thought|found|shown|told|felt|true|clear|likely) "
+    r"that (?!(?:year|month|week|day|night|time|way|same|in|because)\b)|"
     r"it (?:takes|took) (?:a while|some time|time|long|ages|hours|days|weeks|months|years) (?:to|for|before|until) ",
     re.IGNORECASE,
 )

@@ -306,6 +306,13 @@ def test_years_later_another_name_in_unknown_words_is_enough(
         ("Who makes the Falke?", "The Falke was restored by Anna Berg.", "The Falke is made by Ulnamoor."),
         ("How tall is the Falke?", "From the Falke you look down 190 m.", "The Falke is 40 m tall."),
         ("How many seats has the Norveis?", "The Norveis has 40 cabins.", "The Norveis has 60 seats."),
+        (
+            "Who designed the Falke?",
+            "The Falke was designed by Keller.",
+            "Peter Keller, an architect, designed the Falke.",
+        ),
+        ("What is known about the Falke?", "The Falke is 300 m long.", "The Falke is 82 m high."),
+        ("Tell me the history of Acme.", "Acme is led by Anna Berg.", "Acme was founded by Peter Miller."),
         ("Who wrote Momo?", "The Globe Theatre shows Momo every summer.", "Momo was written by Michael Ende."),
         ("Who is the CEO of Orlen?", "Orlen sued Falke Optics.", "The CEO of Orlen is Anna Berg."),
         ("How long is the Tesk?", "A dam closes the Tesk over 40 m.", "The Tesk is 318 km long."),
