@@ -287,8 +287,14 @@ def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact, alike: A
         return single and (alike is None or alike(ours, theirs) >= ALIKE_MIN)
     if dimension in CURRENCIES or dimension in ("time", "share"):
         tied = bool(here & there) or bool((ours.names & theirs.names) - ours.subject) or bool(common(ours, theirs))
-        return shared >= 0.34 or (single and (alike(ours, theirs) >= ALIKE_MIN if alike is not None else tied))
+        if alike is not None and shared < 0.6:
+            by_time = (ours.circumstances ^ theirs.circumstances) & _RATES  # A yearly fee, and one to be paid once.
+            return not by_time and (single or shared >= 0.34) and alike(ours, theirs) >= ALIKE_MIN
+        return shared >= 0.34 or (single and tied)
     return shared >= 0.5
+
+
+_RATES = frozenset(map(stem, ("annual", "quarterly", "monthly", "weekly", "daily")))
 
 
 def _titled(fact: Fact) -> frozenset[str]:
