@@ -255,15 +255,14 @@ def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact, alike: A
     """Tell whether two figures are of the same property of their subject.
 
     Args:
-        alike: asked where only their dimension speaks for it; None: that is enough for the telling ones.
+        alike: asked where no known word tells, and whether the same number with another unit is a slip.
     """
     named = {stem(name) for name in ours.names | theirs.names} | _titled(ours) | _titled(theirs)
     here = frozenset(each for each in left.concepts if each not in named and each not in EMPTY)
     there = frozenset(each for each in right.concepts if each not in named and each not in EMPTY)
     grouped_here, grouped_there = fitting(here, left), fitting(there, right)
     shared = overlap(here, there)
-    near = near_in_size(left, right)
-    if not near and shared < 0.5 and not grouped_here & grouped_there:
+    if not near_in_size(left, right) and shared < 0.5 and not grouped_here & grouped_there:
         return False
     if alike is not None and _slip(left, right):
         return alike(ours, theirs) >= ALIKE_MIN  # The same number twice is little chance.
@@ -282,16 +281,33 @@ def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact, alike: A
     if grouped_here & grouped_there:
         rest_here, rest_there = here - grouped_there, there - grouped_here
         return shared >= 0.2 or not rest_here or not rest_there or len(rest_here) + len(rest_there) <= 6
-    single = _alone(left, ours) and _alone(right, theirs) and near
+    return _one_by_kind(left, right, ours, theirs, here & there, shared, alike)
+
+
+def _one_by_kind(
+    left: Value,
+    right: Value,
+    ours: Fact,
+    theirs: Fact,
+    common_to_both: frozenset[str],
+    shared: float,
+    alike: Alike | None,
+) -> bool:
+    """Tell whether two figures of one dimension are of one property where no known word tells: by size and meaning.
+
+    Without the comparison of meanings a telling dimension is enough, and for money, times and shares any word in common.
+    """
+    dimension = left.figure.dimension
+    single = _alone(left, ours) and _alone(right, theirs) and near_in_size(left, right)
     if dimension in TELLING:
         return single and (alike is None or alike(ours, theirs) >= ALIKE_MIN)
-    if dimension in CURRENCIES or dimension in ("time", "share"):
-        tied = bool(here & there) or bool((ours.names & theirs.names) - ours.subject) or bool(common(ours, theirs))
-        if alike is not None and shared < 0.6:
-            by_time = (ours.circumstances ^ theirs.circumstances) & _RATES  # A yearly fee, and one to be paid once.
-            return not by_time and (single or shared >= 0.34) and alike(ours, theirs) >= ALIKE_MIN
-        return shared >= 0.34 or (single and tied)
-    return shared >= 0.5
+    if dimension not in CURRENCIES and dimension not in ("time", "share"):
+        return shared >= 0.5
+    if alike is not None and shared < 0.6:
+        by_time = (ours.circumstances ^ theirs.circumstances) & _RATES  # A yearly fee, and one to be paid once.
+        return not by_time and (single or shared >= 0.34) and alike(ours, theirs) >= ALIKE_MIN
+    tied = bool(common_to_both) or bool((ours.names & theirs.names) - ours.subject) or bool(common(ours, theirs))
+    return shared >= 0.34 or (single and tied)
 
 
 _RATES = frozenset(map(stem, ("annual", "quarterly", "monthly", "weekly", "daily")))
