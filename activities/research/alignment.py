@@ -295,7 +295,7 @@ def _one_by_kind(
 ) -> bool:
     """Tell whether two figures of one dimension are of one property where no known word tells: by size and meaning.
 
-    Without the comparison of meanings a telling dimension is enough, and for money, times and shares any word in common.
+    Without the comparison of meanings a telling dimension is enough, and for money, times and shares a common word.
     """
     dimension = left.figure.dimension
     single = _alone(left, ours) and _alone(right, theirs) and near_in_size(left, right)
