@@ -8,6 +8,7 @@ from functools import lru_cache
 from activities.research.alignment import disagreement, keys_of
 from activities.research.asked import answers_otherwise
 from activities.research.nearness import Nearness, is_far, nearest, open_to, passages_near, worth
+from activities.research.outlived import outlives
 from activities.research.polarity import polar, rank
 from activities.research.quantities import dates, designations, figures, names, versions
 from activities.research.questions import asks_for_one_thing, single_questions
@@ -282,7 +283,7 @@ def _rivals(
 ) -> list[Claim]:
     """Return what contradicts a claim that is held: whoever reads the one must see the other, however it is worded.
 
-    What answers one of `questions` otherwise contradicts, too.
+    What answers one of `questions` otherwise contradicts, too, and so does what may have taken an old answer's place.
     """
     ours = [(claim, fact, frozenset(keys_of(fact))) for claim in held for fact in _facts(claim)]
     if not ours or room <= 0:
@@ -302,7 +303,10 @@ def _rivals(
             for claim, fact, keys in ours
             for peer, others_keys in theirs
             if (keys & others_keys and disagreement(fact, peer))
-            or any(answers_otherwise(question, fact, peer, nearness) for question in questions)
+            or any(
+                answers_otherwise(question, fact, peer, nearness) or outlives(question, peer, fact)
+                for question in questions
+            )
         ]
         if against:
             found.append(other.model_copy(update={"relevance": max(against)}))

@@ -165,6 +165,15 @@ def old_answer(
     return newest
 
 
+def outlives(question: str, newer: Fact, older: Fact) -> bool:
+    """Tell whether a fact of at least two years later may have taken the place of an older answer to one question."""
+    asked = wanted(question)
+    if not asked.is_definite or not (is_about(asked, newer) and is_about(asked, older)):
+        return False
+    dimensions = dimensions_asked(question, [newer, older])
+    return _is_older(older, newer, by=OLD_AFTER) and _outlives(question, asked, newer, older, dimensions)
+
+
 def _is_beside(question: str, fact: Fact, others: Iterable[Fact]) -> bool:
     """Tell whether a fact is no answer to a question for one thing, or a far worse one than another fact."""
     asked = wanted(question)

@@ -200,7 +200,12 @@ def _names_given_apart(question: str, asked: Wanted, left: Fact, right: Fact) ->
 
 
 _NAME = re.compile(r"[A-Z][\w’'-]*(?: (?:(?:of|de|van|von|der) )?[A-Z][\w-]*)*")
-_PLACED = re.compile(r"\b(?:in|at|near|on|across|around|throughout)(?: the)? $", re.IGNORECASE)
+_PLACED = re.compile(
+    r"\b(?:in|at|near|on|across|around|throughout|(?:travel|move|go|come|sail|fly)(?:e?s)? to|(?:in|at) is)"
+    r"(?: the(?: (?:town|city|village|municipality|port|island|state|region) of)?)? $",
+    re.IGNORECASE,
+)
+"""Also of a row (recorded in: X)."""
 _FROM = re.compile(r"\bfrom(?: the)? $", re.IGNORECASE)
 """Whoever or wherever it comes from."""
 _PLACES = frozenset(table_of("places"))

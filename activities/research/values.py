@@ -455,7 +455,7 @@ _NUMBERED = re.compile(r"\b([A-Z][A-Za-z]+) (\d+\.\d+)(?=(?:['’]s)?\s+(?:[a-z]
 """Releases that a sentence is about (Brindle 2.0 requires)."""
 _VARIANT = re.compile(
     r"(?<![.!?] )(?<!^)\b([A-Z][a-zà-ÿ]+) "
-    r"(XXL|XL|XS|SE|GT|RS|LT|EX|II|III|IV|VI|VII|VIII|IX|Pro|Max|Mini|Plus|Ultra|Lite|Air|[B-HJ-Z])\b(?!\.)"
+    r"(XXL|XL|XS|SE|GT|RS|LT|EX|II|III|IV|VI|VII|VIII|IX|Pro|Max|Mini|Plus|Ultra|Lite|Air|[B-HJ-Z](?!\.))\b"
 )
 _MONTHS = frozenset(name for group in groups_of("months") for name in group)
 
