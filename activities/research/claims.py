@@ -126,9 +126,9 @@ _ASKS = re.compile(r": (?:what|how|why|where|who|when)\b", re.IGNORECASE)
 
 def _is_title(text: str, source: SourceRef) -> bool:
     """Tell whether a line is what its document is called and states nothing (X in brief; X: what we found out)."""
-    title = normalise(source.title).strip(" .:")
-    if normalise(text).strip(" .:") != title:
-        return False
+    title, line = (normalise(each).strip(" .:") for each in (source.title, text))
+    if line != title:
+        return bool(line) and title.endswith(f" {line}")  # Its end, taken for a row (X Plus: what ...).
     return bool(_ASKS.search(title)) or not (has_verb(title) or figures(title) or dates(title))
 
 
