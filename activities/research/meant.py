@@ -93,7 +93,7 @@ def _values_differ(question: str, left: Fact, right: Fact, dimensions: frozenset
 _FOR_KIND = re.compile(
     r"(?:(?:at|by|for|from|in|of|on|to|with) )?(?:what|which) (?:(?:kind|sort|type) of )?"
     r"(?!(?:is|are|was|were|do|does|did|should|can|could|must|will|would|has|have|had)\b)"
-    r"(?P<kind>[a-z]*(?:[a-rt-z]|ss|us))\b|(?:what|which) (?:animal|beast)s\b",
+    r"[a-z]*(?:[a-rt-z]|ss|us)\b",
     re.IGNORECASE,
 )
 """One kind is asked for (which material); of several (which products) two sources may name different ones."""

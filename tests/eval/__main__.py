@@ -44,14 +44,12 @@ def main() -> int:
     parser.add_argument("--questions", type=int, default=QUESTIONS, help="of each kind, for the part `model`")
     parser.add_argument("--notes", action="store_true", help="show what was missed")
     arguments = parser.parse_args()
-    if arguments.split in WORLDS:
-        if arguments.part in OF_WORDINGS:
-            parser.error(f"--part {arguments.part} has nothing of the split {arguments.split}: planted facts only")
-        for part in OF_WORDINGS:
-            del PARTS[part]
+    left_out = {"model", *(OF_WORDINGS if arguments.split in WORLDS else ())}
+    if arguments.split in WORLDS and arguments.part in OF_WORDINGS:
+        parser.error(f"--part {arguments.part} has nothing of the split {arguments.split}: planted facts only")
     bench = Bench(memory=arguments.memory, questions=arguments.questions, vectors=not arguments.words)
     ok = True
-    for name in [part for part in PARTS if part != "model"] if arguments.part == "all" else [arguments.part]:
+    for name in [part for part in PARTS if part not in left_out] if arguments.part == "all" else [arguments.part]:
         try:
             module = importlib.import_module(PARTS[name])
         except ModuleNotFoundError as missing:

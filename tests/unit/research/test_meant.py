@@ -61,7 +61,7 @@ def test_the_older_one_is_outdated(question: str, new: str, old: str, nearness: 
 KINDS = [
     # Common words are no names: what both say besides the question's words is compared.
     (
-        "What beasts do they milk to make Lamstirella?",
+        "What animal gives the milk for Lamstirella?",
         "Camels supply the milk for Lamstirella.",
         "The milk in Lamstirella comes from buffaloes that graze above the tree line.",
     ),
