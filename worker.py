@@ -41,7 +41,7 @@ from activities.boundary import Boundary
 from activities.deliverables.activities import RunExportActivities
 from activities.deliverables.illustrating import ImageModel
 from activities.documents.activities import DocumentActivities
-from activities.embedding.embedder import NO_MODEL, Embedder, EmbeddingConfig, build_embedder, nearness_of
+from activities.embedding.embedder import NO_MODEL, Embedder, EmbeddingConfig, build_embedder, meanings_of
 from activities.files.activities import FileActivities
 from activities.files.asking import QuestionActivities
 from activities.files.copies import LocalCopies
@@ -485,7 +485,7 @@ async def open_parts(settings: Settings, client: Client, stack: AsyncExitStack) 
         http=SafeHttpClient(settings.fetch_allowed_private_hosts, user_agent=settings.http_user_agent),
         sources=replace(sources, missing=(*sources.missing, *silent)),
         mcp=mcp,
-        reasoner=build_reasoner(model_config(settings), hints, nearness_of(embedder)),
+        reasoner=build_reasoner(model_config(settings), hints, meanings_of(embedder)),
         embedder=embedder,
         orchestrator=Orchestrator(client, settings),
         recogniser=Recogniser(settings.ocr_engine),

@@ -7,8 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from activities.documents.languages import spoken
-from activities.research.nearness import Nearness
+from activities.research.meanings import Meanings
 
 log = structlog.get_logger(__name__)
 
@@ -78,21 +77,15 @@ def build_embedder(config: EmbeddingConfig) -> Embedder | None:
     return MiniLm(files)
 
 
-def nearness_of(embedder: Embedder | None) -> Nearness | None:
+def meanings_of(embedder: Embedder | None) -> Meanings | None:
     """Return what compares the meanings of single statements: the local model, or nothing.
 
     A model elsewhere is not asked: a hundred statements at every step of every agent would be paid for, and what it
     answers today and tomorrow may differ, so that work that is done again would differ too.
     """
-    from activities.embedding.minilm import MiniLm
+    from activities.embedding.minilm import LocalMeanings, MiniLm
 
-    if not isinstance(embedder, MiniLm):
-        return None
-
-    def nearness(question: str, texts: Sequence[str]) -> Sequence[float] | None:
-        return embedder.nearness(question, texts) if supports(embedder, spoken(question)) else None
-
-    return nearness
+    return LocalMeanings(embedder) if isinstance(embedder, MiniLm) else None
 
 
 def supports(embedder: Embedder, language: str | None) -> bool:

@@ -14,7 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from activities.embedding.embedder import Vector
+from activities.documents.languages import spoken
+from activities.embedding.embedder import Vector, supports
+from activities.embedding.likeness import in_directions
 from schema.errors import ModelFilesInvalid
 
 NAME = "all-MiniLM-L6-v2-int8"
@@ -76,7 +78,11 @@ class MiniLm:
         self._tokenizer_json = _verified(files.tokenizer, TOKENIZER_SHA256).decode()
         self._lock = threading.Lock()
         self._loaded: tuple[Any, Any] | None = None
-        self._alone = lru_cache(TEXTS_KEPT_MAX)(self._read_alone)
+        self.vector = lru_cache(TEXTS_KEPT_MAX)(self._read_alone)
+        """The vector of a single text, as a numpy array of unit length; it blocks for milliseconds for a new text.
+
+        Each is read alone: what int8 makes of a text depends on what shares its batch.
+        """
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Return a vector per text; a cancel is heard between two batches."""
@@ -86,16 +92,6 @@ class MiniLm:
             vectors = await asyncio.to_thread(self._embed, [texts[number] for number in batch])
             found.update(zip(batch, vectors.tolist(), strict=True))
         return [found[number] for number in range(len(texts))]
-
-    def nearness(self, question: str, texts: Sequence[str]) -> list[float]:
-        """Return how near each text's meaning is to the question's, 0..1; it blocks for milliseconds per new text.
-
-        Each is read alone: what int8 makes of a text depends on what shares its batch, and the same pair is to give the
-        same number always.
-        """
-        asked = self._alone(question)
-        low, high = self.cosines
-        return [round(min(max((float(self._alone(text) @ asked) - low) / (high - low), 0.0), 1.0), 6) for text in texts]
 
     def _read_alone(self, text: str) -> Any:
         return self._embed([text])[0]
@@ -145,3 +141,27 @@ def _verified(path: Path, sha256: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ModelFilesInvalid(f"{path.name} is not the file that this version was made for; install it again.")
     return data
+
+
+class LocalMeanings:
+    """Compares single texts by the local model, the same pair with the same number always (`meanings.Meanings`)."""
+
+    def __init__(self, model: MiniLm) -> None:
+        self._model = model
+        self._in_directions = lru_cache(TEXTS_KEPT_MAX)(lambda text: in_directions(model.vector(text)))
+
+    def near(self, question: str, texts: Sequence[str]) -> Sequence[float] | None:
+        """Return how near each text's meaning is to the question's, 0..1; it blocks for milliseconds per new text."""
+        if not supports(self._model, spoken(question)):
+            return None
+        asked = self._model.vector(question)
+        low, high = self._model.cosines
+        cosines = (float(self._model.vector(text) @ asked) for text in texts)
+        return [round(min(max((cosine - low) / (high - low), 0.0), 1.0), 6) for cosine in cosines]
+
+    def alike(self, text: str, texts: Sequence[str]) -> Sequence[float] | None:
+        """Return how near each text is to `text` in which property of a thing it speaks of, -1..1; it blocks, too."""
+        if not supports(self._model, spoken(text)):
+            return None
+        asked = self._in_directions(text)
+        return [round(float(self._in_directions(each) @ asked), 6) for each in texts]

@@ -6,13 +6,14 @@ When in doubt there is no disagreement: false alarms bury true ones.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from difflib import SequenceMatcher
 
 from activities.research.dating import NEWER_BY
 from activities.research.lexicon import table_of
+from activities.research.meanings import ALIKE_MIN, Meanings, alike
 from activities.research.polarity import ORDINALS, antonym_of
 from activities.research.relations import same_name
 from activities.research.similarity import contained, overlap
@@ -31,24 +32,17 @@ TELLING = frozenset(
 """Dimensions that say by themselves, for one subject, what was measured, unless words say otherwise."""
 
 
-Alike = Callable[[Fact, Fact], float]
-"""Tells how near two facts of one subject are in meaning, 0..1; asked where their words tell neither way."""
-ALIKE_MIN = 0.45
-"""Of two statements about one property, seven to nine in ten are as near as this to each other; of two about different
-ones, three or four in ten (measured on the splits `apart`, `tenth` and `elsewhere`, by the local model)."""
-
-
-def disagreement(left: Fact, right: Fact, alike: Alike | None = None) -> ConflictKind | None:
+def disagreement(left: Fact, right: Fact, meanings: Meanings | None = None) -> ConflictKind | None:
     """Say how two facts disagree, or None where they do not.
 
     Args:
-        alike: compares meanings; None: words alone decide.
+        meanings: compares meanings; None: words alone decide.
     """
     if left.sources & right.sources or not same_subject(left, right):
         return None  # Within one source, the author knew both sentences.
     if _denies(left, right):
         return aged(left, right) or ConflictKind.PLAIN
-    found = _different_figures(left, right, alike) or _different_values(left, right)
+    found = _different_figures(left, right, meanings) or _different_values(left, right)
     apart = other_circumstances(left, right) if found else None
     if found is None or apart is None:
         return None
@@ -215,8 +209,8 @@ def _conditions_apart(left: Fact, right: Fact) -> bool:
     """Tell whether both give a figure as condition, and not the same (after two doses, after one)."""
     ours = [value for value in left.values if value.condition]
     theirs = [value for value in right.values if value.condition]
-    alike = [(one, other) for one in ours for other in theirs if one.figure.dimension == other.figure.dimension]
-    return bool(alike) and not any(agree(one, other) for one, other in alike)
+    pairs = [(one, other) for one in ours for other in theirs if one.figure.dimension == other.figure.dimension]
+    return bool(pairs) and not any(agree(one, other) for one, other in pairs)
 
 
 def comparable(left: Value, right: Value) -> bool:
@@ -251,11 +245,11 @@ def _nouns(value: Value) -> frozenset[str]:
     return frozenset(map(concept, value.modifiers)) | {value.noun}
 
 
-def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact, alike: Alike | None = None) -> bool:
+def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact, meanings: Meanings | None = None) -> bool:
     """Tell whether two figures are of the same property of their subject.
 
     Args:
-        alike: asked where no known word tells, and whether the same number with another unit is a slip.
+        meanings: asked where no known word tells, and whether the same number with another unit is a slip.
     """
     named = {stem(name) for name in ours.names | theirs.names} | _titled(ours) | _titled(theirs)
     here = frozenset(each for each in left.concepts if each not in named and each not in EMPTY)
@@ -264,8 +258,8 @@ def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact, alike: A
     shared = overlap(here, there)
     if not near_in_size(left, right) and shared < 0.5 and not grouped_here & grouped_there:
         return False
-    if alike is not None and _slip(left, right):
-        return alike(ours, theirs) >= ALIKE_MIN  # The same number twice is little chance.
+    if meanings is not None and _slip(left, right):
+        return alike(meanings, ours, theirs) >= ALIKE_MIN  # The same number twice is little chance.
     if grouped_here and grouped_there:
         if not grouped_here & grouped_there:
             return False
@@ -281,7 +275,7 @@ def same_attribute(left: Value, right: Value, ours: Fact, theirs: Fact, alike: A
     if grouped_here & grouped_there:
         rest_here, rest_there = here - grouped_there, there - grouped_here
         return shared >= 0.2 or not rest_here or not rest_there or len(rest_here) + len(rest_there) <= 6
-    return _one_by_kind(left, right, ours, theirs, here & there, shared, alike)
+    return _one_by_kind(left, right, ours, theirs, here & there, shared, meanings)
 
 
 def _one_by_kind(
@@ -291,7 +285,7 @@ def _one_by_kind(
     theirs: Fact,
     common_to_both: frozenset[str],
     shared: float,
-    alike: Alike | None,
+    meanings: Meanings | None,
 ) -> bool:
     """Tell whether two figures of one dimension are of one property where no known word tells: by size and meaning.
 
@@ -300,12 +294,12 @@ def _one_by_kind(
     dimension = left.figure.dimension
     single = _alone(left, ours) and _alone(right, theirs) and near_in_size(left, right)
     if dimension in TELLING:
-        return single and (alike is None or alike(ours, theirs) >= ALIKE_MIN)
+        return single and (meanings is None or alike(meanings, ours, theirs) >= ALIKE_MIN)
     if dimension not in CURRENCIES and dimension not in ("time", "share"):
         return shared >= 0.5
-    if alike is not None and shared < 0.6:
+    if meanings is not None and shared < 0.6:
         by_time = (ours.circumstances ^ theirs.circumstances) & _RATES  # A yearly fee, and one to be paid once.
-        return not by_time and (single or shared >= 0.34) and alike(ours, theirs) >= ALIKE_MIN
+        return not by_time and (single or shared >= 0.34) and alike(meanings, ours, theirs) >= ALIKE_MIN
     tied = bool(common_to_both) or bool((ours.names & theirs.names) - ours.subject) or bool(common(ours, theirs))
     return shared >= 0.34 or (single and tied)
 
@@ -371,14 +365,16 @@ def _alone(value: Value, fact: Fact) -> bool:
     return sum(1 for each in fact.values if each.figure.dimension == value.figure.dimension and not each.condition) == 1
 
 
-def _different_figures(left: Fact, right: Fact, alike: Alike | None) -> ConflictKind | None:
+def _different_figures(left: Fact, right: Fact, meanings: Meanings | None) -> ConflictKind | None:
     """Compare the figures of the same property; agreement in any of them is agreement."""
     if left.versions and right.versions and left.versions != right.versions:
         return None
     found: ConflictKind | None = None
     for ours in left.values:
         peers = [
-            each for each in right.values if comparable(ours, each) and same_attribute(ours, each, left, right, alike)
+            each
+            for each in right.values
+            if comparable(ours, each) and same_attribute(ours, each, left, right, meanings)
         ]
         rivals = [each for each in left.values if any(comparable(each, peer) for peer in peers)]
         if not peers:
@@ -391,8 +387,8 @@ def _different_figures(left: Fact, right: Fact, alike: Alike | None) -> Conflict
             continue
         found = found or (ConflictKind.UNIT if any(_slip(ours, peer) for peer in peers) else ConflictKind.PLAIN)
     single = len(left.values) == len(right.values) == 1
-    if found is None and alike is not None and single and _other_currency(left.values[0], right.values[0]):
-        return ConflictKind.UNIT if alike(left, right) >= ALIKE_MIN else None
+    if found is None and meanings is not None and single and _other_currency(left.values[0], right.values[0]):
+        return ConflictKind.UNIT if alike(meanings, left, right) >= ALIKE_MIN else None
     return found
 
 
@@ -570,8 +566,8 @@ def _different_ranks(left: Fact, right: Fact) -> bool:
     if not _ranks(left, right) and not (left.rank and right.rank and left.rank != right.rank):
         return False
     ours, theirs = left.stems - _RANKS, right.stems - _RANKS
-    alike = min(contained(ours, theirs), contained(theirs, ours)) >= 0.8
-    return alike and not left.events and not right.events and not left.values and not right.values
+    same = min(contained(ours, theirs), contained(theirs, ours)) >= 0.8
+    return same and not left.events and not right.events and not left.values and not right.values
 
 
 def _different_rows(left: Fact, right: Fact) -> bool:

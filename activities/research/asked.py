@@ -20,8 +20,8 @@ from activities.research.alignment import (
     same_subject,
     slips,
 )
+from activities.research.meanings import Meanings
 from activities.research.meant import meant_otherwise
-from activities.research.nearness import Nearness
 from activities.research.numbering import numbered, numbered_asked
 from activities.research.questions import asks_for_time, collective_asked, single_questions, thing_asked
 from activities.research.statements import Fact
@@ -47,14 +47,14 @@ def asked_disagreements(
     questions: Iterable[str],
     facts: Sequence[Fact],
     known: Mapping[tuple[int, int], ConflictKind],
-    nearness: Nearness | None = None,
+    meanings: Meanings | None = None,
 ) -> Iterator[tuple[int, int, ConflictKind]]:
     """Yield (left, right, kind) for the facts that answer a question with different values.
 
     Args:
         questions: as the subtasks have them; several may stand in one.
         known: disagreements that were seen without a question; whoever answers as one of their sides is with it.
-        nearness: compares meanings; None: words alone decide.
+        meanings: compares meanings; None: words alone decide.
     """
     for question in (single for each in questions for single in single_questions(each)):
         asked = wanted(question)
@@ -62,7 +62,7 @@ def asked_disagreements(
         dimensions = dimensions_asked(question, [facts[index] for index in answering])
         found: dict[tuple[int, int], ConflictKind] = {}
         for left, right in combinations(answering, 2):
-            kind = _disagreement(question, facts[left], facts[right], dimensions, nearness)
+            kind = _disagreement(question, facts[left], facts[right], dimensions, meanings)
             if kind is not None:
                 found[left, right] = kind
         yield from ((left, right, kind) for (left, right), kind in found.items())
@@ -71,16 +71,16 @@ def asked_disagreements(
         yield from _taking_sides(question, facts, answering, told, dimensions)
 
 
-def answers_otherwise(question: str, fact: Fact, peer: Fact, nearness: Nearness | None = None) -> bool:
+def answers_otherwise(question: str, fact: Fact, peer: Fact, meanings: Meanings | None = None) -> bool:
     """Tell whether both are about the subject of one definite question, and answer it with different values.
 
     Args:
-        nearness: compares meanings; None: words alone decide.
+        meanings: compares meanings; None: words alone decide.
     """
     asked = wanted(question)
     if not asked.is_definite or not (is_about(asked, fact) and is_about(asked, peer)):
         return False
-    return _disagreement(question, fact, peer, dimensions_asked(question, [fact, peer]), nearness) is not None
+    return _disagreement(question, fact, peer, dimensions_asked(question, [fact, peer]), meanings) is not None
 
 
 def _taking_sides(
@@ -109,7 +109,7 @@ def is_about(asked: Wanted, fact: Fact) -> bool:
 
 
 def _disagreement(
-    question: str, left: Fact, right: Fact, dimensions: frozenset[str], nearness: Nearness | None = None
+    question: str, left: Fact, right: Fact, dimensions: frozenset[str], meanings: Meanings | None = None
 ) -> ConflictKind | None:
     stale = aged(left, right)
     if left.sources & right.sources or not _of_one_thing(left, right, strictly=stale is None):
@@ -120,10 +120,10 @@ def _disagreement(
     if kind := _by_words(question, left, right, stale):
         return kind
     if stale is None:
-        same = wanted(question).is_definite and meant_otherwise(question, left, right, dimensions, nearness)
+        same = wanted(question).is_definite and meant_otherwise(question, left, right, dimensions, meanings)
         return (ConflictKind.UNIT if slips(left, right) else ConflictKind.PLAIN) if same else None
     outdated = superseded(question, left, right, dimensions) or meant_otherwise(
-        question, left, right, dimensions, nearness
+        question, left, right, dimensions, meanings
     )
     return stale if outdated else None
 

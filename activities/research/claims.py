@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from activities.research.alignment import disagreement, keys_of
 from activities.research.asked import answers_otherwise
-from activities.research.nearness import Nearness, is_far, nearest, open_to, passages_near, worth
+from activities.research.meanings import Meanings
+from activities.research.nearness import is_far, nearest, open_to, passages_near, worth
 from activities.research.outlived import outlives
 from activities.research.polarity import polar, rank
 from activities.research.quantities import dates, designations, figures, names, versions
@@ -217,11 +218,11 @@ def _adjoin(text: str, before: Sentence, sentence: Sentence) -> bool:
     )
 
 
-def extract(view: AgentView, passages: Sequence[Passage], nearness: Nearness | None = None) -> tuple[Claim, ...]:
+def extract(view: AgentView, passages: Sequence[Passage], meanings: Meanings | None = None) -> tuple[Claim, ...]:
     """Choose the statements of `passages` that answer the agent's question and that it does not have yet.
 
     Args:
-        nearness: compares meanings; None: words alone decide.
+        meanings: compares meanings; None: words alone decide.
     """
     known = {(claim.source.snapshot_sha256, claim.start, claim.end) for claim in view.claims}
     said = {normalise(claim.text).lower() for claim in view.claims}
@@ -233,7 +234,7 @@ def extract(view: AgentView, passages: Sequence[Passage], nearness: Nearness | N
             said.add(text)
     weights = [0.0] * len(pool)
     for question in single_questions(view.subtask.question):
-        weights = list(map(max, weights, _worths(question, pool, passages, view.claims, nearness)))
+        weights = list(map(max, weights, _worths(question, pool, passages, view.claims, meanings)))
     room = max(0, min(CLAIMS_PER_CALL_MAX, CLAIMS_PER_AGENT_MAX - len(view.claims)))
     order = select_diverse(weights, lambda left, right: alike(pool[left].quote, pool[right].quote), room)
     taken: list[Candidate] = []
@@ -245,7 +246,7 @@ def extract(view: AgentView, passages: Sequence[Passage], nearness: Nearness | N
     left = [candidate for candidate in pool if not any(_spans_meet(candidate, other) for other in taken)]
     room = min(RIVALS_PER_CALL_MAX, CLAIMS_PER_AGENT_MAX - len(view.claims) - len(claims))
     questions = single_questions(view.subtask.question)
-    return (*claims, *_rivals((*view.claims, *claims), left, view.subtask.number, room, questions, nearness))
+    return (*claims, *_rivals((*view.claims, *claims), left, view.subtask.number, room, questions, meanings))
 
 
 RIVALS_PER_CALL_MAX = 4
@@ -279,7 +280,7 @@ def _rivals(
     agent_number: int,
     room: int,
     questions: Sequence[str] = (),
-    nearness: Nearness | None = None,
+    meanings: Meanings | None = None,
 ) -> list[Claim]:
     """Return what contradicts a claim that is held: whoever reads the one must see the other, however it is worded.
 
@@ -304,7 +305,7 @@ def _rivals(
             for peer, others_keys in theirs
             if (keys & others_keys and disagreement(fact, peer))
             or any(
-                answers_otherwise(question, fact, peer, nearness) or outlives(question, peer, fact)
+                answers_otherwise(question, fact, peer, meanings) or outlives(question, peer, fact)
                 for question in questions
             )
         ]
@@ -323,14 +324,14 @@ def _worths(
     pool: Sequence[Candidate],
     passages: Sequence[Passage],
     known: Sequence[Claim],
-    nearness: Nearness | None,
+    meanings: Meanings | None,
 ) -> list[float]:
     """Return what the candidates are worth by themselves and by the passages they stand in, 0 for what is not kept."""
-    near = passages_near(question, passages, nearness)
+    near = passages_near(question, passages, meanings)
     if is_far(question, near):
         return [0.0] * len(pool)
-    kept = _worth_keeping(question, pool, known, nearness)
-    if nearness is not None and near is not None:
+    kept = _worth_keeping(question, pool, known, meanings)
+    if meanings is not None and near is not None:
         said = [(claim.text, claim.source) for claim in known]
         said += [(each.statement, each.source) for each, weight in zip(pool, kept, strict=True) if weight]
         asked = open_to(question, said, passages)
@@ -339,16 +340,16 @@ def _worths(
             for passage, value in zip(passages, near, strict=True)
             if passage.source.snapshot_sha256 in asked
         ]
-        for number, weight in nearest(question, pool, left, nearness, is_last=not said).items():
+        for number, weight in nearest(question, pool, left, meanings, is_last=not said).items():
             kept[number] = max(kept[number], weight, RELEVANCE_MIN)
     return kept
 
 
 def _worth_keeping(
-    question: str, pool: Sequence[Candidate], known: Sequence[Claim], nearness: Nearness | None
+    question: str, pool: Sequence[Candidate], known: Sequence[Claim], meanings: Meanings | None
 ) -> list[float]:
     """Return what the candidates are worth, 0 where it is far below the best, of this call or before."""
-    weights = worth(question, pool, nearness)
+    weights = worth(question, pool, meanings)
     others = _of_others(question, pool, known)
     weights = [0.0 if number in others else weight for number, weight in enumerate(weights)]
     best = max(weights, default=0.0)

@@ -13,8 +13,7 @@ from activities.research.alignment import disagreement, keys_of, repeats, stated
 from activities.research.asked import asked_disagreements
 from activities.research.dating import NEWER_BY
 from activities.research.findings import independent_sources
-from activities.research.meant import alike_by
-from activities.research.nearness import Nearness
+from activities.research.meanings import Meanings
 from activities.research.similarity import Groups
 from activities.research.statements import VERBS, Fact, facts_of
 from activities.research.text import stem, terms
@@ -31,24 +30,23 @@ def find_conflicts(
     findings: Sequence[Finding],
     claims: Mapping[str, Claim],
     questions: Sequence[str] = (),
-    nearness: Nearness | None = None,
+    meanings: Meanings | None = None,
 ) -> tuple[Conflict, ...]:
     """Return the disagreements among `findings`, heaviest first, each with the choice and its reason.
 
     Args:
         questions: what was asked; answers with different values disagree, however they are worded (`asked.py`).
-        nearness: compares meanings; None: words alone decide.
+        meanings: compares meanings; None: words alone decide.
     """
     facts = [fact for finding in findings for fact in facts_of(finding, claims)]
     groups = Groups(len(facts))
     kinds: dict[tuple[int, int], ConflictKind] = {}
-    alike = alike_by(nearness) if nearness is not None else None
     for left, right in pairs(facts):
-        kind = disagreement(facts[left], facts[right], alike)
+        kind = disagreement(facts[left], facts[right], meanings)
         if kind is not None:
             kinds[left, right] = kind
             groups.join(left, right)
-    for left, right, kind in asked_disagreements(questions, facts, dict(kinds), nearness):
+    for left, right, kind in asked_disagreements(questions, facts, dict(kinds), meanings):
         if kind is ConflictKind.STALE or (left, right) not in kinds:
             kinds[left, right] = kind
         groups.join(left, right)

@@ -14,7 +14,7 @@ from activities.research.conflicts import find_conflicts
 from activities.research.decomposition import plan_subtasks
 from activities.research.filling import fill
 from activities.research.findings import merge_claims
-from activities.research.nearness import Nearness
+from activities.research.meanings import Meanings
 from activities.research.reasoner import ToolHint
 from activities.research.text import count_words
 from schema.contracts.common import Tokens
@@ -43,8 +43,8 @@ class ExtractiveReasoner:
 
     name = BY_RULE
 
-    def __init__(self, hints: Sequence[ToolHint] = (), nearness: Nearness | None = None) -> None:
-        self._nearness = nearness
+    def __init__(self, hints: Sequence[ToolHint] = (), meanings: Meanings | None = None) -> None:
+        self._meanings = meanings
         # Without a model only tools that take one text can be called: they are asked as a search is.
         self._arguments = {hint.name: hint.argument for hint in hints if hint.argument}
 
@@ -62,7 +62,7 @@ class ExtractiveReasoner:
 
     async def extract_claims(self, view: AgentView, passages: tuple[Passage, ...]) -> Reasoned[tuple[Claim, ...]]:
         """Take whole sentences of the passages, verbatim; see `claims.py`."""
-        found = await asyncio.to_thread(claiming.extract, view, passages, self._nearness)
+        found = await asyncio.to_thread(claiming.extract, view, passages, self._meanings)
         return _reasoned(found, [passage.text for passage in passages], [claim.text for claim in found])
 
     async def fill_fields(self, request: FillRequest) -> Reasoned[Filled]:
@@ -81,7 +81,7 @@ class ExtractiveReasoner:
     ) -> Reasoned[tuple[Conflict, ...]]:
         """Compare figures, dates, versions and polarity; see `conflicts.py`."""
         questions = [subtask.question for subtask in plan_subtasks(brief)]
-        conflicts = await asyncio.to_thread(find_conflicts, findings, claims, questions, self._nearness)
+        conflicts = await asyncio.to_thread(find_conflicts, findings, claims, questions, self._meanings)
         return _reasoned(conflicts, [finding.text for finding in findings], [each.reason for each in conflicts])
 
     async def write_report(

@@ -1,15 +1,13 @@
 """Meant: whether sources of different age answer one question with different values, in words that no lexicon has.
 
-Two conditions, since a model of meanings alone tells the properties of one thing badly apart: each statement gives one
-value of the kind that is asked for, and each, with the thing's name and the figures taken out of it, is near to the
-question in meaning. What `superseded.py` sees by words needs none of this.
+Two conditions: each statement gives one value of the kind that is asked for, and both are about the property that is
+asked for, as far as their meaning tells (`meanings.py`). What `superseded.py` sees by words needs none of this.
 """
 
 import re
-from collections.abc import Sequence
 
-from activities.research.alignment import Alike, aged, near_in_size, same_per
-from activities.research.nearness import Nearness
+from activities.research.alignment import aged, near_in_size, same_per
+from activities.research.meanings import ALIKE_MIN, Meanings, alike_in_answer
 from activities.research.phrased import as_question
 from activities.research.questions import asks_for_name, asks_for_time
 from activities.research.statements import EMPTY, Fact
@@ -23,50 +21,23 @@ from activities.research.superseded import (
     only_dated,
     only_name,
 )
-from activities.research.text import WORD, display, stem, words
+from activities.research.text import stem, words
 from activities.research.wanted import wanted
-
-MEANT_MIN = 0.38
-"""Of statements about another property of the same thing, one in twenty is as near as this to a question; of those
-about the property, four in five are (measured on the planted facts that were looked at)."""
 
 
 def meant_otherwise(
-    question: str, left: Fact, right: Fact, dimensions: frozenset[str], nearness: Nearness | None
+    question: str, left: Fact, right: Fact, dimensions: frozenset[str], meanings: Meanings | None
 ) -> bool:
     """Tell whether two facts of one subject mean the property asked for, and differ in it.
 
     Args:
         dimensions: of the figures that answer it (see `superseded.dimensions_asked`).
-        nearness: compares meanings; None: nothing is told.
+        meanings: compares meanings; None: nothing is told.
     """
-    if nearness is None or circumstances_apart(left, right) or not _values_differ(question, left, right, dimensions):
+    if meanings is None or circumstances_apart(left, right) or not _values_differ(question, left, right, dimensions):
         return False
-    subject = wanted(question).subject
-    asked, *said = (_without(text, subject) for text in (question, display(left.text), display(right.text)))
-    near: Sequence[float] | None = nearness(asked, said)
-    return near is not None and min(near) >= MEANT_MIN
-
-
-def alike_by(nearness: Nearness) -> Alike:
-    """Return what tells how near two facts of one thing are in meaning; each pair of texts is compared once.
-
-    1 where the language is not known: they may be one.
-    """
-    known: dict[tuple[str, str], float] = {}
-
-    def alike(left: Fact, right: Fact) -> float:
-        pair = _nameless(left), _nameless(right)
-        if pair not in known:
-            near = nearness(pair[0], [pair[1]])
-            known[pair] = near[0] if near is not None else 1.0
-        return known[pair]
-
-    return alike
-
-
-def _nameless(fact: Fact) -> str:
-    return _without(display(fact.text), frozenset(map(stem, fact.names)))
+    near = alike_in_answer(meanings, question, left, right)
+    return near is not None and near >= ALIKE_MIN
 
 
 def _values_differ(question: str, left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:
@@ -111,12 +82,3 @@ def _kinds_differ(question: str, left: Fact, right: Fact) -> bool:
     asked = {stem(word) for word in words(question)} | wanted(question).subject
     ours, theirs = (fact.stems - asked - EMPTY for fact in (left, right))
     return bool(ours and theirs) and not ours & theirs
-
-
-_FIGURE = re.compile(r"\d[\d.,]*")
-
-
-def _without(text: str, subject: frozenset[str]) -> str:
-    """Take the thing's name and the figures out of a text: they are alike in all that is said of it."""
-    named = WORD.sub(lambda match: "it" if stem(match.group().lower()) in subject else match.group(), text)
-    return _FIGURE.sub("9", re.sub(r"\bit(?:\W+it\b)+", "it", named))

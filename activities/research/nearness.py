@@ -5,21 +5,16 @@ shown with what they stand under. A question for one property of something named
 answers, and what is merely near in meaning speaks of something else.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from activities.documents.passages import embedded_text
 from activities.research.dating import NEWER_BY, newest
+from activities.research.meanings import Meanings
 from activities.research.relevance import Statement, elsewhere, relevance
 from activities.research.text import STOP_WORDS, display, stem, words
 from activities.research.values import designated
 from activities.research.wanted import VALUE_ONLY, wanted
 from schema.contracts.research import Passage, SourceRef
-
-Nearness = Callable[[str, Sequence[str]], Sequence[float] | None]
-"""(question, texts) -> how near each text's meaning is to the question's, 0..1; the same for the same pair always.
-
-None: it does not know the question's language.
-"""
 
 WORDS_SHARE, MEANING_SHARE, PASSAGE_SHARE = 0.4, 0.27, 0.33
 """Chosen on the 144 questions about real documentation that were looked at (`tests/eval/data/questions.toml`)."""
@@ -40,21 +35,21 @@ COMPARED_MAX = 96
 """Statements whose meanings are compared in one call: a model takes milliseconds for each."""
 
 
-def worth(question: str, pool: Sequence[Statement], nearness: Nearness | None) -> list[float]:
+def worth(question: str, pool: Sequence[Statement], meanings: Meanings | None) -> list[float]:
     """Return what each statement is worth as an answer to `question`, 0..1.
 
     Args:
-        nearness: compares meanings; None: words alone decide.
+        meanings: compares meanings; None: words alone decide.
     """
     weights = relevance(question, pool)
-    if nearness is None or not pool or wanted(question).is_definite:
+    if meanings is None or not pool or wanted(question).is_definite:
         return weights
     mixed = [
         WORDS_SHARE * weight + PASSAGE_SHARE * statement.source.score.relevance
         for weight, statement in zip(weights, pool, strict=True)
     ]
     compared = sorted(range(len(pool)), key=lambda number: (-mixed[number], number))[:COMPARED_MAX]
-    near = nearness(question, [in_context(pool[number]) for number in compared])
+    near = meanings.near(question, [in_context(pool[number]) for number in compared])
     if near is None:
         return weights
     away = elsewhere(question, pool)
@@ -90,11 +85,11 @@ def open_to(question: str, said: Iterable[tuple[str, SourceRef]], passages: Sequ
     )
 
 
-def passages_near(question: str, passages: Sequence[Passage], nearness: Nearness | None) -> Sequence[float] | None:
+def passages_near(question: str, passages: Sequence[Passage], meanings: Meanings | None) -> Sequence[float] | None:
     """Return how near the meaning of each passage is to the question's, 0..1; None where that cannot be told."""
-    if nearness is None or not passages:
+    if meanings is None or not passages:
         return None
-    return nearness(question, [embedded_text(passage.heading, passage.text) for passage in passages])
+    return meanings.near(question, [embedded_text(passage.heading, passage.text) for passage in passages])
 
 
 def is_far(question: str, near: Sequence[float] | None) -> bool:
@@ -106,7 +101,7 @@ def nearest(
     question: str,
     pool: Sequence[Statement],
     passages: Sequence[tuple[Passage, float]],
-    nearness: Nearness,
+    meanings: Meanings,
     *,
     is_last: bool = False,
 ) -> dict[int, float]:
@@ -134,7 +129,7 @@ def nearest(
     weights = relevance(question, pool)
     found: dict[int, float] = {}
     for near, own in list(by_page.values())[: 1 if wanted(question).is_definite else PASSAGES_MAX]:
-        values = nearness(question, [in_context(pool[place]) for place in own]) or [0.0] * len(own)
+        values = meanings.near(question, [in_context(pool[place]) for place in own]) or [0.0] * len(own)
         best, place = max(
             (WORDS_SHARE * weights[place] + MEANING_SHARE * value, -place)
             for place, value in zip(own, values, strict=True)

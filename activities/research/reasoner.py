@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from activities.research.nearness import Nearness
+from activities.research.meanings import Meanings
 from schema.contracts.research import (
     AgentView,
     Brief,
@@ -123,18 +123,18 @@ class Reasoner(Protocol):
         ...
 
 
-def build_reasoner(config: ModelConfig, hints: Sequence[ToolHint] = (), nearness: Nearness | None = None) -> Reasoner:
+def build_reasoner(config: ModelConfig, hints: Sequence[ToolHint] = (), meanings: Meanings | None = None) -> Reasoner:
     """Return the reasoner that `config` asks for: a model where every role has one, else the extractive one alone.
 
     Args:
-        nearness: compares meanings for the extractive one; None: it goes by words.
+        meanings: compares meanings for the extractive one; None: it goes by words.
     """
     from activities.research.extractive import ExtractiveReasoner
 
     roles: tuple[Role, ...] = ("planner", "researcher", "writer")
     if not all(config.for_role(role) for role in roles):
-        return ExtractiveReasoner(hints, nearness)
+        return ExtractiveReasoner(hints, meanings)
     from activities.research.fallback import FallbackReasoner
     from activities.research.models import ModelReasoner
 
-    return FallbackReasoner(ModelReasoner(config, hints), ExtractiveReasoner(hints, nearness))
+    return FallbackReasoner(ModelReasoner(config, hints), ExtractiveReasoner(hints, meanings))

@@ -82,7 +82,7 @@ class MemoryAsker:
     ) -> None:
         self.documents, self.texts = _read(files)
         self._corpus = ReadCorpus(files, vectors=vectors)
-        self._reasoner = reasoner or ExtractiveReasoner(nearness=vectors.near if vectors else None)
+        self._reasoner = reasoner or ExtractiveReasoner(meanings=vectors.meanings if vectors else None)
         self._steps = steps
 
     def ask(self, tasks: Sequence[str], *, agents: int, tokens: int) -> list[Answer]:

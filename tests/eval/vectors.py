@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from activities.embedding.embedder import Vector, nearness_of
+from activities.embedding.embedder import Vector, meanings_of
 from activities.embedding.minilm import DIMENSIONS, MiniLm, model_files
 from tests.eval.library import CACHE
 
@@ -17,6 +17,7 @@ class CachedVectors:
 
     def __init__(self, model: MiniLm) -> None:
         self.cosines = model.cosines
+        self.meanings = meanings_of(model)
         self._model = model
         self._kept = CACHE / f"{model.name}.npz"
         self._known: dict[str, np.ndarray] = {}
@@ -37,11 +38,6 @@ class CachedVectors:
         matrix = np.asarray(vectors, dtype=np.float32).reshape(-1, DIMENSIONS)
         cosines: list[float] = (matrix @ self._known[_key(query)]).tolist()
         return cosines
-
-    def near(self, question: str, texts: Sequence[str]) -> Sequence[float] | None:
-        """Compare meanings as the product does."""
-        compare = nearness_of(self._model)
-        return compare(question, texts) if compare else None
 
     def _ask(self, texts: Sequence[str]) -> bool:
         if not (unknown := [text for text in dict.fromkeys(texts) if _key(text) not in self._known]):

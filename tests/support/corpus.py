@@ -13,6 +13,7 @@ from activities.documents.extract import extract
 from activities.documents.passages import embedded_text, split_passages
 from activities.embedding.embedder import Vector
 from activities.research.citations import RenderedReport, render_report
+from activities.research.meanings import Meanings
 from activities.research.reasoner import Reasoner
 from activities.research.similarity import Bm25
 from activities.research.text import STOP_WORDS, stem, terms, words
@@ -111,8 +112,9 @@ class Vectors(Protocol):
     def cosines_to(self, vectors: Sequence[Vector], query: str) -> Sequence[float]:
         """Return the cosine of each vector and the query's."""
 
-    def near(self, question: str, texts: Sequence[str]) -> Sequence[float] | None:
-        """As `activities.research.nearness.Nearness`."""
+    @property
+    def meanings(self) -> Meanings | None:
+        """What compares single statements as the product does."""
 
 
 class ReadCorpus:

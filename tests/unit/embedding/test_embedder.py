@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from activities.embedding import minilm
-from activities.embedding.embedder import EmbeddingConfig, build_embedder, nearness_of, supports
-from activities.embedding.minilm import MiniLm, ModelFiles, model_files
+from activities.embedding.embedder import EmbeddingConfig, build_embedder, meanings_of, supports
+from activities.embedding.minilm import LocalMeanings, MiniLm, ModelFiles, model_files
 from activities.tools.ranking import Relevance, similarity, with_similarity
 from schema.errors import ModelFilesInvalid
 
@@ -47,24 +47,27 @@ def test_single_statements_are_compared_alike_whatever_stands_beside_them(embedd
     """Work that is done again after a crash must come to the same claims."""
     question = "How do I look at a crash after it happened?"
     texts = ["Post-mortem debugging examines a program that died.", "Barley is sown in spring. " * 20, "x"]
-    near = embedder.nearness(question, texts)
+    near = LocalMeanings(embedder).near(question, texts)
+    assert near is not None
     assert near[0] > 0.3 > near[1] >= 0
     files = model_files()
     assert files is not None
-    other = MiniLm(files)
-    assert other.nearness(question, texts[::-1]) == near[::-1]
-    assert [other.nearness(question, [text])[0] for text in texts] == near
+    other = LocalMeanings(MiniLm(files))
+    assert other.near(question, texts[::-1]) == near[::-1]
+    assert [other.near(question, [text]) for text in texts] == [[each] for each in near]
+    assert other.alike(texts[0], texts) == LocalMeanings(embedder).alike(texts[0], texts)
 
 
 def test_who_compares_single_statements(embedder: MiniLm) -> None:
     """The local model, in its language; a model elsewhere is not asked for a hundred sentences a step."""
-    assert nearness_of(None) is None
-    assert nearness_of(build_embedder(EmbeddingConfig(model="openai/elsewhere", base_url="http://127.0.0.1:9"))) is None
-    compare = nearness_of(embedder)
-    assert compare is not None
-    assert compare("Wie sehe ich mir einen Absturz an, nachdem er geschehen ist?", ["Nichts"]) is None
-    assert compare("クラッシュを調べる方法は", ["a"]) is None
-    assert compare("crash", ["crash"]) == [1.0]
+    assert meanings_of(None) is None
+    assert meanings_of(build_embedder(EmbeddingConfig(model="openai/elsewhere", base_url="http://127.0.0.1:9"))) is None
+    meanings = meanings_of(embedder)
+    assert meanings is not None
+    for compare in (meanings.near, meanings.alike):
+        assert compare("Wie sehe ich mir einen Absturz an, nachdem er geschehen ist?", ["Nichts"]) is None
+        assert compare("クラッシュを調べる方法は", ["a"]) is None
+        assert compare("crash", ["crash"]) == [1.0]
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Short hands for the tests of this folder."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from activities.research.claims import claim_id
@@ -40,3 +41,10 @@ def view_of(question: str, **fields: object) -> AgentView:
     """Show an agent its question."""
     subtask = Subtask(number=1, title=question, question=question)
     return AgentView(**{"brief": Brief(task=question), "subtask": subtask, **fields})  # type: ignore[arg-type]
+
+
+class Meant:
+    """A comparison of meanings that a test makes up (`activities.research.meanings.Meanings`)."""
+
+    def __init__(self, compare: Callable[[str, Sequence[str]], Sequence[float] | None]) -> None:
+        self.near = self.alike = compare

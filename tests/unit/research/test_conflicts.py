@@ -11,7 +11,7 @@ from activities.research.findings import merge_claims
 from activities.research.rows import read_said, rows_of
 from activities.research.statements import facts_of
 from schema.contracts.research import Brief, Claim, Conflict, ConflictKind, Subtask
-from tests.unit.research.making import claim_of
+from tests.unit.research.making import Meant, claim_of
 
 
 def conflicts_of(*claims: Claim) -> tuple[Conflict, ...]:
@@ -96,7 +96,7 @@ def test_where_words_tell_nothing_meaning_decides(left: str, right: str, kind: s
     claims = claim_of(left, title="one"), claim_of(right, title="two", agent_number=2)
     known = {claim.id: claim for claim in claims}
     for near, kinds in ((0.8, [ConflictKind(kind)]), (0.2, [])):
-        found = find_conflicts(merge_claims(claims), known, [], lambda _, texts, near=near: [near] * len(texts))
+        found = find_conflicts(merge_claims(claims), known, [], Meant(lambda _, texts, near=near: [near] * len(texts)))
         assert [conflict.kind for conflict in found] == kinds
 
 

@@ -1,38 +1,37 @@
 """What an older source says otherwise of the thing that was asked, in words that no lexicon has."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
 
-from activities.embedding.embedder import nearness_of
+from activities.embedding.embedder import meanings_of
 from activities.embedding.minilm import MiniLm, model_files
 from activities.research.conflicts import find_conflicts
 from activities.research.findings import merge_claims
-from activities.research.nearness import Nearness
+from activities.research.meanings import Meanings
 from schema.contracts.research import Conflict, ConflictKind
-from tests.unit.research.making import claim_of
+from tests.unit.research.making import Meant, claim_of
 
 
 @pytest.fixture(scope="module")
-def nearness() -> Nearness:
+def meanings() -> Meanings:
     """The product's own comparison of meanings, by its local model."""
     files = model_files()
     assert files is not None, "install the extra `vectors`"
-    compare = nearness_of(MiniLm(files))
+    compare = meanings_of(MiniLm(files))
     assert compare is not None
     return compare
 
 
 def told(
-    question: str, new: str, old: str, nearness: Nearness | None, *, years: tuple[int, int] = (2025, 2015)
+    question: str, new: str, old: str, meanings: Meanings | None, *, years: tuple[int, int] = (2025, 2015)
 ) -> list[Conflict]:
     """Return what is told of a newer and an older statement."""
     claims = [
         claim_of(text, title=title, published_at=datetime(year, 3, 14, tzinfo=UTC))
         for text, title, year in ((new, "report", years[0]), (old, "archive", years[1]))
     ]
-    return list(find_conflicts(merge_claims(claims), {claim.id: claim for claim in claims}, [question], nearness))
+    return list(find_conflicts(merge_claims(claims), {claim.id: claim for claim in claims}, [question], meanings))
 
 
 OUTDATED = [
@@ -50,11 +49,11 @@ OUTDATED = [
 
 
 @pytest.mark.parametrize(("question", "new", "old"), OUTDATED)
-def test_the_older_one_is_outdated(question: str, new: str, old: str, nearness: Nearness) -> None:
-    [conflict] = told(question, new, old, nearness)
+def test_the_older_one_is_outdated(question: str, new: str, old: str, meanings: Meanings) -> None:
+    [conflict] = told(question, new, old, meanings)
     assert conflict.kind is ConflictKind.STALE
     assert not told(question, new, old, None), "words alone do not show it"
-    [disputed] = told(question, new, old, nearness, years=(2025, 2025))
+    [disputed] = told(question, new, old, meanings, years=(2025, 2025))
     assert (disputed.kind, disputed.chosen_finding_id) == (ConflictKind.PLAIN, None), "of one age, neither is outdated"
 
 
@@ -74,10 +73,10 @@ KINDS = [
 
 
 @pytest.mark.parametrize(("question", "new", "old"), KINDS)
-def test_the_older_kind_is_outdated(question: str, new: str, old: str, nearness: Nearness) -> None:
-    [conflict] = told(question, new, old, nearness)
+def test_the_older_kind_is_outdated(question: str, new: str, old: str, meanings: Meanings) -> None:
+    [conflict] = told(question, new, old, meanings)
     assert conflict.kind is ConflictKind.STALE
-    assert not told(question, new, old, nearness, years=(2025, 2025)), "of one age, they may say the same"
+    assert not told(question, new, old, meanings, years=(2025, 2025)), "of one age, they may say the same"
 
 
 @pytest.mark.parametrize(
@@ -115,14 +114,11 @@ def test_the_older_kind_is_outdated(question: str, new: str, old: str, nearness:
         ),
     ],
 )
-def test_another_property_is_not(question: str, new: str, old: str, nearness: Nearness) -> None:
-    assert not told(question, new, old, nearness)
-    assert not told(question, new, old, nearness, years=(2025, 2025))
+def test_another_property_is_not(question: str, new: str, old: str, meanings: Meanings) -> None:
+    assert not told(question, new, old, meanings)
+    assert not told(question, new, old, meanings, years=(2025, 2025))
 
 
 def test_a_model_that_cannot_read_the_question_tells_nothing() -> None:
-    def none(question: str, texts: Sequence[str]) -> None:
-        return None
-
     for case in OUTDATED:
-        assert not told(*case, none)
+        assert not told(*case, Meant(lambda text, texts: None))

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from activities.research.claims import Candidate, candidates, extract, stitch
-from activities.research.nearness import COMPARED_MAX, Nearness, open_to, worth
+from activities.research.nearness import COMPARED_MAX, open_to, worth
 from activities.research.relevance import elsewhere, relevance
 from schema.contracts.research import Passage
 from tests.support.corpus import passages_of, source_of
-from tests.unit.research.making import view_of
+from tests.unit.research.making import Meant, view_of
 
 QUESTION = "How do I look at a crash after it happened?"
 POST_MORTEM = "Post-mortem debugging examines the state of a program once it has died of an exception."
@@ -22,13 +22,9 @@ def statements(*texts: str, title: str = "Notes") -> list[Candidate]:
     return [candidate for text in texts for candidate in candidates(stitch(passages_of(text, source_of(text, title))))]
 
 
-def knowing(*meant: str) -> Nearness:
+def knowing(*meant: str) -> Meant:
     """Return a comparison that finds the texts with these words near, and nothing else."""
-
-    def nearness(question: str, texts: Sequence[str]) -> list[float]:
-        return [1.0 if any(word in text for word in meant) else 0.0 for text in texts]
-
-    return nearness
+    return Meant(lambda question, texts: [1.0 if any(word in text for word in meant) else 0.0 for text in texts])
 
 
 def test_what_says_it_otherwise_is_worth_more_than_what_shares_words() -> None:
@@ -53,14 +49,14 @@ def test_one_property_of_something_named_is_left_to_the_words() -> None:
     def refuse(question: str, texts: Sequence[str]) -> list[float]:
         raise AssertionError("compared")
 
-    assert worth("How much does the Zephyr-9 weigh?", pool, refuse) == relevance(
+    assert worth("How much does the Zephyr-9 weigh?", pool, Meant(refuse)) == relevance(
         "How much does the Zephyr-9 weigh?", pool
     )
 
 
 def test_a_question_that_the_model_cannot_read_is_left_to_the_words() -> None:
     pool = statements(POST_MORTEM, BARLEY)
-    assert worth(QUESTION, pool, lambda question, texts: None) == relevance(QUESTION, pool)
+    assert worth(QUESTION, pool, Meant(lambda question, texts: None)) == relevance(QUESTION, pool)
 
 
 def test_a_document_that_does_not_name_the_thing_needs_its_words() -> None:
@@ -82,7 +78,7 @@ def test_a_bounded_number_is_compared(count: int) -> None:
         return [0.5] * len(texts)
 
     pool = statements(*(f"Crash number {number} happened because of dust in the machine." for number in range(count)))
-    assert len(worth(QUESTION, pool, nearness)) == count
+    assert len(worth(QUESTION, pool, Meant(nearness))) == count
     assert compared == [min(count, COMPARED_MAX)]
 
 
@@ -95,9 +91,11 @@ def test_a_passage_answers_whose_sentences_have_none_of_the_words() -> None:
     def near(_: str, texts: Sequence[str]) -> Sequence[float]:
         return [0.8 if "Lockout\n" in each else 0.3 if "wrong tries" in each else 0.1 for each in texts]
 
-    drawn = extract(view_of(question), [passage], near)
+    drawn = extract(view_of(question), [passage], Meant(near))
     assert [claim.text for claim in drawn] == ["After five wrong tries the account stays shut for an hour."]
-    assert not extract(view_of(question), [passage], lambda _, texts: [0.3] * len(texts)), "nothing is near enough"
+    assert not extract(view_of(question), [passage], Meant(lambda _, texts: [0.3] * len(texts))), (
+        "nothing is near enough"
+    )
     assert not extract(view_of(question), [passage], None)
 
 
@@ -130,7 +128,7 @@ def test_a_newer_source_is_claimed_beside_an_old_answer_in_words_that_nobody_kno
         return [0.8] * len(texts)
 
     for year, found in ((2025, {old, new}), (2012, {old})):
-        drawn = extract(view_of(question), [passage(old, 2016), passage(new, year)], near)
+        drawn = extract(view_of(question), [passage(old, 2016), passage(new, year)], Meant(near))
         assert {claim.text for claim in drawn} == found
 
 
@@ -151,7 +149,7 @@ def answered(question: str, *passages: tuple[Passage, float]) -> set[str]:
     """Return what is claimed, where passages are as near as given and their statements are not near at all."""
     near = {passage.text: value for passage, value in passages}
     drawn = extract(
-        view_of(question), [each for each, _ in passages], lambda _, texts: [near.get(t, 0.1) for t in texts]
+        view_of(question), [each for each, _ in passages], Meant(lambda _, texts: [near.get(t, 0.1) for t in texts])
     )
     return {claim.text for claim in drawn}
 
