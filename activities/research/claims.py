@@ -305,7 +305,7 @@ def _rivals(
             for peer, others_keys in theirs
             if (keys & others_keys and disagreement(fact, peer))
             or any(
-                answers_otherwise(question, fact, peer, meanings) or outlives(question, peer, fact)
+                answers_otherwise(question, fact, peer, meanings) or outlives(question, peer, fact, meanings)
                 for question in questions
             )
         ]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from activities.research.conflicts import lost
+from activities.research.meanings import Meanings
 from activities.research.outlived import Outlived, asides, differing, old_answer, outlived
 from activities.research.phrased import as_question
 from activities.research.phrases import counted, say
@@ -41,6 +42,8 @@ class Material:
     conflicts: Sequence[Conflict]
     claims: Mapping[str, Claim]
     missing: tuple[str, ...]
+    meanings: Meanings | None = None
+    """Compares what statements of different age, or of one, may both answer; None: words alone decide."""
     by_subtask: dict[int, list[Finding]] = field(init=False)
     """The findings of each subtask without those that another one is preferred to, best first."""
     outlived: tuple[Outlived, ...] = field(init=False)
@@ -55,11 +58,11 @@ class Material:
             for finding in sorted(self.findings, key=lambda finding: (-finding.weight, finding.id))
             if finding.id not in disputed and self.claims_of(finding)
         ]
-        self.outlived = outlived(self.subtasks, stated, self.claims)
+        self.outlived = outlived(self.subtasks, stated, self.claims, self.meanings)
         past = {each.finding.id for each in self.outlived} | asides(self.brief, self.subtasks, stated, self.claims)
         self.by_subtask = {subtask.number: [] for subtask in self.subtasks}
         current = [finding for finding in stated if finding.id not in past]
-        self.differing = differing(self.subtasks, current, self.claims)
+        self.differing = differing(self.subtasks, current, self.claims, self.meanings)
         for finding in current:
             self.by_subtask.setdefault(finding.subtask_number, []).append(finding)
 

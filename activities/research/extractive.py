@@ -94,7 +94,7 @@ class ExtractiveReasoner:
         missing: tuple[str, ...],
     ) -> Reasoned[Report]:
         """Arrange the findings; see `composing.py`."""
-        material = Material(brief, subtasks, findings, conflicts, claims, missing)
+        material = Material(brief, subtasks, findings, conflicts, claims, missing, self._meanings)
         report = await asyncio.to_thread(compose_report, material)
         written = [sentence.text for section in report.sections for part in section.paragraphs for sentence in part]
         return _reasoned(report, [finding.text for finding in findings], written)

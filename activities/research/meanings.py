@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
 
-from activities.research.rows import MARK, read_said
 from activities.research.statements import Fact
 from activities.research.text import WORD, display, stem
 from activities.research.wanted import wanted
@@ -36,33 +35,34 @@ def alike(meanings: Meanings, left: Fact, right: Fact) -> float:
     1 where the language is not known: they may be one.
     """
     named = frozenset(map(stem, left.names & right.names))
-    found = meanings.alike(nameless(left.text, named), [nameless(right.text, named)])
+    found = meanings.alike(_shown(left, named), [_shown(right, named)])
     return found[0] if found is not None else 1.0
 
 
-def alike_in_answer(meanings: Meanings, question: str, *facts: Fact) -> float | None:
-    """Return how near facts that may answer a question are to it and to each other, of the one that is least so.
+def alike_to_answer(meanings: Meanings, question: str, answer: Fact, other: Fact) -> float | None:
+    """Return how near a fact is to a question and to another fact that answers it.
 
-    The mean of two comparisons tells more than either: with 0.4, nine in ten pairs of statements about the property
-    that was asked for are told from one in twelve about another one.
+    The mean of two comparisons tells more than either: with 0.4, nine in ten statements about the property that was
+    asked for are told from one in twelve about another one.
 
     Returns:
         -1..1; None where the language is not known.
     """
     subject = wanted(question).subject
-    asked, *said = (nameless(text, subject) for text in (question, *(fact.text for fact in facts)))
-    to_question = meanings.alike(asked, said)
-    to_each_other = meanings.alike(said[0], said[1:])
-    if to_question is None or to_each_other is None:
-        return None
-    return min((near + min(to_each_other)) / 2 for near in to_question)
+    found = meanings.alike(_shown(other, subject), [nameless(question, subject), _shown(answer, subject)])
+    return sum(found) / len(found) if found is not None else None
+
+
+def _shown(fact: Fact, named: frozenset[str]) -> str:
+    """Return what a fact says, of a row without what it stands under."""
+    said = fact.text.partition(": ")[2] if fact.label else fact.text
+    return nameless(said or fact.text, named)
 
 
 @lru_cache(maxsize=16_384)
 def nameless(text: str, named: frozenset[str]) -> str:
-    """Take a thing's names, the figures and what stands above a row out of a text: they are alike in all said of it."""
+    """Take a thing's names and the figures out of a text: they are alike in all that is said of it."""
     shown = display(text)
-    shown = shown.rpartition(MARK)[2] if read_said(text) is not None else shown
     shown = WORD.sub(lambda match: "it" if stem(match.group().lower()) in named else match.group(), shown)
     return _FIGURE.sub("9", re.sub(r"\bit(?:\W+it\b)+", "it", shown))
 

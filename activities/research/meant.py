@@ -7,7 +7,7 @@ asked for, as far as their meaning tells (`meanings.py`). What `superseded.py` s
 import re
 
 from activities.research.alignment import aged, near_in_size, same_per
-from activities.research.meanings import ALIKE_MIN, Meanings, alike_in_answer
+from activities.research.meanings import ALIKE_MIN, Meanings, alike_to_answer
 from activities.research.phrased import as_question
 from activities.research.questions import asks_for_name, asks_for_time
 from activities.research.statements import EMPTY, Fact
@@ -36,8 +36,8 @@ def meant_otherwise(
     """
     if meanings is None or circumstances_apart(left, right) or not _values_differ(question, left, right, dimensions):
         return False
-    near = alike_in_answer(meanings, question, left, right)
-    return near is not None and near >= ALIKE_MIN
+    near = (alike_to_answer(meanings, question, *pair) for pair in ((left, right), (right, left)))
+    return all(each is not None and each >= ALIKE_MIN for each in near)
 
 
 def _values_differ(question: str, left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:

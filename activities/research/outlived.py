@@ -14,6 +14,7 @@ from decimal import Decimal
 from activities.research.alignment import OF_ONE_SIZE, TELLING, designations_apart, near_in_size, stated_at
 from activities.research.asked import is_about
 from activities.research.dating import NEWER_BY, OLD_AFTER
+from activities.research.meanings import ALIKE_MIN, Meanings, alike_to_answer
 from activities.research.numbering import numbered_apart
 from activities.research.questions import (
     asks_for_one_thing,
@@ -48,6 +49,10 @@ ABOUT_AS_WELL = 0.1
 """So much better may the older statement answer by its words: the wording of a question is one of several."""
 
 
+DIFFERING_ALIKE_MIN = 0.3
+"""Answers of one age that are less near than this in what they speak of do not differ; one in five of those about
+another property is nearer."""
+
 CHANGED = Decimal(3)
 """A figure that has changed with the years is seldom more than so many times what it was; another property's may be."""
 
@@ -63,12 +68,16 @@ class Outlived:
 
 
 def outlived(
-    subtasks: Iterable[Subtask], findings: Sequence[Finding], claims: Mapping[str, Claim]
+    subtasks: Iterable[Subtask],
+    findings: Sequence[Finding],
+    claims: Mapping[str, Claim],
+    meanings: Meanings | None = None,
 ) -> tuple[Outlived, ...]:
     """Return what older sources say in answer to definite questions that newer sources answer otherwise.
 
     Args:
         findings: those that the report may state, best first.
+        meanings: compares meanings; None: words alone decide.
     """
     facts = [fact for finding in findings for fact in facts_of(finding, claims)]
     found: dict[str, Outlived] = {}
@@ -78,18 +87,22 @@ def outlived(
             if asked.is_definite or (asked.subject and asks_for_one_thing(question)):
                 about = [fact for fact in facts if is_about(asked, fact)]
                 own = [fact for fact in about if fact.finding.subtask_number == subtask.number]
-                for each in _outlived(question, asked, own, about):
+                for each in _outlived(question, asked, own, about, meanings):
                     found.setdefault(each.finding.id, each)
     return tuple(found.values())
 
 
 def differing(
-    subtasks: Iterable[Subtask], findings: Sequence[Finding], claims: Mapping[str, Claim]
+    subtasks: Iterable[Subtask],
+    findings: Sequence[Finding],
+    claims: Mapping[str, Claim],
+    meanings: Meanings | None = None,
 ) -> tuple[tuple[Finding, ...], ...]:
     """Return what sources of about one age give as different values in answer to one definite question, best first.
 
     Args:
         findings: those that the report may state, best first.
+        meanings: compares meanings; None: words alone decide.
     """
     facts = [fact for finding in findings for fact in facts_of(finding, claims)]
     found: dict[tuple[str, ...], tuple[Finding, ...]] = {}
@@ -110,6 +123,7 @@ def differing(
                 and not told_apart(asked, best, fact)
                 and _other_value(question, asked, best, fact, dimensions)
                 and _of_one_size(best, fact, dimensions)
+                and (_alike(meanings, question, best, fact) or DIFFERING_ALIKE_MIN) >= DIFFERING_ALIKE_MIN
             ]
             sides = tuple({each.finding.id: each.finding for each in (best, *others)}.values())
             if len(sides) > 1:
@@ -165,13 +179,17 @@ def old_answer(
     return newest
 
 
-def outlives(question: str, newer: Fact, older: Fact) -> bool:
-    """Tell whether a fact of at least two years later may have taken the place of an older answer to one question."""
+def outlives(question: str, newer: Fact, older: Fact, meanings: Meanings | None = None) -> bool:
+    """Tell whether a fact of at least two years later may have taken the place of an older answer to one question.
+
+    Args:
+        meanings: compares meanings; None: words alone decide.
+    """
     asked = wanted(question)
     if not asked.is_definite or not (is_about(asked, newer) and is_about(asked, older)):
         return False
     dimensions = dimensions_asked(question, [newer, older])
-    return _is_older(older, newer, by=OLD_AFTER) and _outlives(question, asked, newer, older, dimensions)
+    return _is_older(older, newer, by=OLD_AFTER) and _outlives(question, asked, newer, older, dimensions, meanings)
 
 
 def _is_beside(question: str, fact: Fact, others: Iterable[Fact]) -> bool:
@@ -188,12 +206,14 @@ def _is_beside(question: str, fact: Fact, others: Iterable[Fact]) -> bool:
     return best > _answers(fact) or (asked.is_definite and not found and best == _answers(fact))
 
 
-def _outlived(question: str, asked: Wanted, own: Sequence[Fact], about: Sequence[Fact]) -> Iterator[Outlived]:
+def _outlived(
+    question: str, asked: Wanted, own: Sequence[Fact], about: Sequence[Fact], meanings: Meanings | None
+) -> Iterator[Outlived]:
     """Yield the older ones of `own`; whatever is known `about` the subject can show that they still hold."""
     dimensions = dimensions_asked(question, own)
     for older in own:
         stated = stated_at(older)
-        newer = next((fact for fact in own if _outlives(question, asked, fact, older, dimensions)), None)
+        newer = next((fact for fact in own if _outlives(question, asked, fact, older, dimensions, meanings)), None)
         at = stated_at(newer) if newer is not None else None
         if (
             stated is None
@@ -213,17 +233,32 @@ def _is_older(fact: Fact, other: Fact, *, by: timedelta = NEWER_BY) -> bool:
     return mine is not None and yours is not None and yours - mine >= by
 
 
-def _outlives(question: str, asked: Wanted, newer: Fact, older: Fact, dimensions: frozenset[str]) -> bool:
+def _outlives(
+    question: str,
+    asked: Wanted,
+    newer: Fact,
+    older: Fact,
+    dimensions: frozenset[str],
+    meanings: Meanings | None,
+) -> bool:
     """Tell whether the newer fact gives another value of the same kind, about as near to the question.
 
     By how much words answer is told with words that are known: what has stood for years is outlived by a newer answer
-    in words that nobody knows, too, if it may be to the same question.
+    in words that nobody knows, too, if it may be to the same question; its meaning tells that better than its words.
     """
     if not _is_older(older, newer) or not _other_value(question, asked, newer, older, dimensions):
         return False
     if _answers(newer) >= _answers(older) - ABOUT_AS_WELL:
         return True
-    return _is_older(older, newer, by=OLD_AFTER) and not _of_different_things(question, asked, newer, older)
+    if not _is_older(older, newer, by=OLD_AFTER):
+        return False
+    if (near := _alike(meanings, question, older, newer)) is not None and near >= ALIKE_MIN:
+        return True
+    return not _of_different_things(question, asked, newer, older)
+
+
+def _alike(meanings: Meanings | None, question: str, answer: Fact, other: Fact) -> float | None:
+    return alike_to_answer(meanings, question, answer, other) if meanings is not None else None
 
 
 def _of_different_things(question: str, asked: Wanted, newer: Fact, older: Fact) -> bool:
