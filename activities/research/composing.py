@@ -58,7 +58,8 @@ class Material:
             for finding in sorted(self.findings, key=lambda finding: (-finding.weight, finding.id))
             if finding.id not in disputed and self.claims_of(finding)
         ]
-        self.outlived = outlived(self.subtasks, stated, self.claims, self.meanings)
+        disputing = [finding for finding in self.findings if finding.id in disputed and self.claims_of(finding)]
+        self.outlived = outlived(self.subtasks, stated, self.claims, self.meanings, disputing)
         past = {each.finding.id for each in self.outlived} | asides(self.brief, self.subtasks, stated, self.claims)
         self.by_subtask = {subtask.number: [] for subtask in self.subtasks}
         current = [finding for finding in stated if finding.id not in past]

@@ -6,9 +6,10 @@ asked for, as far as their meaning tells (`meanings.py`). What `superseded.py` s
 
 import re
 
-from activities.research.alignment import aged, near_in_size, same_per
+from activities.research.alignment import aged, comparable, designations_apart, near_in_size, same_per
 from activities.research.meanings import ALIKE_MIN, Meanings, alike_to_answer
 from activities.research.phrased import as_question
+from activities.research.quantities import dates
 from activities.research.questions import asks_for_name, asks_for_time
 from activities.research.statements import EMPTY, Fact
 from activities.research.superseded import (
@@ -21,7 +22,8 @@ from activities.research.superseded import (
     only_dated,
     only_name,
 )
-from activities.research.text import stem, words
+from activities.research.text import display, stem, words
+from activities.research.values import agree
 from activities.research.wanted import wanted
 
 
@@ -38,6 +40,36 @@ def meant_otherwise(
         return False
     near = (alike_to_answer(meanings, question, *pair) for pair in ((left, right), (right, left)))
     return all(each is not None and each >= ALIKE_MIN for each in near)
+
+
+def answered_anew(question: str, newer: Fact, older: Fact, meanings: Meanings | None) -> bool:
+    """Tell whether a newer statement is about the property that an older one answers with, and says something else.
+
+    Of statements about another property of the same thing, one in twelve looks like that.
+    """
+    if meanings is None or newer.sources & older.sources or designations_apart(newer, older):
+        return False
+    if circumstances_apart(newer, older) or not _nothing_in_common(question, newer, older):
+        return False
+    near = alike_to_answer(meanings, question, older, newer)
+    return near is not None and near >= ALIKE_MIN
+
+
+def _nothing_in_common(question: str, left: Fact, right: Fact) -> bool:
+    """Tell whether two statements give no figure in common; nor, where neither has any, a year, a name or a word."""
+    mine, yours = ([value for value in fact.values if not value.condition] for fact in (left, right))
+    if mine or yours:
+        pairs = [(one, other) for one in mine for other in yours if one.figure.dimension == other.figure.dimension]
+        return bool(pairs) and not any(agree(one, other) for one, other in pairs)
+    years, rivals = ({date.iso[:4] for date in dates(display(fact.text))} for fact in (left, right))
+    if years or rivals:
+        return bool(years and rivals) and not years & rivals
+    asked = {stem(word) for word in words(question)} | wanted(question).subject
+    named, called = (fact.names & frozenset(words(fact.text)) for fact in (left, right))
+    ours, theirs = (frozenset(map(stem, each)) - asked for each in (named, called))
+    if not (ours and theirs):
+        ours, theirs = (fact.stems - asked - EMPTY for fact in (left, right))
+    return bool(ours and theirs) and not ours & theirs
 
 
 def _values_differ(question: str, left: Fact, right: Fact, dimensions: frozenset[str]) -> bool:
@@ -57,8 +89,9 @@ def _values_differ(question: str, left: Fact, right: Fact, dimensions: frozenset
     if len(mine) != 1 or len(yours) != 1:
         return False
     one, other = mine[0], yours[0]
-    same = one.figure.dimension == other.figure.dimension and same_per(one, other)
-    return same and figures_apart(one, other) and (aged(left, right) is not None or near_in_size(one, other))
+    if one.figure.dimension != other.figure.dimension or not same_per(one, other) or not figures_apart(one, other):
+        return False
+    return aged(left, right) is not None or (near_in_size(one, other) and comparable(one, other))
 
 
 _FOR_KIND = re.compile(

@@ -14,7 +14,8 @@ from decimal import Decimal
 from activities.research.alignment import OF_ONE_SIZE, TELLING, designations_apart, near_in_size, stated_at
 from activities.research.asked import is_about
 from activities.research.dating import NEWER_BY, OLD_AFTER
-from activities.research.meanings import ALIKE_MIN, Meanings, alike_to_answer
+from activities.research.meanings import Meanings, alike_to_answer
+from activities.research.meant import answered_anew
 from activities.research.numbering import numbered_apart
 from activities.research.questions import (
     asks_for_one_thing,
@@ -72,14 +73,16 @@ def outlived(
     findings: Sequence[Finding],
     claims: Mapping[str, Claim],
     meanings: Meanings | None = None,
+    others: Sequence[Finding] = (),
 ) -> tuple[Outlived, ...]:
     """Return what older sources say in answer to definite questions that newer sources answer otherwise.
 
     Args:
         findings: those that the report may state, best first.
         meanings: compares meanings; None: words alone decide.
+        others: those that it may tell of as one side of a disagreement only.
     """
-    facts = [fact for finding in findings for fact in facts_of(finding, claims)]
+    facts, known = ([fact for finding in each for fact in facts_of(finding, claims)] for each in (findings, others))
     found: dict[str, Outlived] = {}
     for subtask in subtasks:
         for question in single_questions(subtask.question):
@@ -87,7 +90,8 @@ def outlived(
             if asked.is_definite or (asked.subject and asks_for_one_thing(question)):
                 about = [fact for fact in facts if is_about(asked, fact)]
                 own = [fact for fact in about if fact.finding.subtask_number == subtask.number]
-                for each in _outlived(question, asked, own, about, meanings):
+                newer = [*own, *(fact for fact in known if is_about(asked, fact))]
+                for each in _outlived(question, asked, own, newer, about, meanings):
                     found.setdefault(each.finding.id, each)
     return tuple(found.values())
 
@@ -186,7 +190,9 @@ def outlives(question: str, newer: Fact, older: Fact, meanings: Meanings | None 
         meanings: compares meanings; None: words alone decide.
     """
     asked = wanted(question)
-    if not asked.is_definite or not (is_about(asked, newer) and is_about(asked, older)):
+    if not (asked.is_definite or (asked.subject and asks_for_one_thing(question))):
+        return False
+    if not (is_about(asked, newer) and is_about(asked, older)):
         return False
     dimensions = dimensions_asked(question, [newer, older])
     return _is_older(older, newer, by=OLD_AFTER) and _outlives(question, asked, newer, older, dimensions, meanings)
@@ -207,13 +213,22 @@ def _is_beside(question: str, fact: Fact, others: Iterable[Fact]) -> bool:
 
 
 def _outlived(
-    question: str, asked: Wanted, own: Sequence[Fact], about: Sequence[Fact], meanings: Meanings | None
+    question: str,
+    asked: Wanted,
+    own: Sequence[Fact],
+    others: Sequence[Fact],
+    about: Sequence[Fact],
+    meanings: Meanings | None,
 ) -> Iterator[Outlived]:
-    """Yield the older ones of `own`; whatever is known `about` the subject can show that they still hold."""
+    """Yield the older ones of `own`; whatever is known `about` the subject can show that they still hold.
+
+    Args:
+        others: those that may have taken their place.
+    """
     dimensions = dimensions_asked(question, own)
     for older in own:
         stated = stated_at(older)
-        newer = next((fact for fact in own if _outlives(question, asked, fact, older, dimensions, meanings)), None)
+        newer = next((fact for fact in others if _outlives(question, asked, fact, older, dimensions, meanings)), None)
         at = stated_at(newer) if newer is not None else None
         if (
             stated is None
@@ -246,15 +261,13 @@ def _outlives(
     By how much words answer is told with words that are known: what has stood for years is outlived by a newer answer
     in words that nobody knows, too, if it may be to the same question; its meaning tells that better than its words.
     """
+    if _is_older(older, newer, by=OLD_AFTER) and answered_anew(question, newer, older, meanings):
+        return True
     if not _is_older(older, newer) or not _other_value(question, asked, newer, older, dimensions):
         return False
     if _answers(newer) >= _answers(older) - ABOUT_AS_WELL:
         return True
-    if not _is_older(older, newer, by=OLD_AFTER):
-        return False
-    if (near := _alike(meanings, question, older, newer)) is not None and near >= ALIKE_MIN:
-        return True
-    return not _of_different_things(question, asked, newer, older)
+    return _is_older(older, newer, by=OLD_AFTER) and not _of_different_things(question, asked, newer, older)
 
 
 def _alike(meanings: Meanings | None, question: str, answer: Fact, other: Fact) -> float | None:
