@@ -123,14 +123,26 @@ def other_circumstances(left: Fact, right: Fact, *, by_make: bool = True) -> Con
 
 def opposed(left: Fact, right: Fact) -> bool:
     """Tell whether two facts name opposites (adults, children), or doings and nothing that both speak of."""
-    units = frozenset(
-        stem(word) for fact in (left, right) for value in fact.values for word in words(value.figure.unit)
-    )
-    ours, theirs = left.stems - right.stems - units, right.stems - left.stems - units
-    if contrasting(ours, theirs):
+    if contrasted(left, right):
         return True
-    shared = frozenset(each for each in common(left, right) - units if concept(each) == each)
+    ours, theirs = _telling_apart(left, right)
+    shared = frozenset(each for each in common(left, right) - _units(left, right) if concept(each) == each)
     return doing_otherwise(ours, theirs) and not shared
+
+
+def contrasted(left: Fact, right: Fact) -> bool:
+    """Tell whether two facts name opposites (adults, children)."""
+    return contrasting(*_telling_apart(left, right))
+
+
+def _telling_apart(left: Fact, right: Fact) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the stems that only one of two facts has, without those of units."""
+    units = _units(left, right)
+    return left.stems - right.stems - units, right.stems - left.stems - units
+
+
+def _units(*facts: Fact) -> frozenset[str]:
+    return frozenset(stem(word) for fact in facts for value in fact.values for word in words(value.figure.unit))
 
 
 def _same_time(left: Fact, right: Fact) -> bool:

@@ -6,11 +6,11 @@ asked for, as far as their meaning tells (`meanings.py`). What `superseded.py` s
 
 import re
 
-from activities.research.alignment import aged, comparable, designations_apart, near_in_size, same_per
-from activities.research.meanings import ALIKE_MIN, Meanings, alike_to_answer
+from activities.research.alignment import aged, comparable, contrasted, designations_apart, near_in_size, same_per
+from activities.research.meanings import ALIKE_MIN, Meanings, alike_to_answer, alike_to_question
 from activities.research.phrased import as_question
 from activities.research.quantities import dates
-from activities.research.questions import asks_for_name, asks_for_time
+from activities.research.questions import asks_for_name, asks_for_one_thing, asks_for_time
 from activities.research.statements import EMPTY, Fact
 from activities.research.superseded import (
     APART_YEARS_MIN,
@@ -45,18 +45,28 @@ def meant_otherwise(
 def answered_anew(question: str, newer: Fact, older: Fact, meanings: Meanings | None) -> bool:
     """Tell whether a newer statement is about the property that an older one answers with, and says something else.
 
-    Of statements about another property of the same thing, one in twelve looks like that.
+    Of statements about another property of the same thing, one in twelve looks like that. A question that is not
+    for one thing by its form (key words) has to be near to both, and they must give a figure, a year or a name each.
     """
     if meanings is None or newer.sources & older.sources or designations_apart(newer, older):
         return False
-    if circumstances_apart(newer, older) or not _nothing_in_common(question, newer, older):
+    if contrasted(newer, older) or (newer.values and older.values and newer.years and older.years):
+        return False
+    for_one = wanted(question).is_definite or asks_for_one_thing(question)
+    if not _nothing_in_common(question, newer, older, by_words=for_one):
         return False
     near = alike_to_answer(meanings, question, older, newer)
-    return near is not None and near >= ALIKE_MIN
+    if near is None or near < ALIKE_MIN:
+        return False
+    return for_one or all(each >= ALIKE_MIN for each in alike_to_question(meanings, question, newer, older))
 
 
-def _nothing_in_common(question: str, left: Fact, right: Fact) -> bool:
-    """Tell whether two statements give no figure in common; nor, where neither has any, a year, a name or a word."""
+def _nothing_in_common(question: str, left: Fact, right: Fact, *, by_words: bool) -> bool:
+    """Tell whether two statements give no figure in common; nor, where neither has any, a year or a name.
+
+    Args:
+        by_words: where neither names anything, that no word is in common will do.
+    """
     mine, yours = ([value for value in fact.values if not value.condition] for fact in (left, right))
     if mine or yours:
         pairs = [(one, other) for one in mine for other in yours if one.figure.dimension == other.figure.dimension]
@@ -67,7 +77,7 @@ def _nothing_in_common(question: str, left: Fact, right: Fact) -> bool:
     asked = {stem(word) for word in words(question)} | wanted(question).subject
     named, called = (fact.names & frozenset(words(fact.text)) for fact in (left, right))
     ours, theirs = (frozenset(map(stem, each)) - asked for each in (named, called))
-    if not (ours and theirs):
+    if by_words and not (ours and theirs):
         ours, theirs = (fact.stems - asked - EMPTY for fact in (left, right))
     return bool(ours and theirs) and not ours & theirs
 

@@ -87,12 +87,11 @@ def outlived(
     for subtask in subtasks:
         for question in single_questions(subtask.question):
             asked = wanted(question)
-            if asked.is_definite or (asked.subject and asks_for_one_thing(question)):
-                about = [fact for fact in facts if is_about(asked, fact)]
-                own = [fact for fact in about if fact.finding.subtask_number == subtask.number]
-                newer = [*own, *(fact for fact in known if is_about(asked, fact))]
-                for each in _outlived(question, asked, own, newer, about, meanings):
-                    found.setdefault(each.finding.id, each)
+            about = [fact for fact in facts if is_about(asked, fact)]
+            own = [fact for fact in about if fact.finding.subtask_number == subtask.number]
+            newer = [*own, *(fact for fact in known if is_about(asked, fact))]
+            for each in _outlived(question, asked, own, newer, about, meanings):
+                found.setdefault(each.finding.id, each)
     return tuple(found.values())
 
 
@@ -190,8 +189,6 @@ def outlives(question: str, newer: Fact, older: Fact, meanings: Meanings | None 
         meanings: compares meanings; None: words alone decide.
     """
     asked = wanted(question)
-    if not (asked.is_definite or (asked.subject and asks_for_one_thing(question))):
-        return False
     if not (is_about(asked, newer) and is_about(asked, older)):
         return False
     dimensions = dimensions_asked(question, [newer, older])
@@ -263,11 +260,16 @@ def _outlives(
     """
     if _is_older(older, newer, by=OLD_AFTER) and answered_anew(question, newer, older, meanings):
         return True
+    if not (asked.is_definite or (asked.subject and asks_for_one_thing(question))):
+        return False
     if not _is_older(older, newer) or not _other_value(question, asked, newer, older, dimensions):
         return False
     if _answers(newer) >= _answers(older) - ABOUT_AS_WELL:
         return True
-    return _is_older(older, newer, by=OLD_AFTER) and not _of_different_things(question, asked, newer, older)
+    return _is_older(older, newer, by=OLD_AFTER) and (
+        (_alike(meanings, question, older, newer) or 0.0) >= DIFFERING_ALIKE_MIN
+        or not _of_different_things(question, asked, newer, older)
+    )
 
 
 def _alike(meanings: Meanings | None, question: str, answer: Fact, other: Fact) -> float | None:
