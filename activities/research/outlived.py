@@ -7,7 +7,7 @@ stated, with a recommendation. Decision 0026.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -40,7 +40,7 @@ from activities.research.superseded import (
     told_apart,
 )
 from activities.research.text import stem, words
-from activities.research.values import Value
+from activities.research.values import Value, subject_names
 from activities.research.wanted import VALUE_ONLY, Wanted, wanted
 from schema.contracts.research import Brief, Claim, Finding, Subtask
 
@@ -86,7 +86,7 @@ def outlived(
     found: dict[str, Outlived] = {}
     for subtask in subtasks:
         for question in single_questions(subtask.question):
-            asked = wanted(question)
+            asked = _asked(question)
             about = [fact for fact in facts if is_about(asked, fact)]
             own = [fact for fact in about if fact.finding.subtask_number == subtask.number]
             newer = [*own, *(fact for fact in known if is_about(asked, fact))]
@@ -188,11 +188,17 @@ def outlives(question: str, newer: Fact, older: Fact, meanings: Meanings | None 
     Args:
         meanings: compares meanings; None: words alone decide.
     """
-    asked = wanted(question)
+    asked = _asked(question)
     if not (is_about(asked, newer) and is_about(asked, older)):
         return False
     dimensions = dimensions_asked(question, [newer, older])
     return _is_older(older, newer, by=OLD_AFTER) and _outlives(question, asked, newer, older, dimensions, meanings)
+
+
+def _asked(question: str) -> Wanted:
+    """Read a question; key words that begin with a single name are about that, though it might be any word."""
+    asked = wanted(question)
+    return asked if asked.subject else replace(asked, subject=frozenset(map(stem, subject_names(f"x {question}"))))
 
 
 def _is_beside(question: str, fact: Fact, others: Iterable[Fact]) -> bool:

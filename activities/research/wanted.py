@@ -159,6 +159,17 @@ VALUE_ONLY, ATTRIBUTE_ONLY, OTHER_NAME, OTHER_FIGURE = 0.7, 0.2, 0.25, 0.1
 """How far a sentence answers that has a wanted value without the property's name, or the other way round."""
 
 
+_LEADING_NAME = re.compile(r"(?:[A-ZÀ-Ý][\w'’.-]+ ){2,4}(?=[a-zß-ÿ])")
+_NO_NAME = words_of("imperatives") | STOP_WORDS
+
+
+def _leading_name(key_words: str) -> frozenset[str]:
+    """Return the stems of several words with capitals that key words begin with (Ulrovic Ordinance responsible ...)."""
+    match = _LEADING_NAME.match(key_words)
+    found = words(match.group()) if match else []
+    return frozenset() if not found or found[0] in _NO_NAME else frozenset(map(stem, found))
+
+
 @lru_cache(maxsize=1_024)
 def wanted(question: str) -> Wanted:
     """Read a question."""
@@ -177,6 +188,7 @@ def wanted(question: str) -> Wanted:
     subject = frozenset(term.stem for term in named if not term.places) or frozenset(
         term.stem for term in named if _MEASURES.match(question)
     )
+    subject = subject or _leading_name(question)
     rest = [word for word in tokens if word not in STOP_WORDS and stem(word) not in subject]
     attributes = frozenset(concept(stem(word)) for word in rest if concept(stem(word)) != stem(word))
     group = collective_asked(question)
