@@ -12,7 +12,7 @@ from activities.research.nearness import is_far, nearest, open_to, passages_near
 from activities.research.outlived import outlives
 from activities.research.polarity import polar, rank
 from activities.research.quantities import dates, designations, figures, names, versions
-from activities.research.questions import asks_for_name, asks_for_one_thing, single_questions
+from activities.research.questions import asks_for_one_thing, single_questions
 from activities.research.rows import rows_of
 from activities.research.similarity import overlap, select_diverse
 from activities.research.statements import Fact, facts_of
@@ -360,21 +360,18 @@ def _worth_keeping(
     return [weight if weight >= floor else 0.0 for weight in weights]
 
 
-_WHAT_IS_THE = re.compile(r"\bwhat(?: is|['’]s| was) the\b", re.IGNORECASE)
 _KIND = re.compile(r"\b[Aa]n? (?:[a-z-]+ )?[A-Z][\w-]*")
 
 
 def _of_others(question: str, pool: Sequence[Candidate], known: Sequence[Claim]) -> frozenset[int]:
     """Return the places of what names something else, in sources that never name what a question for one thing names.
 
-    Where no source names it, or all do, nothing is told by that. In a source that does, what is said of something else
-    that is the title of another source is left out, too, unless a name is asked for.
+    Where no source names it, or all do, nothing is told by that.
     """
     # A Python application is no one thing.
     kinds = {stem(word) for match in _KIND.finditer(question) for word in words(match.group())}
     subject = wanted(question).subject - kinds
-    for_one = asks_for_one_thing(question) or wanted(question).is_definite or _WHAT_IS_THE.search(question)
-    if not subject or not for_one:
+    if not subject or not (asks_for_one_thing(question) or wanted(question).is_definite):
         return frozenset()
     held: dict[str, set[str]] = {}
     for each in pool:
@@ -390,14 +387,11 @@ def _of_others(question: str, pool: Sequence[Candidate], known: Sequence[Claim])
     }
     if not telling or not naming:
         return frozenset()
-    named = [{stem(name) for name in subject_names(display(each.statement))} for each in pool]
-    apart = [each.source.snapshot_sha256 not in naming for each in pool]
-    titles = {each.source.title for each, alone in zip(pool, apart, strict=True) if alone}
-    things = {stem(name) for title in titles for name in subject_names(f"x {title}")} - subject
     return frozenset(
         number
-        for number, (names, alone) in enumerate(zip(named, apart, strict=True))
-        if (names - subject if alone else names & things and not names & telling and not asks_for_name(question))
+        for number, each in enumerate(pool)
+        if each.source.snapshot_sha256 not in naming
+        and {stem(name) for name in subject_names(display(each.statement))} - subject
     )
 
 
