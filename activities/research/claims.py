@@ -12,10 +12,11 @@ from activities.research.nearness import is_far, nearest, open_to, passages_near
 from activities.research.outlived import outlives
 from activities.research.polarity import polar, rank
 from activities.research.quantities import dates, designations, figures, names, versions
-from activities.research.questions import asks_for_one_thing, single_questions
+from activities.research.questions import single_questions
 from activities.research.rows import rows_of
 from activities.research.similarity import overlap, select_diverse
 from activities.research.statements import Fact, facts_of
+from activities.research.strangers import Told, strangers, told_by
 from activities.research.text import (
     STATEMENT_CHARACTERS_MAX,
     Sentence,
@@ -25,7 +26,6 @@ from activities.research.text import (
     leans_on_previous,
     normalise,
     sentences,
-    stem,
     terms,
     words,
 )
@@ -360,39 +360,9 @@ def _worth_keeping(
     return [weight if weight >= floor else 0.0 for weight in weights]
 
 
-_KIND = re.compile(r"\b[Aa]n? (?:[a-z-]+ )?[A-Z][\w-]*")
-
-
 def _of_others(question: str, pool: Sequence[Candidate], known: Sequence[Claim]) -> frozenset[int]:
-    """Return the places of what names something else, in sources that never name what a question for one thing names.
-
-    Where no source names it, or all do, nothing is told by that.
-    """
-    # A Python application is no one thing.
-    kinds = {stem(word) for match in _KIND.finditer(question) for word in words(match.group())}
-    subject = wanted(question).subject - kinds
-    if not subject or not (asks_for_one_thing(question) or wanted(question).is_definite):
-        return frozenset()
-    held: dict[str, set[str]] = {}
-    for each in pool:
-        said = words(f"{each.statement} {each.heading} {each.source.title}")
-        held.setdefault(each.source.snapshot_sha256, set()).update(subject.intersection(map(stem, said)))
-    # What most sources say (Bridge) does not tell one thing from another.
-    telling = {name for name in subject if 2 * sum(name in names for names in held.values()) <= len(held)}
-    naming = {sha256 for sha256, names in held.items() if names & telling}
-    naming |= {
-        claim.source.snapshot_sha256
-        for claim in known
-        if telling & {stem(word) for word in words(f"{claim.text} {claim.source.title}")}
-    }
-    if not telling or not naming:
-        return frozenset()
-    return frozenset(
-        number
-        for number, each in enumerate(pool)
-        if each.source.snapshot_sha256 not in naming
-        and {stem(name) for name in subject_names(display(each.statement))} - subject
-    )
+    told = [Told(each.statement, f"{each.heading} {each.source.title}", each.source.snapshot_sha256) for each in pool]
+    return strangers(question, told, [told_by(claim) for claim in known])
 
 
 def _overlaps(candidate: Candidate, known: set[tuple[str, int, int]]) -> bool:

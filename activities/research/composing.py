@@ -14,6 +14,7 @@ from activities.research.phrased import as_question
 from activities.research.phrases import counted, say
 from activities.research.questions import query_terms, single_questions
 from activities.research.rows import read_said
+from activities.research.strangers import strange_findings
 from activities.research.text import as_sentence, lacks_subject, leans_on_previous, terms
 from schema.contracts.research import BY_RULE, Brief, Claim, Conflict, Finding, Report, Section, Sentence, Subtask
 
@@ -53,10 +54,11 @@ class Material:
 
     def __post_init__(self) -> None:
         disputed = lost(self.conflicts, self.findings, self.claims)
+        strange = strange_findings(self.subtasks, self.findings, self.claims)
         stated = [
             finding
             for finding in sorted(self.findings, key=lambda finding: (-finding.weight, finding.id))
-            if finding.id not in disputed and self.claims_of(finding)
+            if finding.id not in disputed | strange and self.claims_of(finding)
         ]
         disputing = [finding for finding in self.findings if finding.id in disputed and self.claims_of(finding)]
         self.outlived = outlived(self.subtasks, stated, self.claims, self.meanings, disputing)

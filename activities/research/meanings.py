@@ -53,12 +53,6 @@ def alike_to_answer(meanings: Meanings, question: str, answer: Fact, other: Fact
     return sum(found) / len(found) if found is not None else None
 
 
-def alike_to_question(meanings: Meanings, question: str, *facts: Fact) -> Sequence[float]:
-    """Return how near facts are to what a question asks for, -1..1 each; nothing where the language is not known."""
-    subject = wanted(question).subject
-    return meanings.alike(nameless(question, subject), [_shown(fact, subject) for fact in facts]) or ()
-
-
 def _shown(fact: Fact, named: frozenset[str]) -> str:
     """Return what a fact says, of a row without what it stands under."""
     said = fact.text.partition(": ")[2] if fact.label else fact.text

@@ -7,7 +7,7 @@ asked for, as far as their meaning tells (`meanings.py`). What `superseded.py` s
 import re
 
 from activities.research.alignment import aged, comparable, contrasted, designations_apart, near_in_size, same_per
-from activities.research.meanings import ALIKE_MIN, Meanings, alike_to_answer, alike_to_question
+from activities.research.meanings import ALIKE_MIN, Meanings, alike_to_answer
 from activities.research.phrased import as_question
 from activities.research.quantities import dates
 from activities.research.questions import asks_for_name, asks_for_one_thing, asks_for_time
@@ -45,8 +45,8 @@ def meant_otherwise(
 def answered_anew(question: str, newer: Fact, older: Fact, meanings: Meanings | None) -> bool:
     """Tell whether a newer statement is about the property that an older one answers with, and says something else.
 
-    Of statements about another property of the same thing, one in twelve looks like that. A question that is not
-    for one thing by its form (key words) has to be near to both, and they must give a figure, a year or a name each.
+    Of statements about another property of the same thing, one in twelve looks like that. Where a question is not for
+    one thing by its form (key words), both must give a figure, a year or a name.
     """
     if meanings is None or newer.sources & older.sources or designations_apart(newer, older):
         return False
@@ -56,9 +56,7 @@ def answered_anew(question: str, newer: Fact, older: Fact, meanings: Meanings | 
     if not _nothing_in_common(question, newer, older, by_words=for_one):
         return False
     near = alike_to_answer(meanings, question, older, newer)
-    if near is None or near < ALIKE_MIN:
-        return False
-    return for_one or all(each >= ALIKE_MIN for each in alike_to_question(meanings, question, newer, older))
+    return near is not None and near >= ALIKE_MIN
 
 
 def _nothing_in_common(question: str, left: Fact, right: Fact, *, by_words: bool) -> bool:
