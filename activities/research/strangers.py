@@ -1,0 +1,101 @@
+"""Strangers: statements about something else than what a question for one thing names. Pure.
+
+A corpus has pages on many things of one kind, and what is said of one of them answers a question about another by all
+its words but the name.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from activities.research.phrased import as_question
+from activities.research.questions import asks_for_one_thing, single_questions
+from activities.research.text import display, has_verb, stem, words
+from activities.research.values import subject_names
+from activities.research.wanted import wanted
+from schema.contracts.research import Claim, Finding, Subtask
+
+KEY_WORDS_MAX = 8
+
+
+class Told(NamedTuple):
+    """A statement, what it stands under, and the snapshot it stands in."""
+
+    text: str
+    above: str
+    snapshot_sha256: str
+
+
+def told_by(claim: Claim) -> Told:
+    """Return what a claim says; what its statement stands under is not kept."""
+    return Told(claim.text, claim.source.title, claim.source.snapshot_sha256)
+
+
+def strangers(question: str, told: Sequence[Told], known: Iterable[Told] = ()) -> frozenset[int]:
+    """Return the places of what names something else, in sources that never name what a question for one thing names.
+
+    Where no source names it, or all do, nothing is told by that.
+
+    Args:
+        known: what else was read; it tells which sources name it.
+    """
+    subject = _subject(question)
+    if not subject:
+        return frozenset()
+    held: dict[str, set[str]] = {}
+    for each in told:
+        said = words(f"{each.text} {each.above}")
+        held.setdefault(each.snapshot_sha256, set()).update(subject.intersection(map(stem, said)))
+    # What most sources say (Bridge) does not tell one thing from another.
+    telling = {name for name in subject if 2 * sum(name in names for names in held.values()) <= len(held)}
+    naming = {sha256 for sha256, names in held.items() if names & telling}
+    naming |= {
+        each.snapshot_sha256 for each in known if telling & {stem(word) for word in words(f"{each.text} {each.above}")}
+    }
+    if not telling or not naming:
+        return frozenset()
+    return frozenset(
+        number
+        for number, each in enumerate(told)
+        if each.snapshot_sha256 not in naming and {stem(name) for name in subject_names(display(each.text))} - subject
+    )
+
+
+def strange_findings(
+    subtasks: Iterable[Subtask], findings: Sequence[Finding], claims: Mapping[str, Claim]
+) -> frozenset[str]:
+    """Return the ids of the findings that are about something else than what the question of their subtask names.
+
+    All that an agent has found tells more than the passages of one step did.
+    """
+    strange: set[str] = set()
+    for subtask in subtasks:
+        own = [finding for finding in findings if finding.subtask_number == subtask.number]
+        backing = [(finding.id, claims[each]) for finding in own for each in finding.claim_ids if each in claims]
+        told = [told_by(claim) for _, claim in backing]
+        per_question = [strangers(question, told) for question in single_questions(subtask.question)]
+        apart = frozenset.intersection(*per_question) if per_question else frozenset()
+        fitting = {finding_id for number, (finding_id, _) in enumerate(backing) if number not in apart}
+        strange |= {finding_id for finding_id, _ in backing} - fitting
+    return frozenset(strange)
+
+
+_KIND = re.compile(r"\b[Aa]n? (?:[a-z-]+ )?[A-Z][\w-]*")
+_WHAT_IS_THE = re.compile(r"\bwhat(?: is|['’]s| was) the\b", re.IGNORECASE)
+
+
+def _subject(question: str) -> frozenset[str]:
+    """Return the stems of the one thing that a question names; nothing where it asks for an account."""
+    # A Python application is no one thing.
+    kinds = {stem(word) for match in _KIND.finditer(question) for word in words(match.group())}
+    asked = wanted(question)
+    if asks_for_one_thing(question) or asked.is_definite or _WHAT_IS_THE.search(question):
+        return asked.subject - kinds
+    if not _is_key_words(question):
+        return frozenset()
+    return (asked.subject or frozenset(map(stem, subject_names(f"x {question}")))) - kinds
+
+
+def _is_key_words(question: str) -> bool:
+    """Tell whether a question is a few words without a verb (Ulrovic Ordinance responsible minister)."""
+    return len(question.split()) <= KEY_WORDS_MAX and "?" not in as_question(question) and not has_verb(question)
