@@ -10,8 +10,9 @@ from activities.research.alignment import aged, comparable, contrasted, designat
 from activities.research.meanings import ALIKE_MIN, Meanings, alike_to_answer
 from activities.research.phrased import as_question
 from activities.research.quantities import dates
-from activities.research.questions import asks_for_name, asks_for_one_thing, asks_for_time
+from activities.research.questions import asks_for_name, asks_for_time
 from activities.research.statements import EMPTY, Fact
+from activities.research.strangers import thing_named
 from activities.research.superseded import (
     APART_YEARS_MIN,
     circumstances_apart,
@@ -45,15 +46,14 @@ def meant_otherwise(
 def answered_anew(question: str, newer: Fact, older: Fact, meanings: Meanings | None) -> bool:
     """Tell whether a newer statement is about the property that an older one answers with, and says something else.
 
-    Of statements about another property of the same thing, one in twelve looks like that. Where a question is not for
-    one thing by its form (key words), both must give a figure, a year or a name.
+    Of statements about another property of the same thing, one in twelve looks like that. Where a question names no
+    one thing (how does X work), both must give a figure, a year or a name.
     """
     if meanings is None or newer.sources & older.sources or designations_apart(newer, older):
         return False
     if contrasted(newer, older) or (newer.values and older.values and newer.years and older.years):
         return False
-    for_one = wanted(question).is_definite or asks_for_one_thing(question)
-    if not _nothing_in_common(question, newer, older, by_words=for_one):
+    if not _nothing_in_common(question, newer, older, by_words=bool(thing_named(question))):
         return False
     near = alike_to_answer(meanings, question, older, newer)
     return near is not None and near >= ALIKE_MIN

@@ -25,6 +25,7 @@ from activities.research.questions import (
 )
 from activities.research.relations import relations_asked
 from activities.research.statements import Fact, facts_of
+from activities.research.strangers import thing_named
 from activities.research.superseded import (
     answers_alike,
     asks_for_place,
@@ -204,7 +205,7 @@ def _asked(question: str) -> Wanted:
 def _is_beside(question: str, fact: Fact, others: Iterable[Fact]) -> bool:
     """Tell whether a fact is no answer to a question for one thing, or a far worse one than another fact."""
     asked = wanted(question)
-    if not asked.subject or not (asked.is_definite or asks_for_one_thing(question)):
+    if not thing_named(question):
         return False
     best = max((_answers(other) for other in others if is_about(asked, other)), default=0.0)
     found = asked.answered_by(fact.text)

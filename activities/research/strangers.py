@@ -6,6 +6,7 @@ its words but the name.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from activities.research.phrased import as_question
@@ -39,15 +40,17 @@ def strangers(question: str, told: Sequence[Told], known: Iterable[Told] = ()) -
     Args:
         known: what else was read; it tells which sources name it.
     """
-    subject = _subject(question)
+    subject = thing_named(question)
     if not subject:
         return frozenset()
     held: dict[str, set[str]] = {}
     for each in told:
         said = words(f"{each.text} {each.above}")
         held.setdefault(each.snapshot_sha256, set()).update(subject.intersection(map(stem, said)))
-    # What most sources say (Bridge) does not tell one thing from another.
-    telling = {name for name in subject if 2 * sum(name in names for names in held.values()) <= len(held)}
+    # What most sources say does not tell one thing from another, unless no other thing has it in its name (Bridge).
+    shared = _in_other_names(subject, told)
+    saying = {name: sum(name in names for names in held.values()) for name in subject}
+    telling = {name for name in subject if 2 * saying[name] <= len(held) or name not in shared}
     naming = {sha256 for sha256, names in held.items() if names & telling}
     naming |= {
         each.snapshot_sha256 for each in known if telling & {stem(word) for word in words(f"{each.text} {each.above}")}
@@ -59,6 +62,19 @@ def strangers(question: str, told: Sequence[Told], known: Iterable[Told] = ()) -
         for number, each in enumerate(told)
         if each.snapshot_sha256 not in naming and {stem(name) for name in subject_names(display(each.text))} - subject
     )
+
+
+def _in_other_names(subject: frozenset[str], told: Iterable[Told]) -> frozenset[str]:
+    """Return those stems of a name that stand beside another name's words somewhere (Orlen Bridge, Zandaven Bridge)."""
+    found: set[str] = set()
+    for text in {part for each in told for part in (each.text, each.above)}:
+        shown = display(text)
+        named = subject_names(f"x {shown}")
+        for pair in pairwise(words(shown)):
+            stems = {stem(word) for word in pair if word in named}
+            if len(stems) == 2 and len(stems & subject) == 1:
+                found |= stems & subject
+    return frozenset(found)
 
 
 def strange_findings(
@@ -84,7 +100,7 @@ _KIND = re.compile(r"\b[Aa]n? (?:[a-z-]+ )?[A-Z][\w-]*")
 _WHAT_IS_THE = re.compile(r"\bwhat(?: is|['’]s| was) the\b", re.IGNORECASE)
 
 
-def _subject(question: str) -> frozenset[str]:
+def thing_named(question: str) -> frozenset[str]:
     """Return the stems of the one thing that a question names; nothing where it asks for an account."""
     # A Python application is no one thing.
     kinds = {stem(word) for match in _KIND.finditer(question) for word in words(match.group())}
