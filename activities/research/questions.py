@@ -246,7 +246,11 @@ _FOR_ONE_THING = re.compile(
 
 def asks_for_one_thing(question: str) -> bool:
     """Tell whether one value or name would answer (which operator ...), rather than an account (how does X work)."""
-    return asks_for_property(question) or bool(_FOR_ONE_THING.search(question))
+    return asks_for_property(question) or bool(_FOR_ONE_THING.search(question) or _STRANDED.search(question))
+
+
+_STRANDED = re.compile(r"^what\b(?!.*\b(?:there|known)\b).*\b(?:after|by|from|in|of|on|with)\s*\?$", re.IGNORECASE)
+"""What is it made of, what was it named after: one thing is asked for, and no account (what is it good for)."""
 
 
 def thing_asked(question: str) -> str | None:
