@@ -51,9 +51,9 @@ ABOUT_AS_WELL = 0.1
 """So much better may the older statement answer by its words: the wording of a question is one of several."""
 
 
-DIFFERING_ALIKE_MIN = 0.3
-"""Answers of one age that are less near than this in what they speak of do not differ; one in five of those about
-another property is nearer."""
+PERHAPS_ALIKE_MIN = 0.3
+"""Answers that are less near than this in what they speak of are of two properties; one in five of those about another
+property is nearer, so that what differs is told as *if both mean the same* only."""
 
 CHANGED = Decimal(3)
 """A figure that has changed with the years is seldom more than so many times what it was; another property's may be."""
@@ -127,7 +127,7 @@ def differing(
                 and not told_apart(asked, best, fact)
                 and _other_value(question, asked, best, fact, dimensions)
                 and _of_one_size(best, fact, dimensions)
-                and (_alike(meanings, question, best, fact) or DIFFERING_ALIKE_MIN) >= DIFFERING_ALIKE_MIN
+                and _may_be_alike(meanings, question, best, fact)
             ]
             sides = tuple({each.finding.id: each.finding for each in (best, *others)}.values())
             if len(sides) > 1:
@@ -273,10 +273,17 @@ def _outlives(
         return False
     if _answers(newer) >= _answers(older) - ABOUT_AS_WELL:
         return True
-    return _is_older(older, newer, by=OLD_AFTER) and (
-        (_alike(meanings, question, older, newer) or 0.0) >= DIFFERING_ALIKE_MIN
-        or not _of_different_things(question, asked, newer, older)
-    )
+    if not _is_older(older, newer, by=OLD_AFTER):
+        return False
+    near = _alike(meanings, question, older, newer)
+    if near is not None and near >= PERHAPS_ALIKE_MIN:
+        return True
+    return not _of_different_things(question, asked, newer, older)
+
+
+def _may_be_alike(meanings: Meanings | None, question: str, best: Fact, fact: Fact) -> bool:
+    near = _alike(meanings, question, best, fact)
+    return near is None or near >= PERHAPS_ALIKE_MIN
 
 
 def _alike(meanings: Meanings | None, question: str, answer: Fact, other: Fact) -> float | None:

@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,12 @@ import numpy as np
 
 from activities.embedding.likeness import DIRECTIONS, FILE
 from activities.embedding.minilm import MiniLm, model_files
+from activities.research.findings import merge_claims
+from activities.research.outlived import outlives
 from activities.research.quantities import figures
-from tests.eval.planting import DATA, WORDINGS, WORLDS, Split, kinds_of
+from activities.research.statements import Fact, facts_of
+from tests.eval.planting import DATA, WORDINGS, WORLDS, Planter, Split, kinds_of
+from tests.unit.research.making import claim_of, local_meanings
 
 PARAPHRASES = DATA.with_name("paraphrases")
 SHRINKAGE = 0.3
@@ -152,6 +157,41 @@ def measured(texts: Texts, vectors: Mapping[str, np.ndarray], directions: np.nda
     return "; ".join(cells)
 
 
+def outlived_share(split: Split) -> str:
+    """Return how often a newer statement takes an old answer's place: of the same property, and of another one.
+
+    By words alone, and by meaning, too; the newer one is worth less as an answer, as one in unknown words is.
+    """
+    planter = Planter(1, split)
+    things = {fact.thing.kind: fact.thing for fact in planter.plant().facts}
+    meanings, draw = local_meanings(), random.Random(1)
+    counts = {"the same property": [0, 0, 0], "another": [0, 0, 0]}
+    for thing in things.values():
+        specs = planter.attributes(thing)
+        for attribute, spec in specs.items():
+            for _ in range(4):
+                question, value = planter.ask(thing, attribute), planter.value(spec["value"])
+                other = draw.choice([name for name in specs if name != attribute])
+                older = _facts_of(planter.say(thing, attribute, value, named=True), 2015, 0.7)
+                for key, name, unlike in (("the same property", attribute, value), ("another", other, "")):
+                    text = planter.say(thing, name, planter.value(specs[name]["value"], unlike=unlike), named=True)
+                    for newer, old in zip(_facts_of(text, 2025, 0.3)[:1], older[:1], strict=False):
+                        counts[key][0] += 1
+                        counts[key][1] += outlives(question, newer, old)
+                        counts[key][2] += outlives(question, newer, old, meanings)
+    return "; ".join(
+        f"{key}: {words / total:.3f} by words, {both / total:.3f} by meaning, too"
+        for key, (total, words, both) in counts.items()
+    )
+
+
+def _facts_of(text: str, year: int, relevance: float) -> list[Fact]:
+    at = datetime(year, 3, 14, tzinfo=UTC)
+    claim = claim_of(text, title=f"paper of {year}", published_at=at, relevance=relevance)
+    [finding] = merge_claims([claim])
+    return facts_of(finding, {claim.id: claim})
+
+
 def _area(near: np.ndarray, far: np.ndarray) -> float:
     ranks = np.concatenate([near, far]).argsort().argsort()
     return float((ranks[: len(near)].mean() - (len(near) - 1) / 2) / len(far))
@@ -171,6 +211,8 @@ def main() -> None:
     for split, texts in worlds.items():
         print(f"{split}, as the model has it: {measured(texts, vectors, None)}")
         print(f"{split}, fitted: {measured(texts, vectors, directions)}")
+    for world in WORLDS:
+        print(f"{world}, what takes an old answer's place: {outlived_share(world)}")
     if "--write" in sys.argv[1:]:
         np.save(Path(FILE), directions)
 

@@ -149,7 +149,7 @@ _ENDS_OF_PEOPLE = ["en", "berg", "sson", "ard"]
 _ENDS_OF_TOWNS = ["moor", "stad", "wick", "holm", "ford"]
 
 
-class _Planter:
+class Planter:
     """Draws the world; one instance per seed and split."""
 
     def __init__(self, seed: int, split: Split) -> None:
@@ -173,7 +173,7 @@ class _Planter:
             self._compare(things, values, disputes)
         return self.world
 
-    def _attributes(self, thing: Thing) -> dict[str, dict[str, Any]]:
+    def attributes(self, thing: Thing) -> dict[str, dict[str, Any]]:
         kind = self.kinds[thing.kind]
         return {name: each for name, each in kind.items() if isinstance(each, dict) and "value" in each}
 
@@ -200,9 +200,9 @@ class _Planter:
     _family = ""
 
     def _values(self, thing: Thing) -> dict[str, str]:
-        return {attribute: self._value(spec["value"]) for attribute, spec in self._attributes(thing).items()}
+        return {attribute: self.value(spec["value"]) for attribute, spec in self.attributes(thing).items()}
 
-    def _value(self, kind: Any, *, unlike: str = "") -> str:
+    def value(self, kind: Any, *, unlike: str = "") -> str:
         while (value := self._drawn(kind)) == unlike:
             pass
         return value
@@ -230,14 +230,14 @@ class _Planter:
         """Half of the things of a kind have one disputed attribute; the rest are plain."""
         if number >= CONFLICTS_PER_KIND:
             return None
-        attributes = list(self._attributes(thing))
+        attributes = list(self.attributes(thing))
         self.random.shuffle(attributes)
         attribute = self._disputable(thing, attributes, _CONFLICTS[number])
         return (attribute, _CONFLICTS[number]) if attribute else None
 
     def _disputable(self, thing: Thing, attributes: Sequence[str], conflict: ConflictKind) -> str | None:
         """Choose the attribute to dispute: units and circumstances need a figure that has a unit of measurement."""
-        specs = self._attributes(thing)
+        specs = self.attributes(thing)
         for attribute in attributes:
             value = specs[attribute]["value"]
             measured = isinstance(value, list) and value[3] in self.units and value[4] in self.units
@@ -247,9 +247,9 @@ class _Planter:
 
     # Sentences.
 
-    def _say(self, thing: Thing, attribute: str, value: str, *, named: bool = False) -> str:
+    def say(self, thing: Thing, attribute: str, value: str, *, named: bool = False) -> str:
         """Word a fact by the next template of the split; `named`: by one that names the thing."""
-        templates = self._attributes(thing)[attribute][self.split]
+        templates = self.attributes(thing)[attribute][self.split]
         while True:
             self._turn[thing.kind, attribute] += 1
             template = templates[self._turn[thing.kind, attribute] % len(templates)]
@@ -258,8 +258,8 @@ class _Planter:
         text = template.format(e=thing.name, v=value)
         return text[:1].upper() + text[1:]
 
-    def _ask(self, thing: Thing, attribute: str) -> str:
-        return str(self.random.choice(self._attributes(thing)[attribute][f"ask_{self.split}"])).format(e=thing.name)
+    def ask(self, thing: Thing, attribute: str) -> str:
+        return str(self.random.choice(self.attributes(thing)[attribute][f"ask_{self.split}"])).format(e=thing.name)
 
     def _intro(self, thing: Thing) -> str:
         return str(self.random.choice(self.kinds[thing.kind]["intro"][self.split])).format(e=thing.name)
@@ -280,13 +280,13 @@ class _Planter:
         if dispute:
             self._dispute(slug, thing, dispute[0], values[dispute[0]], dispute[1])
         for attribute in free:
-            self.world.facts.append(Fact(thing, attribute, values[attribute], self._ask(thing, attribute)))
+            self.world.facts.append(Fact(thing, attribute, values[attribute], self.ask(thing, attribute)))
 
     def _prose(self, name: str, thing: Thing, attributes: Sequence[str], values: Mapping[str, str]) -> None:
         sentences = [self._intro(thing)]
         said = []
         for attribute in attributes:
-            text = self._say(thing, attribute, values[attribute])
+            text = self.say(thing, attribute, values[attribute])
             said.append((attribute, values[attribute], text))
             sentences.append(text)
         sentences.append(self.random.choice(self._fillers))
@@ -294,7 +294,7 @@ class _Planter:
 
     def _listing(self, name: str, thing: Thing, attributes: Sequence[str], values: Mapping[str, str]) -> None:
         """A data sheet: a table or bullets, in which a label and a value say what a sentence says elsewhere."""
-        specs = self._attributes(thing)
+        specs = self.attributes(thing)
         rows = [
             (str(specs[each].get(f"label_{self.split}", specs[each]["label"])), values[each]) for each in attributes
         ]
@@ -324,7 +324,7 @@ class _Planter:
             for attribute in attributes[:2]:
                 if disputes[about] is None or disputes[about][0] != attribute:
                     value = all_values[about][attribute]
-                    said.append((about, attribute, value, self._say(about, attribute, value, named=True)))
+                    said.append((about, attribute, value, self.say(about, attribute, value, named=True)))
         parts = [self.random.choice(self._fillers), " ".join(text for _, _, _, text in said)]
         document = self._store(name, thing, parts, [each[1:] for each in said if each[0] == thing])
         for about, attribute, value, text in said:
@@ -339,7 +339,7 @@ class _Planter:
             group = things[number : number + 3]
             attribute = self.random.choice(list(all_values[group[0]]))
             said = [
-                Statement("", thing, attribute, value, (self._say(thing, attribute, value, named=True),))
+                Statement("", thing, attribute, value, (self.say(thing, attribute, value, named=True),))
                 for thing in group
                 if (value := all_values[thing][attribute]) and (not disputes[thing] or disputes[thing][0] != attribute)
             ]
@@ -350,9 +350,9 @@ class _Planter:
                 self.world.statements += [replace(each, document=document) for each in said]
 
     def _dispute(self, slug: str, thing: Thing, attribute: str, value: str, conflict: ConflictKind) -> None:
-        other = self._value(self._attributes(thing)[attribute]["value"], unlike=value)
-        right = [(attribute, value, self._say(thing, attribute, value, named=True))]
-        wrong = [(attribute, other, self._say(thing, attribute, other, named=True))]
+        other = self.value(self.attributes(thing)[attribute]["value"], unlike=value)
+        right = [(attribute, value, self.say(thing, attribute, value, named=True))]
+        wrong = [(attribute, other, self.say(thing, attribute, other, named=True))]
         filler = self.random.choice
         forms = ("md", "html", "pdf")
         if conflict == "stale":
@@ -364,7 +364,7 @@ class _Planter:
         elif conflict == "majority":
             self._store(f"{slug}-first", thing, [filler(self._fillers), right[0][2]], right)
             # Two witnesses, not a copy: the second one uses other words.
-            while (other_words := self._say(thing, attribute, value, named=True)) == right[0][2]:
+            while (other_words := self.say(thing, attribute, value, named=True)) == right[0][2]:
                 pass
             again = [(attribute, value, other_words)]
             self._store(f"{slug}-second", thing, [again[0][2], filler(self._fillers)], again)
@@ -375,7 +375,7 @@ class _Planter:
         elif conflict == "unit":
             number, _, unit = value.partition(" ")
             other = f"{number} {self.units[unit]}"
-            wrong = [(attribute, other, self._say(thing, attribute, other, named=True))]
+            wrong = [(attribute, other, self.say(thing, attribute, other, named=True))]
             self._store(f"{slug}-one", thing, [right[0][2], filler(self._fillers)], right)
             self._store(f"{slug}-two", thing, [filler(self._fillers), wrong[0][2]], wrong, "rival")
         else:
@@ -385,7 +385,7 @@ class _Planter:
             right, wrong = [_recased(each, thing) for each in right], [_recased(each, thing) for each in wrong]
             self._store(f"{slug}-one", thing, [right[0][2], filler(self._fillers)], right)
             self._store(f"{slug}-two", thing, [filler(self._fillers), wrong[0][2]], wrong, "rival")
-        self.world.facts.append(Fact(thing, attribute, value, self._ask(thing, attribute), conflict, other))
+        self.world.facts.append(Fact(thing, attribute, value, self.ask(thing, attribute), conflict, other))
 
     def _store(
         self,
@@ -461,7 +461,7 @@ def _recased(said: tuple[str, str, str], thing: Thing) -> tuple[str, str, str]:
 @lru_cache(maxsize=4)
 def plant(seed: int, split: Split) -> World:
     """Draw the corpus of a seed and a split."""
-    return _Planter(seed, split).plant()
+    return Planter(seed, split).plant()
 
 
 def tasks(world: World, count: int, size: int, *, seed: int, conflicts: bool | None = None) -> Iterator[list[Fact]]:

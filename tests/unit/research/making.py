@@ -2,8 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 
+from activities.embedding.embedder import meanings_of
+from activities.embedding.minilm import MiniLm, model_files
 from activities.research.claims import claim_id
+from activities.research.meanings import Meanings
 from activities.research.text import normalise
 from schema.contracts.research import AgentView, Brief, Claim, SourceRef, Subtask
 from tests.support.corpus import source_of
@@ -48,3 +52,13 @@ class Meant:
 
     def __init__(self, compare: Callable[[str, Sequence[str]], Sequence[float] | None]) -> None:
         self.near = self.alike = compare
+
+
+@lru_cache(maxsize=1)
+def local_meanings() -> Meanings:
+    """Return the product's own comparison of meanings, by its local model."""
+    files = model_files()
+    assert files is not None, "install the extra `vectors`"
+    found = meanings_of(MiniLm(files))
+    assert found is not None
+    return found

@@ -4,23 +4,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from activities.embedding.embedder import meanings_of
-from activities.embedding.minilm import MiniLm, model_files
 from activities.research.conflicts import find_conflicts
 from activities.research.findings import merge_claims
 from activities.research.meanings import Meanings
 from schema.contracts.research import Conflict, ConflictKind
-from tests.unit.research.making import Meant, claim_of
+from tests.unit.research.making import Meant, claim_of, local_meanings
 
 
 @pytest.fixture(scope="module")
 def meanings() -> Meanings:
-    """The product's own comparison of meanings, by its local model."""
-    files = model_files()
-    assert files is not None, "install the extra `vectors`"
-    compare = meanings_of(MiniLm(files))
-    assert compare is not None
-    return compare
+    """The product's own comparison of meanings."""
+    return local_meanings()
 
 
 def told(

@@ -1,11 +1,16 @@
-"""What an agent leaves out: statements about something else than the one thing that its question names."""
+"""What an agent and a report leave out: statements about something else than the one thing that a question names."""
 
 from collections.abc import Sequence
 
+import pytest
+
 from activities.research.claims import extract
-from schema.contracts.research import Passage
+from activities.research.composing import Material
+from activities.research.findings import merge_claims
+from activities.research.strangers import thing_named
+from schema.contracts.research import Brief, Passage, Subtask
 from tests.support.corpus import passages_of, source_of
-from tests.unit.research.making import view_of
+from tests.unit.research.making import claim_of, view_of
 
 QUESTION = "What viscosity does the data sheet promise for Cordaite?"
 ASKED = "Cordaite has a viscosity of 165 centistokes, by the data sheet of its maker."
@@ -52,3 +57,45 @@ def test_what_was_read_before_is_no_proof_that_it_names_the_thing() -> None:
     view = view.model_copy(update={"claims": extract(view, read(similar))})
     assert view.claims
     assert OTHER in {claim.text for claim in extract(view, read(OTHER))}, "nothing read so far names Cordaite"
+
+
+@pytest.mark.parametrize(
+    ("question", "named"),
+    [
+        ("What viscosity does Cordaite have?", {"cordait"}),
+        ("What is the notice period for leaving the Orlen Accord early?", {"orlen"}),
+        ("Ulrovic Charter responsible secretary", {"ulrov", "charter"}),
+        ("Cordaite colour", {"cordait"}),
+        ("How do I configure logging in Corvane?", set()),
+    ],
+)
+def test_which_one_thing_is_named(question: str, named: set[str]) -> None:
+    assert thing_named(question) == named
+
+
+def stated(question: str, *said: tuple[str, str]) -> set[str]:
+    """Return what a report states of (statement, title)."""
+    claims = [claim_of(text, title=title) for text, title in said]
+    subtask = Subtask(number=1, title=question, question=question)
+    by_id = {claim.id: claim for claim in claims}
+    material = Material(Brief(task=question), [subtask], merge_claims(claims), (), by_id, ())
+    return {finding.text for finding in material.by_subtask[1]}
+
+
+RIGHT = ("Withdrawal from the Orlen Accord takes effect 110 days after notice.", "The Orlen Accord")
+AGAIN = ("The Orlen Accord lets members go after a wait of 110 days.", "Notes on the Orlen Accord")
+STRANGE = ("The notice period of the Zandaven Accord is 150 days.", "The Zandaven Accord")
+
+
+def test_the_report_leaves_out_what_only_shares_a_part_of_the_name() -> None:
+    """That most sources name it is no reason to take the others for it."""
+    question = "What is the notice period for leaving the Orlen Accord?"
+    assert stated(question, RIGHT, AGAIN, STRANGE) == {RIGHT[0], AGAIN[0]}
+    assert STRANGE[0] in stated("How do accords handle notice periods?", RIGHT, AGAIN, STRANGE)
+
+
+def test_a_short_form_of_the_name_is_no_other_thing() -> None:
+    question = "Which office did Angela Merkel hold in 2012?"
+    full = ("Angela Merkel was chancellor in 2012.", "Notes")
+    short = ("In 2012, Merkel was chancellor and visited Paris.", "Press cuttings")
+    assert stated(question, full, short) == {full[0], short[0]}
