@@ -1,9 +1,9 @@
 """Outlived: what is not to be stated as if it held today, because of the age of its source. Pure.
 
-What an older source says where a newer one answers the same question about as well: whether both mean the same property
-cannot be told from words that nobody knows (`superseded.py` and `meant.py` say where it can), so the report names it as
-an older source's. What an old source says besides, unasked, is left out; an answer that only old sources give is
-stated, with a recommendation. Decision 0026.
+What an older source says where a newer one answers the same question about as well, or is of the same property by its
+meaning (`meant.py`): neither is certain (`superseded.py` says where it is), so the report names it as an older
+source's. What an old source says besides, unasked, is left out; an answer that only old sources give is
+stated, with a recommendation. Decisions 0026 and 0032.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -6,6 +6,7 @@ its words but the name.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -48,9 +49,9 @@ def strangers(question: str, told: Sequence[Told], known: Iterable[Told] = ()) -
         said = words(f"{each.text} {each.above}")
         held.setdefault(each.snapshot_sha256, set()).update(subject.intersection(map(stem, said)))
     # What most sources say does not tell one thing from another, unless no other thing has it in its name (Bridge).
-    shared = _in_other_names(subject, told)
-    saying = {name: sum(name in names for names in held.values()) for name in subject}
-    telling = {name for name in subject if 2 * saying[name] <= len(held) or name not in shared}
+    telling = {name for name in subject if 2 * sum(name in names for names in held.values()) <= len(held)}
+    if usual := subject - telling:
+        telling |= usual - _in_other_names(subject, told)
     naming = {sha256 for sha256, names in held.items() if names & telling}
     naming |= {
         each.snapshot_sha256 for each in known if telling & {stem(word) for word in words(f"{each.text} {each.above}")}
@@ -66,15 +67,18 @@ def strangers(question: str, told: Sequence[Told], known: Iterable[Told] = ()) -
 
 def _in_other_names(subject: frozenset[str], told: Iterable[Told]) -> frozenset[str]:
     """Return those stems of a name that stand beside another name's words somewhere (Orlen Bridge, Zandaven Bridge)."""
-    found: set[str] = set()
-    for text in {part for each in told for part in (each.text, each.above)}:
-        shown = display(text)
-        named = subject_names(f"x {shown}")
-        for pair in pairwise(words(shown)):
-            stems = {stem(word) for word in pair if word in named}
-            if len(stems) == 2 and len(stems & subject) == 1:
-                found |= stems & subject
-    return frozenset(found)
+    texts = {part for each in told for part in (each.text, each.above)}
+    pairs = {pair for text in texts for pair in _named_together(text)}
+    return frozenset().union(*(pair & subject for pair in pairs if len(pair & subject) == 1))
+
+
+@lru_cache(maxsize=16_384)
+def _named_together(text: str) -> frozenset[frozenset[str]]:
+    """Return the pairs of stems that stand side by side in a name."""
+    shown = display(text)
+    named = subject_names(f"x {shown}")
+    pairs = (frozenset(map(stem, pair)) for pair in pairwise(words(shown)) if named.issuperset(pair))
+    return frozenset(pair for pair in pairs if len(pair) == 2)
 
 
 def strange_findings(

@@ -81,7 +81,7 @@ def command_of(process: psutil.Process) -> str:
 
 FLOOD_OF_ANSWERS = """
 import os
-for number in range(4, 64):
+for number in range(4, 4096):
     try:
         while True:
             os.write(number, b"x" * 65536)
