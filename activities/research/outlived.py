@@ -25,7 +25,7 @@ from activities.research.questions import (
 )
 from activities.research.relations import relations_asked
 from activities.research.statements import Fact, facts_of
-from activities.research.strangers import thing_named
+from activities.research.strangers import names_in, thing_named
 from activities.research.superseded import (
     answers_alike,
     asks_for_place,
@@ -41,7 +41,7 @@ from activities.research.superseded import (
     told_apart,
 )
 from activities.research.text import stem, words
-from activities.research.values import Value, subject_names
+from activities.research.values import Value
 from activities.research.wanted import VALUE_ONLY, Wanted, wanted
 from schema.contracts.research import Brief, Claim, Finding, Subtask
 
@@ -197,9 +197,8 @@ def outlives(question: str, newer: Fact, older: Fact, meanings: Meanings | None 
 
 
 def _asked(question: str) -> Wanted:
-    """Read a question; key words that begin with a single name are about that, though it might be any word."""
-    asked = wanted(question)
-    return asked if asked.subject else replace(asked, subject=frozenset(map(stem, subject_names(f"x {question}"))))
+    """Read a question; key words that begin with a single name are about that."""
+    return replace(wanted(question), subject=names_in(question))
 
 
 def _is_beside(question: str, fact: Fact, others: Iterable[Fact]) -> bool:

@@ -113,7 +113,12 @@ def thing_named(question: str) -> frozenset[str]:
         return asked.subject - kinds
     if not _is_key_words(question):
         return frozenset()
-    return (asked.subject or frozenset(map(stem, subject_names(f"x {question}")))) - kinds
+    return names_in(question) - kinds
+
+
+def names_in(question: str) -> frozenset[str]:
+    """Return the stems of what a question is about; a single name at the beginning of key words might be any word."""
+    return wanted(question).subject or frozenset(map(stem, subject_names(f"x {question}")))
 
 
 def _is_key_words(question: str) -> bool:
