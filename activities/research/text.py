@@ -566,10 +566,12 @@ ITEM_WORDS_MIN = 6
 
 _ANAPHORA = re.compile(
     r"(?:it|its|they|their|them|these|those(?! (?:who|whose|whom|attending|enrolled|interested|living|planning|seeking|"
-    r"taking|travelling|visiting|wanting|wishing|working)\b)|this|that|such|he|she|his|her|however|moreover|furthermore|"
+    r"taking|travelling|visiting|wanting|wishing|working)\b)|this|that|such|he|she|his|her|however|moreover|"
+    r"furthermore|"
     r"therefore|thus|hence|otherwise|instead|similarly|likewise|consequently|the (?:latter|former|same|"
     r"above|following|result|list|second|other|first)|in (?:this|that|these|such) (?:case|way|sense|mode|example)|"
-    r"then|also|but|and|so|or|nor|yet|additionally|again|for example|for instance|both|as a result|as such|here|in addition|"
+    r"then|also|but|and|so|or|nor|yet|additionally|again|for example|for instance|both|as a result|as such|here|"
+    r"in addition|"
     r"in contrast|on the other hand|for this reason)\b",
     re.IGNORECASE,
 )
