@@ -18,12 +18,18 @@ import numpy as np
 
 from activities.embedding.likeness import DIRECTIONS, FILE
 from activities.embedding.minilm import MiniLm, model_files
+from activities.research.about import FIRST, stripped
 from activities.research.findings import merge_claims
+from activities.research.meanings import Meanings
 from activities.research.outlived import outlives
 from activities.research.quantities import figures
-from activities.research.statements import Fact, facts_of
-from tests.eval.planting import DATA, WORDINGS, WORLDS, Planter, Split, kinds_of
-from tests.unit.research.making import claim_of, local_meanings
+from activities.research.statements import facts_of
+from activities.research.unconfirmed import unconfirmed
+from activities.research.wanted import wanted
+from schema.contracts.research import Brief, Claim, Subtask
+from tests.eval.asking import ASKED_AT
+from tests.eval.planting import DATA, WORDINGS, WORLDS, Planter, Split, Thing, kinds_of, plant
+from tests.support.making import claim_of, local_meanings
 
 PARAPHRASES = DATA.with_name("paraphrases")
 SHRINKAGE = 0.3
@@ -158,38 +164,68 @@ def measured(texts: Texts, vectors: Mapping[str, np.ndarray], directions: np.nda
 
 
 def outlived_share(split: Split) -> str:
-    """Return how often a newer statement takes an old answer's place: of the same property, and of another one.
+    """Return how often an old answer gives way to a newer statement: of the same property, and of another one.
 
-    By words alone, and by meaning, too; the newer one is worth less as an answer, as one in unknown words is.
+    By words alone; by meaning, too; and as what may be out of date, too (`unconfirmed.py`). The newer one is worth less
+    as an answer, as one in unknown words is.
     """
     planter = Planter(1, split)
     things = {fact.thing.kind: fact.thing for fact in planter.plant().facts}
     meanings, draw = local_meanings(), random.Random(1)
-    counts = {"the same property": [0, 0, 0], "another": [0, 0, 0]}
+    counts = {"the same property": [0, 0, 0, 0], "another": [0, 0, 0, 0]}
     for thing in things.values():
         specs = planter.attributes(thing)
         for attribute, spec in specs.items():
             for _ in range(4):
                 question, value = planter.ask(thing, attribute), planter.value(spec["value"])
                 other = draw.choice([name for name in specs if name != attribute])
-                older = _facts_of(planter.say(thing, attribute, value, named=True), 2015, 0.7)
+                older = _claimed(planter.say(thing, attribute, value, named=True), 2015, 0.7)
                 for key, name, unlike in (("the same property", attribute, value), ("another", other, "")):
                     text = planter.say(thing, name, planter.value(specs[name]["value"], unlike=unlike), named=True)
-                    for newer, old in zip(_facts_of(text, 2025, 0.3)[:1], older[:1], strict=False):
-                        counts[key][0] += 1
-                        counts[key][1] += outlives(question, newer, old)
-                        counts[key][2] += outlives(question, newer, old, meanings)
+                    newer = _claimed(text, 2025, 0.3)
+                    by_words, by_meaning = (_outlives(question, newer, older, each) for each in (None, meanings))
+                    counts[key][0] += 1
+                    counts[key][1] += by_words
+                    counts[key][2] += by_meaning
+                    counts[key][3] += by_meaning or _in_doubt(question, newer, older, meanings)
     return "; ".join(
-        f"{key}: {words / total:.3f} by words, {both / total:.3f} by meaning, too"
-        for key, (total, words, both) in counts.items()
+        f"{key}: {words / total:.3f} by words, {both / total:.3f} by meaning, {all_ / total:.3f} with what may be old"
+        for key, (total, words, both, all_) in counts.items()
     )
 
 
-def _facts_of(text: str, year: int, relevance: float) -> list[Fact]:
+def _outlives(question: str, newer: Claim, older: Claim, meanings: Meanings | None) -> bool:
+    facts = [facts_of(merge_claims([claim])[0], {claim.id: claim})[:1] for claim in (newer, older)]
+    return all(facts) and outlives(question, facts[0][0], facts[1][0], meanings)
+
+
+def _in_doubt(question: str, newer: Claim, older: Claim, meanings: Meanings) -> bool:
+    brief, subtask = Brief(task=question, asked_at=ASKED_AT), Subtask(number=1, title=question, question=question)
+    claims = {claim.id: claim for claim in (newer, older)}
+    return bool(unconfirmed(brief, [subtask], merge_claims([newer, older]), claims, meanings))
+
+
+def _claimed(text: str, year: int, relevance: float) -> Claim:
     at = datetime(year, 3, 14, tzinfo=UTC)
-    claim = claim_of(text, title=f"paper of {year}", published_at=at, relevance=relevance)
-    [finding] = merge_claims([claim])
-    return facts_of(finding, {claim.id: claim})
+    return claim_of(text, title=f"paper of {year}", published_at=at, relevance=relevance)
+
+
+def first_share(split: Split) -> str:
+    """Return how often what answers a question is among the first few of all that is said of its thing."""
+    world, meanings = plant(1, split), local_meanings()
+    said: dict[Thing, dict[str, str]] = defaultdict(dict)
+    for each in world.statements:
+        said[each.thing].setdefault(
+            each.marks[0] if each.in_prose else f"{each.marks[0]}: {each.value}", each.attribute
+        )
+    ranks = []
+    for fact in world.facts:
+        asked = wanted(fact.question)
+        texts = list(said[fact.thing])
+        near = meanings.alike(stripped(fact.question, asked), [stripped(text, asked) for text in texts]) or ()
+        order = sorted(range(len(texts)), key=lambda place: -near[place])
+        ranks.append([said[fact.thing][texts[place]] for place in order].index(fact.attribute))
+    return ", ".join(f"{np.mean(np.array(ranks) < first):.3f} among the first {first}" for first in (1, 3, FIRST))
 
 
 def _area(near: np.ndarray, far: np.ndarray) -> float:
@@ -212,6 +248,7 @@ def main() -> None:
         print(f"{split}, as the model has it: {measured(texts, vectors, None)}")
         print(f"{split}, fitted: {measured(texts, vectors, directions)}")
     for world in WORLDS:
+        print(f"{world}, the answer, of all that is said of its thing: {first_share(world)}")
         print(f"{world}, what takes an old answer's place: {outlived_share(world)}")
     if "--write" in sys.argv[1:]:
         np.save(Path(FILE), directions)

@@ -1,8 +1,8 @@
 """A generated corpus with planted facts, of which everything is known: who says what, where, and how it is wrong. Pure.
 
 Nine kinds of things (`data/planted.toml`), every fact worded by templates of one split, so that what is measured
-is worded otherwise than what was looked at before; six splits (`WORLDS`) are each about nine other kinds with other
-properties (`data/elsewhere.toml` and so on). What stands around the facts is in `data/surroundings.toml`.
+is worded otherwise than what was looked at before; thirteen splits (`WORLDS`) are each about nine other kinds with
+other properties (`data/elsewhere.toml` and so on). What stands around the facts is in `data/surroundings.toml`.
 Same seed and split: same bytes.
 """
 
@@ -38,6 +38,13 @@ Split = Literal[
     "further",
     "afar",
     "outer",
+    "remote",
+    "overseas",
+    "offing",
+    "inland",
+    "upland",
+    "seaward",
+    "downtown",
 ]
 """develop: looked at. held-out, unseen, sealed: only measured until 2026-11-28, then looked at. fresh: written by
 somebody who had not read the reasoner, and only scored.
@@ -53,8 +60,27 @@ facts only, no wide tables, no questions about documentation.
 yonder: written after elsewhere had been looked at, the same way, about a third world.
 beyond, further, afar: written in the afternoon of 2026-11-30, the same way, about a world of their own each; looked at
 one after the other, after their first scores.
-outer: written after that, the same way; only scored."""
-WORLDS: tuple[Split, ...] = ("elsewhere", "yonder", "beyond", "further", "afar", "outer")
+outer: written after that, the same way; only scored, then looked at.
+remote, overseas: written in the evening of 2026-11-30, the same way; looked at after their first scores.
+offing, inland: written after those had been looked at, the same way; looked at after their first scores.
+upland: written after that, the same way; looked at after its first score.
+seaward: written after all of that, the same way; looked at after its first score.
+downtown: written after that, the same way; only scored."""
+WORLDS: tuple[Split, ...] = (
+    "elsewhere",
+    "yonder",
+    "beyond",
+    "further",
+    "afar",
+    "outer",
+    "remote",
+    "overseas",
+    "offing",
+    "inland",
+    "upland",
+    "seaward",
+    "downtown",
+)
 """The splits that have a world of their own, and nothing but planted facts."""
 WORDINGS: tuple[Split, ...] = tuple(split for split in get_args(Split) if split not in WORLDS)
 """The splits that word one world, and that have wide tables and questions about documentation, too."""

@@ -103,7 +103,7 @@ _OF_THE_RUN = re.compile(
     r"Prepared by extraction|It rests on|No source that was read|The sources disagree|One says:|Another says:|"
     r"Preferred|"
     r"The statements name|The same number|Neither age|Not everything was covered|No evidence was found|The evidence|"
-    r"A source of|For “|Settle the|Look f|Add documents|Only disputed|Nothing |The statements|Agent \d+"
+    r"A source of|Some answers of|For “|Settle the|Look f|Add documents|Only disputed|Nothing |The statements|Agent \d+"
 )
 
 
