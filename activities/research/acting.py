@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from activities.research.quantities import designations
 from activities.research.questions import GENERIC_WEIGHT, key_terms, query_terms, single_questions, specific_terms
+from activities.research.strangers import thing_named
 from activities.research.text import WORD, is_unspaced, stem, terms, words
 from activities.research.wanted import wanted
 from schema.contracts.research import AgentView, Claim, Finish, FoundItem, Passage, SourceKind, StepRecord, ToolCall
@@ -198,14 +199,14 @@ def search_query(question: str) -> str:
 
 
 def _asked_otherwise(view: AgentView) -> ToolCall | None:
-    """Ask for a property of something named in the words of others too, and for all that is said of it.
+    """Ask for a property of something named in the words of others too, and for all that is said of the thing.
 
     One source alone cannot show that another one disagrees.
     """
     tools = _search_tools(view)
-    question = next((each for each in single_questions(view.subtask.question) if wanted(each).is_definite), "")
+    question = next((each for each in single_questions(view.subtask.question) if _names_one(each)), "")
     asked = wanted(question)
-    if not tools or not asked.is_definite or not all(step.ok for step in _calls(view, tools[0])):
+    if not tools or not question or not all(step.ok for step in _calls(view, tools[0])):
         return None
     subject = [term.word for term in query_terms(question) if term.stem in asked.subject][:4]
     subject = _with_designations(question, subject)
@@ -215,6 +216,11 @@ def _asked_otherwise(view: AgentView) -> ToolCall | None:
             arguments = {"query": query, "limit": PASSAGES_PER_SEARCH_MAX}
             return ToolCall(tool=tools[0], arguments=arguments, reason="other sources may say it in other words")
     return None
+
+
+def _names_one(question: str) -> bool:
+    asked = wanted(question)
+    return bool(asked.subject or asked.designations) and bool(asked.is_definite or thing_named(question))
 
 
 def _with_designations(question: str, found: Sequence[str]) -> list[str]:

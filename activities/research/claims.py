@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from activities.research.about import is_of, meant_by, of_one, stripped
 from activities.research.alignment import disagreement, keys_of
 from activities.research.asked import answers_otherwise
+from activities.research.dating import OLD_AFTER, newest
 from activities.research.meanings import Meanings
 from activities.research.nearness import is_far, nearest, open_to, passages_near, worth
-from activities.research.outlived import outlives
+from activities.research.outlived import PERHAPS_ALIKE_MIN, outlives
 from activities.research.polarity import polar, rank
 from activities.research.quantities import dates, designations, figures, names, versions
 from activities.research.questions import single_questions
@@ -309,9 +311,31 @@ def _rivals(
                 for question in questions
             )
         ]
+        against += _old_beside(other, held, questions, meanings)
         if against:
             found.append(other.model_copy(update={"relevance": max(against)}))
     return found
+
+
+def _old_beside(
+    newer: Claim, held: Sequence[Claim], questions: Sequence[str], meanings: Meanings | None
+) -> list[float]:
+    """Return the relevance of the old claims about one thing that a statement of years later may be about, too.
+
+    Whoever holds an old statement must see what a newer source says of the same, asked for or not.
+    """
+    asked = next((asked for question in questions if (asked := of_one(question))), None)
+    at = newest([newer.source])
+    if meanings is None or asked is None or at is None or not is_of(asked, newer.text, newer.source.title):
+        return []
+    old = [
+        claim
+        for claim in held
+        if (stated := newest([claim.source])) and at - stated >= OLD_AFTER
+        if is_of(asked, claim.text, claim.source.title)
+    ]
+    near = meanings.alike(stripped(newer.text, asked), [stripped(claim.text, asked) for claim in old]) if old else None
+    return [claim.relevance for claim, value in zip(old, near or (), strict=False) if value >= PERHAPS_ALIKE_MIN]
 
 
 def _facts(claim: Claim) -> list[Fact]:
@@ -342,6 +366,8 @@ def _worths(
         ]
         for number, weight in nearest(question, pool, left, meanings, is_last=not said).items():
             kept[number] = max(kept[number], weight, RELEVANCE_MIN)
+    for number, weight in meant_by(question, pool, known, meanings).items():
+        kept[number] = max(kept[number], weight)
     return kept
 
 

@@ -16,6 +16,7 @@ from activities.research.questions import query_terms, single_questions
 from activities.research.rows import read_said
 from activities.research.strangers import strange_findings
 from activities.research.text import as_sentence, lacks_subject, leans_on_previous, terms
+from activities.research.unconfirmed import unconfirmed
 from schema.contracts.research import BY_RULE, Brief, Claim, Conflict, Finding, Report, Section, Sentence, Subtask
 
 SUMMARY_STATEMENTS_MAX = 6
@@ -48,7 +49,7 @@ class Material:
     by_subtask: dict[int, list[Finding]] = field(init=False)
     """The findings of each subtask without those that another one is preferred to, best first."""
     outlived: tuple[Outlived, ...] = field(init=False)
-    """What only older sources say, and newer ones otherwise."""
+    """What only older sources say, and newer ones otherwise, or perhaps otherwise."""
     differing: tuple[tuple[Finding, ...], ...] = field(init=False)
     """What sources of one age answer with different values, where nothing tells that they mean the same."""
 
@@ -62,7 +63,13 @@ class Material:
         ]
         disputing = [finding for finding in self.findings if finding.id in disputed and self.claims_of(finding)]
         self.outlived = outlived(self.subtasks, stated, self.claims, self.meanings, disputing)
-        past = {each.finding.id for each in self.outlived} | asides(self.brief, self.subtasks, stated, self.claims)
+        gone = {each.finding.id for each in self.outlived}
+        lasting = [finding for finding in stated if finding.id not in gone]
+        telling = [*disputing, *(finding for finding in stated if finding.id in gone)]
+        self.outlived += unconfirmed(self.brief, self.subtasks, lasting, self.claims, self.meanings, telling)
+        past = {each.finding.id for each in self.outlived} | asides(
+            self.brief, self.subtasks, stated, self.claims, self.meanings
+        )
         self.by_subtask = {subtask.number: [] for subtask in self.subtasks}
         current = [finding for finding in stated if finding.id not in past]
         self.differing = differing(self.subtasks, current, self.claims, self.meanings)
@@ -87,7 +94,7 @@ def compose_report(material: Material, *, made: str = "extracted") -> Report:
     keys = [finding for found in key.values() for finding in found][: 2 * KEY_FINDINGS_MAX]
     listed = tuple((quoted(finding, material),) for finding in keys)
     if not listed:
-        listed = ((Sentence(text=say("disputed_only" if material.conflicts and not summary else "no_analysis")),),)
+        listed = ((Sentence(text=say("disputed_only" if _is_disputed(material) and not summary else "no_analysis")),),)
     sections = [
         Section(title=EXECUTIVE_SUMMARY, paragraphs=_summary(material, summary, made)),
         Section(title=KEY_FINDINGS, paragraphs=listed),
@@ -172,14 +179,20 @@ def scope_note(material: Material, phrase: str) -> tuple[Sentence, ...]:
     if material.conflicts:
         subjects = list(dict.fromkeys(conflict.subject for conflict in material.conflicts))[:3]
         note.append(Sentence(text=say("disagreements", subjects="; ".join(subjects))))
+    if material.outlived:
+        note.append(Sentence(text=say("aged")))
     if gaps(material):
         note.append(Sentence(text=say("gaps")))
     return tuple(note)
 
 
+def _is_disputed(material: Material) -> bool:
+    return bool(material.conflicts or material.outlived)
+
+
 def _summary(material: Material, summary: list[Finding], made: str) -> tuple[tuple[Sentence, ...], ...]:
     statements = tuple(quoted(finding, material) for finding in summary)
-    if not statements and not material.conflicts:
+    if not statements and not _is_disputed(material):
         statements = (Sentence(text=say("nothing")),)
     return tuple(part for part in (statements, scope_note(material, made)) if part)
 
@@ -229,7 +242,11 @@ def disagreements(material: Material) -> list[Section]:
         told = say("disagree", subject=conflict.subject, kind=_KINDS[conflict.kind.value])
         paragraphs.append((*_sides(told, sides, material), Sentence(text=say("choice", reason=conflict.reason))))
     for each in material.outlived:
-        told = say("older", stated=f"{each.stated:%Y-%m-%d}", newer=f"{each.newer:%Y-%m-%d}")
+        told = say(
+            "may_be_old" if each.may_differ else "older",
+            stated=f"{each.stated:%Y-%m-%d}",
+            newer=f"{each.newer:%Y-%m-%d}",
+        )
         newer, older = quoted(each.newer_finding, material), quoted(each.finding, material)
         paragraphs.append((Sentence(text=told), newer, Sentence(text=say("older_one")), older))
     paragraphs += [_sides(say("differ"), found, material) for found in material.differing]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from activities.research.about import of_one, stripped
 from activities.research.alignment import OF_ONE_SIZE, TELLING, designations_apart, near_in_size, stated_at
 from activities.research.asked import is_about
 from activities.research.dating import NEWER_BY, OLD_AFTER
@@ -25,7 +26,7 @@ from activities.research.questions import (
 )
 from activities.research.relations import relations_asked
 from activities.research.statements import Fact, facts_of
-from activities.research.strangers import names_in, thing_named
+from activities.research.strangers import names_in
 from activities.research.superseded import (
     answers_alike,
     asks_for_place,
@@ -51,6 +52,9 @@ ABOUT_AS_WELL = 0.1
 """So much better may the older statement answer by its words: the wording of a question is one of several."""
 
 
+FAR_LESS_NEAR = 0.2
+"""So much less near to a question than another statement is one that speaks of something else."""
+
 PERHAPS_ALIKE_MIN = 0.3
 """Answers that are less near than this in what they speak of are of two properties; one in five of those about another
 property is nearer, so that what differs is told as *if both mean the same* only."""
@@ -67,6 +71,8 @@ class Outlived:
     stated: datetime
     newer: datetime
     newer_finding: Finding
+    may_differ: bool = False
+    """Only the kind of value tells that the newer one may have taken its place (`unconfirmed.py`)."""
 
 
 def outlived(
@@ -136,7 +142,11 @@ def differing(
 
 
 def asides(
-    brief: Brief, subtasks: Iterable[Subtask], findings: Sequence[Finding], claims: Mapping[str, Claim]
+    brief: Brief,
+    subtasks: Iterable[Subtask],
+    findings: Sequence[Finding],
+    claims: Mapping[str, Claim],
+    meanings: Meanings | None = None,
 ) -> frozenset[str]:
     """Return the ids of what old sources say beside the point of a question for one thing that others answer better.
 
@@ -155,11 +165,14 @@ def asides(
         own = [fact for fact in facts if fact.finding.subtask_number == subtask.number]
         for fact in own:
             at = stated_at(fact)
-            asking = [question for question in questions if is_about(wanted(question), fact)]
+            asking = [question for question in questions if (asked := of_one(question)) and is_about(asked, fact)]
             if at is None or today - at < OLD_AFTER or not asking:
                 continue
-            others = [other for other in own if stated_at(other) is None or _is_older(fact, other)]
-            if all(_is_beside(question, fact, others) for question in asking):
+            known = [other for other in facts if stated_at(other) is None or _is_older(fact, other)]
+            others = [other for other in known if other.finding.subtask_number == subtask.number]
+            if all(
+                _is_beside(question, fact, others) or _has_none(question, fact, known, meanings) for question in asking
+            ):
                 beside.add(fact.finding.id)
     return frozenset(beside)
 
@@ -203,9 +216,7 @@ def _asked(question: str) -> Wanted:
 
 def _is_beside(question: str, fact: Fact, others: Iterable[Fact]) -> bool:
     """Tell whether a fact is no answer to a question for one thing, or a far worse one than another fact."""
-    asked = wanted(question)
-    if not thing_named(question):
-        return False
+    asked = of_one(question) or wanted(question)
     best = max((_answers(other) for other in others if is_about(asked, other)), default=0.0)
     found = asked.answered_by(fact.text)
     if says_where(fact) and not asks_for_place(question):
@@ -213,6 +224,18 @@ def _is_beside(question: str, fact: Fact, others: Iterable[Fact]) -> bool:
     if found >= VALUE_ONLY:
         return best > _answers(fact) + ABOUT_AS_WELL
     return best > _answers(fact) or (asked.is_definite and not found and best == _answers(fact))
+
+
+def _has_none(question: str, fact: Fact, others: Iterable[Fact], meanings: Meanings | None) -> bool:
+    """Tell whether a fact gives nothing of the kind that is asked for, and one that does is far nearer in meaning."""
+    asked = of_one(question) or wanted(question)
+    if asked.answered_by(fact.text):
+        return False
+    valued = [each for each in others if is_about(asked, each) and asked.answered_by(each.text) >= VALUE_ONLY]
+    if not valued or meanings is None:
+        return False
+    near = meanings.alike(stripped(question, asked), [stripped(each.text, asked) for each in (fact, *valued)])
+    return near is not None and near[0] + FAR_LESS_NEAR < max(near[1:])
 
 
 def _outlived(

@@ -22,6 +22,8 @@ _PROPERTIES = (
     | _MEASURES
     | frozenset(stem(word) for rows in table_of("asks").values() for row in rows for word in row.split())
 )
+_ACCOUNTS = words_of("accounts")
+"""What is called by a noun and takes more than a value to tell."""
 _PLURALS = words_of("plural_properties")
 """Properties that are called by a plural."""
 _COUNTED = frozenset(map(stem, words_of("counted") | words_of("collectives")))
@@ -42,14 +44,43 @@ _COURTESY = re.compile(
     r"(?:(?:after|at|by|for|from|in|of|on|since|to|under|until|with) )?(?:what|which|who|whose|whom|how|when|where) )",
     re.IGNORECASE,
 )
+_W = r"(?: (?!(?:who|which|that|what|when|where)\b)[a-z'’]+)"
+_TOLD = (
+    r"(?:say|tell|told|state|know|learn|hear|explain|inform|describe|indicate|advised?|enquire|inquire|ask|clarify|"
+    r"confirm|"
+    r"find out|enlighten|interested(?: in)?|curious)"
+)
+_SPEAKING = (
+    rf"(?:i|we)(?: wonder(?: (?:if|whether){_W}{{1,6}} {_TOLD})?|"
+    rf"(?:['’]d| would| should| want| need| wish| like| am| are){_W}{{0,10}} {_TOLD})|"
+    rf"(?:can|could|would|will|may|might) (?:you|somebody|someone|anybody|anyone|one){_W}{{0,8}} {_TOLD}|"
+    rf"(?:can|could|may|might) (?:i|we)(?: be)?{_W}{{0,4}} (?:advised|told|hear|learn|know|ask|enquire|inquire)|"
+    rf"(?:can|could|would) the (?:[a-z]+ ){{1,3}}(?:please |kindly )?(?:say|tell|state|explain|confirm)|"
+    rf"would it be possible{_W}{{0,3}} {_TOLD}|is it (?:known|recorded|clear)|"
+    rf"(?:our|my|an?|the) (?:[a-z]+ ){{1,3}}(?:would|wants|needs|wishes){_W}{{0,3}} to (?:be )?{_TOLD}|"
+    rf"(?:kindly|please){_W}{{0,3}} {_TOLD}|"
+    r"(?:any|do you have any|i have no|has anybody any) (?:idea|clue)(?: of| about| as to)?"
+)
+_EMBEDDED = re.compile(
+    rf"(?:{_SPEAKING})(?: (?:me|us|(?:my|our) [a-z]+|to (?:me|us|an? [a-z]+)|please|kindly))?,? "
+    r"(?=(?:(?:after|at|by|for|from|in|of|on|over|since|to|under|until|with|within) )?"
+    r"(?:(?:what|which|who|whom|whose|when|where) (?!to\b)|"
+    r"how (?!(?:do|does|did|to|is|are|was|were|can|could)\b)[a-z]+ )[^.:;?]+[.?]?$)"
+)
+"""What somebody says of asking before he asks, without a name: *I wonder*, *would it be possible to learn*."""
+_OPENING = re.compile(r"(?:so|and|well|okay|ok|by the way),? (?=(?:what|which|who|how) [a-z])", re.I)
 _CLOSING = re.compile(r"(?:(?<! for),? please|, (?:many thanks|thanks|thank you))+$")
 _FOR_ME = re.compile(r" for (?:me|us)$")
 _CONTRACTED = re.compile(r"\b(what|who|where|when|how)['’]s\b", re.IGNORECASE)
 _ASKING = (
-    r"(?:after |by |for |from |in |of |on |at |to |under |until |with |since )?(?:what|which|who|whom|whose|when|where|"
-    r"how (?:many|much|long|high|tall|old|far|fast|deep|wide|heavy))"
+    r"(?:after |by |for |from |in |of |on |over |at |to |under |until |with |within |since )?"
+    r"(?:what|which|who|whom|whose|when|where|how (?:many|much|long|high|tall|old|far|fast|deep|wide|heavy))"
 )
-_ASKS = re.compile(rf"(?:{_ASKING}|how|why|is|are|was|were|do|does|did|can|could|should|will|has|have|had)\b", re.I)
+_ASKS = re.compile(
+    rf"(?:{_ASKING}|(?:after |at |by |for |in |of |on |over |to |with |within )?how|why|"
+    r"is|are|was|were|do|does|did|can|could|should|will|has|have|had)\b",
+    re.I,
+)
 _ASKS_LAST = re.compile(rf"(?P<about>.+?)[:,;]? (?P<asking>{_ASKING})", re.IGNORECASE)
 _NAME_OF = re.compile(r"(?:the )?names? of (?=the )", re.IGNORECASE)
 _DOER = re.compile(
@@ -107,6 +138,37 @@ def asks_for_property(phrase: str) -> bool:
     return _property_asked(_bare(_without_thanks(_CONTRACTED.sub(r"\1 is", phrase)))) is not None
 
 
+_THE_ONE = re.compile(
+    r"the (?:[a-z-]+ ){0,2}?(?P<what>[a-z-]+) (?:that|which|who|whom|whose|of|in|on|at|for|from|with|by|to)\b"
+)
+
+
+def asks_for_the_one(phrase: str) -> bool:
+    """Tell whether somebody asks for one thing by its description (could you name the substance that X is made of)."""
+    phrase = _without_thanks(phrase)
+    bare = _bare(phrase)
+    described = _THE_ONE.match(bare) if bare != phrase.rstrip("?. ") else None
+    return bool(described and singular(described["what"]) == described["what"] and described["what"] not in _ACCOUNTS)
+
+
+_ACCOUNT = re.compile(
+    r"(?:how (?:do|does|did|to|is|are|was|were|can|could|should|would|has|have)|why|in (?:what|which) ways?|"
+    r"what (?:is|was) (?:known|there|said|new)|"
+    r"what (?:do|does|should|can|could|must) (?:we|i|you|one|people|anybody) (?:know|say)|"
+    r"(?:(?:tell|inform) (?:me|us) )?(?:all |everything |anything |something |more )?about|"
+    r"(?:explain|describe|compare|discuss|outline|analy[sz]e|summari[sz]e|introduce|review|research|investigate)|"
+    r"what(?: is|['’]s| are| was| were) (?:(?:an?|the) )?(?-i:[A-ZÀ-Ý])[^ ]*(?: (?-i:[A-ZÀ-Ý\d])[^ ]*)*$|"
+    rf"what (?:are|were) the|what (?:happens|happened)|(?:{'|'.join(sorted(words_of('instructions')))}))\b",
+    re.IGNORECASE,
+)
+
+
+def asks_for_account(phrase: str) -> bool:
+    """Tell whether more than a value is asked for: how or why something is, several things, the history of it."""
+    bare = _bare(_without_thanks(phrase))
+    return bool(_ACCOUNT.match(bare)) or not _ACCOUNTS.isdisjoint(words(bare)) or " " not in bare
+
+
 def _without_thanks(phrase: str) -> str:
     """Return a phrase without the courtesy at its end."""
     said = phrase.rstrip("?.! ")
@@ -116,8 +178,10 @@ def _without_thanks(phrase: str) -> str:
 
 def _bare(phrase: str) -> str:
     """Return what is asked without the courtesy before it."""
-    courtesy = _COURTESY.match(phrase.strip())
-    bare = phrase.strip()[courtesy.end() if courtesy else 0 :].rstrip("?. ")
+    phrase = phrase.strip()
+    spoken = _decapitalised(phrase).replace("I ", "i ")
+    courtesy = _COURTESY.match(phrase) or _EMBEDDED.match(spoken) or _OPENING.match(phrase)
+    bare = phrase[courtesy.end() if courtesy else 0 :].rstrip("?. ")
     return _FOR_ME.sub("", bare) if courtesy else bare
 
 
@@ -147,7 +211,8 @@ def _rearranged(asked: str) -> str | None:
     if (doer := _DOER.fullmatch(asked)) and doer["kind"] in _DOERS:
         who = "Who" if doer["kind"] in ("person", "man", "woman") else f"Which {doer['kind']}"
         return f"{who} {doer['does']}?"
-    if (after := _ASKED_AFTER.fullmatch(asked)) and not _is_relative(after):
+    after = _ASKED_AFTER.fullmatch(asked)
+    if after and after["name"].lower() not in _INSTRUCTIONS and not _is_relative(after):
         return _asked_after(after)
     if by := _DONE_BY.fullmatch(asked):
         return f"By whom was {by['name']} {by['done']}?"

@@ -21,8 +21,11 @@ PHRASES: dict[str, str] = {
     "another_says": "Another says:",
     "choice": "{reason}",
     "older": "A source of {stated} gives another value than one of {newer}, if both mean the same. The newer one:",
+    "may_be_old": "A source of {stated} may be out of date: one of {newer} on the same subject does not repeat it. "
+    "The newer one says:",
     "older_one": "The older one:",
     "differ": "The sources give different values, if all of them mean the same.",
+    "aged": "Some answers of older sources may be out of date; see “Disagreements” in the analysis.",
     "gaps": "Not everything was covered; see “Not covered” in the analysis.",
     "missing": "{reason}",
     "no_evidence": "No evidence was found for “{subtask}”.",

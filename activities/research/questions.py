@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from activities.research.lexicon import words_of
-from activities.research.phrased import as_question, asks_for_property
+from activities.research.phrased import as_question, asks_for_property, asks_for_the_one
 from activities.research.quantities import designations, names
 from activities.research.text import GENERIC_WORDS, STOP_WORDS, singular, stem, words
 
@@ -234,7 +234,7 @@ def asks_for_name(question: str) -> bool:
 
 
 _FOR_ONE_THING = re.compile(
-    r"(?:^|[,;:] |\b(?:and|or|by|to|for|from|of|in|at|on|with|after|since|until|under|"
+    r"(?:^|[,;:] |\b(?:and|or|by|to|for|from|of|in|at|on|over|with|within|after|since|until|under|"
     r"ask|know|tell|me|us|remember|say) )"
     r"(?:who|whom|whose|where|when|which|"
     r"how (?!(?:do|does|did|is|are|was|were|can|could|should|to|has|have|will|would)\b)\w+|"
@@ -246,7 +246,14 @@ _FOR_ONE_THING = re.compile(
 
 def asks_for_one_thing(question: str) -> bool:
     """Tell whether one value or name would answer (which operator ...), rather than an account (how does X work)."""
-    return asks_for_property(question) or bool(_FOR_ONE_THING.search(question) or _STRANDED.search(question))
+    asked = as_question(question)
+    said = (question, asked[:1].lower() + asked[1:])
+    return (
+        asks_for_property(question)
+        or bool(_STRANDED.search(question))
+        or any(_FOR_ONE_THING.search(each) for each in said)
+        or asks_for_the_one(question)
+    )
 
 
 _STRANDED = re.compile(r"^what\b(?!.*\b(?:there|known)\b).*\b(?:after|by|from|in|of|on|with)\s*\?$", re.IGNORECASE)

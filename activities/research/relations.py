@@ -123,6 +123,8 @@ _KINDS = tuple(_kind(name, *rows) for name, rows in table_of("roles").items()) +
     _Kind(name, _cues(patterns), tuple(map(_named, patterns)))
     for name, patterns in (*table_of("sayings").items(), *table_of("places").items())
 )
+KINDS = frozenset(kind.name for kind in _KINDS)
+"""The relations that are known by name."""
 _CUES = {
     name: frozenset(words(" ".join((done, who, *does)))) for name, (done, who, _, *does) in table_of("roles").items()
 }

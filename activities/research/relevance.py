@@ -111,7 +111,7 @@ def elsewhere(question: str, pool: Sequence[Statement]) -> frozenset[str]:
         shown = f"{statement.source.title}. {statement.heading}. {display(statement.statement)}"
         shown = _POSSESSIVE.sub("", shown)
         held.setdefault(sha256, set()).update(words(shown))
-        runs.setdefault(sha256, set()).update(_runs_of(shown))
+        runs.setdefault(sha256, set()).update(runs_of(shown))
     silent = frozenset(
         sha256
         for sha256, said in held.items()
@@ -139,7 +139,8 @@ def _named_in(question: str) -> tuple[frozenset[str], ...]:
 
 
 @lru_cache(maxsize=16_384)
-def _runs_of(text: str) -> frozenset[frozenset[str]]:
+def runs_of(text: str) -> frozenset[frozenset[str]]:
+    """Return the words with capitals that stand together in a text, a set for each name."""
     found = (frozenset(words(run)) - STOP_WORDS for run in _RUN.findall(text))
     return frozenset(run for run in found if run)
 

@@ -12,12 +12,10 @@ from typing import NamedTuple
 
 from activities.research.phrased import as_question
 from activities.research.questions import asks_for_one_thing, single_questions
-from activities.research.text import display, has_verb, stem, words
+from activities.research.text import STOP_WORDS, display, has_verb, stem, words
 from activities.research.values import subject_names
-from activities.research.wanted import wanted
+from activities.research.wanted import KEY_WORDS_MAX, leading_name, opens_with_name, wanted
 from schema.contracts.research import Claim, Finding, Subtask
-
-KEY_WORDS_MAX = 8
 
 
 class Told(NamedTuple):
@@ -100,7 +98,8 @@ def strange_findings(
     return frozenset(strange)
 
 
-_KIND = re.compile(r"\b[Aa]n? (?:[a-z-]+ )?[A-Z][\w-]*")
+_KIND = re.compile(r"\b[Aa]n? (?:[a-z-]+ )?(?:[A-Z][\w-]*(?= [a-z])|(?:[A-Z][\w-]* )?[A-Z]{2,}\b)")
+"""What is no one thing: a Python application, a CV, a REST API; an adult Kelmon is one."""
 _WHAT_IS_THE = re.compile(r"\bwhat(?: is|['’]s| was) the\b", re.IGNORECASE)
 
 
@@ -123,4 +122,8 @@ def names_in(question: str) -> frozenset[str]:
 
 def _is_key_words(question: str) -> bool:
     """Tell whether a question is a few words without a verb (Ulrovic Ordinance responsible minister)."""
-    return len(question.split()) <= KEY_WORDS_MAX and "?" not in as_question(question) and not has_verb(question)
+    question = question.rstrip("?! ")
+    opens = (words(question) or [""])[0]
+    if len(question.split()) > KEY_WORDS_MAX or opens in STOP_WORDS or "?" in as_question(question):
+        return False
+    return opens_with_name(question) or bool(leading_name(question)) or not has_verb(question)

@@ -437,6 +437,16 @@ INTRODUCTION_WORDS_MIN = 8
 """A sentence that ends with a colon says something itself only where it is this long."""
 _NAMES_DOING = re.compile(r"(?:The )?[A-Z][\w-]+(?: [A-Z][\w-]+)* [a-z]+s (?:the )?[A-Z][\w-]+(?: [A-Z\d][\w-]*)*\.$")
 """Nothing is missing, short as it is (Acme Works makes Ulgad)."""
+_TELLING = re.compile(
+    r"(?!(?:Skip|Press|Click|Terms)\b)(?:The )?[A-Z][\w-]+(?: [A-Z][\w-]+)* [a-z]{2,}s "
+    r"(?=[^:;?]*\b(?:the|an?|of|in|on|at|for|from|with|by|as|among|around|into|out|its?|their|no|all|\d+)\b)[^:;?]*\.$|"
+    r"(?!(?:Next|Previous|Chapter|Part|Section|Figure|Table|Open|Filed|Posted|Read|See|Share|Last|Related)\b)"
+    r"[A-Z][a-z]+(?: [a-z]+){1,4}: [^.:;?]{2,60}\.$|"
+    r"(?!(?:Reviewed|Powered|Designed|Sponsored|Published|Filed|Written|Posted|Created|Updated|Developed|Edited)\b)"
+    r"[A-Z][a-z]+(?:ed|[aeiou]wn) (?:as|at|by|for|from|in|on|with) [^:;?]+\.$"
+)
+"""Short forms that tell something in words that need not be known: X tastes of tar; Opening year: 1925; Known as Y."""
+TELLING_WORDS_MIN = 3
 _COMPARED = re.compile(r'"[\w\s.]*(?:<=?|>=?)[\w\s.<>]*=?[\w\s.]*"')
 """A comparison in quotation marks is no markup (Comparisons can be chained, e.g. "x < y <= z")."""
 _FIGURED = re.compile(r"(?<![\w.])[$€£]?\d+(?:[.,]\d+)*\s?(?:[a-zA-Z%°]{1,}|[.!?]$)")
@@ -465,7 +475,7 @@ def _is_code(bare: str) -> bool:
 _NAVIGATION = re.compile(
     r"(?:see|refer|for (?:more|further|full|additional|other)|more (?:information|details)|please see|"
     r"table of contents|changed in version|new in version|added in version|deprecated since|last (?:updated|modified)|"
-    r"copyright|here (?:is|are)|an example|as an example|for example,? (?:here|see)|to find out|"
+    r"copyright|here (?:is|are)|an example|as an example|for example,? (?:here|see)|to find out(?!.*\bnote that\b)|"
     r"if you want to contribute)\b",
     re.IGNORECASE,
 )
@@ -477,7 +487,7 @@ _POINTER = re.compile(
     r"you will find (?:more|further|details|information|links?|examples?|instructions|the (?:following|list)|"
     r"an? (?:list|description|summary|guide|overview)|how|out|everything|below|here)|guide you through|"
     r"see the [\w ]+ (?:section|documentation|docs)|refer to the|documentation for|for details)\b|"
-    r"\b(?:below|as follows|following|follows|e\.g\.|i\.e\.|like so|like this)[.:]$|"
+    r"\b(?:below|as follows|(?<!to the )following|follows|e\.g\.|i\.e\.|like so|like this)[.:]$|"
     r"\b(?:examples?|features|steps?|usage):$|\b(?:following|these|basic|all|this|our) "
     r"(?:[a-z]+ )?(?:examples?|features|steps?|usage)\.$|"
     r"^(?:let us|let['’]s|we|there|here|try|consider|this (?:page|section|chapter))\b"
@@ -512,10 +522,11 @@ def is_statement(verbatim: str, *, cut: bool = False, is_item: bool = False) -> 
     tokens = words(shown)
     if shown.isascii() or any(token in FUNCTION_WORDS for token in tokens):
         functional = sum(1 for token in tokens if token in FUNCTION_WORDS)
+        tells, figured = bool(_TELLING.match(shown)), bool(_FIGURED.search(shown))
         if (
-            len(tokens) < (STATEMENT_WORDS_MIN if not (_FIGURED.search(shown) or _NAMES_DOING.match(shown)) else 4)
-            or (functional < 1 and not _VERBS & set(tokens) and not re.search(r"\d.*\.$", shown))
-            or (len(tokens) >= 9 and functional < 2)
+            len(tokens) < _words_needed(shown, figured=figured, tells=tells)
+            or (functional < 1 and not (tells or _VERBS & set(tokens) or re.search(r"\d.*\.$", shown)))
+            or (len(tokens) >= 9 and functional < (1 if figured and shown.endswith(".") else 2))
         ):
             return False
     # Figures are what a statement is asked for; code is told by its signs, not by its digits.
@@ -526,6 +537,12 @@ def is_statement(verbatim: str, *, cut: bool = False, is_item: bool = False) -> 
     if _FIGURED.search(shown) or (is_other_script(shown) and re.search(r"\d", shown)):
         return plain / len(shown) >= 0.9 and letters / len(bare) >= 0.6
     return letters / len(bare) >= 0.78
+
+
+def _words_needed(shown: str, *, figured: bool, tells: bool) -> int:
+    if tells:
+        return TELLING_WORDS_MIN
+    return STATEMENT_WORDS_MIN - 1 if figured or _NAMES_DOING.match(shown) else STATEMENT_WORDS_MIN
 
 
 def _is_whole(shown: str, cut: bool) -> bool:

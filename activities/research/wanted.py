@@ -10,7 +10,14 @@ from activities.research.lexicon import groups_of, rows_of, table_of, words_of
 from activities.research.numbering import numbered, numbered_asked
 from activities.research.phrased import as_question, written_as_unit
 from activities.research.quantities import dates, figures, versions
-from activities.research.questions import asks_for_name, asks_for_time, collective_asked, query_terms, without_context
+from activities.research.questions import (
+    asks_for_name,
+    asks_for_one_thing,
+    asks_for_time,
+    collective_asked,
+    query_terms,
+    without_context,
+)
 from activities.research.relations import relations_of
 from activities.research.text import STOP_WORDS, stem, words
 from activities.research.units import CURRENCIES, unit_of
@@ -163,11 +170,49 @@ _LEADING_NAME = re.compile(r"(?:[A-ZÀ-Ý][\w'’.-]+ ){2,4}(?=[a-zß-ÿ])")
 _NO_NAME = words_of("imperatives") | STOP_WORDS
 
 
-def _leading_name(key_words: str) -> frozenset[str]:
+def leading_name(key_words: str) -> frozenset[str]:
     """Return the stems of several words with capitals that key words begin with (Ulrovic Ordinance responsible ...)."""
     match = _LEADING_NAME.match(key_words)
     found = words(match.group()) if match else []
     return frozenset() if not found or found[0] in _NO_NAME else frozenset(map(stem, found))
+
+
+_NO_OPENING = _NO_NAME | words_of("instructions") | words_of("generic_words") | words_of("measures") | words_of("verbs")
+KEY_WORDS_MAX = 8
+
+
+def opens_with_name(key_words: str) -> bool:
+    """Tell whether key words begin with a single word that is likely a name (Cordaite affected organ)."""
+    first, *rest = key_words.rstrip("?! ").split()[: KEY_WORDS_MAX + 1] or [""]
+    said = (words(first) or [""])[0]
+    return (
+        0 < len(rest) < KEY_WORDS_MAX
+        and first.istitle()
+        and rest[0] not in STOP_WORDS
+        and all(word.islower() for word in rest)
+        and said not in _NO_OPENING
+        and not _says_property(said)
+    )
+
+
+_CAPITALS = re.compile(r"[A-ZÀ-Ý][\w'’.-]*(?: [A-ZÀ-Ý][\w'’.-]*)+")
+
+
+TITLE_CASE_MIN = 0.7
+"""Where more of the words than this have capitals, capitals tell nothing."""
+
+
+def _whole_names(question: str, subject: frozenset[str]) -> frozenset[str]:
+    """Return the stems of a subject with the other words of its names (Delviolane, of which *Salve* was seen)."""
+    found = set(subject)
+    written = [word for word in question.split() if word[:1].isalpha()]
+    if len(written) > 3 and sum(word[:1].isupper() for word in written) > TITLE_CASE_MIN * len(written):
+        return subject  # How Many Employees Does Google Have.
+    for match in _CAPITALS.finditer(question):
+        name = [word for word in words(match.group()) if word not in _NO_NAME and not _says_property(word)]
+        if subject.intersection(map(stem, name)):
+            found.update(map(stem, name))
+    return frozenset(found)
 
 
 @lru_cache(maxsize=1_024)
@@ -188,7 +233,11 @@ def wanted(question: str) -> Wanted:
     subject = frozenset(term.stem for term in named if not term.places) or frozenset(
         term.stem for term in named if _MEASURES.match(question)
     )
-    subject = subject or _leading_name(question)
+    subject = _whole_names(question, subject) or leading_name(question)
+    if not subject and asks_for_one_thing(question):
+        subject = _whole_names(question, frozenset(term.stem for term in named))
+    if not subject and opens_with_name(question):
+        subject = frozenset((stem(words(question)[0]),))
     rest = [word for word in tokens if word not in STOP_WORDS and stem(word) not in subject]
     attributes = frozenset(concept(stem(word)) for word in rest if concept(stem(word)) != stem(word))
     group = collective_asked(question)

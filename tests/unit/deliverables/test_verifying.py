@@ -19,8 +19,8 @@ from infra.archive import write_zip
 from schema.chain import GENESIS, LEDGER_FIELDS, Link, Log, link_hash
 from schema.contracts.deliverables import Bill, RecordedLine, ReportInputs, RunRecord
 from schema.contracts.research import Brief, Report, Section, Sentence
+from tests.support.making import claim_of
 from tests.support.records import made_record
-from tests.unit.research.making import claim_of
 
 TEXT = "The Zephyr-9 engine produces 420 kW at sea level. It was introduced in May 2021 by Rolls."
 CLAIM = claim_of(TEXT, "The Zephyr-9 engine produces 420 kW at sea level.", title="Engine")

@@ -7,7 +7,7 @@ import pytest
 from activities.research.acting import next_action, search_query
 from schema.contracts.research import AgentView, Finish, FoundItem, Score, SourceKind, StepRecord, ToolCall
 from schema.policies import FETCHES_IN_VAIN_MAX, FETCHES_PER_HOST_MAX
-from tests.unit.research.making import claim_of, view_of
+from tests.support.making import claim_of, view_of
 
 QUESTION = "What engine drives Zephyr trains?"
 TOOLS = ("web.search", "news.search", "web.fetch")

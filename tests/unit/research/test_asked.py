@@ -10,7 +10,7 @@ from activities.research.findings import merge_claims
 from activities.research.text import stem
 from activities.research.wanted import wanted
 from schema.contracts.research import Brief, ConflictKind
-from tests.unit.research.making import claim_of
+from tests.support.making import claim_of
 
 OLD, NEW = datetime(2014, 5, 2, tzinfo=UTC), datetime(2025, 3, 14, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from activities.research.markdown import autolink, escape, unescape
 from activities.research.phrases import is_connective, say
 from activities.research.support import check_support
 from schema.contracts.research import Brief, Claim, Report, Section, Sentence
-from tests.unit.research.making import claim_of
+from tests.support.making import claim_of
 
 BRIEF = Brief(task="Which engine?")
 ENGINE = "The Zephyr-9 engine produces 420 kW at sea level. It was introduced in May 2021 by Rolls."

@@ -11,7 +11,7 @@ from activities.research.findings import merge_claims
 from activities.research.rows import read_said, rows_of
 from activities.research.statements import facts_of
 from schema.contracts.research import Brief, Claim, Conflict, ConflictKind, Subtask
-from tests.unit.research.making import Meant, claim_of
+from tests.support.making import Meant, claim_of
 
 
 def conflicts_of(*claims: Claim) -> tuple[Conflict, ...]:

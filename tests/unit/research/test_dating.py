@@ -10,7 +10,7 @@ from activities.research.dating import dated, old_since, undated
 from activities.research.markdown import escape
 from schema.contracts.deliverables import ReportInputs
 from schema.contracts.research import Brief, Claim, Report, Section, Sentence
-from tests.unit.research.making import claim_of
+from tests.support.making import claim_of
 
 ASKED_AT = datetime(2026, 11, 29, tzinfo=UTC)
 MAYOR = "The mayor of Ardgaford, Elena Keltaard, cut the ribbon."

@@ -25,7 +25,7 @@ from tests.support.corpus import (
     research,
     source_of,
 )
-from tests.unit.research.making import claim_of, view_of
+from tests.support.making import claim_of, view_of
 
 QUESTION = "How do Python context managers, decorators and generators work, and what happens on exceptions?"
 PLANTED = [
@@ -223,7 +223,7 @@ def test_an_agent_fetches_searches_reads_asks_again_and_stops() -> None:
         if step == 1:
             claim = claim_of("The Zephyr train has a diesel engine.", title="Trains", relevance=0.8)
             view = view.model_copy(update={"claims": (claim,)})
-    assert [tool for tool, *_ in done[:3]] == ["web.fetch", "corpus.search", "document.read"]
+    assert [tool for tool, *_ in done[:4]] == ["web.fetch", "corpus.search", "corpus.search", "document.read"]
     assert ("web.search", "engine drives zephyr trains") in done
     assert len(done) == len(set(done)), "no call twice"
     assert len(done) < 8

@@ -12,7 +12,7 @@ from activities.research.findings import merge_claims
 from activities.research.meanings import ALIKE_MIN, Meanings, alike, alike_to_answer, nameless
 from activities.research.statements import Fact, facts_of
 from schema.contracts.research import Brief, Subtask
-from tests.unit.research.making import claim_of, local_meanings
+from tests.support.making import claim_of, local_meanings
 
 
 @pytest.fixture(scope="module")

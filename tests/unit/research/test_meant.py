@@ -8,7 +8,7 @@ from activities.research.conflicts import find_conflicts
 from activities.research.findings import merge_claims
 from activities.research.meanings import Meanings
 from schema.contracts.research import Conflict, ConflictKind
-from tests.unit.research.making import Meant, claim_of, local_meanings
+from tests.support.making import Meant, claim_of, local_meanings
 
 
 @pytest.fixture(scope="module")

@@ -36,9 +36,9 @@ from schema.errors import (
     ProviderUnavailable,
 )
 from tests.support.corpus import MemoryCorpus, ReadCorpus, passages_of, python_reference, research, source_of
+from tests.support.making import claim_of
 from tests.support.model_server import Call, ModelServer, fences
 from tests.support.texts import PLANTED
-from tests.unit.research.making import claim_of
 
 BRIEF = Brief(task="How do Python context managers and generators work?", agents_max=5)
 

@@ -10,7 +10,7 @@ from activities.research.nearness import COMPARED_MAX, open_to, worth
 from activities.research.relevance import elsewhere, relevance
 from schema.contracts.research import Passage
 from tests.support.corpus import passages_of, source_of
-from tests.unit.research.making import Meant, view_of
+from tests.support.making import Meant, view_of
 
 QUESTION = "How do I look at a crash after it happened?"
 POST_MORTEM = "Post-mortem debugging examines the state of a program once it has died of an exception."
@@ -127,8 +127,10 @@ def test_a_newer_source_is_claimed_beside_an_old_answer_in_words_that_nobody_kno
     def near(_: str, texts: Sequence[str]) -> Sequence[float]:
         return [0.8] * len(texts)
 
+    meanings = Meant(near)
+    meanings.alike = lambda _, texts: [-1.0] * len(texts)
     for year, found in ((2025, {old, new}), (2012, {old})):
-        drawn = extract(view_of(question), [passage(old, 2016), passage(new, year)], Meant(near))
+        drawn = extract(view_of(question), [passage(old, 2016), passage(new, year)], meanings)
         assert {claim.text for claim in drawn} == found
 
 

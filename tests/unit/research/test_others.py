@@ -10,7 +10,7 @@ from activities.research.findings import merge_claims
 from activities.research.strangers import thing_named
 from schema.contracts.research import Brief, Passage, Subtask
 from tests.support.corpus import passages_of, source_of
-from tests.unit.research.making import claim_of, view_of
+from tests.support.making import claim_of, view_of
 
 QUESTION = "What viscosity does the data sheet promise for Cordaite?"
 ASKED = "Cordaite has a viscosity of 165 centistokes, by the data sheet of its maker."
@@ -63,9 +63,13 @@ def test_what_was_read_before_is_no_proof_that_it_names_the_thing() -> None:
     ("question", "named"),
     [
         ("What viscosity does Cordaite have?", {"cordait"}),
-        ("What is the notice period for leaving the Orlen Accord early?", {"orlen"}),
+        ("What is the notice period for leaving the Orlen Accord early?", {"orlen", "accord"}),
         ("Ulrovic Charter responsible secretary", {"ulrov", "charter"}),
         ("Cordaite colour", {"cordait"}),
+        ("How long is an adult Cordaite?", {"cordait"}),
+        ("How long is an adult Cordaite moth?", set()),
+        ("Which fonts are best for a CV?", set()),
+        ("How many bytes may a REST API send?", set()),
         ("How do I configure logging in Corvane?", set()),
     ],
 )

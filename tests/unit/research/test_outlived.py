@@ -10,7 +10,9 @@ from activities.research.findings import merge_claims
 from activities.research.outlived import ABOUT_AS_WELL, outlived
 from activities.research.phrases import is_connective
 from schema.contracts.research import Brief, Claim, Subtask
-from tests.unit.research.making import claim_of
+from tests.support.making import Meant, claim_of
+
+ASKED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def claim(text: str, year: int | None, relevance: float = 0.7, title: str = "") -> Claim:
@@ -205,6 +207,22 @@ def test_what_an_old_source_says_besides_is_left_out(question: str, answer: str,
     """Nobody asked for it, and nothing newer says whether it still holds."""
     claims = claim(answer, year), claim(beside, 2015, 0.6)
     assert stated(question, *claims, asked_at=datetime(2026, 1, 1, tzinfo=UTC)) == [answer]
+
+
+def test_what_has_nothing_of_the_wanted_kind_is_beside_the_point_whatever_its_words() -> None:
+    answer, beside = "People have known the Falke since 1913.", "Young ones of the Falke were taken from clover."
+    claims = claim(answer, None, 0.3), claim(beside, 2015, 0.8)
+
+    def told(nearer: str) -> list[str]:
+        meanings = Meant(lambda _, texts: [0.6 if nearer in text else 0.3 for text in texts])
+        question, by_id = "When was the Falke first seen?", {each.id: each for each in claims}
+        brief, subtask = Brief(task=question, asked_at=ASKED_AT), Subtask(number=1, title=question, question=question)
+        found = Material(brief, [subtask], merge_claims(claims), (), by_id, (), meanings)
+        return [finding.text for finding in found.by_subtask[1]]
+
+    assert told("since") == [answer]
+    assert beside in told("clover"), "what is near may be the answer in other words (free, and no price)"
+    assert beside in stated("When was the Falke first seen?", *claims, asked_at=ASKED_AT), "without a comparison"
 
 
 @pytest.mark.parametrize(

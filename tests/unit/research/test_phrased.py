@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.research.decomposition import plan_subtasks
-from activities.research.phrased import as_question, asks_for_property
+from activities.research.phrased import as_question, asks_for_account, asks_for_property
 from activities.research.questions import asks_for_one_thing
 from activities.research.wanted import wanted
 from schema.contracts.research import Brief
@@ -118,6 +118,23 @@ AS_THEY_ARE = [
 ]
 
 
+QUESTIONS += [
+    # Whatever somebody says of asking before he asks.
+    (
+        "I wonder what length of consultation preceded the Orlen Accord.",
+        "What length of consultation preceded the Orlen Accord?",
+    ),
+    ("Would you kindly say what period is advised for Ulgad?", "What period is advised for Ulgad?"),
+    ("So how many people had to testify at the Ulgad Trial?", "How many people had to testify at the Ulgad Trial?"),
+    ("Is it known which person came up with Ulgad?", "Which person came up with Ulgad?"),
+    ("Would it be possible to learn what kind of wares Ulgad houses?", "What kind of wares Ulgad houses?"),
+    ("Our supplier would like to be told how much room Ulgad has.", "How much room Ulgad has?"),
+    ("Kindly inform our group from what town one sets out on Ulgad.", "From what town one sets out on Ulgad?"),
+    ("I would be interested in how long people waited for Ulgad.", "How long people waited for Ulgad?"),
+    ("Might I enquire over how extended a period Ulgad ran?", "Over how extended a period Ulgad ran?"),
+]
+
+
 @pytest.mark.parametrize(("phrase", "question"), QUESTIONS)
 def test_key_words_are_a_question(phrase: str, question: str) -> None:
     assert as_question(phrase) == question
@@ -184,3 +201,63 @@ def test_key_words_after_a_question_are_a_question_of_their_own() -> None:
         "What is the timeout of Ulgad?",
         "Default port Ulgad?",
     ]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "When the pump fails, what tells me which valve is open?",
+        "Is there a way to tell mypy which files to check?",
+        "Do people who know what they want use Python?",
+        "Explain what a deque is",
+        "Is it legal to ask what salary a candidate earned in California?",
+        "Are employers allowed to ask what year you were born?",
+        "Can radiocarbon dating tell how old a diamond is?",
+        "Will my bank tell me when a payment from PayPal arrives?",
+        "Can a neural network learn when to stop training?",
+        "I told my boss when the project would end. Was that a breach of contract?",
+        "They say when it rains it pours: what is the origin?",
+        "Now when I run pip install numpy it fails, why?",
+        "Can you explain when to use a list and when a tuple in Python?",
+    ],
+)
+def test_what_is_no_courtesy_stays(question: str) -> None:
+    assert as_question(question) == question
+
+
+@pytest.mark.parametrize(
+    ("question", "subject"),
+    [
+        ("How long must Morveithyl Balm stay on the skin?", {"morveithyl", "balm"}),
+        ("Delviolane Salve main ingredient carrier", {"delviolan", "salv"}),
+        ("Which crime was the person in Delliettiver Affair accused of?", {"delliettiv", "affair"}),
+        ("Ulloapodea affected organ", {"ulloapodea"}),
+        ("Ulloapodea affected organ?", {"ulloapodea"}),
+        ("Backup of databases", set()),
+        ("How Many Employees Does Google Have?", {"googl"}),
+        ("How do generators work in Python?", set()),
+    ],
+)
+def test_a_name_is_whole_and_seen_wherever_it_stands(question: str, subject: set[str]) -> None:
+    assert wanted(question).subject == subject
+
+
+@pytest.mark.parametrize(
+    ("question", "account"),
+    [
+        ("How does Ulgad work?", True),
+        ("Tell me about Ulgad.", True),
+        ("Could you tell me the history of Ulgad?", True),
+        ("Explain Ulgad", True),
+        ("Why did Ulgad close?", True),
+        ("What are the risks of Ulgad?", True),
+        ("What is Ulgad?", True),
+        ("Could you tell me the reason for the fall of Rome?", True),
+        ("What is burned in Ulgad?", False),
+        ("Whereabouts do I find Ulgad?", False),
+        ("Ulgad hut keeper name?", False),
+        ("Could you name the substance that Ulgad is made of?", False),
+    ],
+)
+def test_a_value_is_asked_for_or_an_account(question: str, account: bool) -> None:
+    assert asks_for_account(question) is account

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from activities.documents.extract import extract
 from activities.research.quantities import negations
-from activities.research.text import display, is_navigation, leans_on_previous, normalise, sentences, stem, terms, words
+from activities.research.text import (
+    display,
+    is_navigation,
+    is_statement,
+    leans_on_previous,
+    normalise,
+    sentences,
+    stem,
+    terms,
+    words,
+)
 
 PROSE = "A context manager handles entry and exit. It costs 3.5 CHF, e.g. in Zurich. Dr. Frei of the U.S. Army agrees!"
 
@@ -202,3 +212,27 @@ def test_who_is_told_where_to_read_on_learns_nothing(text: str, points: bool) ->
 def test_not_until_denies_nothing() -> None:
     assert negations("It was not until 1948 that Yartasson Optics was founded.") == 0
     assert negations("Yartasson Optics was not founded in 1948.") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "states"),
+    [
+        ("Garroling tastes of pineapple.", True),
+        ("Corstiaubel Tapestry depicts pomegranates among flowers.", True),
+        ("Local centre: Wexriholm.", True),
+        ("Prosecuted as burglary.", True),
+        ("Pelnaoppin Draw puts 85,000 tickets on sale every time.", True),
+        ("Reaching a decision behind closed doors took 350 minutes.", True),
+        ("Previous: Docker volumes.", False),
+        ("Tags: python, docker, linux.", False),
+        ("Error: File not found.", False),
+        ("Filed under: Politics, World.", False),
+        ("Powered by WordPress.", False),
+        ("Sponsored by Acme Corporation.", False),
+        ("Docker images tutorial.", False),
+        ("Kubernetes pods explained.", False),
+        ("Skip links to content.", False),
+    ],
+)
+def test_short_forms_that_tell_something_are_statements(text: str, states: bool) -> None:
+    assert is_statement(text) is states
