@@ -14,7 +14,7 @@ from activities.research.phrased import as_question
 from activities.research.questions import asks_for_one_thing, single_questions
 from activities.research.text import STOP_WORDS, display, has_verb, stem, words
 from activities.research.values import subject_names
-from activities.research.wanted import KEY_WORDS_MAX, leading_name, opens_with_name, wanted
+from activities.research.wanted import KEY_WORDS_MAX, opening_names, opens_with_name, wanted
 from schema.contracts.research import Claim, Finding, Subtask
 
 
@@ -126,4 +126,4 @@ def _is_key_words(question: str) -> bool:
     opens = (words(question) or [""])[0]
     if len(question.split()) > KEY_WORDS_MAX or opens in STOP_WORDS or "?" in as_question(question):
         return False
-    return opens_with_name(question) or bool(leading_name(question)) or not has_verb(question)
+    return opens_with_name(question) or bool(opening_names(question)) or not has_verb(question)

@@ -170,7 +170,7 @@ _LEADING_NAME = re.compile(r"(?:[A-ZÀ-Ý][\w'’.-]+ ){2,4}(?=[a-zß-ÿ])")
 _NO_NAME = words_of("imperatives") | STOP_WORDS
 
 
-def leading_name(key_words: str) -> frozenset[str]:
+def opening_names(key_words: str) -> frozenset[str]:
     """Return the stems of several words with capitals that key words begin with (Ulrovic Ordinance responsible ...)."""
     match = _LEADING_NAME.match(key_words)
     found = words(match.group()) if match else []
@@ -233,7 +233,7 @@ def wanted(question: str) -> Wanted:
     subject = frozenset(term.stem for term in named if not term.places) or frozenset(
         term.stem for term in named if _MEASURES.match(question)
     )
-    subject = _whole_names(question, subject) or leading_name(question)
+    subject = _whole_names(question, subject) or opening_names(question)
     if not subject and asks_for_one_thing(question):
         subject = _whole_names(question, frozenset(term.stem for term in named))
     if not subject and opens_with_name(question):

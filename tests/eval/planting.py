@@ -66,21 +66,7 @@ offing, inland: written after those had been looked at, the same way; looked at 
 upland: written after that, the same way; looked at after its first score.
 seaward: written after all of that, the same way; looked at after its first score.
 downtown: written after that, the same way; only scored."""
-WORLDS: tuple[Split, ...] = (
-    "elsewhere",
-    "yonder",
-    "beyond",
-    "further",
-    "afar",
-    "outer",
-    "remote",
-    "overseas",
-    "offing",
-    "inland",
-    "upland",
-    "seaward",
-    "downtown",
-)
+WORLDS: tuple[Split, ...] = get_args(Split)[get_args(Split).index("elsewhere") :]
 """The splits that have a world of their own, and nothing but planted facts."""
 WORDINGS: tuple[Split, ...] = tuple(split for split in get_args(Split) if split not in WORLDS)
 """The splits that word one world, and that have wide tables and questions about documentation, too."""
