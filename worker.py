@@ -403,6 +403,7 @@ def model_config(settings: Settings) -> ModelConfig:
         researcher=settings.model_researcher,
         writer=settings.model_writer,
         timeout_s=settings.model_timeout_s,
+        calls_max=settings.model_concurrency,
         answer_form=settings.model_answer_form,
         prompt_characters_max=settings.model_prompt_characters,
         answer_tokens_max=settings.model_answer_tokens,

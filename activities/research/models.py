@@ -7,7 +7,7 @@ findings and sections go in batches. Who works where a model gives nothing usabl
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from activities.research.acting import TOOL_ARGUMENT
 from activities.research.answers import (
@@ -41,7 +41,7 @@ from activities.research.fields_values import Candidate
 from activities.research.filling import fill
 from activities.research.findings import merge_claims
 from activities.research.models_acting import action_of
-from activities.research.models_asking import Talk
+from activities.research.models_asking import Talk, together
 from activities.research.models_reading import (
     claim_of,
     conflict_seen,
@@ -100,6 +100,7 @@ class ModelReasoner:
     def __init__(self, config: ModelConfig, hints: Sequence[ToolHint] = ()) -> None:
         self._config = config
         self._hints = {hint.name: hint for hint in hints}
+        self._seats = asyncio.Semaphore(config.calls_max)
         self.name = config.model or config.for_role("researcher") or "model"
 
     async def decompose(self, brief: Brief) -> Reasoned[tuple[Subtask, ...]]:
@@ -139,15 +140,19 @@ class ModelReasoner:
         """Let the model draw statements; those whose quotation is not in a passage are dropped."""
         talk, claims = self._talk(), dict[str, Claim]()
         known = {claim.id for claim in view.claims}
-        for batch in passage_batches(passages, self._config.prompt_characters_max):
+
+        async def draw(batch: Sequence[Passage]) -> DrawnClaims | None:
             shown = [fenced(f"passage {number}", passage.text) for number, passage in enumerate(batch, 1)]
-            answer = await talk.ask_if_usable(
+            return await talk.ask_if_usable(
                 "researcher",
                 "extract_claims",
                 DrawnClaims,
                 [fenced("question", question_text(view)), fenced("known", known_text(view)), *shown],
                 claims_max=CLAIMS_PER_PROMPT_MAX,
             )
+
+        batches = list(passage_batches(passages, self._config.prompt_characters_max))
+        for batch, answer in zip(batches, await together([draw(batch) for batch in batches]), strict=True):
             for drawn in answer.claims[:CLAIMS_PER_PROMPT_MAX] if answer else ():
                 claim = claim_of(drawn, batch, view.subtask.number, drawn_by=self._model("researcher"))
                 if claim is not None and claim.id not in known:
@@ -167,11 +172,10 @@ class ModelReasoner:
         reader = Reader(request.item, request.others, request.heads)
         said, talk = dict[str, list[Candidate]](), self._talk()
         near = [passage for passage in request.fresh or request.passages if is_near(passage, reader)]
-        for batch in (
-            list(passage_batches(near, self._config.prompt_characters_max))[:FILL_BATCHES_MAX] if asked else ()
-        ):
+
+        async def look(batch: Sequence[Passage]) -> FilledCells | None:
             shown = [fenced(f"passage {number}", passage_text(passage)) for number, passage in enumerate(batch, 1)]
-            answer = await talk.ask_if_usable(
+            return await talk.ask_if_usable(
                 "researcher",
                 "fill_cells",
                 FilledCells,
@@ -183,6 +187,9 @@ class ModelReasoner:
                 ],
                 cells_max=2 * len(asked),
             )
+
+        batches = list(passage_batches(near, self._config.prompt_characters_max))[:FILL_BATCHES_MAX] if asked else []
+        for batch, answer in zip(batches, await together([look(batch) for batch in batches]), strict=True):
             for each in answer.cells[: 2 * len(asked)] if answer else ():
                 if 0 < each.column <= len(asked):
                     column = asked[each.column - 1]
@@ -203,12 +210,14 @@ class ModelReasoner:
         """Group by code first; then let the model find repetitions in other words, batch by batch."""
         findings, talk = list(merge_claims(claims)), self._talk()
         by_id = {claim.id: claim for claim in claims}
-        for batch in self._batches(findings):
-            if len(batch) < 2:
-                continue
-            answer = await talk.ask_if_usable("writer", "merge", Merging, [fenced("findings", findings_text(batch))])
-            for group in answer.groups if answer else ():
-                findings = joined(findings, findings_named(group.findings, batch), by_id)
+
+        async def group(batch: Sequence[Finding]) -> Merging | None:
+            return await talk.ask_if_usable("writer", "merge", Merging, [fenced("findings", findings_text(batch))])
+
+        batches = self._batches(findings)
+        for batch, answer in zip(batches, await together([group(batch) for batch in batches]), strict=True):
+            for same in answer.groups if answer else ():
+                findings = joined(findings, findings_named(same.findings, batch), by_id)
         findings.sort(key=lambda finding: (-finding.weight, finding.id))
         return Reasoned(value=tuple(findings), tokens=talk.tokens, unusable=talk.unusable)
 
@@ -219,12 +228,14 @@ class ModelReasoner:
         # By the task's own questions, as the rules have them: a model's subtasks word them as it likes.
         asked = [subtask.question for subtask in plan_subtasks(brief)]
         conflicts, talk = list(await asyncio.to_thread(find_conflicts, findings, claims, asked)), self._talk()
-        for batch in self._batches(findings):
-            if len(batch) < 2:
-                continue
-            answer = await talk.ask_if_usable(
+
+        async def compare(batch: Sequence[Finding]) -> SeenConflicts | None:
+            return await talk.ask_if_usable(
                 "writer", "resolve_conflicts", SeenConflicts, [fenced("findings", findings_text(batch))]
             )
+
+        batches = self._batches(findings)
+        for batch, answer in zip(batches, await together([compare(batch) for batch in batches]), strict=True):
             for seen in answer.conflicts if answer else ():
                 conflict = conflict_seen(seen, batch, claims)
                 if conflict is not None and not is_known(conflict, conflicts):
@@ -240,17 +251,20 @@ class ModelReasoner:
         claims: Mapping[str, Claim],
         missing: tuple[str, ...],
     ) -> Reasoned[Report]:
-        """Let the model write subtask by subtask, then the summary; code adds disagreements, gaps and open points."""
-        material = Material(brief, subtasks, findings, conflicts, claims, missing)
+        """Let the model write every subtask's part, then the summary; code adds disagreements, gaps and open points."""
+        material = await asyncio.to_thread(Material, brief, subtasks, findings, conflicts, claims, missing)
         if not any(material.by_subtask.values()):
             return Reasoned(value=compose_report(material, made="modelled"))
-        talk, sections = self._talk(), [Section(title=ANALYSIS)]
-        for subtask in subtasks:
-            found = material.by_subtask.get(subtask.number, [])[: min(3 * ANALYSIS_PER_SUBTASK_MAX, self._findings_max)]
-            if found:
-                sections.append(await self._analysis(talk, material, subtask, found))
+        talk, best = self._talk(), min(3 * ANALYSIS_PER_SUBTASK_MAX, self._findings_max)
+        sections = await together(
+            [
+                self._analysis(talk, material, subtask, found[:best])
+                for subtask in subtasks
+                if (found := material.by_subtask.get(subtask.number, []))
+            ]
+        )
         summary = await self._summary(talk, material)
-        report = report_of(material, summary, sections)
+        report = report_of(material, summary, [Section(title=ANALYSIS), *sections])
         return Reasoned(value=report, tokens=talk.tokens, unusable=talk.unusable)
 
     async def plan_slides(self, request: OutlineRequest) -> Reasoned[Outline]:
@@ -308,7 +322,7 @@ class ModelReasoner:
         }
 
     def _talk(self) -> Talk:
-        return Talk(self._config, self.name)
+        return Talk(self._config, self.name, self._seats)
 
     def _model(self, role: Role) -> str:
         return self._config.for_role(role) or self.name
@@ -318,8 +332,8 @@ class ModelReasoner:
         """How many findings one prompt lists: as many as fit where they are of common length."""
         return max(FINDINGS_PER_PROMPT_MIN, min(FINDINGS_PER_PROMPT_MAX, self._config.prompt_characters_max // 300))
 
-    def _batches(self, findings: Sequence[Finding]) -> Iterable[Sequence[Finding]]:
-        """Return the findings subtask by subtask, best first, in parts that fit a prompt."""
+    def _batches(self, findings: Sequence[Finding]) -> list[Sequence[Finding]]:
+        """Return the findings subtask by subtask, best first, in parts of two or more that fit a prompt."""
         order = sorted(findings, key=lambda finding: (finding.subtask_number, -finding.weight))
-        for start in range(0, len(order), self._findings_max):
-            yield order[start : start + self._findings_max]
+        parts = [order[start : start + self._findings_max] for start in range(0, len(order), self._findings_max)]
+        return [part for part in parts if len(part) > 1]

@@ -1,8 +1,9 @@
 """Asking: a model's usable answer, in the strictest form that its server takes, with one repair round."""
 
+import asyncio
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from schema.contracts.common import Tokens
 from schema.errors import DependencyError, ProviderAnswerInvalid
 
 A = TypeVar("A", bound=Answer)
+T = TypeVar("T")
 
 DRAFT_CHARACTERS_MAX = 8_000
 
@@ -49,11 +51,15 @@ class _RepairFailed(Exception):
 
 
 class Talk:
-    """The calls of one operation, and what they used together."""
+    """The calls of one operation, and what they used together.
 
-    def __init__(self, config: ModelConfig, name: str) -> None:
+    `seats`: one for each call that may be with the model at once, of all operations of a reasoner.
+    """
+
+    def __init__(self, config: ModelConfig, name: str, seats: asyncio.Semaphore) -> None:
         self._config = config
         self._name = name
+        self._seats = seats
         self.tokens = Tokens()
         """Of every answer so far, usable or not."""
         self.unusable = 0
@@ -150,15 +156,16 @@ class Talk:
             said = form in (Form.JSON_SCHEMA, Form.JSON_OBJECT_OF_SCHEMA)
             system = system_text(prompt, answer, with_schema=not said, canary=self._config.canary, **values)
             try:
-                completion = await vendor.complete(
-                    model=model,
-                    messages=[{"role": "system", "content": system}, *talk],
-                    max_tokens=self._config.answer_tokens_max,
-                    timeout_s=self._config.timeout_s,
-                    base_url=self._config.base_url,
-                    api_key=self._config.api_key,
-                    response_format=_response_format(form, answer),
-                )
+                async with self._seats:
+                    completion = await vendor.complete(
+                        model=model,
+                        messages=[{"role": "system", "content": system}, *talk],
+                        max_tokens=self._config.answer_tokens_max,
+                        timeout_s=self._config.timeout_s,
+                        base_url=self._config.base_url,
+                        api_key=self._config.api_key,
+                        response_format=_response_format(form, answer),
+                    )
             except vendor.FormatRefused:
                 continue
             if form is not forms[first]:
@@ -176,6 +183,18 @@ class Talk:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             place = ".".join(str(part) for part in first["loc"]) or "the answer"
             raise Unusable(f"{place}: {first['msg']}"[:300]) from error
+
+
+async def together(asks: Sequence[Awaitable[T]]) -> list[T]:
+    """Ask at once what does not depend on each other; the answers come in order.
+
+    All are asked before the first error is raised: what the others were answered is bought, and an open journal has it.
+    """
+    answers = await asyncio.gather(*asks, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in answers if not isinstance(answer, BaseException)]
 
 
 def _draft_of(digest: str) -> str:

@@ -30,6 +30,7 @@ Role = Literal["planner", "researcher", "writer"]
 """planner: decompose, next_action. researcher: extract_claims, fill_fields. writer: the rest."""
 
 MODEL_CALL_TIMEOUT_S = 120.0
+MODEL_CALLS_MAX = 20
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class ModelConfig:
     researcher: str | None = None
     writer: str | None = None
     timeout_s: float = MODEL_CALL_TIMEOUT_S
+    calls_max: int = MODEL_CALLS_MAX
+    """Calls that are with the model at once; the others wait, and their timeout does not run yet."""
     answer_form: str = "json_schema"
     """The form (`models.Form`) in which the server is asked at first."""
     prompt_characters_max: int = 16_000

@@ -260,13 +260,13 @@ _CLAIMED = """
     ), agent as (
         update agents set status = :agent_status, attempt = :attempt, steps = :steps,
             tokens_used = tokens_used + :tokens, claims = claims + (select count(*) from claimed),
-            started_at = coalesce(started_at, clock_timestamp()),
+            started_at = coalesce(started_at, cast(:started_at as timestamptz)),
             completed_at = case when :ended then clock_timestamp() end, outcome = :outcome, last_error = null
         from step
         where org_id = :org_id and run_id = :run_id and number = :agent_number and attempt <= :attempt
         returning agents.id
     ), task as (
-        update tasks set status = :task_status, started_at = coalesce(started_at, clock_timestamp()),
+        update tasks set status = :task_status, started_at = coalesce(started_at, cast(:started_at as timestamptz)),
             completed_at = case when :ended then clock_timestamp() end
         from agent
         where org_id = :org_id and run_id = :run_id and sequence_number = :agent_number

@@ -1,12 +1,14 @@
 """Wide research with a slow model: ten agents at once against the slowest of them alone.
 
-`python -m tests.load.latency`: a scripted model that takes 2 to 5 s for every answer (always the same for a prompt),
-one run of ten agents, then the slowest agent's question as a run of its own. Prints both times and their ratio.
+`python -m tests.load.latency`: a scripted model that takes 2 to 5 s for every answer (as long for the n-th question of
+a kind to an agent alone as among others), one run of ten agents, then the slowest agent's question as a run of its own.
+Prints both times and their ratio: of the agents' work, and of the whole runs, planning and report included.
 """
 
 import asyncio
 import contextlib
 import tempfile
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,26 +35,41 @@ QUESTIONS = (
 )
 
 
-def agents_phase(agents: list[dict[str, Any]]) -> tuple[float, dict[str, Any]]:
-    """Return seconds from the first agent's start to the last one's end, and the agent that took longest."""
+@dataclass(frozen=True)
+class Took:
+    """How long a run took, in seconds."""
 
-    def at(agent: dict[str, Any], name: str) -> float:
-        return datetime.fromisoformat(agent[name]).timestamp()
+    agents_s: float
+    """From the first agent's start to the last one's end."""
+    whole_s: float
+    """From the run's start to its end."""
+    slowest: str
+    """What the agent was asked that took longest."""
 
-    whole_s = max(at(agent, "completed_at") for agent in agents) - min(at(agent, "started_at") for agent in agents)
-    return whole_s, max(agents, key=lambda agent: at(agent, "completed_at") - at(agent, "started_at"))
+
+def between_s(facts: dict[str, Any]) -> float:
+    """Return the seconds from a run's or an agent's start to its end."""
+    return (_at(facts, "completed_at") - _at(facts, "started_at")).total_seconds()
 
 
-def research(stack: Stack, task: str, agents_max: int) -> tuple[float, dict[str, Any]]:
-    """Run a task to its end; returns `agents_phase` of it."""
+def _at(facts: dict[str, Any], name: str) -> datetime:
+    return datetime.fromisoformat(facts[name])
+
+
+def research(stack: Stack, task: str, agents_max: int) -> Took:
+    """Run a task to its end."""
     run_id = stack.create(task, max_agents=agents_max, max_tokens=2_000_000)
     stack.start(run_id)
-    assert stack.finished(run_id, RUN_WITHIN_S)["status"] == "completed"
-    return agents_phase(stack.get(f"/api/v1/runs/{run_id}/agents")["agents"])
+    run = stack.finished(run_id, RUN_WITHIN_S)
+    assert run["status"] == "completed"
+    agents = stack.get(f"/api/v1/runs/{run_id}/agents")["agents"]
+    assert len(agents) == agents_max
+    last, first = max(_at(each, "completed_at") for each in agents), min(_at(each, "started_at") for each in agents)
+    return Took((last - first).total_seconds(), between_s(run), max(agents, key=between_s)["subtask"])
 
 
-async def measure() -> float:
-    """Return the ratio."""
+async def measure() -> None:
+    """Measure and print."""
     with contextlib.ExitStack() as cleanup:
         folder = cleanup.enter_context(
             tempfile.TemporaryDirectory(prefix="swissbrain-latency-", ignore_cleanup_errors=True)
@@ -67,12 +84,18 @@ async def measure() -> float:
             cleanup.callback(stack.down)
             topics = python_topics()
             await asyncio.to_thread(stack.upload, {name: topics[name] for name in sorted(topics)[:60]})
-            together_s, slowest = await asyncio.to_thread(research, stack, " ".join(QUESTIONS), AGENTS)
-            alone_s, _ = await asyncio.to_thread(research, stack, slowest["subtask"], 1)
-    print(f"ten agents, first start to last end      {together_s:8.1f} s   (every answer takes 2 to 5 s)")
-    print(f"the slowest of them alone                {alone_s:8.1f} s   ({slowest['subtask']})")
-    print(f"ratio                                    {together_s / alone_s:8.2f}     (aim at most {RATIO_AIM})")
-    return together_s / alone_s
+            ten = await asyncio.to_thread(research, stack, " ".join(QUESTIONS), AGENTS)
+            calls = len(model.calls)
+            model.script.calls.clear()
+            one = await asyncio.to_thread(research, stack, ten.slowest, 1)
+    print(f"every answer takes 2 to 5 s; ten agents had {calls} of them, at most {model.script.busiest} at once")
+    print(f"alone: {ten.slowest}")
+    print("                                     ten agents   one alone       ratio")
+    for name, together_s, alone_s in (
+        ("agents, first start to last end", ten.agents_s, one.agents_s),
+        ("the whole run", ten.whole_s, one.whole_s),
+    ):
+        print(f"{name:36s} {together_s:8.1f} s  {alone_s:8.1f} s  {together_s / alone_s:10.2f}  (aim {RATIO_AIM})")
 
 
 if __name__ == "__main__":

@@ -87,6 +87,11 @@ class Call:
     tokens: int = 0
     """What the answer says it used."""
 
+    @property
+    def question(self) -> str:
+        """What an agent or a part of a report is about; empty where a call is about all of a run."""
+        return fences(self.user).get("question", "")
+
 
 @dataclass
 class Script:
@@ -96,8 +101,12 @@ class Script:
     obeys: bool = False
     """It does whatever an instruction in the data says: `[[call TOOL ARGUMENT]]`, `[[write TEXT]]`, `[[reveal]]`."""
     latency_s: tuple[float, float] = (0.0, 0.0)
-    """Every answer takes this long; where between the two, is a function of the prompt."""
+    """Every answer takes this long; where between the two, is told by the schema, the question, and how many times it
+    was asked before: an agent that works alone waits as long for its answers as one among others."""
     calls: list[Call] = field(default_factory=list)
+    busiest: int = 0
+    """The most calls that were under way at once."""
+    under_way: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, call: Call) -> Fault | None:
@@ -111,6 +120,20 @@ class Script:
                     return fault
         return None
 
+    async def wait(self, call: Call) -> None:
+        """Take the time that a call takes."""
+        shortest_s, longest_s = self.latency_s
+        with self.lock:
+            self.under_way += 1
+            self.busiest = max(self.busiest, self.under_way)
+            same = [each for each in self.calls if (each.schema, each.question) == (call.schema, call.question)]
+        try:
+            drawn = random.Random(f"{call.schema}:{call.question}:{len(same)}")
+            await asyncio.sleep(drawn.uniform(shortest_s, longest_s))
+        finally:
+            with self.lock:
+                self.under_way -= 1
+
     def answer(self, call: Call) -> dict[str, Any]:
         """Answer as a diligent model, or as an obedient one."""
         return obeyed(call, answer(call)) if self.obeys else answer(call)
@@ -123,8 +146,7 @@ def build_app(script: Script) -> Starlette:
         body = await request.json()
         call = _call(body, request.headers.get("authorization", ""))
         fault = script.take(call)
-        shortest_s, longest_s = script.latency_s
-        await asyncio.sleep(random.Random(f"{call.schema}:{call.user}").uniform(shortest_s, longest_s))
+        await script.wait(call)
         return await _failed(fault, call, body) if fault else _completion(call, body, script.answer(call))
 
     async def embeddings(request: Request) -> Response:
