@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from activities.research.about import asks_of_one
 from activities.research.quantities import designations
 from activities.research.questions import GENERIC_WEIGHT, key_terms, query_terms, single_questions, specific_terms
-from activities.research.strangers import thing_named
 from activities.research.text import WORD, is_unspaced, stem, terms, words
 from activities.research.wanted import wanted
 from schema.contracts.research import AgentView, Claim, Finish, FoundItem, Passage, SourceKind, StepRecord, ToolCall
@@ -204,7 +204,7 @@ def _asked_otherwise(view: AgentView) -> ToolCall | None:
     One source alone cannot show that another one disagrees.
     """
     tools = _search_tools(view)
-    question = next((each for each in single_questions(view.subtask.question) if _names_one(each)), "")
+    question = next((each for each in single_questions(view.subtask.question) if asks_of_one(each)), "")
     asked = wanted(question)
     if not tools or not question or not all(step.ok for step in _calls(view, tools[0])):
         return None
@@ -216,11 +216,6 @@ def _asked_otherwise(view: AgentView) -> ToolCall | None:
             arguments = {"query": query, "limit": PASSAGES_PER_SEARCH_MAX}
             return ToolCall(tool=tools[0], arguments=arguments, reason="other sources may say it in other words")
     return None
-
-
-def _names_one(question: str) -> bool:
-    asked = wanted(question)
-    return bool(asked.subject or asked.designations) and bool(asked.is_definite or thing_named(question))
 
 
 def _with_designations(question: str, found: Sequence[str]) -> list[str]:

@@ -5,19 +5,15 @@ Every statement about the world carries its claims; all other sentences come fro
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
-from activities.research.conflicts import lost
-from activities.research.meanings import Meanings
-from activities.research.outlived import Outlived, asides, differing, old_answer, outlived
+from activities.research.material import Material
+from activities.research.outlived import old_answer
 from activities.research.phrased import as_question
 from activities.research.phrases import counted, say
 from activities.research.questions import query_terms, single_questions
 from activities.research.rows import read_said
-from activities.research.strangers import strange_findings
 from activities.research.text import as_sentence, lacks_subject, leans_on_previous, terms
-from activities.research.unconfirmed import unconfirmed
-from schema.contracts.research import BY_RULE, Brief, Claim, Conflict, Finding, Report, Section, Sentence, Subtask
+from schema.contracts.research import BY_RULE, Brief, Claim, Finding, Report, Section, Sentence, Subtask
 
 SUMMARY_STATEMENTS_MAX = 6
 KEY_FINDINGS_PER_SUBTASK = 3
@@ -32,52 +28,6 @@ KEY_FINDINGS = "Key findings"
 ANALYSIS = "Analysis"
 DISAGREEMENTS = "Disagreements"
 RECOMMENDATIONS = "Recommendations"
-
-
-@dataclass
-class Material:
-    """What a report is made of, sorted."""
-
-    brief: Brief
-    subtasks: Sequence[Subtask]
-    findings: Sequence[Finding]
-    conflicts: Sequence[Conflict]
-    claims: Mapping[str, Claim]
-    missing: tuple[str, ...]
-    meanings: Meanings | None = None
-    """Compares what statements of different age, or of one, may both answer; None: words alone decide."""
-    by_subtask: dict[int, list[Finding]] = field(init=False)
-    """The findings of each subtask without those that another one is preferred to, best first."""
-    outlived: tuple[Outlived, ...] = field(init=False)
-    """What only older sources say, and newer ones otherwise, or perhaps otherwise."""
-    differing: tuple[tuple[Finding, ...], ...] = field(init=False)
-    """What sources of one age answer with different values, where nothing tells that they mean the same."""
-
-    def __post_init__(self) -> None:
-        disputed = lost(self.conflicts, self.findings, self.claims)
-        strange = strange_findings(self.subtasks, self.findings, self.claims)
-        stated = [
-            finding
-            for finding in sorted(self.findings, key=lambda finding: (-finding.weight, finding.id))
-            if finding.id not in disputed | strange and self.claims_of(finding)
-        ]
-        disputing = [finding for finding in self.findings if finding.id in disputed and self.claims_of(finding)]
-        self.outlived = outlived(self.subtasks, stated, self.claims, self.meanings, disputing)
-        gone = {each.finding.id for each in self.outlived}
-        lasting = [finding for finding in stated if finding.id not in gone]
-        telling = [*disputing, *(finding for finding in stated if finding.id in gone)]
-        self.outlived += unconfirmed(self.brief, self.subtasks, lasting, self.claims, self.meanings, telling)
-        past = {each.finding.id for each in self.outlived} | asides(
-            self.brief, self.subtasks, stated, self.claims, self.meanings
-        )
-        self.by_subtask = {subtask.number: [] for subtask in self.subtasks}
-        current = [finding for finding in stated if finding.id not in past]
-        self.differing = differing(self.subtasks, current, self.claims, self.meanings)
-        for finding in current:
-            self.by_subtask.setdefault(finding.subtask_number, []).append(finding)
-
-    def claims_of(self, finding: Finding) -> list[Claim]:
-        return [self.claims[claim] for claim in finding.claim_ids if claim in self.claims]
 
 
 def compose_report(material: Material, *, made: str = "extracted") -> Report:

@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from activities.research import acting
 from activities.research import claims as claiming
-from activities.research.composing import Material, compose_report
+from activities.research.composing import compose_report
 from activities.research.conflicts import find_conflicts
 from activities.research.decomposition import plan_subtasks
 from activities.research.filling import fill
 from activities.research.findings import merge_claims
+from activities.research.material import Material
 from activities.research.meanings import Meanings
 from activities.research.reasoner import ToolHint
 from activities.research.text import count_words
@@ -94,8 +95,9 @@ class ExtractiveReasoner:
         missing: tuple[str, ...],
     ) -> Reasoned[Report]:
         """Arrange the findings; see `composing.py`."""
-        material = Material(brief, subtasks, findings, conflicts, claims, missing, self._meanings)
-        report = await asyncio.to_thread(compose_report, material)
+        report = await asyncio.to_thread(
+            lambda: compose_report(Material(brief, subtasks, findings, conflicts, claims, missing, self._meanings))
+        )
         written = [sentence.text for section in report.sections for part in section.paragraphs for sentence in part]
         return _reasoned(report, [finding.text for finding in findings], written)
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
-from activities.research.composing import Material, compose_report
+from activities.research.composing import compose_report
 from activities.research.models import ModelReasoner
 from activities.research.models_asking import tokens_bought
 from activities.research.reasoner import Reasoner
@@ -107,7 +107,7 @@ class FallbackReasoner:
         """Let the model write; without a summary of its own the report is arranged by rule, and says so."""
 
         async def arranged() -> Reasoned[Report]:
-            material = Material(brief, subtasks, findings, conflicts, claims, missing)
+            material = await self._model.material(brief, subtasks, findings, conflicts, claims, missing)
             return Reasoned(value=await asyncio.to_thread(compose_report, material, made="arranged"))
 
         written = self._model.write_report(brief, subtasks, findings, conflicts, claims, missing)

@@ -28,7 +28,6 @@ from activities.research.composing import (
     EXECUTIVE_SUMMARY,
     KEY_FINDINGS,
     RECOMMENDATIONS,
-    Material,
     compose_report,
     quoted_section,
 )
@@ -40,6 +39,8 @@ from activities.research.fields_reading import Reader
 from activities.research.fields_values import Candidate
 from activities.research.filling import fill
 from activities.research.findings import merge_claims
+from activities.research.material import Material
+from activities.research.meanings import Meanings
 from activities.research.models_acting import action_of
 from activities.research.models_asking import Talk, together
 from activities.research.models_reading import (
@@ -97,8 +98,9 @@ FILL_BATCHES_MAX = 2
 class ModelReasoner:
     """A model in three roles: planner, researcher, writer."""
 
-    def __init__(self, config: ModelConfig, hints: Sequence[ToolHint] = ()) -> None:
+    def __init__(self, config: ModelConfig, hints: Sequence[ToolHint] = (), meanings: Meanings | None = None) -> None:
         self._config = config
+        self._meanings = meanings
         self._hints = {hint.name: hint for hint in hints}
         self._seats = asyncio.Semaphore(config.calls_max)
         self.name = config.model or config.for_role("researcher") or "model"
@@ -227,7 +229,10 @@ class ModelReasoner:
         """Compare by code; then let the model name contradictions it missed. The preference is always code's."""
         # By the task's own questions, as the rules have them: a model's subtasks word them as it likes.
         asked = [subtask.question for subtask in plan_subtasks(brief)]
-        conflicts, talk = list(await asyncio.to_thread(find_conflicts, findings, claims, asked)), self._talk()
+        conflicts, talk = (
+            list(await asyncio.to_thread(find_conflicts, findings, claims, asked, self._meanings)),
+            self._talk(),
+        )
 
         async def compare(batch: Sequence[Finding]) -> SeenConflicts | None:
             return await talk.ask_if_usable(
@@ -252,7 +257,7 @@ class ModelReasoner:
         missing: tuple[str, ...],
     ) -> Reasoned[Report]:
         """Let the model write every subtask's part, then the summary; code adds disagreements, gaps and open points."""
-        material = await asyncio.to_thread(Material, brief, subtasks, findings, conflicts, claims, missing)
+        material = await self.material(brief, subtasks, findings, conflicts, claims, missing)
         if not any(material.by_subtask.values()):
             return Reasoned(value=compose_report(material, made="modelled"))
         talk, best = self._talk(), min(3 * ANALYSIS_PER_SUBTASK_MAX, self._findings_max)
@@ -266,6 +271,18 @@ class ModelReasoner:
         summary = await self._summary(talk, material)
         report = report_of(material, summary, [Section(title=ANALYSIS), *sections])
         return Reasoned(value=report, tokens=talk.tokens, unusable=talk.unusable)
+
+    async def material(
+        self,
+        brief: Brief,
+        subtasks: Sequence[Subtask],
+        findings: Sequence[Finding],
+        conflicts: Sequence[Conflict],
+        claims: Mapping[str, Claim],
+        missing: tuple[str, ...],
+    ) -> Material:
+        """Sort what a report is made of; what is old or disputed is told by code, whoever writes."""
+        return await asyncio.to_thread(Material, brief, subtasks, findings, conflicts, claims, missing, self._meanings)
 
     async def plan_slides(self, request: OutlineRequest) -> Reasoned[Outline]:
         """Let the model group statements and name slides; numbers that do not exist or repeat are dropped."""

@@ -10,7 +10,6 @@ from activities.research.composing import (
     EXECUTIVE_SUMMARY,
     KEY_FINDINGS,
     RECOMMENDATIONS,
-    Material,
     disagreements,
     gaps,
     recommendations,
@@ -19,6 +18,7 @@ from activities.research.composing import (
 )
 from activities.research.conflicts import conflict_of, contradict, subject_of
 from activities.research.decomposition import QUESTION_CHARACTERS_MAX, TITLE_CHARACTERS_MAX, plan_subtasks
+from activities.research.material import Material
 from activities.research.quotes import locate
 from activities.research.rows import row_at
 from activities.research.similarity import contained, overlap

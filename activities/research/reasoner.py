@@ -130,7 +130,7 @@ def build_reasoner(config: ModelConfig, hints: Sequence[ToolHint] = (), meanings
     """Return the reasoner that `config` asks for: a model where every role has one, else the extractive one alone.
 
     Args:
-        meanings: compares meanings for the extractive one; None: it goes by words.
+        meanings: compares meanings; None: statements are compared by their words alone.
     """
     from activities.research.extractive import ExtractiveReasoner
 
@@ -140,4 +140,4 @@ def build_reasoner(config: ModelConfig, hints: Sequence[ToolHint] = (), meanings
     from activities.research.fallback import FallbackReasoner
     from activities.research.models import ModelReasoner
 
-    return FallbackReasoner(ModelReasoner(config, hints), ExtractiveReasoner(hints, meanings))
+    return FallbackReasoner(ModelReasoner(config, hints, meanings), ExtractiveReasoner(hints, meanings))

@@ -125,7 +125,7 @@ def _nearness(question: str, old: _Said, new: _Said, meanings: Meanings | None) 
 
     0 where there is nothing that compares: the kind of value decides.
     """
-    asked = wanted(question)
+    asked = of_one(question) or wanted(question)
     found = meanings and meanings.alike(
         stripped(new.text, asked), [stripped(question, asked), stripped(old.text, asked)]
     )

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from activities.research.citations import render_report
-from activities.research.composing import Material, compose_report
+from activities.research.composing import compose_report
 from activities.research.conflicts import find_conflicts, pairs
 from activities.research.findings import merge_claims
+from activities.research.material import Material
 from activities.research.rows import read_said, rows_of
 from activities.research.statements import facts_of
 from schema.contracts.research import Brief, Claim, Conflict, ConflictKind, Subtask

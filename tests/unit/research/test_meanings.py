@@ -7,8 +7,8 @@ import pytest
 
 from activities.embedding.likeness import DIRECTIONS, FILE
 from activities.embedding.minilm import DIMENSIONS
-from activities.research.composing import Material
 from activities.research.findings import merge_claims
+from activities.research.material import Material
 from activities.research.meanings import ALIKE_MIN, Meanings, alike, alike_to_answer, nameless
 from activities.research.statements import Fact, facts_of
 from schema.contracts.research import Brief, Subtask

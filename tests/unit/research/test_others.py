@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from activities.research.claims import extract
-from activities.research.composing import Material
 from activities.research.findings import merge_claims
+from activities.research.material import Material
 from activities.research.strangers import thing_named
 from schema.contracts.research import Brief, Passage, Subtask
 from tests.support.corpus import passages_of, source_of

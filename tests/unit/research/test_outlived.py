@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from activities.research.composing import DISAGREEMENTS, Material, compose_report, recommendations
+from activities.research.composing import DISAGREEMENTS, compose_report, recommendations
 from activities.research.findings import merge_claims
+from activities.research.material import Material
 from activities.research.outlived import ABOUT_AS_WELL, outlived
 from activities.research.phrases import is_connective
 from schema.contracts.research import Brief, Claim, Subtask
