@@ -7,12 +7,16 @@ import pytest
 
 from activities.embedding.likeness import DIRECTIONS, FILE
 from activities.embedding.minilm import DIMENSIONS
+from activities.research.composing import DISAGREEMENTS
 from activities.research.findings import merge_claims
 from activities.research.material import Material
 from activities.research.meanings import ALIKE_MIN, Meanings, alike, alike_to_answer, nameless
+from activities.research.models import ModelReasoner
+from activities.research.reasoner import ModelConfig
 from activities.research.statements import Fact, facts_of
 from schema.contracts.research import Brief, Subtask
 from tests.support.making import claim_of, local_meanings
+from tests.support.model_server import ModelServer
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +129,25 @@ def test_an_old_answer_gives_way_to_a_newer_one_in_other_words(
 ) -> None:
     assert stated(question, new, old, meanings, years=(2025, 2015)) == [new]
     assert set(stated(question, new, old, meanings, years=(2025, 2024))) == {new, old}, "a year apart, both may hold"
+
+
+async def test_a_model_is_shown_no_old_answer_that_only_its_meaning_tells(meanings: Meanings) -> None:
+    question, new, old = OUTLIVED[0]
+    claims = [
+        claim_of(text, title=f"paper of {year}", published_at=datetime(year, 3, 14, tzinfo=UTC), relevance=0.5)
+        for text, year in ((new, 2025), (old, 2015))
+    ]
+    subtask = Subtask(number=1, title=question, question=question)
+    async with ModelServer() as server:
+        written = await ModelReasoner(
+            ModelConfig("openai/scripted", server.base_url, "sk-test"), meanings=meanings
+        ).write_report(
+            Brief(task=question), [subtask], merge_claims(claims), (), {each.id: each for each in claims}, ()
+        )
+        assert server.calls
+        assert all(new in call.user and old not in call.user for call in server.calls)
+    beside = next(section for section in written.value.sections if section.title == DISAGREEMENTS)
+    assert any(old.rstrip(".") in sentence.text for part in beside.paragraphs for sentence in part)
 
 
 @pytest.mark.parametrize(
