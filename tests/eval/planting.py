@@ -1,7 +1,7 @@
 """A generated corpus with planted facts, of which everything is known: who says what, where, and how it is wrong. Pure.
 
 Nine kinds of things (`data/planted.toml`), every fact worded by templates of one split, so that what is measured
-is worded otherwise than what was looked at before; thirteen splits (`WORLDS`) are each about nine other kinds with
+is worded otherwise than what was looked at before; fifteen splits (`WORLDS`) are each about nine other kinds with
 other properties (`data/elsewhere.toml` and so on). What stands around the facts is in `data/surroundings.toml`.
 Same seed and split: same bytes.
 """
@@ -45,6 +45,8 @@ Split = Literal[
     "upland",
     "seaward",
     "downtown",
+    "midland",
+    "riverside",
 ]
 """develop: looked at. held-out, unseen, sealed: only measured until 2026-11-28, then looked at. fresh: written by
 somebody who had not read the reasoner, and only scored.
@@ -65,7 +67,8 @@ remote, overseas: written in the evening of 2026-11-30, the same way; looked at 
 offing, inland: written after those had been looked at, the same way; looked at after their first scores.
 upland: written after that, the same way; looked at after its first score.
 seaward: written after all of that, the same way; looked at after its first score.
-downtown: written after that, the same way; only scored."""
+downtown: written after that, the same way; only scored.
+midland, riverside: written after that, the same way; only scored."""
 WORLDS: tuple[Split, ...] = get_args(Split)[get_args(Split).index("elsewhere") :]
 """The splits that have a world of their own, and nothing but planted facts."""
 WORDINGS: tuple[Split, ...] = tuple(split for split in get_args(Split) if split not in WORLDS)
