@@ -162,6 +162,9 @@ def _says_property(word: str) -> bool:
     return concept(stem(word)) != stem(word) or bool(meanings(stem(word)))
 
 
+_EXPLAINED = re.compile(r"(?:how (?:do|does|did|to|can|could|should|would)|why)\b", re.IGNORECASE)
+"""What explains how or why is no value, whatever properties the words might name."""
+
 VALUE_ONLY, ATTRIBUTE_ONLY, OTHER_NAME, OTHER_FIGURE = 0.7, 0.2, 0.25, 0.1
 """How far a sentence answers that has a wanted value without the property's name, or the other way round."""
 
@@ -256,6 +259,9 @@ def wanted(question: str) -> Wanted:
     elif not dimensions:
         units = {each.dimension for word in question.split() if written_as_unit(word) and (each := unit_of(word))}
         dimensions |= {"money" if dimension in CURRENCIES else dimension for dimension in units}
+    if _EXPLAINED.match(question) and not asks_for_one_thing(question) and not _ASKS_MORE.search(question):
+        # How do I build it: no builder is asked for.
+        dimensions, attributes = set(), frozenset()
     kind = "name" if asks_for_name(question) else "date" if asks_for_time(question) else ""
     if kind and not _names_a_measure(question):
         # Whatever else the words might ask for (which company produces power).

@@ -101,7 +101,7 @@ def _pages(sentence: Mapping[str, Any], asker: Asker) -> list[str]:
 
 _OF_THE_RUN = re.compile(
     r"Prepared by extraction|It rests on|No source that was read|The sources disagree|One says:|Another says:|"
-    r"Preferred|"
+    r"Preferred|The sources give|"
     r"The statements name|The same number|Neither age|Not everything was covered|No evidence was found|The evidence|"
     r"A source of|Some answers of|For “|Settle the|Look f|Add documents|Only disputed|Nothing |The statements|Agent \d+"
 )
