@@ -162,7 +162,9 @@ def _says_property(word: str) -> bool:
     return concept(stem(word)) != stem(word) or bool(meanings(stem(word)))
 
 
-_EXPLAINED = re.compile(r"(?:how (?:do|does|did|to|can|could|should|would)|why)\b", re.IGNORECASE)
+_EXPLAINED = re.compile(
+    r"(?:how (?:do|does|did|to|can|could|should|would)(?! \w+ (?:find out|learn)\b)|why)\b", re.IGNORECASE
+)
 """What explains how or why is no value, whatever properties the words might name."""
 
 VALUE_ONLY, ATTRIBUTE_ONLY, OTHER_NAME, OTHER_FIGURE = 0.7, 0.2, 0.25, 0.1

@@ -265,3 +265,25 @@ def test_a_question_is_about_what_it_names_however_it_begins(question: str) -> N
     asked = wanted(question)
     assert asked.subject == {stem("velstone")}
     assert asked.is_definite
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How do I build a UDP server that serves every client in a thread of its own?",
+        "Why did Pydantic take back the escaping of passwords in its URLs?",
+        "How can I dump a TrueType font as XML and build it again?",
+        "How does SQLAlchemy find out that a pooled connection has died?",
+    ],
+)
+def test_what_explains_has_no_value_that_is_asked_for(question: str) -> None:
+    assert not wanted(question).dimensions
+    assert not wanted(question).is_definite
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["How do I find out the weight of the Falke 200?", "How does the Falke 200 fly, and how fast is it?"],
+)
+def test_what_asks_for_a_value_besides_has_one(question: str) -> None:
+    assert wanted(question).dimensions
