@@ -163,7 +163,7 @@ def _says_property(word: str) -> bool:
 
 
 _EXPLAINED = re.compile(
-    r"(?:how (?:do|does|did|to|can|could|should|would)(?! \w+ (?:find out|learn)\b)|why)\b", re.IGNORECASE
+    r"(?:how (?:do|does|did|to|can|could|should|would)(?! (?:I|we|you|one) (?:find out|learn)\b)|why)\b", re.IGNORECASE
 )
 """What explains how or why is no value, whatever properties the words might name."""
 
