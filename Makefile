@@ -103,11 +103,12 @@ eval: setup ## Measure the quality of the research: PART=planted, real, data, mo
 	$(BIN)/python -m tests.eval --part $(PART) --split $(SPLIT) --seed $(SEED) --questions $(QUESTIONS)
 
 .PHONY: bench
-bench: setup ## Measure: events per step, steps per second, creations per second, recovery, hostile files, exports
+bench: setup ## Measure: events per step, steps per second, creations per second, recovery, hostile files, exports, ten agents
 	$(BIN)/python -m tests.load.bench
 	$(BIN)/python -m tests.load.bombs
 	$(BIN)/python -m tests.load.deck
 	$(BIN)/python -m tests.load.paper
+	$(BIN)/python -m tests.load.latency
 
 .PHONY: bench-bombs
 bench-bombs: setup ## Measure the sandbox alone: attacks by level, time until each hostile file is refused
