@@ -116,7 +116,8 @@ def candidates(regions: Sequence[Region]) -> list[Candidate]:
     """Return the statements of the regions; a sentence that points back takes what it points to with it."""
     found = []
     for region in regions:
-        read = sentences(region.text, cut_start=region.start > 0 and not _begins_with_title(region))
+        cut = region.start > 0 and not _begins_with_title(region)
+        read = sentences(region.text, cut_start=cut, title=region.source.title)
         for number, sentence in enumerate(read):
             if not is_navigation(sentence.text) and not _is_title(sentence.text, region.source):
                 found.append(_candidate(region, sentence, read[max(0, number - ANTECEDENTS_MAX) : number]))

@@ -6,7 +6,7 @@ code, tables, markup, headings and sentences that are cut off do not. Nothing he
 
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -198,9 +198,9 @@ _LIST_ITEM = re.compile(r"\s*(?:[*+•·‣–-]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$")
 _UNDERLINE = re.compile(r"\s*([=\-~*^\"'+#.`_:])\1{2,}\s*$")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
+_PROMPT = re.compile(r"\s*(?:>>>|\.\.\.\s|\$\s|%\s|#!|@\w|//|/\*|\*/|<\?|\{%)")
 _CODE = re.compile(
     r"""\s*(?:
-        >>>|\.\.\.\s|\$\s|%\s|\#!|@\w|//|/\*|\*/|<\?|\{%|
         (?:def|class|async\s+def|if|elif|else|for|while|with|try|except|finally|match|case)\b[^.]*:\s*(?:\#.*)?$|
         (?:from\s+[\w.]+\s+)?import\s+[\w.{*(]|
         (?:return|raise|yield|await|print|pip|npm|sudo|curl|git|docker|cd|export|make|apt-get)\s+[\w\"'({\[\-./]*\s*$|
@@ -212,7 +212,7 @@ _CODE = re.compile(
     re.VERBOSE,
 )
 _CODE_ANYWHERE = re.compile(r"::=|[;{]\s*$|\)\s*->|=>|&&|\|\||==|!=|^\s*\w+\(.*\)\s*$")
-_MARKUP_LINE = re.compile(r"\s*(?:<[!/a-zA-Z]|\[?!\[|\.\.\s|:[\w -]+:(?:\s|$)|\[[^\]]+\]:\s|\.\. _)")
+_MARKUP_LINE = re.compile(r"\s*(?:<(?!https?:)[!/a-zA-Z]|\[?!\[|\.\.\s|:[\w -]+:(?:\s|$)|\[[^\]]+\]:\s|\.\. _)")
 _TABLE = re.compile(r"\s*(?:\||\+[-=+]{3,})|.*\S\s+\|\s+\S.*\||\s*[=-]{3,}(?:\s+[=-]{2,})+\s*$")
 _CLOSED = re.compile(r"[.!?:;。！？][\"'”’)\]*_`]*\s*$")
 _OPENING = " \"'“‘(*`["
@@ -228,6 +228,43 @@ def _lines(text: str) -> Iterator[_Line]:
     for raw in text.splitlines(keepends=True):
         yield _Line(start, raw.rstrip("\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"))
         start += len(raw)
+
+
+def _is_debris(line: str) -> bool:
+    """Tell whether a line is markup, a row or code; a line of prose may speak of code."""
+    if _MARKUP_LINE.match(line) or _TABLE.match(line) or _PROMPT.match(line):
+        return True
+    return bool(_CODE.match(line) or _CODE_ANYWHERE.search(line)) and not _is_prose(line)
+
+
+PROSE_WORDS_MIN, PROSE_FUNCTION_SHARE = 8, 0.2
+"""So many words, and so many of them such as every sentence has: prose, whatever signs stand in it."""
+
+
+def _is_prose(text: str) -> bool:
+    tokens = words(text)
+    functional = sum(1 for token in tokens if token in FUNCTION_WORDS)
+    return len(tokens) >= PROSE_WORDS_MIN and functional >= PROSE_FUNCTION_SHARE * len(tokens) and not _is_code(text)
+
+
+def _indented_prose(text: str) -> frozenset[int]:
+    """Return where the lines of those paragraphs begin that are indented as code is, and are prose."""
+    found: set[int] = set()
+    group: list[_Line] = []
+    for line in (*_lines(text), _Line(len(text), "")):
+        if group and (not line.text.strip() or line.indent != group[0].indent):
+            if _is_paragraph(group):
+                found.update(each.start for each in group)
+            group = []
+        if line.text.strip() and line.indent >= CODE_INDENT:
+            group.append(line)
+    return frozenset(found)
+
+
+def _is_paragraph(lines: Sequence[_Line]) -> bool:
+    shown = " ".join(line.text.strip() for line in lines)
+    ends = _CLOSED.search(shown) or _LIST_ITEM.match(lines[0].text)
+    return bool(ends) and _is_prose(shown) and not any(_is_debris(line.text) for line in lines)
 
 
 class _Blocks:
@@ -248,6 +285,7 @@ class _Blocks:
         self._width = lengths[-1] if lengths else 0
         # Of wrapped text most lines are as long as it is wide, whatever one line of code or a table is.
         self._usual = lengths[3 * len(lengths) // 4] if lengths else 0
+        self._prose = _indented_prose(text)
 
     def collect(self) -> list[_Block]:
         for line in _lines(self._text):
@@ -273,7 +311,7 @@ class _Blocks:
             self._flush(complete=True)
             self._heading = display(heading.group(1))
             self._doubtful = False
-        elif self._is_debris(line.text) or self._is_indented_code(line):
+        elif _is_debris(line.text) or self._is_indented_code(line):
             self._flush(complete=False)
             self._doubtful = True
         else:
@@ -292,11 +330,11 @@ class _Blocks:
 
     def _is_indented_code(self, line: _Line) -> bool:
         """Four spaces mean code in an extracted document (and in Markdown), unless a list item goes on."""
-        return line.indent >= CODE_INDENT and not (self._open and line.indent == self._indent)
-
-    @staticmethod
-    def _is_debris(text: str) -> bool:
-        return bool(_MARKUP_LINE.match(text) or _TABLE.match(text) or _CODE.match(text) or _CODE_ANYWHERE.search(text))
+        return (
+            line.indent >= CODE_INDENT
+            and line.start not in self._prose
+            and not (self._open and line.indent == self._indent)
+        )
 
     def _add(self, line: _Line) -> None:
         item = _LIST_ITEM.match(line.text)
@@ -331,6 +369,8 @@ class _Blocks:
         """
         if not self._open or line.indent != self._indent:
             return False
+        if line.start in self._prose and self._open[-1].start in self._prose:
+            return True
         above = self._open[-1].text.rstrip()
         if self._width > WRAPPED_WIDTH_MAX:
             return False
@@ -408,14 +448,16 @@ def sentence_spans(block: str) -> Iterator[tuple[int, int]]:
         yield end + len(rest) - len(rest.lstrip()), end + len(rest.rstrip())
 
 
-def sentences(text: str, *, cut_start: bool = False) -> list[Sentence]:
+def sentences(text: str, *, cut_start: bool = False, title: str = "") -> list[Sentence]:
     """Return the whole sentences of prose in `text`, in order.
 
     Args:
         text: any text; `text[s.start:s.end] == s.text` holds for every sentence that is returned.
         cut_start: the text was cut out of a longer one, so its first sentence may have lost its beginning.
+        title: what the text is about, which may be written small where a sentence begins with it.
     """
     found = []
+    named = frozenset(words(title)) - STOP_WORDS
     for number, block in enumerate(_Blocks(text).collect()):
         body = text[block.start : block.end]
         for place, (start, end) in enumerate(_sentences_of(body, is_item=block.is_item)):
@@ -423,7 +465,7 @@ def sentences(text: str, *, cut_start: bool = False) -> list[Sentence]:
             cut = cut_start and not text[: block.start + start].strip()
             if block.doubtful and start == 0:
                 continue
-            if is_statement(verbatim, cut=cut, is_item=block.is_item):
+            if is_statement(verbatim, cut=cut, is_item=block.is_item, named=named):
                 at = block.start + start
                 found.append(Sentence(at, at + len(verbatim), verbatim, number, place, block.heading))
     return found
@@ -449,11 +491,17 @@ _TELLING = re.compile(
 TELLING_WORDS_MIN = 3
 _COMPARED = re.compile(r'"[\w\s.]*(?:<=?|>=?)[\w\s.<>]*=?[\w\s.]*"')
 """A comparison in quotation marks is no markup (Comparisons can be chained, e.g. "x < y <= z")."""
-_FIGURED = re.compile(r"(?<![\w.])[$€£]?\d+(?:[.,]\d+)*\s?(?:[a-zA-Z%°]{1,}|[.!?]$)")
+_FIGURED = re.compile(r"(?<![\w.])[$€£]?\d+(?:[.,]\d+)*\s?(?:\+|[a-zA-Z%°]{1,}|[.!?]$)")
 
 _LOWER_START = re.compile(
     r"[a-z][\w.-]*(?:\(\))? (?:is|are|was|provides|supports|allows|has|can|offers|returns|gives|makes|lets|uses)\b"
 )
+_IDENTIFIER_START = re.compile(
+    # "continue" may only occur in a loop; structlog.BytesLogger holds; ignore_unknown (bool): raise where ...
+    r"[\"'“‘][a-z][\w.()\[\]-]*[\"'”’],? [\w(]|[a-z][\w-]*(?:[._]\w+)+(?:\(\))?,? [a-z]|"
+    r"[a-z][\w.\[\]-]*(?: \([^()]*\))?(?:: | - | – | -- )(?:[^ ]+ ){3}"
+)
+"""Sentences that begin with something that is written small: a keyword, the name of a function, an option."""
 _DEBRIS = re.compile(
     r"""!\[|\]\(|\]\[|\.{4,}|\s(?:\.\.|…)\s|
         ©|\ball\ rights\ reserved\b|\bclick\ here\b|\bcookies?\ polic|\bsubscribe\b|\bsign\ up\b|_{3,}\s
@@ -498,17 +546,20 @@ _POINTER = re.compile(
 
 
 @lru_cache(maxsize=16_384)
-def is_statement(verbatim: str, *, cut: bool = False, is_item: bool = False) -> bool:
+def is_statement(
+    verbatim: str, *, cut: bool = False, is_item: bool = False, named: frozenset[str] = frozenset()
+) -> bool:
     """Tell whether a sentence can stand alone as a claim: whole, prose, and about something.
 
     Args:
         cut: its beginning may have been cut off.
         is_item: it is a line that stands for itself, and may do without a full stop.
+        named: words of the title; what begins with one of them begins with a name, however it is written.
     """
     shown = display(verbatim)
     shortest = STATEMENT_CHARACTERS_MIN_UNSPACED if is_unspaced(shown) else STATEMENT_CHARACTERS_MIN
     if not shortest <= len(shown) <= STATEMENT_CHARACTERS_MAX or not (
-        _is_whole(shown, cut) or (is_item and not cut and _is_whole_item(shown))
+        _is_whole(shown, cut, named) or (is_item and not cut and _is_whole_item(shown))
     ):
         return False
     bare = _COMPARED.sub('""', shown)
@@ -526,7 +577,7 @@ def is_statement(verbatim: str, *, cut: bool = False, is_item: bool = False) -> 
         if (
             len(tokens) < _words_needed(shown, figured=figured, tells=tells)
             or (functional < 1 and not (tells or _VERBS & set(tokens) or re.search(r"\d.*\.$", shown)))
-            or (len(tokens) >= 9 and functional < (1 if figured and shown.endswith(".") else 2))
+            or (len(tokens) >= 9 and functional < (1 if shown.endswith(".") and (figured or has_verb(shown)) else 2))
         ):
             return False
     # Figures are what a statement is asked for; code is told by its signs, not by its digits.
@@ -545,13 +596,15 @@ def _words_needed(shown: str, *, figured: bool, tells: bool) -> int:
     return STATEMENT_WORDS_MIN - 1 if figured or _NAMES_DOING.match(shown) else STATEMENT_WORDS_MIN
 
 
-def _is_whole(shown: str, cut: bool) -> bool:
+def _is_whole(shown: str, cut: bool, named: frozenset[str]) -> bool:
     if not re.search(r"(?:[.!?。！？][\"'”’)\]」』）]*|\w[)\]\"”’']*:)$", shown) or shown.endswith(("..", "…")):
         return False
     first = shown.lstrip("\"'“‘([")[:1]
     if cut and not first.isupper():
         return False
-    return not first.islower() or bool(_LOWER_START.match(shown)) or _begins_with_a_name(shown)
+    if not first.islower() or _LOWER_START.match(shown) or _IDENTIFIER_START.match(shown):
+        return True
+    return _begins_with_a_name(shown) or (words(shown) or [""])[0] in named
 
 
 def _begins_with_a_name(shown: str) -> bool:
@@ -639,9 +692,17 @@ _ADDRESSES_MODEL = re.compile(
 """What speaks to whoever reads for others. No wall: the wall is that nothing here acts on what a source says."""
 
 
+_LEADING_ON = re.compile(r",? (?:for (?:example|instance)|e\.g\.|i\.e\.|like (?:so|this)):$")
+SAID_BEFORE_MIN = 10
+"""So many words before *for example:* say something themselves."""
+
+
 def is_navigation(text: str) -> bool:
     """Tell whether a sentence says nothing: leads elsewhere, notes a version of the document, instructs a model."""
     shown = display(text)
+    without = _LEADING_ON.sub(".", shown)
+    if len(words(without)) >= SAID_BEFORE_MIN:
+        shown = without
     return bool(_NAVIGATION.match(shown) or _POINTER.search(shown) or _ADDRESSES_MODEL.search(shown))
 
 
