@@ -264,7 +264,11 @@ def _indented_prose(text: str) -> frozenset[int]:
 def _is_paragraph(lines: Sequence[_Line]) -> bool:
     shown = " ".join(line.text.strip() for line in lines)
     ends = _CLOSED.search(shown) or _LIST_ITEM.match(lines[0].text)
-    return bool(ends) and _is_prose(shown) and not any(_is_debris(line.text) for line in lines)
+    return bool(ends) and _is_prose(shown) and not any(_is_debris(line.text) or _is_comment(line) for line in lines)
+
+
+def _is_comment(line: _Line) -> bool:
+    return line.text.lstrip().startswith("#")
 
 
 class _Blocks:

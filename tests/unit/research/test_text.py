@@ -103,7 +103,8 @@ def test_the_python_reference_yields_prose_only() -> None:
     assert len(found) > 1000
     ended = [(topic, each) for topic, each in found if display(each.text)[-1] in ".!?\"'”’):"]
     for topic, sentence in ended:
-        shown = re.sub(r'"[^"]*"', '""', display(sentence.text))  # What is quoted is spoken of, not debris.
+        # What is quoted is spoken of, not debris.
+        shown = re.sub(r'"[^"]*"|‘[^’]*’', '""', display(sentence.text))
         assert not any(mark in shown for mark in debris), (topic, shown)
         assert not shown[0].islower() or " is " in shown or "()" in shown or shown.split()[1].endswith("s"), (
             topic,
@@ -131,6 +132,73 @@ def test_words_and_terms() -> None:
     assert words("It costs 1,200.50 CHF; Python's 3.12!") == ["it", "costs", "1,200.50", "chf", "python's", "3.12"]
     assert terms("The managers are managing") == (stem("managers"), stem("managing"))
     assert normalise(" a\n b\t") == "a b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # A paragraph that is indented as a whole, wrapped, in a text with longer lines elsewhere.
+        "POP3 mailboxes are locked while they are read.\n\n        POP is a line-based protocol, which means that\n"
+        "        large messages consume lots of cycles.\n\n" + "word " * 60 + "ends here.\n",
+        # Under the head of a function, deeper than it.
+        "    read(filenames, encoding=None)\n        Parse the named files. Those that do not exist\n"
+        "        are ignored without a word.\n",
+        # Prose that speaks of code.
+        'For strings, "x in y" is "True" if x is part of y. An equivalent test is "y.find(x) != -1", as said before.',
+    ],
+)
+def test_prose_is_read_however_it_is_set(text: str) -> None:
+    found = [" ".join(sentence.text.split()) for sentence in sentences(text)]
+    assert any("consume lots" in each or "are ignored" in each or "An equivalent" in each for each in found), found
+    for sentence in sentences(text):
+        assert text[sentence.start : sentence.end] == sentence.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "    # This is the comment of a piece of code that is not to be read as prose.\n    x = compute(1)\n",
+        "    if x == 1 and y == 2 or z != 3:\n        return the_result_of_it(x, y)\n",
+        ">>> for each in the_list_of_it: print(each) and that is it.\n",
+    ],
+)
+def test_code_is_not_read(text: str) -> None:
+    assert sentences(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"continue" may only occur in a loop, but not nested in a function or class definition within it.',
+        "structlog.BytesLogger and its kin now hold weak references to the files they use for output.",
+        "ignore_unknown_formats: set to False to raise on a format value with no validator.",
+        "socksio - Required by those who install the optional extra of that name.",
+        "The packaging library uses calendar-based versioning (YY.N).",
+        "It supports Python 3.9+ and PyPy3 7.3.11+.",
+    ],
+)
+def test_what_begins_small_or_has_few_small_words_is_a_statement(text: str) -> None:
+    assert is_statement(text, is_item=True)
+    assert not is_statement("which " + text[0].lower() + text[1:])
+
+
+def test_a_sentence_may_begin_with_the_name_in_the_title() -> None:
+    text = "tqdm derives from an Arabic word that can mean progress."
+    assert [each.text for each in sentences(text, title="tqdm")] == [text]
+    assert not sentences("bars derive from an Arabic word that can mean progress.", title="tqdm")
+
+
+@pytest.mark.parametrize(
+    ("text", "leads"),
+    [
+        ("To skip the compilation you must set the variable YARL_NO_EXTENSIONS to a non-empty value, e.g.:", False),
+        ("It is useful as a placeholder when a statement is required by the syntax, for example:", False),
+        ("This is done like this:", True),
+        ("Use it, for example:", True),
+    ],
+)
+def test_what_says_something_before_it_leads_on(text: str, leads: bool) -> None:
+    assert is_navigation(text) is leads
 
 
 @pytest.mark.parametrize(("text", "leans"), [("It is so.", True), ("However, no.", True), ("Item one is so.", False)])
