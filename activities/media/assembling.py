@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 
 from activities.media.hearing_child import UNSPACED
 from activities.media.voices import speakers_of
-from activities.research.text import sentence_spans
+from activities.research.sentences import sentence_spans
 from schema.contracts.media import PortionReading, Segment, Sentence, Speaker, Transcript, Word
 
 PAUSE_S = 2.0

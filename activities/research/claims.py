@@ -16,21 +16,12 @@ from activities.research.polarity import polar, rank
 from activities.research.quantities import dates, designations, figures, names, versions
 from activities.research.questions import single_questions
 from activities.research.rows import rows_of
+from activities.research.sentences import Sentence, sentences
 from activities.research.similarity import overlap, select_diverse
 from activities.research.statements import Fact, facts_of
 from activities.research.strangers import Told, strangers, told_by
-from activities.research.text import (
-    STATEMENT_CHARACTERS_MAX,
-    Sentence,
-    display,
-    has_verb,
-    is_navigation,
-    leans_on_previous,
-    normalise,
-    sentences,
-    terms,
-    words,
-)
+from activities.research.telling import STATEMENT_CHARACTERS_MAX, has_verb, is_navigation, leans_on_previous
+from activities.research.text import display, normalise, terms, words
 from activities.research.values import subject_names
 from activities.research.wanted import wanted
 from schema.contracts.research import AgentView, Claim, Finding, Passage, SourceRef

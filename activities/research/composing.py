@@ -12,7 +12,8 @@ from activities.research.phrased import as_question
 from activities.research.phrases import counted, say
 from activities.research.questions import query_terms, single_questions
 from activities.research.rows import read_said
-from activities.research.text import as_sentence, lacks_subject, leans_on_previous, terms
+from activities.research.telling import lacks_subject, leans_on_previous
+from activities.research.text import as_sentence, terms
 from schema.contracts.research import BY_RULE, Brief, Claim, Finding, Report, Section, Sentence, Subtask
 
 SUMMARY_STATEMENTS_MAX = 6

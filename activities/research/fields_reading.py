@@ -12,7 +12,8 @@ from functools import lru_cache
 
 from activities.research.fields_columns import meanings_of, word_list
 from activities.research.lexicon import words_of
-from activities.research.text import STOP_WORDS, sentence_spans, stem, words
+from activities.research.sentences import sentence_spans
+from activities.research.text import STOP_WORDS, stem, words
 from schema.contracts.research import Passage, SourceRef
 from schema.contracts.tables import TableHead
 

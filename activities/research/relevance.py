@@ -16,17 +16,8 @@ from activities.research.phrased import as_question
 from activities.research.quantities import dates, designations, figures, names, quotations
 from activities.research.questions import PLACING, PLACING_WEIGHT, query_terms, specific_terms, subject_terms
 from activities.research.similarity import Bm25
-from activities.research.text import (
-    STOP_WORDS,
-    display,
-    has_verb,
-    lacks_subject,
-    leans_on_previous,
-    singular,
-    terms,
-    uninflected,
-    words,
-)
+from activities.research.telling import has_verb, lacks_subject, leans_on_previous
+from activities.research.text import STOP_WORDS, display, singular, terms, uninflected, words
 from activities.research.values import designated, subject_names
 from activities.research.wanted import meanings, wanted
 from schema.contracts.research import SourceRef

@@ -15,7 +15,9 @@ from activities.research.polarity import Polar, polar, rank
 from activities.research.quantities import Figure, dates, figures, versions
 from activities.research.relations import Relation, relations_of
 from activities.research.rows import Field, Said, read_said
-from activities.research.text import STOP_WORDS, display, has_verb, leans_on_previous, sentences, stem, terms, words
+from activities.research.sentences import sentences
+from activities.research.telling import has_verb, leans_on_previous
+from activities.research.text import STOP_WORDS, display, stem, terms, words
 from activities.research.values import (
     Event,
     Value,

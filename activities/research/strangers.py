@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from activities.research.phrased import as_question
 from activities.research.questions import asks_for_one_thing, single_questions
-from activities.research.text import STOP_WORDS, display, has_verb, stem, words
+from activities.research.telling import has_verb
+from activities.research.text import STOP_WORDS, display, stem, words
 from activities.research.values import subject_names
 from activities.research.wanted import KEY_WORDS_MAX, opening_names, opens_with_name, wanted
 from schema.contracts.research import Claim, Finding, Subtask

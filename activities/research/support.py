@@ -13,8 +13,9 @@ from itertools import pairwise
 from activities.research.lexicon import words_of
 from activities.research.polarity import ORDINALS, antonym_of
 from activities.research.quantities import Figure, dates, figures, names, negations, opposed, quotations, versions
+from activities.research.sentences import sentences
 from activities.research.similarity import contained
-from activities.research.text import FUNCTION_WORDS, GENERIC_WORDS, display, normalise, sentences, stem, terms, words
+from activities.research.text import FUNCTION_WORDS, GENERIC_WORDS, display, normalise, stem, terms, words
 from activities.research.values import concept, spelled_out
 
 CONTENT_OVERLAP_MIN = 0.6

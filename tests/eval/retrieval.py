@@ -35,7 +35,7 @@ from sqlalchemy import text
 
 from activities.documents.activities import DocumentActivities
 from activities.embedding.embedder import Embedder, EmbeddingConfig, build_embedder
-from activities.research.text import sentences
+from activities.research.sentences import sentences
 from activities.tools import corpus_search
 from activities.tools.context import ToolContext
 from activities.tools.ranking import Occurrences, relevance, weigh

@@ -29,7 +29,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from activities.research.decomposition import plan_subtasks
-from activities.research.text import display, sentences
+from activities.research.sentences import sentences
+from activities.research.text import display
 from schema.contracts.research import Brief
 
 

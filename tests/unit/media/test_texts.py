@@ -11,7 +11,7 @@ from activities.documents.passages import split_passages
 from activities.media.assembling import transcript
 from activities.media.document import transcript_document, transcript_text
 from activities.media.subtitles import cues, subtitles_srt, subtitles_vtt
-from activities.research.text import sentences
+from activities.research.sentences import sentences
 from schema.contracts.media import (
     AudioStream,
     MediaInfo,

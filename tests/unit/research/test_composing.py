@@ -3,7 +3,7 @@
 import pytest
 
 from activities.research.composing import report_title
-from activities.research.text import lacks_subject
+from activities.research.telling import lacks_subject
 from schema.contracts.research import Brief
 
 

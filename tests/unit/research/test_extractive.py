@@ -14,7 +14,8 @@ from activities.research.acting import next_action, search_query
 from activities.research.citations import check_citations
 from activities.research.claims import CLAIMS_PER_CALL_MAX, extract, stitch
 from activities.research.extractive import ExtractiveReasoner
-from activities.research.text import display, is_statement, normalise
+from activities.research.telling import is_statement
+from activities.research.text import display, normalise
 from schema.contracts.research import Brief, Finish, Passage, StepRecord, Subtask, ToolCall
 from tests.support.corpus import (
     MemoryCorpus,

@@ -10,17 +10,9 @@ from hypothesis import strategies as st
 
 from activities.documents.extract import extract
 from activities.research.quantities import negations
-from activities.research.text import (
-    display,
-    is_navigation,
-    is_statement,
-    leans_on_previous,
-    normalise,
-    sentences,
-    stem,
-    terms,
-    words,
-)
+from activities.research.sentences import sentences
+from activities.research.telling import is_navigation, is_statement, leans_on_previous
+from activities.research.text import display, normalise, stem, terms, words
 
 PROSE = "A context manager handles entry and exit. It costs 3.5 CHF, e.g. in Zurich. Dr. Frei of the U.S. Army agrees!"
 
