@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+from activities.agents.deciding import own
 from activities.documents.extract import extract
 from activities.documents.passages import embedded_text, split_passages
 from activities.embedding.embedder import Vector
@@ -263,7 +264,8 @@ async def research(
             record = StepRecord(step=step, tool=action.tool, arguments=action.arguments, ok=True, passages=passages)
             drawn = await reasoner.extract_claims(view, passages)
             tokens += drawn.tokens
-            view = view.model_copy(update={"steps": (*view.steps, record), "claims": (*view.claims, *drawn.value)})
+            found = own(drawn.value, subtask.number)
+            view = view.model_copy(update={"steps": (*view.steps, record), "claims": (*view.claims, *found)})
         claims.update((claim.id, claim) for claim in view.claims)
     merged = await reasoner.merge(brief, tuple(claims.values()))
     resolved = await reasoner.resolve_conflicts(brief, merged.value, claims)
