@@ -19,7 +19,7 @@ from activities.research.rows import rows_of
 from activities.research.sentences import Sentence, sentences
 from activities.research.similarity import overlap, select_diverse
 from activities.research.statements import Fact, facts_of
-from activities.research.strangers import Told, strangers, told_by
+from activities.research.strangers import Told, strangers, told_by, unheard_of
 from activities.research.telling import STATEMENT_CHARACTERS_MAX, has_verb, is_navigation, leans_on_previous
 from activities.research.text import display, normalise, terms, words
 from activities.research.values import subject_names
@@ -344,7 +344,9 @@ def _worths(
 ) -> list[float]:
     """Return what the candidates are worth by themselves and by the passages they stand in, 0 for what is not kept."""
     near = passages_near(question, passages, meanings)
-    if is_far(question, near):
+    read = [f"{each.source.title} {each.heading} {each.text}" for each in passages]
+    held = [f"{claim.source.title} {claim.text}" for claim in known]
+    if is_far(question, near, is_unheard_of=unheard_of(question, (*held, *read))):
         return [0.0] * len(pool)
     kept = _worth_keeping(question, pool, known, meanings)
     if meanings is not None and near is not None:

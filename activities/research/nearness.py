@@ -92,9 +92,18 @@ def passages_near(question: str, passages: Sequence[Passage], meanings: Meanings
     return meanings.near(question, [embedded_text(passage.heading, passage.text) for passage in passages])
 
 
-def is_far(question: str, near: Sequence[float] | None) -> bool:
-    """Tell whether no passage means what an open question asks: what is alike in them is words."""
-    return near is not None and max(near) < PASSAGE_FAR and not wanted(question).is_definite
+def is_far(question: str, near: Sequence[float] | None, *, is_unheard_of: bool = False) -> bool:
+    """Tell whether no passage means what a question asks: what is alike in them is words.
+
+    Args:
+        is_unheard_of: none names what the question names (`strangers.py`), and only one that answers all the same may
+            speak of it in another word.
+    """
+    if near is None:
+        return False
+    if is_unheard_of:
+        return max(near) < PASSAGE_MIN
+    return max(near) < PASSAGE_FAR and not wanted(question).is_definite
 
 
 def nearest(

@@ -207,12 +207,17 @@ TITLE_CASE_MIN = 0.7
 """Where more of the words than this have capitals, capitals tell nothing."""
 
 
+def is_in_title_case(question: str) -> bool:
+    """Tell whether capitals tell nothing (How Many Employees Does Google Have)."""
+    written = [word for word in question.split() if word[:1].isalpha()]
+    return len(written) > 3 and sum(word[:1].isupper() for word in written) > TITLE_CASE_MIN * len(written)
+
+
 def _whole_names(question: str, subject: frozenset[str]) -> frozenset[str]:
     """Return the stems of a subject with the other words of its names (Delviolane, of which *Salve* was seen)."""
     found = set(subject)
-    written = [word for word in question.split() if word[:1].isalpha()]
-    if len(written) > 3 and sum(word[:1].isupper() for word in written) > TITLE_CASE_MIN * len(written):
-        return subject  # How Many Employees Does Google Have.
+    if is_in_title_case(question):
+        return subject
     for match in _CAPITALS.finditer(question):
         name = [word for word in words(match.group()) if word not in _NO_NAME and not _says_property(word)]
         if subject.intersection(map(stem, name)):
