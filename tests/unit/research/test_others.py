@@ -7,10 +7,10 @@ import pytest
 from activities.research.claims import extract
 from activities.research.findings import merge_claims
 from activities.research.material import Material
-from activities.research.strangers import thing_named
+from activities.research.strangers import thing_named, unheard_of
 from schema.contracts.research import Brief, Passage, Subtask
 from tests.support.corpus import passages_of, source_of
-from tests.support.making import claim_of, view_of
+from tests.support.making import Meant, claim_of, view_of
 
 QUESTION = "What viscosity does the data sheet promise for Cordaite?"
 ASKED = "Cordaite has a viscosity of 165 centistokes, by the data sheet of its maker."
@@ -103,3 +103,36 @@ def test_a_short_form_of_the_name_is_no_other_thing() -> None:
     full = ("Angela Merkel was chancellor in 2012.", "Notes")
     short = ("In 2012, Merkel was chancellor and visited Paris.", "Press cuttings")
     assert stated(question, full, short) == {full[0], short[0]}
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "unheard"),
+    [
+        ("How do I make a list component render again in Svelte?", "Lists render their items lazily.", True),
+        ("How do I make a list component render again in Svelte?", "A Svelte list renders again.", False),
+        ("Who runs Postgres in Zurich?", "PostgreSQL is run by the office in Zürich, Zurich.", False),
+        ("Which port does Apache Cassandra use?", "Apache listens on port 80.", False),
+        ("What is the capital of Burkina Faso?", "The capital of the firm is 2 million.", True),
+        ("What is the GDP per head?", "The gross domestic product per head is 41,000.", False),
+        ("How Many Employees Does Google Have", "The search company has 180,000 employees.", False),
+        ("What do employees of the search company earn?", "They earn well.", False),
+    ],
+)
+def test_a_name_that_no_text_has_is_told(question: str, text: str, unheard: bool) -> None:
+    assert unheard_of(question, [text]) is unheard
+
+
+def test_what_nothing_names_is_answered_only_by_what_surely_means_it() -> None:
+    question = "How do I renew a Norwegian passport in Oslo?"
+    near, far = (
+        "Passports of Norway are renewed at the police station.",
+        "Licences of drivers are renewed at the office.",
+    )
+    view = view_of(question)
+
+    def drawn_with(nearness: float, text: str) -> set[str]:
+        meanings = Meant(lambda question, texts: [nearness] * len(texts))
+        return {claim.text for claim in extract(view, read(text), meanings)}
+
+    assert near in drawn_with(0.8, near)
+    assert not drawn_with(0.5, far)
