@@ -1,7 +1,7 @@
 """A generated corpus with planted facts, of which everything is known: who says what, where, and how it is wrong. Pure.
 
 Nine kinds of things (`data/planted.toml`), every fact worded by templates of one split, so that what is measured
-is worded otherwise than what was looked at before; fifteen splits (`WORLDS`) are each about nine other kinds with
+is worded otherwise than what was looked at before; sixteen splits (`WORLDS`) are each about nine other kinds with
 other properties (`data/elsewhere.toml` and so on). What stands around the facts is in `data/surroundings.toml`.
 Same seed and split: same bytes.
 """
@@ -47,6 +47,7 @@ Split = Literal[
     "downtown",
     "midland",
     "riverside",
+    "hillside",
 ]
 """develop: looked at. held-out, unseen, sealed: only measured until 2026-11-28, then looked at. fresh: written by
 somebody who had not read the reasoner, and only scored.
@@ -68,7 +69,8 @@ offing, inland: written after those had been looked at, the same way; looked at 
 upland: written after that, the same way; looked at after its first score.
 seaward: written after all of that, the same way; looked at after its first score.
 downtown: written after that, the same way; only scored.
-midland, riverside: written after that, the same way; only scored."""
+midland, riverside: written on 2026-12-01, the same way; midland was looked at after its first score.
+hillside: written after that, the same way; only scored."""
 WORLDS: tuple[Split, ...] = get_args(Split)[get_args(Split).index("elsewhere") :]
 """The splits that have a world of their own, and nothing but planted facts."""
 WORDINGS: tuple[Split, ...] = tuple(split for split in get_args(Split) if split not in WORLDS)
