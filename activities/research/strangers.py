@@ -100,7 +100,7 @@ def strange_findings(
 
 
 _NAME = re.compile(r"[A-ZÀ-Ý][\w’'-]*(?: [A-ZÀ-Ý\d][\w’'-]*)*")
-ACRONYM_CHARACTERS_MAX = 5
+ACRONYM_CHARACTERS_MAX = 4
 """What is so short and in capitals may be spelled out where it is spoken of (GDP)."""
 
 
