@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from activities.research.phrased import as_question
 from activities.research.questions import asks_for_one_thing, query_terms, single_questions
-from activities.research.telling import has_verb
+from activities.research.telling import has_verb, leans_on_previous
 from activities.research.text import STOP_WORDS, display, stem, words
 from activities.research.values import subject_names
 from activities.research.wanted import KEY_WORDS_MAX, is_in_title_case, opening_names, opens_with_name, wanted
@@ -35,7 +35,8 @@ def told_by(claim: Claim) -> Told:
 def strangers(question: str, told: Sequence[Told], known: Iterable[Told] = ()) -> frozenset[int]:
     """Return the places of what names something else, in sources that never name what a question for one thing names.
 
-    Where no source names it, or all do, nothing is told by that.
+    Where no source names it, or all do, nothing is told by that; another thing of its kind (Zandaven Bridge, where
+    Orlen Bridge is asked about) is told wherever it stands.
 
     Args:
         known: what else was read; it tells which sources name it.
@@ -43,6 +44,7 @@ def strangers(question: str, told: Sequence[Told], known: Iterable[Told] = ()) -
     subject = thing_named(question)
     if not subject:
         return frozenset()
+    siblings = frozenset(number for number, each in enumerate(told) if _names_sibling(subject, each.text))
     held: dict[str, set[str]] = {}
     for each in told:
         said = words(f"{each.text} {each.above}")
@@ -56,8 +58,8 @@ def strangers(question: str, told: Sequence[Told], known: Iterable[Told] = ()) -
         each.snapshot_sha256 for each in known if telling & {stem(word) for word in words(f"{each.text} {each.above}")}
     }
     if not telling or not naming:
-        return frozenset()
-    return frozenset(
+        return siblings
+    return siblings | frozenset(
         number
         for number, each in enumerate(told)
         if each.snapshot_sha256 not in naming and {stem(name) for name in subject_names(display(each.text))} - subject
@@ -69,6 +71,19 @@ def _in_other_names(subject: frozenset[str], told: Iterable[Told]) -> frozenset[
     texts = {part for each in told for part in (each.text, each.above)}
     pairs = {pair for text in texts for pair in _named_together(text)}
     return frozenset().union(*(pair & subject for pair in pairs if len(pair & subject) == 1))
+
+
+def _names_sibling(subject: frozenset[str], text: str) -> bool:
+    """Tell whether a statement names another thing whose name ends as the subject's does, and not the subject."""
+    shown = display(text)
+    if len(subject) < 2 or leans_on_previous(shown) or subject <= {stem(word) for word in words(shown)}:
+        return False
+    named = subject_names(f"x {shown}")
+    for match in _NAME.finditer(shown):
+        run = [word for word in words(match.group()) if word in named]
+        if len(run) > 1 and stem(run[-1]) in subject and subject.isdisjoint(map(stem, run[:-1])):
+            return True
+    return False
 
 
 @lru_cache(maxsize=16_384)

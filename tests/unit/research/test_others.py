@@ -7,7 +7,7 @@ import pytest
 from activities.research.claims import extract
 from activities.research.findings import merge_claims
 from activities.research.material import Material
-from activities.research.strangers import thing_named, unheard_of
+from activities.research.strangers import Told, strangers, thing_named, unheard_of
 from schema.contracts.research import Brief, Passage, Subtask
 from tests.support.corpus import passages_of, source_of
 from tests.support.making import Meant, claim_of, view_of
@@ -136,3 +136,19 @@ def test_what_nothing_names_is_answered_only_by_what_surely_means_it() -> None:
 
     assert near in drawn_with(0.8, near)
     assert not drawn_with(0.5, far)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Breaches of Corroangleford Bylaw are punished with a fine of 1,260 crowns.", False),
+        ("Breaches of Morliettisham Bylaw are punished with a fine of 480 crowns.", True),
+        ("Like Corroangleford Bylaw, Morliettisham Bylaw knows a fine of 480 crowns.", True),
+        ("It replaced Corroangleford Bylaw, whose fine was 480 crowns.", True),
+        ("The fine is 480 crowns, says the clerk of the town.", True),
+    ],
+)
+def test_another_thing_of_its_kind_is_left_out_wherever_it_stands(text: str, kept: bool) -> None:
+    question = "How high is the fine of the Morliettisham Bylaw?"
+    told = [Told(each, "Notes on Morliettisham Bylaw", "a" * 64) for each in ("Morliettisham Bylaw is strict.", text)]
+    assert strangers(question, told) == (frozenset() if kept else frozenset({1}))
