@@ -42,7 +42,7 @@ from activities.research.findings import merge_claims
 from activities.research.material import Material
 from activities.research.meanings import Meanings
 from activities.research.models_acting import action_of
-from activities.research.models_asking import Talk, together
+from activities.research.models_asking import Talk
 from activities.research.models_reading import (
     claim_of,
     conflict_seen,
@@ -154,7 +154,7 @@ class ModelReasoner:
             )
 
         batches = list(passage_batches(passages, self._config.prompt_characters_max))
-        for batch, answer in zip(batches, await together([draw(batch) for batch in batches]), strict=True):
+        for batch, answer in zip(batches, await talk.together([draw(batch) for batch in batches]), strict=True):
             for drawn in answer.claims[:CLAIMS_PER_PROMPT_MAX] if answer else ():
                 claim = claim_of(drawn, batch, view.subtask.number, drawn_by=self._model("researcher"))
                 if claim is not None and claim.id not in known:
@@ -191,7 +191,7 @@ class ModelReasoner:
             )
 
         batches = list(passage_batches(near, self._config.prompt_characters_max))[:FILL_BATCHES_MAX] if asked else []
-        for batch, answer in zip(batches, await together([look(batch) for batch in batches]), strict=True):
+        for batch, answer in zip(batches, await talk.together([look(batch) for batch in batches]), strict=True):
             for each in answer.cells[: 2 * len(asked)] if answer else ():
                 if 0 < each.column <= len(asked):
                     column = asked[each.column - 1]
@@ -217,7 +217,7 @@ class ModelReasoner:
             return await talk.ask_if_usable("writer", "merge", Merging, [fenced("findings", findings_text(batch))])
 
         batches = self._batches(findings)
-        for batch, answer in zip(batches, await together([group(batch) for batch in batches]), strict=True):
+        for batch, answer in zip(batches, await talk.together([group(batch) for batch in batches]), strict=True):
             for same in answer.groups if answer else ():
                 findings = joined(findings, findings_named(same.findings, batch), by_id)
         findings.sort(key=lambda finding: (-finding.weight, finding.id))
@@ -240,7 +240,7 @@ class ModelReasoner:
             )
 
         batches = self._batches(findings)
-        for batch, answer in zip(batches, await together([compare(batch) for batch in batches]), strict=True):
+        for batch, answer in zip(batches, await talk.together([compare(batch) for batch in batches]), strict=True):
             for seen in answer.conflicts if answer else ():
                 conflict = conflict_seen(seen, batch, claims)
                 if conflict is not None and not is_known(conflict, conflicts):
@@ -261,7 +261,7 @@ class ModelReasoner:
         if not any(material.by_subtask.values()):
             return Reasoned(value=compose_report(material, made="modelled"))
         talk, best = self._talk(), min(3 * ANALYSIS_PER_SUBTASK_MAX, self._findings_max)
-        sections = await together(
+        sections = await talk.together(
             [
                 self._analysis(talk, material, subtask, found[:best])
                 for subtask in subtasks

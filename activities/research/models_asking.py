@@ -41,11 +41,15 @@ class Unusable(ValueError):
     """An answer that is cut off, no JSON, or does not fit its schema."""
 
 
+class _NotAsked(Exception):
+    """Another question of the same operation failed while this one waited."""
+
+
 class _RepairFailed(Exception):
     """The provider failed between an unusable draft and its repair."""
 
-    def __init__(self, draft: Answered, error: DependencyError) -> None:
-        super().__init__(error.detail)
+    def __init__(self, draft: Answered, error: Exception) -> None:
+        super().__init__(str(error))
         self.draft = draft
         self.error = error
 
@@ -60,6 +64,7 @@ class Talk:
         self._config = config
         self._name = name
         self._seats = seats
+        self._is_broken = False
         self.tokens = Tokens()
         """Of every answer so far, usable or not."""
         self.unusable = 0
@@ -96,6 +101,25 @@ class Talk:
                 output_tokens=self.tokens.output,
             )
         return answer.model_validate_json(answered.text)
+
+    async def together(self, asks: Sequence[Awaitable[T]]) -> list[T]:
+        """Ask at once what does not depend on each other; the answers come in order.
+
+        What is with the model already is awaited before the first error is raised: it is bought, and an open journal
+        has it. What waits for a seat then is not asked.
+        """
+        answers = await asyncio.gather(*map(self._unless_broken, asks), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, _NotAsked):
+                raise answer
+        return [answer for answer in answers if not isinstance(answer, BaseException)]
+
+    async def _unless_broken(self, ask: Awaitable[T]) -> T:
+        try:
+            return await ask
+        except Exception:
+            self._is_broken = True
+            raise
 
     async def ask_if_usable(
         self, role: Role, prompt: str, answer: type[A], data: Sequence[str], **values: int | str
@@ -134,7 +158,7 @@ class Talk:
         ]
         try:
             completion = await self._send(role, prompt, answer, talk, values)
-        except DependencyError as error:
+        except (DependencyError, _NotAsked) as error:
             if not tokens.total:
                 raise
             raise _RepairFailed(drafted, error) from error
@@ -157,6 +181,8 @@ class Talk:
             system = system_text(prompt, answer, with_schema=not said, canary=self._config.canary, **values)
             try:
                 async with self._seats:
+                    if self._is_broken:
+                        raise _NotAsked
                     completion = await vendor.complete(
                         model=model,
                         messages=[{"role": "system", "content": system}, *talk],
@@ -183,18 +209,6 @@ class Talk:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             place = ".".join(str(part) for part in first["loc"]) or "the answer"
             raise Unusable(f"{place}: {first['msg']}"[:300]) from error
-
-
-async def together(asks: Sequence[Awaitable[T]]) -> list[T]:
-    """Ask at once what does not depend on each other; the answers come in order.
-
-    All are asked before the first error is raised: what the others were answered is bought, and an open journal has it.
-    """
-    answers = await asyncio.gather(*asks, return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return [answer for answer in answers if not isinstance(answer, BaseException)]
 
 
 def _draft_of(digest: str) -> str:

@@ -185,7 +185,7 @@ def _is_unread_aside(
 ) -> bool:
     """Tell whether a finding that cannot be compared (They needed 51 clauses to say in X ...) is an old aside.
 
-    It names the thing, gives no value that is asked for, and something newer answers better.
+    It names the thing and gives no value that is asked for; something newer does, and answers better.
     """
     backing = [claims[each] for each in finding.claim_ids if each in claims]
     at = newest([each.source for each in backing]) if backing else None
@@ -196,7 +196,10 @@ def _is_unread_aside(
     better = [fact for fact in own if (stated := stated_at(fact)) is None or stated - at >= NEWER_BY]
     return bool(asking) and all(
         asked.answered_by(text) < VALUE_ONLY
-        and any(is_about(asked, fact) and _answers(fact) > worth for fact in better)
+        and any(
+            is_about(asked, fact) and asked.answered_by(fact.text) >= VALUE_ONLY and _answers(fact) > worth
+            for fact in better
+        )
         for asked in asking
     )
 

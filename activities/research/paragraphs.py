@@ -38,6 +38,8 @@ class Paragraph:
     heading: str
     doubtful: bool
     """The lines right above were no prose, or stopped in the middle: the first sentence may lack its beginning."""
+    after_open: bool = False
+    """What stands above it, a blank line away, stopped in the middle: what begins small here may be the rest of it."""
     is_item: bool = False
     """One of several lines that stand each for itself, as the items of a list do: it may do without a full stop."""
 
@@ -46,7 +48,7 @@ _LIST_ITEM = re.compile(r"\s*(?:[*+•·‣–-]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$")
 _UNDERLINE = re.compile(r"\s*([=\-~*^\"'+#.`_:])\1{2,}\s*$")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
-_PROMPT = re.compile(r"\s*(?:>>>|\.\.\.\s|\$\s|%\s|#!|@\w|//|/\*|\*/|<\?|\{%)")
+_PROMPT = re.compile(r"\s*(?:>>>|\.\.\.\s|\$\s|%\s|#!|@\w|//|/\*|\*/|<\?|\{%|[\w.\[\]]+ (?:[+\-*/|&]?=|:=) ?[\"'({\[])")
 _CODE = re.compile(
     r"""\s*(?:
         (?:def|class|async\s+def|if|elif|else|for|while|with|try|except|finally|match|case)\b[^.]*:\s*(?:\#.*)?$|
@@ -87,9 +89,19 @@ def _is_debris(line: str) -> bool:
 
 PROSE_WORDS_MIN, PROSE_FUNCTION_SHARE = 8, 0.2
 """So many words, and so many of them such as every sentence has: prose, whatever signs stand in it."""
+PROSE_CHARACTERS_MAX = 20_000
+_LONG_WORD = re.compile(r"\S{200}")
+_NO_PROSE = re.compile(
+    r"\s*(?:#|;|--|\"|%|\\|\+|@@|TODO\b|FIXME\b|REM |Traceback\b|"
+    r"\[?\d{4}-\d\d-\d\d[T ]\d|\[?\d\d:\d\d:\d\d|\d+(?: ?\||  )|"
+    r"Page \d|.*\b(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\b)|.*\S {3,}\S"
+)
+"""Comments, differences, options, logs, listings, footers, columns side by side."""
 
 
 def _is_prose(text: str) -> bool:
+    if len(text) > PROSE_CHARACTERS_MAX or _LONG_WORD.search(text):
+        return False
     tokens = words(text)
     functional = sum(1 for token in tokens if token in FUNCTION_WORDS)
     return len(tokens) >= PROSE_WORDS_MIN and functional >= PROSE_FUNCTION_SHARE * len(tokens) and not is_code(text)
@@ -112,11 +124,11 @@ def _indented_prose(text: str) -> frozenset[int]:
 def _is_paragraph(lines: Sequence[_Line]) -> bool:
     shown = " ".join(line.text.strip() for line in lines)
     ends = _CLOSED.search(shown) or _LIST_ITEM.match(lines[0].text)
-    return bool(ends) and _is_prose(shown) and not any(_is_debris(line.text) or _is_comment(line) for line in lines)
-
-
-def _is_comment(line: _Line) -> bool:
-    return line.text.lstrip().startswith("#")
+    return (
+        bool(ends)
+        and _is_prose(shown)
+        and not any(_is_debris(each.text) or _NO_PROSE.match(each.text) for each in lines)
+    )
 
 
 class Paragraphs:
@@ -133,6 +145,8 @@ class Paragraphs:
         self._literal_indent: int | None = None
         self._doubtful = False
         self._is_item = False
+        self._above_open = False
+        self._after_open = False
         lengths = sorted(len(line.text) for line in _lines(text) if line.text.strip())
         self._width = lengths[-1] if lengths else 0
         # Of wrapped text most lines are as long as it is wide, whatever one line of code or a table is.
@@ -159,13 +173,14 @@ class Paragraphs:
                 self._heading = display(self._open[0].text)
                 self._open = []
             self._flush(complete=True)
+            self._above_open = False
         elif heading := _HEADING.match(line.text):
             self._flush(complete=True)
             self._heading = display(heading.group(1))
-            self._doubtful = False
+            self._doubtful = self._above_open = False
         elif _is_debris(line.text) or self._is_indented_code(line):
             self._flush(complete=False)
-            self._doubtful = True
+            self._doubtful, self._above_open = True, False
         else:
             self._add(line)
 
@@ -209,6 +224,7 @@ class Paragraphs:
             if item:
                 self._doubtful = False
             self._is_item = is_item
+            self._after_open = self._above_open
             content = item.end() if item else line.indent
             self._content_start = line.start + content
             self._indent = content
@@ -244,12 +260,26 @@ class Paragraphs:
             self._literal_indent = self._open[0].indent
         if end > self._content_start:
             is_item = self._is_item and complete
-            self._found.append(Paragraph(self._content_start, end, self._heading, self._doubtful, is_item))
+            self._found.append(
+                Paragraph(self._content_start, end, self._heading, self._doubtful, self._after_open, is_item)
+            )
+            self._above_open = not is_item and _stops(last.text)
             if complete and len(self._open) == 1 and _looks_like_heading(last.text):
                 self._heading = display(last.text)
         self._open = []
         self._doubtful = False
         self._is_item = False
+
+
+def _stops(line: str) -> bool:
+    """Tell whether a paragraph's last line stops in the middle of a sentence, and is no heading either."""
+    if _CLOSED.search(line):
+        return False
+    is_short = _looks_like_heading(line) and len(line.split()) <= HEADING_WORDS_MAX
+    return not is_short or not FUNCTION_WORDS.isdisjoint(words(line)[-1:])
+
+
+HEADING_WORDS_MAX = 5
 
 
 def _looks_like_heading(line: str) -> bool:

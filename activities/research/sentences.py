@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from activities.research.lexicon import words_of
 from activities.research.paragraphs import Paragraphs
 from activities.research.telling import is_statement
-from activities.research.text import STOP_WORDS, words
+from activities.research.text import words
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ def sentences(text: str, *, cut_start: bool = False, title: str = "") -> list[Se
         title: what the text is about, which may be written small where a sentence begins with it.
     """
     found = []
-    named = frozenset(words(title)) - STOP_WORDS
+    # A title of one word is a name; of several, they may be any words.
+    named = frozenset(words(title)) if len(words(title)) == 1 else frozenset()
     for number, block in enumerate(Paragraphs(text).collect()):
         body = text[block.start : block.end]
         for place, (start, end) in enumerate(_sentences_of(body, is_item=block.is_item)):
@@ -91,7 +92,8 @@ def sentences(text: str, *, cut_start: bool = False, title: str = "") -> list[Se
             cut = cut_start and not text[: block.start + start].strip()
             if block.doubtful and start == 0:
                 continue
-            if is_statement(verbatim, cut=cut, is_item=block.is_item, named=named):
+            small = None if block.after_open else named
+            if is_statement(verbatim, cut=cut, is_item=block.is_item, named=small):
                 at = block.start + start
                 found.append(Sentence(at, at + len(verbatim), verbatim, number, place, block.heading))
     return found

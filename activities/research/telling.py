@@ -39,12 +39,11 @@ _FIGURED = re.compile(r"(?<![\w.])[$€£]?\d+(?:[.,]\d+)*\s?(?:\+|[a-zA-Z%°]{1
 _LOWER_START = re.compile(
     r"[a-z][\w.-]*(?:\(\))? (?:is|are|was|provides|supports|allows|has|can|offers|returns|gives|makes|lets|uses)\b"
 )
-_IDENTIFIER_START = re.compile(
-    # "continue" may only occur in a loop; structlog.BytesLogger holds; ignore_unknown (bool): raise where ...
-    r"[\"'“‘][a-z][\w.()\[\]-]*[\"'”’],? [\w(]|[a-z][\w-]*(?:[._]\w+)+(?:\(\))?,? [a-z]|"
-    r"[a-z][\w.\[\]-]*(?: \([^()]*\))?(?:: | - | – | -- )(?:[^ ]+ ){3}"
-)
-"""Sentences that begin with something that is written small: a keyword, the name of a function, an option."""
+_IDENTIFIER_START = re.compile(r"[\"'“‘][a-z][\w.()\[\]-]*[\"'”’],? [\w(]|[a-z][\w-]*(?:[._]\w+)+(?:\(\))?,? [a-z]")
+"""Sentences that begin with a keyword ("continue" may only occur in ...) or an identifier (structlog.BytesLogger)."""
+_LABEL_START = re.compile(r"[a-z][\w.\[\]-]*(?: \([^()]*\))?(?:: | - | – | -- )(?:[^ ]+ ){3}")
+"""Entries of a list that begin with what they are about (ignore_unknown (bool): raise where ...)."""
+_INCHES = re.compile(r"\d\"")
 _DEBRIS = re.compile(
     r"""!\[|\]\(|\]\[|\.{4,}|\s(?:\.\.|…)\s|
         ©|\ball\ rights\ reserved\b|\bclick\ here\b|\bcookies?\ polic|\bsubscribe\b|\bsign\ up\b|_{3,}\s
@@ -79,19 +78,19 @@ _POINTER = re.compile(
 
 @lru_cache(maxsize=16_384)
 def is_statement(
-    verbatim: str, *, cut: bool = False, is_item: bool = False, named: frozenset[str] = frozenset()
+    verbatim: str, *, cut: bool = False, is_item: bool = False, named: frozenset[str] | None = None
 ) -> bool:
     """Tell whether a sentence can stand alone as a claim: whole, prose, and about something.
 
     Args:
         cut: its beginning may have been cut off.
         is_item: it is a line that stands for itself, and may do without a full stop.
-        named: words of the title; what begins with one of them begins with a name, however it is written.
+        named: names that may be written small, where it may begin so: nothing above it stopped in the middle.
     """
     shown = display(verbatim)
     shortest = STATEMENT_CHARACTERS_MIN_UNSPACED if is_unspaced(shown) else STATEMENT_CHARACTERS_MIN
     if not shortest <= len(shown) <= STATEMENT_CHARACTERS_MAX or not (
-        _is_whole(shown, cut, named) or (is_item and not cut and _is_whole_item(shown))
+        _is_whole(shown, cut, named, is_item=is_item) or (is_item and not cut and _is_whole_item(shown))
     ):
         return False
     bare = _COMPARED.sub('""', shown)
@@ -100,6 +99,7 @@ def is_statement(
         or is_code(bare)
         or shown.count("(") != shown.count(")")
         or shown.count("“") != shown.count("”")
+        or (shown.count('"') % 2 and not _INCHES.search(shown))
     ):
         return False
     tokens = words(shown)
@@ -128,15 +128,18 @@ def _words_needed(shown: str, *, figured: bool, tells: bool) -> int:
     return STATEMENT_WORDS_MIN - 1 if figured or _NAMES_DOING.match(shown) else STATEMENT_WORDS_MIN
 
 
-def _is_whole(shown: str, cut: bool, named: frozenset[str]) -> bool:
+def _is_whole(shown: str, cut: bool, named: frozenset[str] | None, *, is_item: bool) -> bool:
     if not re.search(r"(?:[.!?。！？][\"'”’)\]」』）]*|\w[)\]\"”’']*:)$", shown) or shown.endswith(("..", "…")):
         return False
     first = shown.lstrip("\"'“‘([")[:1]
     if cut and not first.isupper():
         return False
-    if not first.islower() or _LOWER_START.match(shown) or _IDENTIFIER_START.match(shown):
+    if not first.islower() or _LOWER_START.match(shown) or _begins_with_a_name(shown):
         return True
-    return _begins_with_a_name(shown) or (words(shown) or [""])[0] in named
+    if named is None:
+        return False
+    labelled = is_item and _LABEL_START.match(shown)
+    return bool(labelled or _IDENTIFIER_START.match(shown)) or (words(shown) or [""])[0] in named
 
 
 def _begins_with_a_name(shown: str) -> bool:

@@ -167,6 +167,9 @@ _EXPLAINED = re.compile(
 )
 """What explains how or why is no value, whatever properties the words might name."""
 
+_OVER_YEARS = re.compile(r"\b(?:develop|grow|grown|change|rise|risen|fall|fallen|evolve|shrink|increase|decrease)\b")
+"""How something has become what it is, is told by its values."""
+
 VALUE_ONLY, ATTRIBUTE_ONLY, OTHER_NAME, OTHER_FIGURE = 0.7, 0.2, 0.25, 0.1
 """How far a sentence answers that has a wanted value without the property's name, or the other way round."""
 
@@ -266,7 +269,8 @@ def wanted(question: str) -> Wanted:
     elif not dimensions:
         units = {each.dimension for word in question.split() if written_as_unit(word) and (each := unit_of(word))}
         dimensions |= {"money" if dimension in CURRENCIES else dimension for dimension in units}
-    if _EXPLAINED.match(question) and not asks_for_one_thing(question) and not _ASKS_MORE.search(question):
+    explained = _EXPLAINED.match(question) and not _ASKS_MORE.search(question) and not _OVER_YEARS.search(question)
+    if explained and not asks_for_one_thing(question):
         # How do I build it: no builder is asked for.
         dimensions, attributes = set(), frozenset()
     kind = "name" if asks_for_name(question) else "date" if asks_for_time(question) else ""

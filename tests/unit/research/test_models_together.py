@@ -9,7 +9,7 @@ from activities.research.journal import Answered, journalled
 from activities.research.models import ModelReasoner
 from activities.research.reasoner import ModelConfig
 from schema.contracts.research import Brief, Claim, Report, Subtask
-from schema.errors import ProviderUnavailable
+from schema.errors import ProviderRefused, ProviderUnavailable
 from tests.support.making import claim_of
 from tests.support.model_server import ModelServer
 
@@ -79,3 +79,10 @@ async def test_what_the_others_were_answered_is_kept_where_one_fails(server: Mod
         report = await report_of(reasoner)
     assert [call.schema for call in server.calls] == ["WrittenAnalysis", "WrittenSummary"], "nothing is bought twice"
     assert [section.title for section in report.sections if section.level == 3] == list(THINGS)
+
+
+async def test_what_waits_for_a_seat_is_not_asked_once_one_has_failed(server: ModelServer) -> None:
+    server.fail("unauthorized", times=None, schema="WrittenAnalysis")
+    with pytest.raises(ProviderRefused):
+        await report_of(reasoner_for(server, 1))
+    assert len(server.calls) == 1

@@ -114,6 +114,9 @@ def test_a_short_form_of_the_name_is_no_other_thing() -> None:
         ("Which port does Apache Cassandra use?", "Apache listens on port 80.", False),
         ("What is the capital of Burkina Faso?", "The capital of the firm is 2 million.", True),
         ("What is the GDP per head?", "The gross domestic product per head is 41,000.", False),
+        ("Why did Capt. Moser turn back?", "Moser turned the ship back as the engine failed.", False),
+        ("Compare PostgreSQL with Oracle for large tables.", "PostgreSQL splits large tables.", False),
+        ("How is the tram of Zürich paid for?", "Zurich pays for its tram.", False),
         ("How Many Employees Does Google Have", "The search company has 180,000 employees.", False),
         ("What do employees of the search company earn?", "They earn well.", False),
     ],
@@ -138,6 +141,9 @@ def test_what_nothing_names_is_answered_only_by_what_surely_means_it() -> None:
     assert not drawn_with(0.5, far)
 
 
+SIBLING = "Corroangleford Bylaw is older than most."
+
+
 @pytest.mark.parametrize(
     ("text", "kept"),
     [
@@ -146,9 +152,26 @@ def test_what_nothing_names_is_answered_only_by_what_surely_means_it() -> None:
         ("Like Corroangleford Bylaw, Morliettisham Bylaw knows a fine of 480 crowns.", True),
         ("It replaced Corroangleford Bylaw, whose fine was 480 crowns.", True),
         ("The fine is 480 crowns, says the clerk of the town.", True),
+        ("People call it the Old Bylaw, and its fine is 480 crowns.", True),
     ],
 )
 def test_another_thing_of_its_kind_is_left_out_wherever_it_stands(text: str, kept: bool) -> None:
-    question = "How high is the fine of the Morliettisham Bylaw?"
+    question = "How much is the fine of the Morliettisham Bylaw?"
     told = [Told(each, "Notes on Morliettisham Bylaw", "a" * 64) for each in ("Morliettisham Bylaw is strict.", text)]
-    assert strangers(question, told) == (frozenset() if kept else frozenset({1}))
+    told.append(Told(SIBLING, "About Corroangleford Bylaw", "b" * 64))
+    assert (1 in strangers(question, told)) is not kept
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("Who was the wife of Peter Moser?", "In 1950 he married Anna Moser."),
+        ("Which company is the parent of Zandaven Energy?", "The parent company is Orlen Energy."),
+        ("When was Angela Merkel born?", "Chancellor Merkel was born in 1954."),
+        ("When did Deutsche Bank move to Frankfurt?", "In 1957 Deutsche Bank merged with Dresdner Bank and moved."),
+        ("What is Orlen Bridge also called?", "Locals call it the Butter Bridge."),
+    ],
+)
+def test_an_answer_may_name_another_thing_of_its_kind(question: str, text: str) -> None:
+    told = [Told(text, "Notes", "a" * 64), Told("Nothing else is said here.", "Orlen Energy", "b" * 64)]
+    assert 0 not in strangers(question, told)

@@ -163,15 +163,47 @@ def test_code_is_not_read(text: str) -> None:
     [
         '"continue" may only occur in a loop, but not nested in a function or class definition within it.',
         "structlog.BytesLogger and its kin now hold weak references to the files they use for output.",
-        "ignore_unknown_formats: set to False to raise on a format value with no validator.",
-        "socksio - Required by those who install the optional extra of that name.",
+        "- ignore_unknown_formats: set to False to raise on a format value with no validator.",
+        "- socksio - Required by those who install the optional extra of that name.",
         "The packaging library uses calendar-based versioning (YY.N).",
         "It supports Python 3.9+ and PyPy3 7.3.11+.",
     ],
 )
 def test_what_begins_small_or_has_few_small_words_is_a_statement(text: str) -> None:
-    assert is_statement(text, is_item=True)
-    assert not is_statement("which " + text[0].lower() + text[1:])
+    assert [each.text for each in sentences(text)] == [text.removeprefix("- ")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'There is no proof that the\n\n"safe" mode is the one that is used by the plant in winter.',
+        "Nobody thinks that\n\nearth: the planet that is the third one of them has two moons.",
+        "This was not the fault of\n\namazon.com, which was founded in 1994 by Jeff Bezos.",
+        "The old firm did not use\n\nnode.js for the server that was written in 2010.",
+        "It was denied that the firm sold\n\nwater from the river to the people of the town in 1990.",
+        'msg = "The value is not in the list. The user has to give one of those that are known in it."',
+        "description: The shop sells what is made in the town and it is open to all.\n"
+        "port: The one that is used by the shop is 8000 if it is not set in the file.",
+    ],
+)
+def test_what_may_be_the_rest_of_a_sentence_or_a_setting_is_not_quoted(text: str) -> None:
+    assert sentences(text, title="Water supply") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "    - The port of the shop is 7000 and it can be changed in the file of the shop.\n"
+        "    + The port of the shop is 8000 and it can be changed in the file of the shop.\n",
+        "    2024-05-01 12:00:01 INFO The connection to the host was closed by the peer, and it is not to be used.\n",
+        "    The pump is driven by a motor of the      The valve is closed by hand and it is\n"
+        "    firm and it is oiled each day of the      not to be opened while the pump is on.\n",
+        "    --port    The port of the shop that is used by the people of the town, if it is set.\n",
+        "    ;; The port of the shop that is used by the people of the town is set in this file.\n",
+    ],
+)
+def test_indented_lines_that_are_no_prose_are_not_read(text: str) -> None:
+    assert sentences(text) == []
 
 
 def test_a_sentence_may_begin_with_the_name_in_the_title() -> None:
