@@ -48,7 +48,9 @@ _LIST_ITEM = re.compile(r"\s*(?:[*+•·‣–-]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$")
 _UNDERLINE = re.compile(r"\s*([=\-~*^\"'+#.`_:])\1{2,}\s*$")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
-_PROMPT = re.compile(r"\s*(?:>>>|\.\.\.\s|\$\s|%\s|#!|@\w|//|/\*|\*/|<\?|\{%|[\w.\[\]]+ (?:[+\-*/|&]?=|:=) ?[\"'({\[])")
+_PROMPT = re.compile(
+    r"\s*(?:>>>|\.\.\.\s|\$\s|%\s|#!|@\w|//|/\*|\*/|<\?|\{%|[\w.\[\]]+ ?(?:[+\-*/|&]?=|:=) ?[\"'({\[])"
+)
 _CODE = re.compile(
     r"""\s*(?:
         (?:def|class|async\s+def|if|elif|else|for|while|with|try|except|finally|match|case)\b[^.]*:\s*(?:\#.*)?$|

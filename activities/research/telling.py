@@ -43,7 +43,6 @@ _IDENTIFIER_START = re.compile(r"[\"'“‘][a-z][\w.()\[\]-]*[\"'”’],? [\w(
 """Sentences that begin with a keyword ("continue" may only occur in ...) or an identifier (structlog.BytesLogger)."""
 _LABEL_START = re.compile(r"[a-z][\w.\[\]-]*(?: \([^()]*\))?(?:: | - | – | -- )(?:[^ ]+ ){3}")
 """Entries of a list that begin with what they are about (ignore_unknown (bool): raise where ...)."""
-_INCHES = re.compile(r"\d\"")
 _DEBRIS = re.compile(
     r"""!\[|\]\(|\]\[|\.{4,}|\s(?:\.\.|…)\s|
         ©|\ball\ rights\ reserved\b|\bclick\ here\b|\bcookies?\ polic|\bsubscribe\b|\bsign\ up\b|_{3,}\s
@@ -99,7 +98,6 @@ def is_statement(
         or is_code(bare)
         or shown.count("(") != shown.count(")")
         or shown.count("“") != shown.count("”")
-        or (shown.count('"') % 2 and not _INCHES.search(shown))
     ):
         return False
     tokens = words(shown)

@@ -182,6 +182,7 @@ def test_what_begins_small_or_has_few_small_words_is_a_statement(text: str) -> N
         "The old firm did not use\n\nnode.js for the server that was written in 2010.",
         "It was denied that the firm sold\n\nwater from the river to the people of the town in 1990.",
         'msg = "The value is not in the list. The user has to give one of those that are known in it."',
+        '    help="The value is not in the list. The user has to give one of those that are known in it."',
         "description: The shop sells what is made in the town and it is open to all.\n"
         "port: The one that is used by the shop is 8000 if it is not set in the file.",
     ],
