@@ -33,6 +33,8 @@ class _Line:
 
 @dataclass(frozen=True)
 class Paragraph:
+    """A paragraph or an item of a list: `text[start:end]`, in characters."""
+
     start: int
     end: int
     heading: str
@@ -156,6 +158,7 @@ class Paragraphs:
         self._prose = _indented_prose(text)
 
     def collect(self) -> list[Paragraph]:
+        """Return them in order."""
         for line in _lines(self._text):
             self._take(line)
         self._flush(complete=True)
