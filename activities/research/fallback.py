@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from activities.research.composing import compose_report
+from activities.research.material import Material
 from activities.research.models import ModelReasoner
 from activities.research.models_asking import tokens_bought
 from activities.research.reasoner import Reasoner
@@ -107,7 +108,9 @@ class FallbackReasoner:
         """Let the model write; without a summary of its own the report is arranged by rule, and says so."""
 
         async def arranged() -> Reasoned[Report]:
-            material = await self._model.material(brief, subtasks, findings, conflicts, claims, missing)
+            material = await asyncio.to_thread(
+                Material, brief, subtasks, findings, conflicts, claims, missing, self._model.meanings
+            )
             return Reasoned(value=await asyncio.to_thread(compose_report, material, made="arranged"))
 
         written = self._model.write_report(brief, subtasks, findings, conflicts, claims, missing)

@@ -100,7 +100,7 @@ class ModelReasoner:
 
     def __init__(self, config: ModelConfig, hints: Sequence[ToolHint] = (), meanings: Meanings | None = None) -> None:
         self._config = config
-        self._meanings = meanings
+        self.meanings = meanings
         self._hints = {hint.name: hint for hint in hints}
         self._seats = asyncio.Semaphore(config.calls_max)
         self.name = config.model or config.for_role("researcher") or "model"
@@ -230,7 +230,7 @@ class ModelReasoner:
         # By the task's own questions, as the rules have them: a model's subtasks word them as it likes.
         asked = [subtask.question for subtask in plan_subtasks(brief)]
         conflicts, talk = (
-            list(await asyncio.to_thread(find_conflicts, findings, claims, asked, self._meanings)),
+            list(await asyncio.to_thread(find_conflicts, findings, claims, asked, self.meanings)),
             self._talk(),
         )
 
@@ -257,7 +257,9 @@ class ModelReasoner:
         missing: tuple[str, ...],
     ) -> Reasoned[Report]:
         """Let the model write every subtask's part, then the summary; code adds disagreements, gaps and open points."""
-        material = await self.material(brief, subtasks, findings, conflicts, claims, missing)
+        material = await asyncio.to_thread(
+            Material, brief, subtasks, findings, conflicts, claims, missing, self.meanings
+        )
         if not any(material.by_subtask.values()):
             return Reasoned(value=compose_report(material, made="modelled"))
         talk, best = self._talk(), min(3 * ANALYSIS_PER_SUBTASK_MAX, self._findings_max)
@@ -271,18 +273,6 @@ class ModelReasoner:
         summary = await self._summary(talk, material)
         report = report_of(material, summary, [Section(title=ANALYSIS), *sections])
         return Reasoned(value=report, tokens=talk.tokens, unusable=talk.unusable)
-
-    async def material(
-        self,
-        brief: Brief,
-        subtasks: Sequence[Subtask],
-        findings: Sequence[Finding],
-        conflicts: Sequence[Conflict],
-        claims: Mapping[str, Claim],
-        missing: tuple[str, ...],
-    ) -> Material:
-        """Sort what a report is made of; what is old or disputed is told by code, whoever writes."""
-        return await asyncio.to_thread(Material, brief, subtasks, findings, conflicts, claims, missing, self._meanings)
 
     async def plan_slides(self, request: OutlineRequest) -> Reasoned[Outline]:
         """Let the model group statements and name slides; numbers that do not exist or repeat are dropped."""

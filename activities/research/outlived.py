@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from activities.research.about import names_it, of_one, stripped
+from activities.research.about import of_one, stripped
 from activities.research.alignment import OF_ONE_SIZE, TELLING, designations_apart, near_in_size, stated_at
 from activities.research.asked import is_about
-from activities.research.dating import NEWER_BY, OLD_AFTER, newest
+from activities.research.dating import NEWER_BY, OLD_AFTER
 from activities.research.meanings import Meanings, alike_to_answer
 from activities.research.meant import answered_anew
 from activities.research.numbering import numbered_apart
@@ -41,7 +41,7 @@ from activities.research.superseded import (
     says_who,
     told_apart,
 )
-from activities.research.text import display, stem, words
+from activities.research.text import stem, words
 from activities.research.values import Value
 from activities.research.wanted import VALUE_ONLY, Wanted, wanted
 from schema.contracts.research import Brief, Claim, Finding, Subtask
@@ -174,34 +174,7 @@ def asides(
                 _is_beside(question, fact, others) or _has_none(question, fact, known, meanings) for question in asking
             ):
                 beside.add(fact.finding.id)
-        read = {fact.finding.id for fact in own}
-        unread = (each for each in findings if each.subtask_number == subtask.number and each.id not in read)
-        beside |= {each.id for each in unread if _is_unread_aside(questions, each, own, claims, today)}
     return frozenset(beside)
-
-
-def _is_unread_aside(
-    questions: Iterable[str], finding: Finding, own: Sequence[Fact], claims: Mapping[str, Claim], today: datetime
-) -> bool:
-    """Tell whether a finding that cannot be compared (They needed 51 clauses to say in X ...) is an old aside.
-
-    It names the thing and gives no value that is asked for; something newer does, and answers better.
-    """
-    backing = [claims[each] for each in finding.claim_ids if each in claims]
-    at = newest([each.source for each in backing]) if backing else None
-    if at is None or today - at < OLD_AFTER:
-        return False
-    text, worth = display(backing[0].text), max(each.relevance for each in backing)
-    asking = [asked for question in questions if (asked := of_one(question)) and names_it(asked, text)]
-    better = [fact for fact in own if (stated := stated_at(fact)) is None or stated - at >= NEWER_BY]
-    return bool(asking) and all(
-        asked.answered_by(text) < VALUE_ONLY
-        and any(
-            is_about(asked, fact) and asked.answered_by(fact.text) >= VALUE_ONLY and _answers(fact) > worth
-            for fact in better
-        )
-        for asked in asking
-    )
 
 
 def old_answer(

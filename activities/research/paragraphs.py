@@ -276,15 +276,15 @@ class Paragraphs:
         self._is_item = False
 
 
+HEADING_WORDS_MAX = 5
+
+
 def _stops(line: str) -> bool:
     """Tell whether a paragraph's last line stops in the middle of a sentence, and is no heading either."""
     if _CLOSED.search(line):
         return False
     is_short = _looks_like_heading(line) and len(line.split()) <= HEADING_WORDS_MAX
     return not is_short or not FUNCTION_WORDS.isdisjoint(words(line)[-1:])
-
-
-HEADING_WORDS_MAX = 5
 
 
 def _looks_like_heading(line: str) -> bool:

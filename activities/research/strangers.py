@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from activities.research.phrased import as_question
 from activities.research.questions import asks_for_one_thing, query_terms, single_questions
-from activities.research.relations import relations_asked
-from activities.research.telling import has_verb, leans_on_previous
+from activities.research.telling import has_verb
 from activities.research.text import STOP_WORDS, display, stem, words
 from activities.research.values import subject_names
 from activities.research.wanted import KEY_WORDS_MAX, is_in_title_case, opening_names, opens_with_name, wanted
@@ -37,8 +36,7 @@ def told_by(claim: Claim) -> Told:
 def strangers(question: str, told: Sequence[Told], known: Iterable[Told] = ()) -> frozenset[int]:
     """Return the places of what names something else, in sources that never name what a question for one thing names.
 
-    Where no source names it, or all do, nothing is told by that; a value of another thing of its kind (Zandaven
-    Bridge, where Orlen Bridge is asked about) is told wherever it stands.
+    Where no source names it, or all do, nothing is told by that.
 
     Args:
         known: what else was read; it tells which sources name it.
@@ -46,7 +44,6 @@ def strangers(question: str, told: Sequence[Told], known: Iterable[Told] = ()) -
     subject = thing_named(question)
     if not subject:
         return frozenset()
-    siblings = _siblings(question, told)
     held: dict[str, set[str]] = {}
     for each in told:
         said = words(f"{each.text} {each.above}")
@@ -60,8 +57,8 @@ def strangers(question: str, told: Sequence[Told], known: Iterable[Told] = ()) -
         each.snapshot_sha256 for each in known if telling & {stem(word) for word in words(f"{each.text} {each.above}")}
     }
     if not telling or not naming:
-        return siblings
-    return siblings | frozenset(
+        return frozenset()
+    return frozenset(
         number
         for number, each in enumerate(told)
         if each.snapshot_sha256 not in naming and {stem(name) for name in subject_names(display(each.text))} - subject
@@ -73,39 +70,6 @@ def _in_other_names(subject: frozenset[str], told: Iterable[Told]) -> frozenset[
     texts = {part for each in told for part in (each.text, each.above)}
     pairs = {pair for text in texts for pair in _named_together(text)}
     return frozenset().union(*(pair & subject for pair in pairs if len(pair & subject) == 1))
-
-
-def _siblings(question: str, told: Sequence[Told]) -> frozenset[int]:
-    """Return the places of what gives a value of another thing of the kind that is asked about.
-
-    Another thing is told by its name, which ends as the asked one's does, and by a source of its own that is titled
-    with it and never names the asked one. Where a name is asked for, it may be the answer.
-    """
-    asked = wanted(question)
-    if not asked.dimensions or "name" in asked.dimensions or relations_asked(question):
-        return frozenset()
-    mine = [run for run in _runs(question) if len(run) > 1 and asked.subject.issuperset(run)]
-    if len(mine) != 1:
-        return frozenset()
-    [name] = mine
-    naming = {each.snapshot_sha256 for each in told if set(name) <= set(map(stem, words(f"{each.text} {each.above}")))}
-    own = {run for each in told if each.snapshot_sha256 not in naming for run in _runs(each.above)}
-    others = {run for run in own if run[-1] == name[-1] and len(run) > 1 and set(name).isdisjoint(run[:-1])}
-    return frozenset(
-        number
-        for number, each in enumerate(told)
-        if others.intersection(_runs(display(each.text)))
-        and not leans_on_previous(display(each.text))
-        and not set(name) <= set(map(stem, words(each.text)))
-    )
-
-
-@lru_cache(maxsize=16_384)
-def _runs(text: str) -> frozenset[tuple[str, ...]]:
-    """Return the names in a text, each as the stems of its words in order."""
-    named = subject_names(f"x {text}")
-    runs = (tuple(stem(word) for word in words(match.group()) if word in named) for match in _NAME.finditer(text))
-    return frozenset(run for run in runs if run)
 
 
 @lru_cache(maxsize=16_384)

@@ -7,7 +7,7 @@ import pytest
 from activities.research.claims import extract
 from activities.research.findings import merge_claims
 from activities.research.material import Material
-from activities.research.strangers import Told, strangers, thing_named, unheard_of
+from activities.research.strangers import thing_named, unheard_of
 from schema.contracts.research import Brief, Passage, Subtask
 from tests.support.corpus import passages_of, source_of
 from tests.support.making import Meant, claim_of, view_of
@@ -139,39 +139,3 @@ def test_what_nothing_names_is_answered_only_by_what_surely_means_it() -> None:
 
     assert near in drawn_with(0.8, near)
     assert not drawn_with(0.5, far)
-
-
-SIBLING = "Corroangleford Bylaw is older than most."
-
-
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ("Breaches of Corroangleford Bylaw are punished with a fine of 1,260 crowns.", False),
-        ("Breaches of Morliettisham Bylaw are punished with a fine of 480 crowns.", True),
-        ("Like Corroangleford Bylaw, Morliettisham Bylaw knows a fine of 480 crowns.", True),
-        ("It replaced Corroangleford Bylaw, whose fine was 480 crowns.", True),
-        ("The fine is 480 crowns, says the clerk of the town.", True),
-        ("People call it the Old Bylaw, and its fine is 480 crowns.", True),
-    ],
-)
-def test_another_thing_of_its_kind_is_left_out_wherever_it_stands(text: str, kept: bool) -> None:
-    question = "How much is the fine of the Morliettisham Bylaw?"
-    told = [Told(each, "Notes on Morliettisham Bylaw", "a" * 64) for each in ("Morliettisham Bylaw is strict.", text)]
-    told.append(Told(SIBLING, "About Corroangleford Bylaw", "b" * 64))
-    assert (1 in strangers(question, told)) is not kept
-
-
-@pytest.mark.parametrize(
-    ("question", "text"),
-    [
-        ("Who was the wife of Peter Moser?", "In 1950 he married Anna Moser."),
-        ("Which company is the parent of Zandaven Energy?", "The parent company is Orlen Energy."),
-        ("When was Angela Merkel born?", "Chancellor Merkel was born in 1954."),
-        ("When did Deutsche Bank move to Frankfurt?", "In 1957 Deutsche Bank merged with Dresdner Bank and moved."),
-        ("What is Orlen Bridge also called?", "Locals call it the Butter Bridge."),
-    ],
-)
-def test_an_answer_may_name_another_thing_of_its_kind(question: str, text: str) -> None:
-    told = [Told(text, "Notes", "a" * 64), Told("Nothing else is said here.", "Orlen Energy", "b" * 64)]
-    assert 0 not in strangers(question, told)

@@ -190,3 +190,13 @@ def test_a_report_with_doubtful_answers_alone_says_so() -> None:
     summary = " ".join(each.text for paragraph in compose_report(found).sections[0].paragraphs for each in paragraph)
     assert "may be out of date" in summary
     assert "No source that was read" not in summary
+
+
+def test_another_number_of_the_same_things_puts_an_old_one_in_doubt_that_nobody_asked_for() -> None:
+    old = claim("They needed 51 clauses to say in Morliettisham Bylaw what my mother would have said.", 2014)
+    new = claim("I read Morliettisham Bylaw in the bath, and by the end of all 63 clauses the water was cold.", 2025)
+    far = Meant(lambda _, texts: [-0.9] * len(texts))
+    found = material("Morliettisham Bylaw topic governed", old, new, meanings=far)
+    assert {each.finding.text for each in found.outlived} == {old.text}
+    other = claim("Morliettisham Bylaw was read aloud by 63 clerks, one after the other.", 2025)
+    assert not material("Morliettisham Bylaw topic governed", old, other, meanings=far).outlived
